@@ -1,0 +1,113 @@
+# Everything one does with this repository. `make` alone lists it.
+
+SHELL       := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS   += --no-builtin-rules
+
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+# Options for the server that `make run` starts, such as ARGS="--listen 127.0.0.1:4000".
+ARGS     ?=
+# How long `make soak` fuzzes each target.
+FUZZTIME ?= 5m
+# What `make bench` runs.
+BENCH    ?= .
+
+GO_FILES    = $(shell find . \( -name node_modules -o -name .cache -o -name .git \) -prune -o -name '*.go' -print)
+WEB_SOURCES = $(shell find web -name node_modules -prune -o -type f -print)
+# Folders with tests that are driven by npm packages.
+NODE_TESTS  = $(patsubst %/package-lock.json,%,$(shell find test -name node_modules -prune -o -name package-lock.json -print))
+
+LINT_VERSION := 2.15.0
+LINT         := .cache/bin/golangci-lint-$(LINT_VERSION)
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+##### Build and run
+
+.PHONY: run
+run: build ## Build what is needed and start a server for development, with demo sign-in, on this machine only
+	exec bin/sockeye serve --dev $(ARGS)
+
+.PHONY: build
+build: web ## Build bin/sockeye, one static file with the web app inside
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/sockeye ./cmd/sockeye
+
+.PHONY: web
+web: internal/web/dist/index.html ## Build the web app, if its sources changed
+
+internal/web/dist/index.html: web/node_modules/.package-lock.json $(WEB_SOURCES)
+	npm --prefix web run build
+	@touch $@
+
+# npm writes this file last, so it says that the packages are there.
+%/node_modules/.package-lock.json: %/package-lock.json
+	npm ci --prefix $* --no-audit --no-fund
+	@touch $@
+
+##### Test
+
+.PHONY: test
+test: build test-tools ## Install what the tests need and run all of them, with the race detector
+	go test -race -timeout 20m ./...
+
+.PHONY: test-tools
+test-tools: $(NODE_TESTS:%=%/node_modules/.package-lock.json)
+	@missing=; \
+	for tool in chromium strace; do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
+	if [ -z "$$missing" ]; then exit 0; fi; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -yq --no-install-recommends $$missing; \
+	else \
+		echo "The tests need$$missing. Please install: sudo apt-get install$$missing" >&2; exit 1; \
+	fi
+
+.PHONY: check
+check: $(LINT) web/node_modules/.package-lock.json ## Check format, vet, lint and types, and run the quick tests
+	@unformatted=$$(gofmt -l $(GO_FILES)); \
+	if [ -n "$$unformatted" ]; then echo "Not formatted, run make fmt:"; echo "$$unformatted"; exit 1; fi
+	go vet ./...
+	$(LINT) run ./...
+	npm --prefix web run check
+	go test -short -timeout 10m ./...
+
+# Takes a linter of the same version from PATH or Go's folder when there is one: building it takes minutes.
+$(LINT):
+	@mkdir -p $(@D); \
+	for found in "$$(command -v golangci-lint || true)" "$$(go env GOPATH)/bin/golangci-lint"; do \
+		if [ -x "$$found" ] && "$$found" version 2>/dev/null | grep -q 'version v\?$(subst .,\.,$(LINT_VERSION)) '; then \
+			ln -sf "$$found" $@; exit 0; \
+		fi; \
+	done; \
+	echo "Building golangci-lint v$(LINT_VERSION), once."; \
+	GOBIN=$(CURDIR)/$(@D) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v$(LINT_VERSION); \
+	mv $(@D)/golangci-lint $@
+
+.PHONY: bench
+bench: ## Run the benchmarks (BENCH=pattern)
+	go test -run '^$$' -bench '$(BENCH)' -benchmem ./...
+
+# Long runs are tests named TestSoak…; they skip unless SOCKEYE_SOAK is set.
+.PHONY: soak
+soak: build test-tools ## Run everything that takes long: fuzzing (FUZZTIME=5m each), kill -9 runs, memory of idle connections
+	@for package in $$(go list ./...); do \
+		targets=$$(go test -list '^Fuzz' $$package | { grep '^Fuzz' || true; }); \
+		for target in $$targets; do \
+			echo "== $$package $$target, $(FUZZTIME)"; \
+			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package; \
+		done; \
+	done
+	SOCKEYE_SOAK=1 go test -count 1 -run '^TestSoak' -timeout 0 -v ./...
+
+##### Keep tidy
+
+.PHONY: fmt
+fmt: ## Format the Go code
+	gofmt -w $(GO_FILES)
+
+.PHONY: clean
+clean: ## Remove what was built and installed here; data stays
+	rm -rf bin .cache web/node_modules $(NODE_TESTS:%=%/node_modules)
+	find internal/web/dist -mindepth 1 ! -name .gitkeep -delete

@@ -1,0 +1,84 @@
+// Package cli is the command line of sockeye: it reads the settings, runs the command and says how it ended.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/sockeye-im/sockeye/internal/config"
+)
+
+// Exit codes.
+const (
+	exitOK      = 0
+	exitFailure = 1
+	exitUsage   = 2
+)
+
+// Program is the process as its commands see it. All fields are needed.
+type Program struct {
+	// Serve runs the server until ctx ends. It calls ready once, with the address it listens on.
+	Serve   func(ctx context.Context, c config.Config, log *slog.Logger, ready func(addr string)) error
+	Version string
+	Stdout  io.Writer
+	Stderr  io.Writer
+	Lookup  func(name string) (string, bool) // the environment
+}
+
+// commands is what can be asked for.
+type commands struct {
+	Serve       serve       `cmd:"" help:"Run the server."`
+	Token       token       `cmd:"" help:"Print a token for a user, made with the server's secret."`
+	Version     version     `cmd:"" help:"Print the version."`
+	Healthcheck healthcheck `cmd:"" help:"Ask a running server whether it is well. Meant for containers."`
+}
+
+// usageError is a mistake of the caller.
+type usageError struct{ error }
+
+// Unwrap gives the mistake itself.
+func (e usageError) Unwrap() error { return e.error }
+
+// Run runs the command that args (without the program's name) name and returns the process's exit code: 0 for success, 1
+// for a failure, 2 for a wrong call. An error is one line on Stderr. Stdout has the command's result only.
+func (p Program) Run(ctx context.Context, args []string) int {
+	err := p.run(ctx, args)
+	if err == nil {
+		return exitOK
+	}
+	_, _ = fmt.Fprintf(p.Stderr, "sockeye: %s\n", strings.Join(strings.Fields(err.Error()), " "))
+	if errors.As(err, new(usageError)) {
+		return exitUsage
+	}
+	return exitFailure
+}
+
+func (p Program) run(ctx context.Context, args []string) error {
+	helped := false
+	options := append(config.Options(p.Lookup),
+		kong.Name("sockeye"),
+		kong.Description("Chat server for Socket.IO and WebSocket clients."),
+		kong.Writers(p.Stdout, p.Stderr),
+		kong.Exit(func(int) { helped = true }), // kong ends the process only after --help
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+	)
+	parser, err := kong.New(&commands{}, options...)
+	if err != nil {
+		return err
+	}
+	command, err := parser.Parse(args)
+	if helped {
+		return nil
+	}
+	if err != nil {
+		return usageError{fmt.Errorf("%w (see sockeye --help)", err)}
+	}
+	command.BindTo(ctx, (*context.Context)(nil))
+	return command.Run(p)
+}

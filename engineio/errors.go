@@ -1,0 +1,70 @@
+package engineio
+
+import (
+	"encoding/json"
+	"net/http"
+	"strconv"
+)
+
+// RequestError is the answer to a request that no session takes: HTTP 400 (403
+// for Forbidden) with {"code","message"}. The codes are those of the Node
+// server.
+type RequestError struct {
+	Code    int    `json:"code"`
+	Message string `json:"message"`
+}
+
+func (e *RequestError) Error() string { return e.Message }
+
+// Is makes errors.Is compare by code, so that a Forbidden with another message
+// is still ErrForbidden.
+func (e *RequestError) Is(target error) bool {
+	other, ok := target.(*RequestError)
+	return ok && other.Code == e.Code
+}
+
+// The errors of requests.
+var (
+	ErrUnknownTransport    = &RequestError{0, "Transport unknown"}
+	ErrUnknownSession      = &RequestError{1, "Session ID unknown"}
+	ErrBadHandshakeMethod  = &RequestError{2, "Bad handshake method"}
+	ErrBadRequest          = &RequestError{3, "Bad request"}
+	ErrForbidden           = &RequestError{4, "Forbidden"}
+	ErrUnsupportedProtocol = &RequestError{5, "Unsupported protocol version"}
+)
+
+func (e *RequestError) write(w http.ResponseWriter) {
+	status := http.StatusBadRequest
+	if e.Code == ErrForbidden.Code {
+		status = http.StatusForbidden
+	}
+	body, _ := json.Marshal(e) // two plain fields
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_, _ = w.Write(body)
+}
+
+// writeRaw answers a WebSocket upgrade, whose client reads no body: always
+// 400, the message as text, and the connection ends.
+func (e *RequestError) writeRaw(w http.ResponseWriter) {
+	h := w.Header()
+	h.Set("Connection", "close")
+	h.Set("Content-Type", "text/html")
+	h.Set("Content-Length", strconv.Itoa(len(e.Message)))
+	w.WriteHeader(http.StatusBadRequest)
+	_, _ = w.Write([]byte(e.Message))
+}
+
+// Reason says why a session ended, in the words of the Node server.
+type Reason string
+
+// The reasons for which a session ends.
+const (
+	TransportError Reason = "transport error"
+	TransportClose Reason = "transport close"
+	ForcedClose    Reason = "forced close"
+	PingTimeout    Reason = "ping timeout"
+	ParseError     Reason = "parse error"
+	ShuttingDown   Reason = "server shutting down"
+	SlowConsumer   Reason = "slow consumer" // not in Node, which queues without bound
+)

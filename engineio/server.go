@@ -1,0 +1,233 @@
+package engineio
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"sync"
+
+	"github.com/sockeye-im/sockeye/internal/netloop"
+)
+
+// Server holds the sessions. It is an http.Handler for all requests below its
+// path; the path itself is the caller's to choose. Methods may be called
+// concurrently.
+type Server struct {
+	cfg  Config
+	loop *netloop.Loop
+
+	mu       sync.Mutex
+	sessions map[string]*Session
+	open     int  // sessions that have not ended; some that have still owe an answer
+	stopping bool // no new sessions
+}
+
+// NewServer checks cfg and starts the connection loop; Shutdown ends it.
+func NewServer(cfg Config) (*Server, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	loop, err := netloop.New(netloop.Config{
+		MaxMessage:      cfg.MaxPayload,
+		MaxQueuedFrames: cfg.MaxQueuedFrames,
+		MaxQueuedBytes:  cfg.MaxQueuedBytes,
+		WriteStall:      cfg.WriteStall,
+		Parked:          cfg.Parked,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("engineio: %w", err)
+	}
+	return &Server{cfg: cfg, loop: loop, sessions: make(map[string]*Session)}, nil
+}
+
+// Len is the number of open sessions.
+func (s *Server) Len() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.open
+}
+
+// Quiesce refuses new sessions and reads no more from the open ones, which can
+// still be sent to: the first half of an orderly Shutdown.
+func (s *Server) Quiesce() {
+	for _, session := range s.stopOpening() {
+		session.Pause()
+	}
+}
+
+// Shutdown refuses new sessions, ends all open ones with ShuttingDown behind
+// what is queued for them, and waits until they are gone or ctx ends; then it
+// drops the rest and stops the loop.
+func (s *Server) Shutdown(ctx context.Context) error {
+	for _, session := range s.stopOpening() {
+		session.Resume() // to see the answer to the closing handshake
+		session.end(ShuttingDown, nil, true)
+	}
+	err := s.loop.Drain(ctx)
+	s.loop.Stop()
+	return err
+}
+
+func (s *Server) stopOpening() []*Session {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stopping = true
+	sessions := make([]*Session, 0, len(s.sessions))
+	for _, session := range s.sessions {
+		sessions = append(sessions, session)
+	}
+	return sessions
+}
+
+// ServeHTTP handles handshakes, polls, data requests and WebSocket upgrades.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if s.cfg.CORS.apply(w, r) {
+		return
+	}
+	req, err := s.verify(r)
+	if err != nil {
+		s.refuse(w, r, err)
+		return
+	}
+	switch {
+	case req.transport == WebSocket:
+		s.serveWebSocket(w, r, req)
+	case req.session == nil:
+		s.openPolling(w, r, req)
+	default:
+		req.session.servePolling(w, r, req)
+	}
+}
+
+// request is a verified request.
+type request struct {
+	protocol  int
+	transport string
+	session   *Session // nil for a handshake
+	jsonp     string   // the callback's index, "" when not JSONP
+	base64    bool     // the client cannot take binary
+}
+
+// verify holds a request against the configuration and the sessions, in the
+// order of Node's checks.
+func (s *Server) verify(r *http.Request) (request, error) {
+	query, _ := url.ParseQuery(r.URL.RawQuery) // what is malformed is left out
+	req := request{transport: query.Get("transport"), jsonp: query.Get("j"), base64: query.Has("b64")}
+	if !slices.Contains(s.cfg.Transports, req.transport) {
+		return req, ErrUnknownTransport
+	}
+	switch query.Get("EIO") {
+	case "4":
+		req.protocol = v4
+	case "3":
+		req.protocol = v3
+	}
+	if req.jsonp != "" && !isDigits(req.jsonp) {
+		return req, ErrBadRequest
+	}
+	upgrade := netloop.IsUpgrade(r)
+	if id := query.Get("sid"); id != "" {
+		return s.verifySession(req, id, upgrade)
+	}
+	switch {
+	case r.Method != http.MethodGet:
+		return req, ErrBadHandshakeMethod
+	case upgrade != (req.transport == WebSocket):
+		return req, ErrBadRequest
+	case req.protocol == 0, req.protocol == v3 && s.cfg.NoEIO3:
+		return req, ErrUnsupportedProtocol
+	}
+	if s.cfg.AllowRequest != nil {
+		if err := s.cfg.AllowRequest(r); err != nil {
+			return req, &RequestError{ErrForbidden.Code, err.Error()}
+		}
+	}
+	return req, nil
+}
+
+func (s *Server) verifySession(req request, id string, upgrade bool) (request, error) {
+	req.session = s.session(id)
+	if req.session == nil || req.session.overdue() {
+		return req, ErrUnknownSession
+	}
+	// A second WebSocket for a session is accepted here and closed by probe.
+	if upgrade != (req.transport == WebSocket) || !upgrade && req.session.Transport() != Polling {
+		return req, ErrBadRequest
+	}
+	req.protocol = req.session.protocol
+	return req, nil
+}
+
+// isDigits guards the JSONP callback's index, which is echoed into a script.
+func isDigits(s string) bool {
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return false
+		}
+	}
+	return len(s) <= 20
+}
+
+func (s *Server) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	var refusal *RequestError
+	if !errors.As(err, &refusal) {
+		refusal = ErrBadRequest
+	}
+	if netloop.IsUpgrade(r) {
+		refusal.writeRaw(w)
+		return
+	}
+	refusal.write(w)
+}
+
+func (s *Server) session(id string) *Session {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.sessions[id]
+}
+
+var errStopping = errors.New("engineio: server is shutting down")
+
+// newSession registers a session whose transport is still to come.
+func (s *Server) newSession(r *http.Request, req request) (*Session, error) {
+	session := &Session{id: newID(), server: s, protocol: req.protocol, handshake: newHandshake(r)}
+	session.heartbeat.Owner = session
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stopping {
+		return nil, errStopping
+	}
+	s.sessions[session.id] = session
+	s.open++
+	return session, nil
+}
+
+// ended takes a session out of the count, and out of reach unless it lingers.
+func (s *Server) ended(session *Session, lingers bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.open--
+	if !lingers {
+		delete(s.sessions, session.id)
+	}
+}
+
+func (s *Server) forget(session *Session) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.sessions, session.id)
+}
+
+// newID makes a session id of 120 random bits: whoever knows it can speak for
+// the session.
+func newID() string {
+	var b [15]byte
+	_, _ = rand.Read(b[:]) // never fails (crypto/rand)
+	return base64.RawURLEncoding.EncodeToString(b[:])
+}

@@ -1,0 +1,71 @@
+package account_test
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/sockeye-im/sockeye/internal/account"
+)
+
+// FuzzVerify feeds whole tokens: whatever is accepted carries the HMAC of exactly the text that was shown.
+func FuzzVerify(f *testing.F) {
+	f.Add("")
+	f.Add("..")
+	f.Add(signRaw(f, hs256Header, `{"sub":"ada"}`))
+	f.Add(signRaw(f, hs256Header, `{"iss":"sockeye","id":9007199254740993,"exp":1893589200}`))
+	f.Add(signRaw(f, `{"alg":"HS256","crit":["b64"]}`, `{"sub":"ada"}`))
+	f.Add(sign(f, jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType, jwt.MapClaims{"sub": "ada"}))
+	f.Add(sign(f, jwt.SigningMethodRS256, rsaKey(), jwt.MapClaims{"iss": rsaIssuer, "sub": "ada"}))
+	verifiers := trust(f, 0)
+	f.Fuzz(func(t *testing.T, token string) {
+		identity, err := verifiers.Verify(t.Context(), token)
+		checkOutcome(t, identity, err)
+		if err != nil {
+			return
+		}
+		end := strings.LastIndexByte(token, '.')
+		mac := hmac.New(sha256.New, []byte(ownSecret))
+		mac.Write([]byte(token[:end]))
+		if signature, err := base64.RawURLEncoding.DecodeString(token[end+1:]); err != nil || !hmac.Equal(signature, mac.Sum(nil)) {
+			t.Fatalf("accepted a token that was not signed: %q", token)
+		}
+	})
+}
+
+// FuzzClaims feeds the header and the payload of tokens with a good signature.
+func FuzzClaims(f *testing.F) {
+	for _, payload := range []string{
+		`{"sub":"ada"}`, `{"id":1}`, `{"id":1e400}`, `{"id":-0}`, `{"sub":"ada","exp":1e999}`, `{"sub":"ada","aud":[1]}`,
+		`{"iss":[],"sub":"ada"}`, `{"sub":"\ud800"}`, `null`, `{"sub":"a","name":"\u202e"}`, `{"sub":"a","sub":"u_1"}`,
+	} {
+		f.Add(hs256Header, payload)
+	}
+	f.Add(`{"alg":"HS256","kid":[]}`, `{"sub":"ada"}`)
+	verifiers := trust(f, 0)
+	f.Fuzz(func(t *testing.T, header, payload string) {
+		identity, err := verifiers.Verify(t.Context(), signRaw(t, header, payload))
+		checkOutcome(t, identity, err)
+	})
+}
+
+func checkOutcome(t *testing.T, identity account.Identity, err error) {
+	t.Helper()
+	if err != nil {
+		if !errors.Is(err, account.ErrUnauthenticated) || identity != (account.Identity{}) {
+			t.Fatalf("refused as %v with %+v", err, identity)
+		}
+		return
+	}
+	if identity.UserID == "" || len(identity.UserID) > account.MaxUserIDBytes || identity.Name == "" || identity.Issuer != account.OwnIssuer {
+		t.Fatalf("accepted %+v", identity)
+	}
+	if !identity.ExpiresAt.IsZero() && !identity.ExpiresAt.After(noon) {
+		t.Fatalf("accepted an expired token: %+v", identity)
+	}
+}

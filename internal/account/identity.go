@@ -1,0 +1,85 @@
+package account
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// LocalPrefix begins the ids of local accounts. The server alone makes them: a token of another issuer that claims one
+// is refused.
+const LocalPrefix = "u_"
+
+// Limits of what a token may claim.
+const (
+	MaxTokenBytes  = 8 << 10 // a longer token is refused before it is looked at
+	MaxUserIDBytes = 128
+	MaxNameRunes   = 100
+)
+
+// Identity is what a verified token says about its bearer.
+type Identity struct {
+	UserID    string    // opaque, 1 to MaxUserIDBytes bytes
+	Name      string    // for display, never empty
+	ExpiresAt time.Time // zero: the token does not expire
+	Issuer    string    // the issuer whose keys proved the token; the server's own when the token named none
+	TokenID   string    // the claim "jti", empty when there is none
+}
+
+// ErrUnauthenticated matches (errors.Is) every error of [Verifiers.Verify].
+var ErrUnauthenticated = errors.New("authentication failed")
+
+// Refusal is the error of [Verifiers.Verify]. Its text is the same for every cause, so it may be shown to the client;
+// the cause is for the server's log and reaches it through [Refusal.LogValue] or [Refusal.Unwrap].
+type Refusal struct{ cause error }
+
+func refuse(format string, args ...any) error { return &Refusal{fmt.Errorf(format, args...)} }
+
+// Error tells nothing of the cause.
+func (*Refusal) Error() string { return ErrUnauthenticated.Error() }
+
+// Is makes every Refusal an ErrUnauthenticated.
+func (*Refusal) Is(target error) bool { return target == ErrUnauthenticated }
+
+// Unwrap gives the cause. Not for clients.
+func (r *Refusal) Unwrap() error { return r.cause }
+
+// LogValue writes the cause to a log. It never holds the token or a key.
+func (r *Refusal) LogValue() slog.Value {
+	return slog.StringValue(ErrUnauthenticated.Error() + ": " + r.cause.Error())
+}
+
+// checkUserID accepts any opaque id that can be shown in a log and kept as a key.
+func checkUserID(id string) error {
+	switch {
+	case id == "":
+		return errors.New("user id is empty")
+	case len(id) > MaxUserIDBytes:
+		return fmt.Errorf("user id has %d bytes, the limit is %d", len(id), MaxUserIDBytes)
+	case !printable(id):
+		return errors.New("user id has control characters or is not UTF-8")
+	case strings.TrimSpace(id) != id:
+		return errors.New("user id begins or ends with a space")
+	}
+	return nil
+}
+
+func checkName(name string) error {
+	switch {
+	case name == "":
+		return errors.New("name is empty")
+	case utf8.RuneCountInString(name) > MaxNameRunes:
+		return fmt.Errorf("name has %d characters, the limit is %d", utf8.RuneCountInString(name), MaxNameRunes)
+	case !printable(name):
+		return errors.New("name has control characters or is not UTF-8")
+	}
+	return nil
+}
+
+func printable(s string) bool {
+	return utf8.ValidString(s) && strings.IndexFunc(s, unicode.IsControl) < 0
+}

@@ -1,0 +1,224 @@
+// Package app puts the server together: it is the only package that knows every
+// driver. Run starts the parts in the order in which they need each other and
+// stops them in reverse.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/sockeye-im/sockeye/internal/account"
+	"github.com/sockeye-im/sockeye/internal/account/jwks"
+	"github.com/sockeye-im/sockeye/internal/chat"
+	"github.com/sockeye-im/sockeye/internal/config"
+	"github.com/sockeye-im/sockeye/internal/gateway"
+	"github.com/sockeye-im/sockeye/internal/httpapi"
+	"github.com/sockeye-im/sockeye/internal/hub"
+	"github.com/sockeye-im/sockeye/internal/ops"
+	"github.com/sockeye-im/sockeye/internal/store/sqlite"
+	"github.com/sockeye-im/sockeye/internal/web"
+	"github.com/sockeye-im/sockeye/socketio"
+)
+
+// The bounds of an HTTP request. What upgrades to a WebSocket is the connection
+// loop's from then on.
+const (
+	headerTimeout = 10 * time.Second
+	idleTimeout   = 2 * time.Minute
+	maxHeader     = 32 << 10 // a token may take 8 KiB
+)
+
+// Run serves until ctx ends, then drains for at most the configured time. It
+// calls ready once, with the address it listens on.
+func Run(ctx context.Context, cfg config.Config, log *slog.Logger, ready func(addr string)) error {
+	s := &server{cfg: cfg, log: log}
+	defer s.parts.stop(log)
+	if err := s.build(ctx); err != nil {
+		return err
+	}
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", cfg.Listen)
+	if err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	served := make(chan error, 1)
+	go func() { served <- s.http.Serve(listener) }()
+	s.health.Ready()
+	ready(listener.Addr().String())
+	select {
+	case err = <-served:
+	case <-ctx.Done():
+		err = s.drain(served)
+	}
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return err
+}
+
+// server is the object graph.
+type server struct {
+	cfg   config.Config
+	log   *slog.Logger
+	parts parts
+
+	verifiers *account.Verifiers
+	issuer    *account.Issuer
+	sockets   *socketio.Server
+	hub       *hub.Hub
+	store     *sqlite.Store
+	chat      *chat.Service
+	metrics   *ops.Metrics
+	gateway   *gateway.Gateway
+	health    *ops.Health
+	http      *http.Server
+}
+
+func (s *server) build(ctx context.Context) error {
+	for _, step := range []func(context.Context) error{
+		s.lockData, s.buildAccounts, s.buildSockets, s.buildStore, s.buildChat, s.buildGateway, s.buildHTTP,
+	} {
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *server) lockData(context.Context) error {
+	unlock, err := lockFolder(s.cfg.Account.Data)
+	if err != nil {
+		return err
+	}
+	s.parts.add("data folder", unlock)
+	return nil
+}
+
+func (s *server) buildAccounts(ctx context.Context) error {
+	secret, err := s.cfg.Account.Secret()
+	if err != nil {
+		return err
+	}
+	if s.issuer, err = account.NewIssuer(secret, time.Now); err != nil {
+		return err
+	}
+	s.verifiers, err = account.NewVerifiers(ctx, account.TrustConfig{
+		Secret: secret, External: s.cfg.Account.Issuers, Leeway: s.cfg.Account.JWTLeeway, Now: time.Now,
+		OpenJWKS: func(ctx context.Context, url string) (account.Keys, error) {
+			return jwks.Open(ctx, url, http.DefaultTransport, s.log)
+		},
+	})
+	if err != nil {
+		return err
+	}
+	s.parts.add("verifiers", func() error { s.verifiers.Stop(); return nil })
+	return nil
+}
+
+func (s *server) buildSockets(context.Context) error {
+	cfg := socketConfig(s.cfg, s.log)
+	cfg.Engine.AllowRequest = func(r *http.Request) error {
+		return s.gateway.Admit(r, s.sockets.Connections())
+	}
+	sockets, err := socketio.NewServer(cfg)
+	if err != nil {
+		return err
+	}
+	s.sockets = sockets
+	s.parts.add("sockets", func() error {
+		// Without effect after a drain; otherwise what is left is dropped.
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()
+		if err := sockets.Shutdown(ctx); !errors.Is(err, context.Canceled) {
+			return err
+		}
+		return nil
+	})
+	return nil
+}
+
+func (s *server) buildStore(ctx context.Context) error {
+	s.hub = hub.New(s.sockets.Of("/"), s.log)
+	s.parts.add("hub", func() error { s.hub.Stop(); return nil })
+	store, err := sqlite.Open(ctx, sqlite.DefaultConfig(s.cfg.Account.Data), s.hub.Publish)
+	if err != nil {
+		return err
+	}
+	s.store = store
+	s.parts.add("store", store.Close)
+	return nil
+}
+
+func (s *server) buildChat(context.Context) error {
+	cfg := chat.Config{DirectPolicy: chat.DirectPolicy(s.cfg.Chat.DMPolicy), MaxText: s.cfg.Limits.TextLimit}
+	service, err := chat.New(cfg, s.store, time.Now, chat.NewID, nil)
+	s.chat = service
+	return err
+}
+
+func (s *server) buildGateway(context.Context) error {
+	registry := ops.NewRegistry()
+	metrics, err := ops.NewMetrics(registry, ops.Vocabulary{
+		Messages: gateway.Commands(), Operations: gateway.Commands(), Refusals: gateway.Refusals(),
+		ErrorTypes: []string{"command"}, ErrorCodes: gateway.Codes(),
+	})
+	if err != nil {
+		return err
+	}
+	s.metrics = metrics
+	s.gateway = gateway.New(gatewayConfig(s.cfg), gateway.Deps{
+		Chat: s.chat, Verifier: s.verifiers, Metrics: metrics, Log: s.log, Now: time.Now,
+	})
+	s.parts.add("gateway", func() error { s.gateway.Stop(); return nil })
+	s.gateway.Serve(s.sockets.Of("/"))
+	s.health = ops.NewHealth(ops.HealthConfig{
+		Version: s.cfg.Version, Connections: s.gateway.Connections, Now: time.Now, Log: s.log,
+		Checks: []ops.Check{{Name: "database", Run: s.store.Ping}},
+	})
+	routes := ops.Routes{Health: s.health, Pprof: s.cfg.Pprof.On}
+	if s.cfg.Metrics.On {
+		routes.Metrics = registry
+	}
+	mux := http.NewServeMux()
+	routes.Register(mux)
+	s.http = &http.Server{
+		Handler: mux, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
+		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+	}
+	return s.watch()
+}
+
+func (s *server) buildHTTP(context.Context) error {
+	mux := s.http.Handler.(*http.ServeMux)
+	mux.Handle("/socket.io/", s.sockets)
+	if s.cfg.Dev {
+		httpapi.NewDevLogin(s.issuer, s.log).Register(mux)
+	}
+	mux.Handle("/", web.Handler())
+	return nil
+}
+
+// drain stops in the order in which nothing is lost: no new connections, what
+// was received is finished, clients are told to come back elsewhere.
+func (s *server) drain(served <-chan error) error {
+	s.log.Info("draining", "connections", s.sockets.Connections(), "timeout", s.cfg.DrainTimeout.String())
+	s.health.Drain()
+	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.DrainTimeout)
+	defer cancel()
+	// Shutdown closes the listener first and then waits for requests, of which
+	// long polls end with the sockets.
+	stopped := make(chan error, 1)
+	go func() { stopped <- s.http.Shutdown(ctx) }()
+	<-served
+	if err := s.sockets.Shutdown(ctx); err != nil {
+		s.log.Warn("not everything was finished in time", "err", err)
+	}
+	if err := <-stopped; err != nil {
+		_ = s.http.Close()
+	}
+	return nil
+}

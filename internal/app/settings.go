@@ -1,0 +1,78 @@
+package app
+
+import (
+	"errors"
+	"log/slog"
+	"net/netip"
+	"time"
+
+	"github.com/sockeye-im/sockeye/engineio"
+	"github.com/sockeye-im/sockeye/internal/config"
+	"github.com/sockeye-im/sockeye/internal/gateway"
+	"github.com/sockeye-im/sockeye/socketio"
+)
+
+// socketConfig is the part of the configuration that concerns connections.
+func socketConfig(cfg config.Config, log *slog.Logger) socketio.Config {
+	out := socketio.Config{
+		Engine: engineio.Config{
+			PingInterval:    cfg.Wire.PingInterval,
+			PingTimeout:     cfg.Wire.PingTimeout,
+			MaxPayload:      int(cfg.Limits.MaxPayload),
+			Transports:      cfg.Wire.Transports,
+			NoEIO3:          !cfg.Wire.EIO3.On,
+			MaxQueuedFrames: cfg.Limits.QueueFrames,
+			MaxQueuedBytes:  int(cfg.Limits.QueueBytes),
+			WriteStall:      cfg.Limits.WriteStall,
+		},
+		ConnectTimeout: cfg.Limits.AuthTimeout,
+		ForgetAuth:     true,
+		Logger:         log,
+	}
+	if len(cfg.Origins) > 0 {
+		out.Engine.CORS = &engineio.CORS{Origins: cfg.Origins, Credentials: true}
+	}
+	if cfg.Wire.Compression.On {
+		out.Engine.PerMessageDeflate = &engineio.PerMessageDeflate{}
+	}
+	if cfg.Wire.Recovery > 0 {
+		out.Recovery = &socketio.Recovery{MaxDisconnection: cfg.Wire.Recovery}
+	}
+	return out
+}
+
+// gatewayConfig is the part that concerns the door. Limits that are off are
+// rates and counts per address; the capacity always holds.
+func gatewayConfig(cfg config.Config) gateway.Config {
+	out := gateway.Config{Origins: cfg.Origins, MaxConnections: cfg.Limits.MaxConnections}
+	for _, network := range cfg.Limits.TrustedProxies {
+		out.TrustedProxies = append(out.TrustedProxies, netip.Prefix(network.Prefix))
+	}
+	if cfg.Limits.Limits.On {
+		out.MaxConnectionsPerIP = cfg.Limits.MaxConnectionsPerIP
+		out.EventsPerMinute = perMinute(cfg.Limits.RateEvents)
+		out.ConnectsPerMinute = perMinute(cfg.Limits.RateConnections)
+	}
+	return out
+}
+
+// perMinute converts a rate; one that is on is at least 1.
+func perMinute(r config.Rate) int {
+	if r.Events == 0 {
+		return 0
+	}
+	return max(int(float64(r.Events)*float64(time.Minute)/float64(r.Per)), 1)
+}
+
+// watch adds what metrics read when they are asked.
+func (s *server) watch() error {
+	m := s.metrics
+	return errors.Join(
+		m.Watch("websocket_connections", "Open connections that have signed in.", func() float64 { return float64(s.gateway.Connections()) }),
+		m.Watch("websocket_connections_open", "Open connections, signed in or not.", func() float64 { return float64(s.sockets.Connections()) }),
+		m.Watch("sockeye_hub_queue", "Commits whose events wait to be told to connections.", func() float64 { return float64(s.hub.Waiting()) }),
+		m.Watch("sockeye_store_queue", "Commands that wait for the store's writer.", func() float64 { return float64(s.store.Stats().Queued) }),
+		m.WatchTotal("sockeye_store_commands_total", "Commands that were in the store's transactions.", func() float64 { return float64(s.store.Stats().Commands) }),
+		m.WatchTotal("sockeye_store_batches_total", "Transactions that the store has ended; commands by batches is the mean batch.", func() float64 { return float64(s.store.Stats().Batches) }),
+	)
+}

@@ -1,0 +1,168 @@
+package chat
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// The limits of what is read at once.
+const (
+	// DefaultHistory and MaxHistory are how many messages a page has.
+	DefaultHistory = 50
+	MaxHistory     = 100
+	// MaxUnread is how many unread messages are shown at sign-in.
+	MaxUnread = 100
+)
+
+// HistoryQuery asks for a page of one conversation, named by exactly one of
+// ConversationID, RoomID and UserID (the other side of a direct conversation).
+// Before and After are ids of messages in it, at most one of the two; without
+// one the page is the newest. Limit is at most [MaxHistory], 0 is
+// [DefaultHistory].
+type HistoryQuery struct {
+	ConversationID string
+	RoomID         string
+	UserID         UserID
+	Before         string
+	After          string
+	Limit          int
+}
+
+// Page is a part of a conversation, oldest message first.
+type Page struct {
+	Messages []Message
+	// More tells that there are further messages in the direction of the query.
+	More bool
+}
+
+// History returns a page of a conversation that the caller takes part in. A
+// direct conversation in which nothing was said yet is empty.
+func (s *Service) History(ctx context.Context, a Actor, q HistoryQuery) (Page, error) {
+	if err := checkHistory(a, &q); err != nil {
+		return Page{}, err
+	}
+	conversation, err := s.readable(ctx, a, &q)
+	if err != nil {
+		return Page{}, err
+	}
+	if conversation == "" {
+		return Page{Messages: []Message{}}, nil
+	}
+	page, err := s.store.Messages(ctx, MessageQuery{
+		ConversationID: conversation,
+		Before:         q.Before,
+		After:          q.After,
+		Limit:          q.Limit,
+	})
+	if errors.Is(err, ErrMessageNotFound) {
+		field := "before"
+		if q.After != "" {
+			field = "after"
+		}
+		return Page{}, inField(ErrMessageNotFound, field)
+	}
+	if err != nil {
+		return Page{}, fmt.Errorf("read history: %w", err)
+	}
+	return page, nil
+}
+
+// RoomMessages returns the last [JoinMessages] messages of a room of the
+// caller's, oldest first.
+func (s *Service) RoomMessages(ctx context.Context, a Actor, roomID string) ([]Message, error) {
+	if roomID == "" {
+		return nil, missing("roomId")
+	}
+	page, err := s.History(ctx, a, HistoryQuery{RoomID: roomID, Limit: JoinMessages})
+	return page.Messages, err
+}
+
+// Unread returns the newest messages of others that the user has not read, in
+// all of the user's conversations, oldest first. limit is at most [MaxUnread]; 0
+// is that.
+func (s *Service) Unread(ctx context.Context, user UserID, limit int) ([]Message, error) {
+	if limit == 0 {
+		limit = MaxUnread
+	}
+	if err := checkLimit(limit, MaxUnread); err != nil {
+		return nil, err
+	}
+	messages, err := s.store.Unread(ctx, user, limit)
+	if err != nil {
+		return nil, fmt.Errorf("read unread messages: %w", err)
+	}
+	return messages, nil
+}
+
+func checkHistory(a Actor, q *HistoryQuery) error {
+	targets := 0
+	for _, set := range []bool{q.ConversationID != "", q.RoomID != "", q.UserID != ""} {
+		if set {
+			targets++
+		}
+	}
+	if targets == 0 {
+		return missing("conversationId")
+	}
+	if targets > 1 {
+		return invalid("conversationId", "must be the only one of conversationId, roomId and userId")
+	}
+	if q.RoomID != "" {
+		if err := checkRoomID("roomId", q.RoomID); err != nil {
+			return err
+		}
+	}
+	if q.UserID != "" {
+		if err := checkUserID("userId", q.UserID); err != nil {
+			return err
+		}
+		if q.UserID == a.ID {
+			return invalid("userId", "must be another user")
+		}
+	}
+	if q.Before != "" && q.After != "" {
+		return invalid("after", "must not stand beside before")
+	}
+	if q.Limit == 0 {
+		q.Limit = DefaultHistory
+	}
+	return checkLimit(q.Limit, MaxHistory)
+}
+
+func checkLimit(limit, most int) error {
+	if limit < 1 || limit > most {
+		return &Error{
+			Code:    CodeLimitExceeded,
+			Message: fmt.Sprintf("limit must be from 1 to %d", most),
+			Field:   "limit",
+			Limit:   most,
+		}
+	}
+	return nil
+}
+
+// readable returns the id of the conversation that q names, if the caller may
+// read it; empty for a direct conversation that does not exist yet. To a
+// stranger a conversation and none look the same.
+func (s *Service) readable(ctx context.Context, a Actor, q *HistoryQuery) (string, error) {
+	ref := ConversationRef{ConversationID: q.ConversationID, RoomID: q.RoomID}
+	if q.UserID != "" {
+		ref.ConversationID = DirectID(a.ID, q.UserID)
+	}
+	access, found, err := s.store.Access(ctx, ref, a.ID)
+	switch {
+	case err != nil:
+		return "", fmt.Errorf("look up conversation: %w", err)
+	case found && access.Member:
+		return access.ConversationID, nil
+	case q.UserID != "":
+		return "", nil
+	case q.RoomID != "" && found:
+		return "", ErrNotInRoom
+	case q.RoomID != "":
+		return "", ErrRoomNotFound
+	default:
+		return "", ErrConversationNotFound
+	}
+}

@@ -1,0 +1,145 @@
+package chat
+
+import (
+	"context"
+	"fmt"
+)
+
+// SendDirect is a message to one user. Type is text when empty; ClientMsgID,
+// ReplyTo (a message id) and Attachments (file ids) are optional.
+type SendDirect struct {
+	RecipientID UserID
+	Content     string
+	Type        MessageType
+	ClientMsgID string
+	ReplyTo     string
+	Attachments []string
+}
+
+// SendToRoom is a message to a room that the sender is a member of; the fields
+// are those of [SendDirect].
+type SendToRoom struct {
+	RoomID      string
+	Content     string
+	Type        MessageType
+	ClientMsgID string
+	ReplyTo     string
+	Attachments []string
+}
+
+// SendDirect stores a message to another user, who need not have signed in yet.
+// When it returns the message is durable. The same ClientMsgID again returns the
+// message that is stored under it and emits nothing.
+func (s *Service) SendDirect(ctx context.Context, a Actor, cmd SendDirect) (Message, error) {
+	if cmd.RecipientID == "" {
+		return Message{}, missing("recipientId")
+	}
+	if err := checkUserID("recipientId", cmd.RecipientID); err != nil {
+		return Message{}, err
+	}
+	if cmd.RecipientID == a.ID {
+		return Message{}, invalid("recipientId", "must be another user")
+	}
+	return s.send(ctx, cmd.ClientMsgID, Draft{
+		Sender:      a,
+		RecipientID: cmd.RecipientID,
+		Content:     cmd.Content,
+		Type:        cmd.Type,
+		ReplyTo:     cmd.ReplyTo,
+		Attachments: cmd.Attachments,
+	})
+}
+
+// SendToRoom stores a message to a room of the sender's. When it returns the
+// message is durable. The same ClientMsgID again returns the message that is
+// stored under it, even if the sender has left since, and emits nothing.
+func (s *Service) SendToRoom(ctx context.Context, a Actor, cmd SendToRoom) (Message, error) {
+	if cmd.RoomID == "" {
+		return Message{}, missing("roomId")
+	}
+	if err := checkRoomID("roomId", cmd.RoomID); err != nil {
+		return Message{}, err
+	}
+	return s.send(ctx, cmd.ClientMsgID, Draft{
+		Sender:      a,
+		RoomID:      cmd.RoomID,
+		Content:     cmd.Content,
+		Type:        cmd.Type,
+		ReplyTo:     cmd.ReplyTo,
+		Attachments: cmd.Attachments,
+	})
+}
+
+// send takes a draft with a valid target from validation to the store.
+func (s *Service) send(ctx context.Context, clientMsgID string, d Draft) (Message, error) {
+	if d.Type == "" {
+		d.Type = TypeText
+	}
+	if err := s.checkDraft(clientMsgID, &d); err != nil {
+		return Message{}, err
+	}
+	cmd := Append{
+		Message:        s.message(clientMsgID, &d),
+		Fingerprint:    d.fingerprint(),
+		RequireFriends: d.RecipientID != "" && s.cfg.DirectPolicy == DirectFriends,
+		Origin:         d.Sender.Origin,
+	}
+	if s.filter != nil {
+		stored, found, err := s.repeated(ctx, &cmd)
+		if found || err != nil {
+			return stored, err
+		}
+		if err := s.filter(ctx, &d); err != nil {
+			return Message{}, fmt.Errorf("filter message: %w", err)
+		}
+		if err := checkContent(d.Content, s.cfg.MaxText); err != nil {
+			return Message{}, err
+		}
+		cmd.Message.Content = d.Content
+	}
+	m, err := s.store.AppendMessage(ctx, cmd)
+	if err != nil {
+		return Message{}, fmt.Errorf("append message: %w", err)
+	}
+	return m, nil
+}
+
+// repeated looks for the message that already has the command's clientMsgId, so
+// that the filter does not judge it a second time. The driver looks again inside
+// its transaction, which is what makes the id unique.
+func (s *Service) repeated(ctx context.Context, cmd *Append) (Message, bool, error) {
+	if cmd.Message.ClientMsgID == "" {
+		return Message{}, false, nil
+	}
+	sent, found, err := s.store.Sent(ctx, cmd.Message.SenderID, cmd.Message.ClientMsgID)
+	if err != nil {
+		return Message{}, false, fmt.Errorf("look up clientMsgId: %w", err)
+	}
+	if !found {
+		return Message{}, false, nil
+	}
+	if err := cmd.Repeats(&sent.Message, sent.Fingerprint); err != nil {
+		return Message{}, false, err
+	}
+	return sent.Message, true, nil
+}
+
+func (s *Service) message(clientMsgID string, d *Draft) Message {
+	m := Message{
+		ID:          s.newID(),
+		RoomID:      d.RoomID,
+		RecipientID: d.RecipientID,
+		SenderID:    d.Sender.ID,
+		SenderName:  d.Sender.Name,
+		Content:     d.Content,
+		Type:        d.Type,
+		ClientMsgID: clientMsgID,
+		ReplyTo:     d.ReplyTo,
+		Attachments: d.Attachments,
+		Timestamp:   s.timestamp(),
+	}
+	if d.RecipientID != "" {
+		m.ConversationID = DirectID(d.Sender.ID, d.RecipientID)
+	}
+	return m
+}

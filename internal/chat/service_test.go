@@ -1,0 +1,222 @@
+package chat_test
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"reflect"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/sockeye-im/sockeye/internal/chat"
+	"github.com/sockeye-im/sockeye/internal/store/sqlite"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+var (
+	anna  = chat.Actor{ID: "anna", Name: "Anna", Origin: "a1"}
+	bert  = chat.Actor{ID: "bert", Name: "Bert", Origin: "b1"}
+	carl  = chat.Actor{ID: "carl", Name: "Carl", Origin: "c1"}
+	today = time.Date(2024, 2, 29, 12, 0, 0, 0, time.UTC)
+)
+
+// world is a service on a real database, with a clock that moves by a second
+// and a fraction each time it is read.
+type world struct {
+	*testing.T
+	*chat.Service
+	dir    string
+	events []chat.Event // complete when the call that caused them has returned
+}
+
+func newWorld(t *testing.T, cfg chat.Config, filter chat.Filter) *world {
+	t.Helper()
+	t.Parallel()
+	w := &world{T: t, dir: t.TempDir()}
+	store, err := sqlite.Open(t.Context(), sqlite.DefaultConfig(w.dir), func(events []chat.Event) {
+		w.events = append(w.events, events...)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := store.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	var ticks, ids atomic.Int64
+	clock := func() time.Time {
+		return today.Add(time.Duration(ticks.Add(1)) * 1_000_999_999).In(time.FixedZone("elsewhere", 3600))
+	}
+	newID := func() string { return fmt.Sprintf("id-%d", ids.Add(1)) }
+	w.Service, err = chat.New(cfg, store, clock, newID, filter)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+// exec writes what no command can yet.
+func (w *world) exec(statement string, args ...any) {
+	w.Helper()
+	db, err := sql.Open("sqlite", filepath.Join(w.dir, sqlite.FileName)+"?_pragma=busy_timeout(5000)")
+	w.must(err)
+	_, err = db.ExecContext(w.Context(), statement, args...)
+	w.must(errors.Join(err, db.Close()))
+}
+
+func (w *world) must(err error) {
+	w.Helper()
+	if err != nil {
+		w.Fatal(err)
+	}
+}
+
+func (w *world) direct(from, to chat.Actor, content string) chat.Message {
+	w.Helper()
+	m, err := w.SendDirect(w.Context(), from, chat.SendDirect{RecipientID: to.ID, Content: content})
+	w.must(err)
+	return m
+}
+
+func (w *world) toRoom(from chat.Actor, room, content string) chat.Message {
+	w.Helper()
+	m, err := w.SendToRoom(w.Context(), from, chat.SendToRoom{RoomID: room, Content: content})
+	w.must(err)
+	return m
+}
+
+func (w *world) room(by chat.Actor, cmd chat.CreateRoom) chat.Room {
+	w.Helper()
+	if cmd.Name == "" {
+		cmd.Name = "A room"
+	}
+	r, err := w.CreateRoom(w.Context(), by, cmd)
+	w.must(err)
+	return r
+}
+
+func (w *world) join(a chat.Actor, room string) chat.Joined {
+	w.Helper()
+	j, err := w.JoinRoom(w.Context(), a, room)
+	w.must(err)
+	return j
+}
+
+// quiet runs what must not emit anything.
+func (w *world) quiet(run func()) {
+	w.Helper()
+	before := len(w.events)
+	run()
+	if emitted := w.events[before:]; len(emitted) != 0 {
+		w.Errorf("events were published: %+v", emitted)
+	}
+}
+
+// refusal compares what a caller is told; the message is compared if it is
+// wanted to be something.
+func refusal(t *testing.T, err error, want chat.Error) {
+	t.Helper()
+	var got *chat.Error
+	if !errors.As(err, &got) {
+		t.Errorf("got error %v, want a refusal %s", err, want.Code)
+		return
+	}
+	if got.Code != want.Code || got.Field != want.Field || got.Limit != want.Limit || (want.Message != "" && got.Message != want.Message) {
+		t.Errorf("got %q %q field %q limit %d, want %q %q field %q limit %d",
+			got.Code, got.Message, got.Field, got.Limit, want.Code, want.Message, want.Field, want.Limit)
+	}
+}
+
+func equal[T any](t *testing.T, what string, got, want T) {
+	t.Helper()
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("%s:\n got %+v\nwant %+v", what, got, want)
+	}
+}
+
+func contents(messages []chat.Message) []string {
+	texts := []string{}
+	for _, m := range messages {
+		texts = append(texts, m.Content)
+	}
+	return texts
+}
+
+func TestNewRefuses(t *testing.T) {
+	now, newID := time.Now, chat.NewID
+	store := struct{ chat.Store }{}
+	for name, build := range map[string]func() (*chat.Service, error){
+		"no store":  func() (*chat.Service, error) { return chat.New(chat.DefaultConfig(), nil, now, newID, nil) },
+		"no clock":  func() (*chat.Service, error) { return chat.New(chat.DefaultConfig(), store, nil, newID, nil) },
+		"no ids":    func() (*chat.Service, error) { return chat.New(chat.DefaultConfig(), store, now, nil, nil) },
+		"no policy": func() (*chat.Service, error) { return chat.New(chat.Config{MaxText: 1}, store, now, newID, nil) },
+		"nothing to say": func() (*chat.Service, error) {
+			return chat.New(chat.Config{DirectPolicy: chat.DirectAnyone}, store, now, newID, nil)
+		},
+	} {
+		if _, err := build(); err == nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+	if _, err := chat.New(chat.DefaultConfig(), store, now, newID, nil); err != nil {
+		t.Errorf("the defaults: %v", err)
+	}
+}
+
+func TestPublic(t *testing.T) {
+	refused := fmt.Errorf("append message: %w", chat.ErrNotInRoom)
+	if got := chat.Public(refused, "Failed to send message"); got != chat.ErrNotInRoom {
+		t.Errorf("a refusal became %v", got)
+	}
+	got := chat.Public(fmt.Errorf("disk: %w", context.DeadlineExceeded), "Failed to send message")
+	refusal(t, got, chat.Error{Code: chat.CodeInternal, Message: "Failed to send message"})
+	if !errors.Is(got, context.DeadlineExceeded) {
+		t.Error("the fault is lost for the log")
+	}
+	if got := chat.Public(nil, "Failed"); got != nil {
+		t.Errorf("no error became %v", got)
+	}
+}
+
+func TestFaultsOfTheStore(t *testing.T) {
+	w := newWorld(t, chat.DefaultConfig(), nil)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := w.SendDirect(ctx, anna, chat.SendDirect{RecipientID: "bert", Content: "x"})
+	refusal(t, chat.Public(err, "Failed to send message"), chat.Error{Code: chat.CodeInternal, Message: "Failed to send message"})
+	_, err = w.JoinRoom(ctx, anna, "room")
+	refusal(t, chat.Public(err, "Failed to join room"), chat.Error{Code: chat.CodeInternal, Message: "Failed to join room"})
+}
+
+func TestEnsureUser(t *testing.T) {
+	w := newWorld(t, chat.DefaultConfig(), nil)
+	long := string(make([]byte, 257))
+	for _, test := range []struct {
+		actor chat.Actor
+		want  chat.Error
+	}{
+		{chat.Actor{}, chat.Error{Code: chat.CodeInvalidField, Field: "userId"}},
+		{chat.Actor{ID: chat.UserID(long)}, chat.Error{Code: chat.CodeLimitExceeded, Field: "userId", Limit: 128}},
+		{chat.Actor{ID: "line\nbreak"}, chat.Error{Code: chat.CodeInvalidField, Field: "userId"}},
+		{chat.Actor{ID: "\xff"}, chat.Error{Code: chat.CodeInvalidField, Field: "userId"}},
+		{chat.Actor{ID: "anna", Name: long}, chat.Error{Code: chat.CodeLimitExceeded, Field: "username", Limit: 256}},
+		{chat.Actor{ID: "anna", Name: "\x00"}, chat.Error{Code: chat.CodeInvalidField, Field: "username"}},
+	} {
+		_, err := w.EnsureUser(t.Context(), test.actor)
+		refusal(t, err, test.want)
+	}
+	first, err := w.EnsureUser(t.Context(), chat.Actor{ID: "Ä|1 @x"})
+	w.must(err)
+	equal(t, "name of the nameless", first.Name, "Ä|1 @x")
+	equal(t, "first seen", first.CreatedAt, first.CreatedAt.UTC().Truncate(time.Millisecond))
+	again, err := w.EnsureUser(t.Context(), chat.Actor{ID: "Ä|1 @x", Name: "Ännchen"})
+	w.must(err)
+	equal(t, "renamed", again, chat.User{ID: "Ä|1 @x", Name: "Ännchen", CreatedAt: first.CreatedAt})
+}

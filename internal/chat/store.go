@@ -1,0 +1,156 @@
+package chat
+
+import (
+	"context"
+	"time"
+)
+
+// Store keeps conversations. A driver is responsible for atomicity: every
+// command is one transaction, of which all or nothing is stored and which is
+// durable before the method returns; refusals leave no trace, not even a seq.
+// The events of a commit go to the [Sink] that the driver was opened with.
+//
+// Refusals are this package's errors; anything else is a fault. A command whose
+// ctx ends before its transaction has begun is not carried out; after that its
+// outcome is waited for. All methods may be called concurrently.
+//
+// The package storetest holds the tests that every driver must pass.
+type Store interface {
+	Users
+	Messages
+	Rooms
+	Reads
+}
+
+// Users keeps who has signed in.
+type Users interface {
+	// EnsureUser creates the user or changes the name, and returns what is stored
+	// then. Nothing is written if nothing changes.
+	EnsureUser(ctx context.Context, u User) (User, error)
+	// AreFriends tells whether the two users are friends.
+	AreFriends(ctx context.Context, a, b UserID) (bool, error)
+}
+
+// Messages keeps messages and answers questions about them.
+type Messages interface {
+	// AppendMessage stores a message with the next seq of its conversation and
+	// returns it. A direct conversation is made with its first message. In this
+	// order:
+	//   - a clientMsgId that the sender has used: the stored message and no event
+	//     if [Append.Repeats] agrees, else its error;
+	//   - to a room: ErrRoomNotFound, ErrNotInRoom;
+	//   - to a user: ErrNotFriends if friendship is required and there is none;
+	//   - ReplyTo must be a message of the same conversation: ErrMessageNotFound
+	//     with the field replyTo.
+	// The timestamp is moved forward to that of the conversation's last event if
+	// it lies before it.
+	AppendMessage(ctx context.Context, cmd Append) (Message, error)
+	// Sent returns the message stored under a sender's clientMsgId, if any.
+	Sent(ctx context.Context, sender UserID, clientMsgID string) (Sent, bool, error)
+	// Messages returns a page of a conversation: the newest messages, or those
+	// next to a cursor. A cursor that is not in it: ErrMessageNotFound.
+	Messages(ctx context.Context, q MessageQuery) (Page, error)
+	// Unread returns the newest messages of others after the user's marks that
+	// are not deleted, oldest first: by timestamp, and by seq within a
+	// conversation.
+	Unread(ctx context.Context, user UserID, limit int) ([]Message, error)
+}
+
+// Rooms keeps rooms and who is in them.
+type Rooms interface {
+	// CreateRoom stores a room with its creator as first member and admin, which
+	// is the first event of its log. ErrRoomExists if the id is taken.
+	CreateRoom(ctx context.Context, cmd NewRoom) error
+	// Join adds a member, using up the invitation, and moves the member's mark to
+	// the head of the log: what was said before is not unread. False, without an
+	// event, if the user is a member. ErrRoomNotFound, or what [Entry.MayJoin] says.
+	Join(ctx context.Context, cmd Join) (bool, error)
+	// Leave removes a member; without an admin left the one who joined first of
+	// those who remain becomes one, by an event of its own. The last to leave a
+	// room of type direct removes it. False, without an event, if the user is no
+	// member. ErrRoomNotFound.
+	Leave(ctx context.Context, cmd Leave) (bool, error)
+	// Room returns a room, or ErrRoomNotFound.
+	Room(ctx context.Context, id string) (Room, error)
+	// Memberships returns the ids of the user's rooms, sorted.
+	Memberships(ctx context.Context, user UserID) ([]string, error)
+}
+
+// Reads keeps how far users have read, and knows what they may read.
+type Reads interface {
+	// MarkRead moves marks forward as [Service.MarkRead] says. Per conversation
+	// and sender with receipts there is one MessageRead, per mark moved one
+	// ConversationRead. ErrMessageNotFound if none of the messages is in a
+	// conversation of the reader's.
+	MarkRead(ctx context.Context, cmd MarkRead) ([]Receipt, error)
+	// Access tells whether a conversation exists and whether the user is in it.
+	Access(ctx context.Context, ref ConversationRef, user UserID) (Access, bool, error)
+}
+
+// Append is the command to store a message. Seq is not set yet, and
+// ConversationID is set for direct messages only.
+type Append struct {
+	Message Message
+	// Fingerprint tells contents apart under one clientMsgId.
+	Fingerprint    []byte
+	RequireFriends bool
+	Origin         string
+}
+
+// Sent is a stored message with its fingerprint, which is empty once the message
+// is deleted.
+type Sent struct {
+	Message     Message
+	Fingerprint []byte
+}
+
+// MessageQuery asks for up to Limit messages of a conversation: before or after
+// the message of that id, or the newest if neither is set.
+type MessageQuery struct {
+	ConversationID string
+	Before         string
+	After          string
+	Limit          int
+}
+
+// NewRoom is the command to store a room. Its lists are not stored from Room.
+type NewRoom struct {
+	Room    Room
+	Creator Actor
+}
+
+// Join is the command to become a member.
+type Join struct {
+	RoomID string
+	Actor  Actor
+	At     time.Time
+}
+
+// Leave is the command to be a member no longer.
+type Leave struct {
+	RoomID string
+	Actor  Actor
+	At     time.Time
+}
+
+// MarkRead is the command to move marks. MaxReceiptMembers is the largest
+// conversation in which receipts are given.
+type MarkRead struct {
+	Reader            Actor
+	MessageIDs        []string
+	At                time.Time
+	MaxReceiptMembers int
+}
+
+// ConversationRef names a conversation by one of its two ids.
+type ConversationRef struct {
+	ConversationID string
+	RoomID         string
+}
+
+// Access is what a user has to do with a conversation.
+type Access struct {
+	ConversationID string
+	RoomID         string
+	Member         bool
+}

@@ -1,0 +1,124 @@
+// Package config reads the server's settings from flags, the environment and a YAML file.
+//
+// A setting has one name everywhere: the flag --chat-dm-policy, the variable SOCKEYE_CHAT_DM_POLICY, and in the file
+// "chat-dm-policy" or, nested at any dash, "chat: {dm-policy: …}". Flags win over the environment, the environment over
+// the file, the file over the defaults. An empty variable counts as not set. An unknown key in the file, a wrong type and
+// a value out of its range are errors that name the key, the value and what is allowed.
+//
+// [Config] is only a record: each package of the server is handed its own part of it.
+package config
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/sockeye-im/sockeye/internal/account"
+)
+
+// Config holds every setting. Finish must have accepted it before it is used.
+type Config struct {
+	File string `name:"config" placeholder:"FILE" help:"YAML file with settings under the same names."`
+
+	Listen  string   `placeholder:":3000" help:"Address for everything, host:port. Default :3000, with --dev 127.0.0.1:3000."`
+	Origins []string `placeholder:"ORIGIN" help:"Web origins allowed to connect beside the server's own, such as https://app.example; * allows all."`
+	Dev     bool     `help:"Development: anybody can sign in as a demo user. Binds loopback addresses only."`
+
+	Account Account `embed:""`
+	Limits  Limits  `embed:""`
+	Wire    Wire    `embed:""`
+	Chat    Chat    `embed:"" prefix:"chat-"`
+	Log     Log     `embed:"" prefix:"log-"`
+
+	Metrics      Switch        `default:"on" help:"Serve /metrics: on or off."`
+	Pprof        Switch        `default:"off" help:"Serve /debug/pprof/, for profiling: on or off. Not for servers that strangers can reach."`
+	DrainTimeout time.Duration `default:"10s" help:"How long a stop waits for work in progress."`
+
+	Version string `kong:"-"` // the program's own, no setting; /health shows it
+}
+
+// Account says whose tokens are accepted.
+type Account struct {
+	Signing `embed:""`
+
+	Issuers   Issuers       `placeholder:"YAML" help:"Other issuers, a YAML or JSON list of {issuer, audience, secret|key-file|jwks-url, algorithms}."`
+	JWTLeeway time.Duration `name:"jwt-leeway" default:"0s" help:"How far the times in a token may be off."`
+}
+
+// Signing says where the secret of the server's own tokens comes from. It stands alone because every command that signs
+// a token needs just this.
+type Signing struct {
+	Data      string         `default:"./data" help:"Data folder, made when missing."`
+	JWTSecret account.Secret `name:"jwt-secret" placeholder:"SECRET" help:"Secret for tokens, in place of the one in the data folder. Other users of the machine see flags: prefer the environment."`
+}
+
+// Secret returns the configured secret, else the data folder's, which it makes when there is none.
+func (s Signing) Secret() (account.Secret, error) {
+	if s.JWTSecret == "" {
+		return account.OpenSecret(s.Data)
+	}
+	if err := s.JWTSecret.Validate(); err != nil {
+		return "", fmt.Errorf("jwt-secret: %w", err)
+	}
+	return s.JWTSecret, nil
+}
+
+// Limits bounds what clients can take from the server.
+type Limits struct {
+	Limits              Switch        `default:"on" help:"Rates and counts per IP: on, or off for load tests. Sizes and --max-connections always hold."`
+	MaxConnections      int           `default:"10000" help:"Connections in all."`
+	MaxConnectionsPerIP int           `name:"max-connections-per-ip" default:"1000" help:"Connections from one IP address; 0 is no limit."`
+	RateEvents          Rate          `default:"100/min" help:"Events of one kind from one user, such as 100/min; off is no limit."`
+	RateConnections     Rate          `default:"100/min" help:"New connections from one IP address; off is no limit."`
+	TrustedProxies      []Network     `placeholder:"CIDR" help:"Proxies whose word on the client's IP address is taken."`
+	AuthTimeout         time.Duration `default:"10s" help:"Time to sign in after connecting."`
+	TextLimit           int           `default:"10000" help:"Characters in a text field."`
+	MaxPayload          Bytes         `default:"1MB" help:"Size of one message on the wire."`
+	QueueFrames         int           `default:"256" help:"Frames that may wait for a slow consumer before it is closed."`
+	QueueBytes          Bytes         `default:"1MiB" help:"Bytes that may wait for a slow consumer before it is closed."`
+	WriteStall          time.Duration `default:"10s" help:"Time without progress after which a slow consumer is closed."`
+}
+
+// Wire sets up the transports.
+type Wire struct {
+	Transports   []string      `default:"websocket,polling" help:"Transports offered: websocket, polling."`
+	EIO3         Switch        `name:"eio3" default:"on" help:"Serve Engine.IO protocol 3 too, for Socket.IO clients of version 2: on or off."`
+	PingInterval time.Duration `default:"25s" help:"Time between heartbeats."`
+	PingTimeout  time.Duration `default:"60s" help:"Time a heartbeat may stay unanswered."`
+	Compression  Switch        `default:"off" help:"Compress WebSocket messages (permessage-deflate): on or off."`
+	Recovery     time.Duration `default:"2m" help:"How long a broken Socket.IO connection can be recovered; 0 is never."`
+}
+
+// Chat sets the rules of messaging.
+type Chat struct {
+	DMPolicy string `name:"dm-policy" default:"anyone" help:"Who may send direct messages: anyone or friends."`
+}
+
+// Log sets up logging, which goes to standard error.
+type Log struct {
+	Level  string `default:"info" help:"Least level written: debug, info, warn or error."`
+	Format string `default:"json" help:"json or text."`
+}
+
+// Default returns the settings of a server that was given none.
+func Default() (Config, error) {
+	return Parse(nil, func(string) (string, bool) { return "", false })
+}
+
+// Parse reads flags (without the program's name) and the environment through lookup, which is os.LookupEnv outside
+// tests, and the file that one of the two names. The result is finished.
+func Parse(args []string, lookup func(string) (string, bool)) (Config, error) {
+	var c Config
+	parser, err := kong.New(&c, Options(lookup)...)
+	if err != nil {
+		return Config{}, err
+	}
+	if _, err := parser.Parse(args); err != nil {
+		return Config{}, err
+	}
+	if err := c.Finish(); err != nil {
+		return Config{}, err
+	}
+	return c, nil
+}

@@ -1,0 +1,152 @@
+package config
+
+import (
+	"cmp"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Finish fills in what depends on other settings and checks every value. The first error wins; it names the key, the
+// value and what is allowed.
+func (c *Config) Finish() error {
+	if c.Listen == "" {
+		c.Listen = ":3000"
+		if c.Dev {
+			c.Listen = "127.0.0.1:3000"
+		}
+	}
+	for _, check := range []func() error{
+		c.checkListen, c.checkOrigins, c.Account.check, c.Limits.check, c.Wire.check, c.checkWords,
+		func() error { return within("drain-timeout", c.DrainTimeout, 0, 10*time.Minute) },
+	} {
+		if err := check(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *Config) checkListen() error {
+	host, port, err := net.SplitHostPort(c.Listen)
+	if err != nil {
+		return fmt.Errorf("listen is %q, which is not host:port", c.Listen)
+	}
+	if n, err := strconv.Atoi(port); err != nil || n < 0 || n > 65535 {
+		return fmt.Errorf("listen is %q, whose port is not a number from 0 to 65535", c.Listen)
+	}
+	if c.Dev && !loopback(host) {
+		return fmt.Errorf("listen is %q, but with dev, where anybody can sign in, it must be a loopback address such as 127.0.0.1:3000", c.Listen)
+	}
+	return nil
+}
+
+func loopback(host string) bool {
+	address, err := netip.ParseAddr(host)
+	return host == "localhost" || (err == nil && address.IsLoopback())
+}
+
+// checkOrigins wants origins as browsers send them: scheme, host, port unless it is the default, nothing else.
+func (c *Config) checkOrigins() error {
+	for i, origin := range c.Origins {
+		if origin == "*" {
+			continue
+		}
+		u, err := url.Parse(origin)
+		if err != nil || u.Scheme == "" || u.Host == "" || u.Scheme+"://"+u.Host != origin {
+			return fmt.Errorf("origins has %q, which is neither * nor like https://app.example", origin)
+		}
+		c.Origins[i] = strings.ToLower(origin)
+	}
+	return nil
+}
+
+func (a *Account) check() error {
+	if a.Data == "" {
+		return fmt.Errorf("data is empty, it must name a folder")
+	}
+	if a.JWTSecret != "" {
+		if err := a.JWTSecret.Validate(); err != nil {
+			return fmt.Errorf("jwt-secret: %w", err)
+		}
+	}
+	seen := map[string]bool{}
+	for i, issuer := range a.Issuers {
+		if err := issuer.Validate(); err != nil {
+			return fmt.Errorf("issuers, number %d: %w", i+1, err)
+		}
+		if seen[issuer.Issuer] {
+			return fmt.Errorf("issuers, number %d: issuer %q is given twice", i+1, issuer.Issuer)
+		}
+		seen[issuer.Issuer] = true
+	}
+	return within("jwt-leeway", a.JWTLeeway, 0, 5*time.Minute)
+}
+
+func (l *Limits) check() error {
+	return first(
+		within("max-connections", l.MaxConnections, 1, 10_000_000),
+		within("max-connections-per-ip", l.MaxConnectionsPerIP, 0, 10_000_000),
+		within("auth-timeout", l.AuthTimeout, 100*time.Millisecond, 5*time.Minute),
+		within("text-limit", l.TextLimit, 1, 1_000_000),
+		within("max-payload", l.MaxPayload, 1000, 100_000_000),
+		within("queue-frames", l.QueueFrames, 1, 1_000_000),
+		within("queue-bytes", l.QueueBytes, 1000, 1<<30),
+		within("write-stall", l.WriteStall, 100*time.Millisecond, 10*time.Minute),
+	)
+}
+
+func (w *Wire) check() error {
+	if len(w.Transports) == 0 {
+		return fmt.Errorf("transports is empty, it needs at least one of websocket, polling")
+	}
+	for i, transport := range w.Transports {
+		if err := oneOf("transports", transport, "websocket", "polling"); err != nil {
+			return err
+		}
+		if slices.Contains(w.Transports[:i], transport) {
+			return fmt.Errorf("transports has %q twice", transport)
+		}
+	}
+	return first(
+		within("ping-interval", w.PingInterval, 100*time.Millisecond, time.Hour),
+		within("ping-timeout", w.PingTimeout, 100*time.Millisecond, time.Hour),
+		within("recovery", w.Recovery, 0, 24*time.Hour),
+	)
+}
+
+func (c *Config) checkWords() error {
+	return first(
+		oneOf("chat-dm-policy", c.Chat.DMPolicy, "anyone", "friends"),
+		oneOf("log-level", c.Log.Level, "debug", "info", "warn", "error"),
+		oneOf("log-format", c.Log.Format, "json", "text"),
+	)
+}
+
+func within[T cmp.Ordered](key string, value, least, most T) error {
+	if value < least || value > most {
+		return fmt.Errorf("%s is %v, it must be from %v to %v", key, value, least, most)
+	}
+	return nil
+}
+
+func oneOf(key, value string, allowed ...string) error {
+	if !slices.Contains(allowed, value) {
+		return fmt.Errorf("%s is %q, it must be one of %s", key, value, strings.Join(allowed, ", "))
+	}
+	return nil
+}
+
+func first(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

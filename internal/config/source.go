@@ -1,0 +1,122 @@
+package config
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+
+	"github.com/alecthomas/kong"
+)
+
+// Options makes a kong parser read the flags that are settings from the environment and the settings file too. It serves
+// any command that embeds [Config] or a part of it; the file may hold every setting in any case. lookup is os.LookupEnv
+// outside tests.
+func Options(lookup func(string) (string, bool)) []kong.Option {
+	s := &sources{lookup: lookup, known: settings()}
+	return []kong.Option{kong.Resolvers(s), kong.ValueFormatter(s.help)}
+}
+
+// EnvName is the environment variable of a setting.
+func EnvName(key string) string {
+	return "SOCKEYE_" + strings.ToUpper(strings.ReplaceAll(key, "-", "_"))
+}
+
+// configFlag is the one setting that the file cannot hold.
+const configFlag = "config"
+
+// settings lists the names of all settings but the file's own.
+func settings() map[string]bool {
+	known := map[string]bool{}
+	for _, flag := range kong.Must(&Config{}, kong.NoDefaultHelp()).Model.Flags {
+		if flag.Name != configFlag {
+			known[flag.Name] = true
+		}
+	}
+	return known
+}
+
+// sources finds what was not given as a flag. It serves one run of a parser.
+type sources struct {
+	lookup func(string) (string, bool)
+	known  map[string]bool
+	file   *file // nil until read
+}
+
+// Validate is part of kong.Resolver.
+func (*sources) Validate(*kong.Application) error { return nil }
+
+// Resolve returns the text of a setting as the flag would have been given it, or nil.
+func (s *sources) Resolve(context *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
+	if flag.Name == configFlag {
+		if path, ok := s.env(configFlag); ok {
+			return path, nil
+		}
+		return nil, nil
+	}
+	if !s.known[flag.Name] {
+		return nil, nil
+	}
+	if s.file == nil {
+		if err := s.readFile(context); err != nil {
+			return nil, err
+		}
+	}
+	if text, ok := s.env(flag.Name); ok {
+		return text, tryDecode(flag, text, "from "+EnvName(flag.Name))
+	}
+	value, ok := s.file.values[flag.Name]
+	if !ok {
+		return nil, nil
+	}
+	origin := fmt.Sprintf("from %s, line %d", s.file.path, value.line)
+	if value.list && flag.Target.Kind() != reflect.Slice {
+		return nil, fmt.Errorf("%s: takes one value, not a list", origin)
+	}
+	return value.text, tryDecode(flag, value.text, origin)
+}
+
+// env treats an empty variable as not set: that is how container files leave one out.
+func (s *sources) env(key string) (string, bool) {
+	text, ok := s.lookup(EnvName(key))
+	return text, ok && text != ""
+}
+
+func (s *sources) readFile(context *kong.Context) error {
+	path, _ := s.env(configFlag)
+	for _, flag := range context.Flags() {
+		if flag.Name != configFlag {
+			continue
+		}
+		if given, ok := context.FlagValue(flag).(string); ok && given != "" {
+			path = given
+		}
+	}
+	if path == "" {
+		s.file = &file{}
+		return nil
+	}
+	read, err := readFile(path, s.known)
+	if err != nil {
+		return err
+	}
+	s.file = read
+	return nil
+}
+
+// tryDecode decodes into nothing, so that an error can say where the value came from.
+func tryDecode(flag *kong.Flag, text, origin string) error {
+	into := reflect.New(flag.Target.Type()).Elem()
+	scan := kong.Scan().PushTyped(text, kong.FlagValueToken)
+	if err := flag.Mapper.Decode(&kong.DecodeContext{Value: flag.Value, Scan: scan}, into); err != nil {
+		return fmt.Errorf("%s: %w", origin, err)
+	}
+	return nil
+}
+
+// help adds the variable to a setting's help.
+func (s *sources) help(value *kong.Value) string {
+	if value.Flag == nil || (!s.known[value.Name] && value.Name != configFlag) {
+		return value.Help
+	}
+	return value.Help + " ($" + EnvName(value.Name) + ")"
+}

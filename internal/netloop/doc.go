@@ -1,0 +1,20 @@
+// Package netloop carries WebSocket connections (RFC 6455) on the server side
+// at the lowest cost for each connection that is idle.
+//
+// An idle connection owns a file descriptor and some two hundred bytes: no
+// goroutine, no timer and no buffer. On Linux a few pollers wait for all
+// descriptors with epoll; everywhere else, and for connections that are no
+// plain TCP or Unix sockets (TLS), a parked goroutine reads. Both kinds sit
+// behind the small interface link; everything above it, the frames, the
+// bounded queue, the closing handshake, is the same code.
+//
+//	loop.go       Loop: owns pollers, wheel and connections
+//	conn.go       Conn: send, close, and who may call what
+//	inbound.go    bytes to frames to messages
+//	outbound.go   the bounded queue and its flusher
+//	message.go    Message: one message encoded once for many connections
+//	deflate.go    permessage-deflate (RFC 7692)
+//	upgrade.go    the opening handshake
+//	wheel.go      Wheel: one timing wheel for all deadlines
+//	epoll_linux.go, parked.go   the two links
+package netloop

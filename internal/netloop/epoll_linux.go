@@ -1,0 +1,301 @@
+package netloop
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"sync"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	readBuffer = 64 << 10
+	maxEvents  = 256
+)
+
+// epoller is one epoll instance with two goroutines: one reads what is ready,
+// the other writes what was queued. Its descriptor is itself waited for by
+// Go's own poller, so neither keeps a thread.
+type epoller struct {
+	file *os.File // owns the epoll descriptor
+	raw  syscall.RawConn
+	fd   int
+
+	mu    sync.Mutex
+	conns []*Conn // by descriptor
+
+	dirtyMu sync.Mutex
+	dirty   []*Conn // scheduled for a flush
+	stopped bool    // the writer takes no more
+	wake    chan struct{}
+
+	quit chan struct{}
+	done sync.WaitGroup
+}
+
+func newPoller() (poller, error) {
+	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return nil, fmt.Errorf("epoll_create1: %w", err)
+	}
+	// os.NewFile gives a non-blocking descriptor to Go's poller.
+	if err := unix.SetNonblock(fd, true); err != nil {
+		_ = unix.Close(fd)
+		return nil, fmt.Errorf("epoll descriptor: %w", err)
+	}
+	file := os.NewFile(uintptr(fd), "epoll")
+	raw, err := file.SyscallConn()
+	if err != nil {
+		_ = file.Close()
+		return nil, fmt.Errorf("epoll descriptor: %w", err)
+	}
+	p := &epoller{file: file, raw: raw, fd: fd, wake: make(chan struct{}, 1), quit: make(chan struct{})}
+	p.done.Add(2)
+	go p.readLoop()
+	go p.writeLoop()
+	return p, nil
+}
+
+// adopt duplicates the descriptor of a plain socket and closes nc, so that
+// neither net's bookkeeping nor its poll descriptor stays with the connection.
+func (p *epoller) adopt(nc net.Conn) (link, bool, error) {
+	switch nc.(type) {
+	case *net.TCPConn, *net.UnixConn:
+	default:
+		return nil, false, nil
+	}
+	raw, err := nc.(syscall.Conn).SyscallConn()
+	if err != nil {
+		return nil, false, err
+	}
+	dup, dupErr := -1, error(nil)
+	err = raw.Control(func(fd uintptr) {
+		dup, dupErr = unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0)
+	})
+	if err = errors.Join(err, dupErr); err != nil {
+		return nil, false, fmt.Errorf("duplicate descriptor: %w", err)
+	}
+	_ = nc.Close() // the duplicate keeps the socket
+	return &epollLink{p: p, fd: dup}, true, nil
+}
+
+func (p *epoller) live() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := 0
+	for _, c := range p.conns {
+		if c != nil {
+			n++
+		}
+	}
+	return n
+}
+
+func (p *epoller) stop() {
+	p.mu.Lock()
+	conns := append([]*Conn(nil), p.conns...)
+	p.mu.Unlock()
+	for _, c := range conns {
+		if c != nil {
+			c.abort(ErrStopped)
+		}
+	}
+	p.dirtyMu.Lock()
+	p.stopped = true
+	p.dirtyMu.Unlock()
+	close(p.quit)      // the writer flushes once more, which closes all of them
+	_ = p.file.Close() // wakes the reader
+	p.done.Wait()
+}
+
+func (p *epoller) readLoop() {
+	defer p.done.Done()
+	events := make([]unix.EpollEvent, maxEvents)
+	conns := make([]*Conn, maxEvents)
+	buf := make([]byte, readBuffer)
+	scratch := make([]byte, 0, scratchSize)
+	for {
+		n := 0
+		err := p.raw.Read(func(fd uintptr) bool {
+			var err error
+			n, err = unix.EpollWait(int(fd), events, 0)
+			return n > 0 || err != nil && !errors.Is(err, unix.EINTR)
+		})
+		if err != nil {
+			return // the epoll descriptor was closed
+		}
+		p.lookup(events[:max(n, 0)], conns)
+		for i := range max(n, 0) {
+			if c := conns[i]; c != nil {
+				conns[i] = nil
+				p.handle(c, events[i].Events, buf, scratch)
+			}
+		}
+	}
+}
+
+func (p *epoller) lookup(events []unix.EpollEvent, conns []*Conn) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i := range events {
+		if fd := int(events[i].Fd); fd < len(p.conns) {
+			conns[i] = p.conns[fd]
+		}
+	}
+}
+
+func (p *epoller) handle(c *Conn, events uint32, buf, scratch []byte) {
+	if events&unix.EPOLLOUT != 0 {
+		c.resume(scratch)
+	}
+	if events&^unix.EPOLLOUT == 0 {
+		return
+	}
+	n, err := c.link.(*epollLink).read(c, buf)
+	switch {
+	case n > 0:
+		c.receive(buf[:n])
+	case errors.Is(err, unix.EAGAIN), errors.Is(err, unix.EINTR), errors.Is(err, ErrClosed):
+	default:
+		c.readFailed(err)
+	}
+}
+
+// writeLoop flushes each connection that has something queued once a round.
+// What is queued meanwhile waits for the next round and then goes out in one
+// write: batches form by themselves under load, and an idle connection waits
+// for nothing.
+func (p *epoller) writeLoop() {
+	defer p.done.Done()
+	scratch := make([]byte, 0, scratchSize)
+	var round []*Conn
+	for stopping := false; !stopping; {
+		select {
+		case <-p.wake:
+		case <-p.quit:
+			stopping = true
+		}
+		p.dirtyMu.Lock()
+		round, p.dirty = p.dirty, round[:0]
+		p.dirtyMu.Unlock()
+		for i, c := range round {
+			round[i] = nil
+			c.flush(scratch)
+		}
+	}
+}
+
+// epollLink is a connection's descriptor. Its fields are guarded by the
+// connection's lock.
+type epollLink struct {
+	p          *epoller
+	fd         int
+	interest   uint32
+	registered bool // with epoll
+}
+
+func (l *epollLink) start(c *Conn) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.state == gone {
+		return nil
+	}
+	p := l.p
+	p.mu.Lock()
+	if missing := l.fd + 1 - len(p.conns); missing > 0 {
+		p.conns = append(p.conns, make([]*Conn, missing)...)
+	}
+	p.conns[l.fd] = c
+	p.mu.Unlock()
+	l.interest |= unix.EPOLLIN
+	l.registered = true
+	return l.control(unix.EPOLL_CTL_ADD)
+}
+
+func (l *epollLink) control(op int) error {
+	event := unix.EpollEvent{Events: l.interest, Fd: int32(l.fd)}
+	if err := unix.EpollCtl(l.p.fd, op, l.fd, &event); err != nil {
+		return fmt.Errorf("epoll_ctl: %w", err)
+	}
+	return nil
+}
+
+// want changes what epoll reports; before start it is only noted.
+func (l *epollLink) want(event uint32, on bool) error {
+	interest := l.interest | event
+	if !on {
+		interest = l.interest &^ event
+	}
+	if interest == l.interest {
+		return nil
+	}
+	l.interest = interest
+	if !l.registered {
+		return nil
+	}
+	return l.control(unix.EPOLL_CTL_MOD)
+}
+
+func (l *epollLink) schedule(c *Conn) {
+	p := l.p
+	p.dirtyMu.Lock()
+	if p.stopped {
+		p.dirtyMu.Unlock()
+		go c.flush(nil)
+		return
+	}
+	p.dirty = append(p.dirty, c)
+	first := len(p.dirty) == 1
+	p.dirtyMu.Unlock()
+	if first {
+		select {
+		case p.wake <- struct{}{}:
+		default:
+		}
+	}
+}
+
+func (l *epollLink) blocks() bool { return false }
+
+func (l *epollLink) read(c *Conn, buf []byte) (int, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.state == gone {
+		return 0, ErrClosed
+	}
+	return unix.Read(l.fd, buf)
+}
+
+func (l *epollLink) write(b []byte) (int, error) {
+	n, err := unix.Write(l.fd, b)
+	switch {
+	case errors.Is(err, unix.EAGAIN), errors.Is(err, unix.EINTR):
+		return 0, errFull
+	case err != nil:
+		return 0, err
+	case n < len(b):
+		return n, errFull
+	}
+	return n, nil
+}
+
+func (l *epollLink) awaitRoom(on bool) error { return l.want(unix.EPOLLOUT, on) }
+
+func (l *epollLink) pause(paused bool) error { return l.want(unix.EPOLLIN, !paused) }
+
+func (l *epollLink) interrupt() {}
+
+func (l *epollLink) closeWrite() { _ = unix.Shutdown(l.fd, unix.SHUT_WR) }
+
+func (l *epollLink) close() {
+	p := l.p
+	p.mu.Lock()
+	if l.fd < len(p.conns) {
+		p.conns[l.fd] = nil
+	}
+	p.mu.Unlock()
+	_ = unix.Close(l.fd) // leaves the epoll set by itself
+}

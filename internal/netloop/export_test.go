@@ -1,0 +1,129 @@
+package netloop
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/gobwas/ws"
+)
+
+// Live counts the loop's connections.
+func (l *Loop) Live() int { return l.live() }
+
+// Pollers counts the loop's epoll instances.
+func (l *Loop) Pollers() int { return len(l.pollers) }
+
+// Waiting is what is queued for c.
+func Waiting(c *Conn) (frames, bytes int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.out == nil {
+		return 0, 0
+	}
+	return c.out.len(), c.out.bytes
+}
+
+// Retained is how many bytes a connection keeps after it has read chunks.
+func Retained(l *Loop, chunks ...[]byte) int {
+	c := &Conn{loop: l, link: new(nowhere), handler: new(transcript)}
+	for _, chunk := range chunks {
+		c.receive(chunk)
+	}
+	return cap(c.inbound.partial) + cap(c.inbound.fragments)
+}
+
+// IsBlocking reports whether c is on a link that blocks.
+func IsBlocking(c *Conn) bool { return c.link.blocks() }
+
+// Armed counts the timers of a wheel.
+func (w *Wheel) Armed() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n := 0
+	for _, t := range w.slots {
+		for ; t != nil; t = t.next {
+			n++
+		}
+	}
+	return n
+}
+
+// nowhere is a link that takes everything and never calls back.
+type nowhere struct{ written []byte }
+
+func (*nowhere) start(*Conn) error    { return nil }
+func (*nowhere) schedule(*Conn)       {}
+func (*nowhere) blocks() bool         { return false }
+func (*nowhere) awaitRoom(bool) error { return nil }
+func (*nowhere) pause(bool) error     { return nil }
+func (*nowhere) interrupt()           {}
+func (*nowhere) closeWrite()          {}
+func (*nowhere) close()               {}
+
+func (n *nowhere) write(b []byte) (int, error) {
+	n.written = append(n.written, b...)
+	return len(b), nil
+}
+
+// transcript notes what a connection delivers.
+type transcript []string
+
+func (t *transcript) HandleMessage(_ *Conn, op Op, payload []byte) {
+	*t = append(*t, fmt.Sprintf("%d %q", op, payload))
+}
+
+func (t *transcript) HandleClose(_ *Conn, cause error) {
+	*t = append(*t, fmt.Sprintf("closed: %v", cause))
+}
+
+// Feed runs chunks through a connection without a socket. It returns what was
+// delivered and the bytes that were written in answer. The chunks are changed.
+func Feed(l *Loop, agreed *Deflate, chunks ...[]byte) (events []string, answers []byte) {
+	var seen transcript
+	to := new(nowhere)
+	c := &Conn{loop: l, link: to, handler: &seen}
+	if agreed != nil {
+		c.deflate = &deflate{agreed: *agreed}
+	}
+	for _, chunk := range chunks {
+		c.receive(chunk)
+		c.flush(nil)
+	}
+	c.abort(io.EOF)
+	c.flush(nil)
+	return seen, to.written
+}
+
+// Inflater is one connection's side of permessage-deflate that reads.
+type Inflater struct{ d deflate }
+
+// NewInflater makes one; context keeps the window from message to message.
+func NewInflater(context bool) *Inflater {
+	return &Inflater{deflate{agreed: Deflate{ClientContext: context}}}
+}
+
+// Inflate decompresses one message.
+func (i *Inflater) Inflate(compressed []byte, limit int) ([]byte, error) {
+	return i.d.inflate(compressed, limit)
+}
+
+// Window is how much memory is kept between messages.
+func (i *Inflater) Window() int { return cap(i.d.window) }
+
+// Deflater is the side that writes.
+type Deflater struct{ d deflate }
+
+// NewDeflater makes one; context keeps the window from message to message.
+func NewDeflater(context bool) *Deflater {
+	return &Deflater{deflate{agreed: Deflate{ServerContext: context}}}
+}
+
+// Frame returns the frame's payload for m and whether it is compressed.
+func (d *Deflater) Frame(m *Message) (payload []byte, compressed bool) {
+	frame := d.d.frame(m)
+	header, size, err := parseHeader(frame)
+	if err != nil || size+int(header.Length) != len(frame) {
+		panic("netloop: made a bad frame")
+	}
+	return frame[size:], header.Rsv == ws.Rsv(true, false, false)
+}

@@ -1,0 +1,327 @@
+package netloop_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gobwas/ws"
+
+	"github.com/sockeye-im/sockeye/internal/netloop"
+)
+
+func TestPauseStopsReading(t *testing.T) {
+	onEachLink(t, func(t *testing.T, kind linkKind) {
+		s := serve(t, kind, netloop.Config{}, netloop.UpgradeOptions{})
+		c, conn := s.connect(t)
+		c.send(text("before"))
+		next(t, s.messages)
+		conn.Pause()
+
+		// The peer feels it: its writes stop for lack of room.
+		frame := wire(true, 0, ws.OpBinary, strings.Repeat("x", 60_000))
+		sent := 0
+		if kind.tls { // a TLS connection is broken by a write that times out
+			c.send(text("while paused"))
+			sent = 1
+		}
+		for !kind.tls {
+			_ = c.SetWriteDeadline(time.Now().Add(200 * time.Millisecond))
+			n, err := c.Write(frame)
+			if err != nil {
+				frame = frame[n:] // the rest follows below
+				break
+			}
+			sent++
+			if sent > 10_000 {
+				t.Fatal("600 MB were taken from a paused peer")
+			}
+		}
+		none(t, s.messages)
+		conn.Resume()
+		if !kind.tls {
+			_ = c.SetWriteDeadline(time.Now().Add(patience))
+			c.send(frame)
+			sent++
+		}
+		for range sent {
+			next(t, s.messages)
+		}
+		c.send(text("after"))
+		if got := next(t, s.messages); got.text != "after" {
+			t.Errorf("got %.80q", got.text)
+		}
+	})
+}
+
+func TestPauseFromTheHandler(t *testing.T) {
+	onEachLink(t, func(t *testing.T, kind linkKind) {
+		s := serve(t, kind, netloop.Config{}, netloop.UpgradeOptions{})
+		s.on = func(c *netloop.Conn, _ netloop.Op, _ []byte) { c.Pause() }
+		c, conn := s.connect(t)
+		for i := range 20 {
+			c.send(text(fmt.Sprint(i)))
+			if got := next(t, s.messages); got.text != fmt.Sprint(i) {
+				t.Fatalf("message %d: got %q", i, got.text)
+			}
+			conn.Resume()
+		}
+	})
+}
+
+func TestSlowConsumerByFrames(t *testing.T) {
+	onEachLink(t, func(t *testing.T, kind linkKind) {
+		testSlowConsumer(t, kind, netloop.Config{MaxQueuedFrames: 50, MaxQueuedBytes: 1 << 30}, 1000, func(frames, _ int) bool {
+			return frames <= 4*50+1
+		})
+	})
+}
+
+func TestSlowConsumerByBytes(t *testing.T) {
+	onEachLink(t, func(t *testing.T, kind linkKind) {
+		testSlowConsumer(t, kind, netloop.Config{MaxQueuedFrames: 1 << 30, MaxQueuedBytes: 100_000}, 20_000, func(_, bytes int) bool {
+			return bytes <= 4*100_000+20_004
+		})
+	})
+}
+
+// testSlowConsumer sends to a peer that does not read until it is given up,
+// and then reads on: what comes are whole messages and 4008.
+func testSlowConsumer(t *testing.T, kind linkKind, cfg netloop.Config, size int, bounded func(frames, bytes int) bool) {
+	s := serve(t, kind, cfg, netloop.UpgradeOptions{})
+	s.tiny = true
+	c, conn := s.connect(t)
+	m := netloop.NewMessage(netloop.Binary, false, bytes.Repeat([]byte("x"), size))
+	sent := 0
+	for {
+		err := conn.Send(m)
+		if errors.Is(err, netloop.ErrSlowConsumer) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if frames, bytes := netloop.Waiting(conn); !bounded(frames, bytes) {
+			t.Fatalf("%d frames and %d bytes wait", frames, bytes)
+		}
+		if sent++; sent > 1_000_000 {
+			t.Fatal("no end")
+		}
+	}
+	if err := conn.Send(m); !errors.Is(err, netloop.ErrClosed) {
+		t.Errorf("Send behind it: %v", err)
+	}
+	if cause := next(t, s.closed); !errors.Is(cause, netloop.ErrSlowConsumer) {
+		t.Errorf("HandleClose got %v", cause)
+	}
+	// A write under way on a blocking link may hold one batch.
+	if _, bytes := netloop.Waiting(conn); bytes > 64<<10+size {
+		t.Errorf("%d bytes still wait after it was given up", bytes)
+	}
+	got := 0
+	for {
+		f := c.frame()
+		if f.Header.OpCode == ws.OpClose {
+			if code, reason := ws.ParseCloseFrameData(f.Payload); code != netloop.SlowConsumerCode || reason != "slow consumer" {
+				t.Errorf("closed with %d %s", code, reason)
+			}
+			break
+		}
+		if f.Header.OpCode != ws.OpBinary || len(f.Payload) != size {
+			t.Fatalf("got frame %+v", f.Header)
+		}
+		got++
+	}
+	if got > sent {
+		t.Errorf("%d messages came, %d were sent", got, sent)
+	}
+	c.send(closing(4008, ""))
+	until(t, "the connection is gone", func() bool { return s.loop.Live() == 0 })
+}
+
+func TestSlowConsumerByStall(t *testing.T) {
+	onEachLink(t, func(t *testing.T, kind linkKind) {
+		s := serve(t, kind, netloop.Config{WriteStall: 50 * time.Millisecond}, netloop.UpgradeOptions{})
+		s.tiny = true
+		c, conn := s.connect(t)
+		const size = 3 << 20 // more than the limit: allowed for one message alone
+		if err := conn.Send(netloop.NewMessage(netloop.Binary, false, make([]byte, size))); err != nil {
+			t.Fatal(err)
+		}
+		until(t, "a full socket", conn.Full)
+		if cause := next(t, s.closed); !errors.Is(cause, netloop.ErrSlowConsumer) {
+			t.Errorf("HandleClose got %v", cause)
+		}
+		if kind.tls {
+			return // its stream cannot go on after a write that timed out
+		}
+		if f := c.frame(); len(f.Payload) != size {
+			t.Errorf("got a frame of %d bytes", len(f.Payload))
+		}
+		c.expectClose(netloop.SlowConsumerCode)
+	})
+}
+
+// A peer that takes a little now and then has not stalled.
+func TestSlowProgressIsNoStall(t *testing.T) {
+	onEachLink(t, func(t *testing.T, kind linkKind) {
+		if kind.tls {
+			t.Skip("the kernel's buffers hide the progress of a record")
+		}
+		const stall = 400 * time.Millisecond
+		s := serve(t, kind, netloop.Config{WriteStall: stall}, netloop.UpgradeOptions{})
+		s.tiny = true
+		c, conn := s.connect(t)
+		const size = 400_000
+		if err := conn.Send(netloop.NewMessage(netloop.Binary, false, make([]byte, size))); err != nil {
+			t.Fatal(err)
+		}
+		pace := time.NewTicker(20 * time.Millisecond)
+		defer pace.Stop()
+		start := time.Now()
+		for left, buf := size, make([]byte, 8000); left > 0; {
+			n, err := c.r.Read(buf)
+			if err != nil {
+				t.Fatalf("%d bytes left after %v: %v", left, time.Since(start), err)
+			}
+			left -= n
+			<-pace.C
+		}
+		if took := time.Since(start); took < stall {
+			t.Fatalf("took %v: this test shows nothing", took)
+		}
+		none(t, s.closed)
+	})
+}
+
+// A burst over the limit is no crime while the peer reads.
+func TestBurstToAHealthyReader(t *testing.T) {
+	onEachLink(t, func(t *testing.T, kind linkKind) {
+		s := serve(t, kind, netloop.Config{}, netloop.UpgradeOptions{})
+		c, conn := s.connect(t)
+		for round := range 20 {
+			for i := range 300 {
+				if err := conn.Send(netloop.NewMessage(netloop.Text, false, fmt.Appendf(nil, "%d %d", round, i))); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for i := range 300 {
+				c.expect(ws.OpText, fmt.Sprintf("%d %d", round, i))
+			}
+		}
+		none(t, s.closed)
+	})
+}
+
+// Many senders at once: nothing lost, each sender's order kept.
+func TestConcurrentSenders(t *testing.T) {
+	onEachLink(t, func(t *testing.T, kind linkKind) {
+		s := serve(t, kind, netloop.Config{MaxQueuedFrames: 10_000}, netloop.UpgradeOptions{})
+		c, conn := s.connect(t)
+		const senders, each = 8, 200
+		var wg sync.WaitGroup
+		for sender := range senders {
+			wg.Go(func() {
+				for i := range each {
+					if err := conn.Send(netloop.NewMessage(netloop.Binary, false, []byte{byte(sender), byte(i)})); err != nil {
+						t.Error(err)
+						return
+					}
+				}
+			})
+		}
+		wg.Wait()
+		var seen [senders]byte
+		for range senders * each {
+			p := c.frame().Payload
+			if p[1] != seen[p[0]] {
+				t.Fatalf("sender %d: got %d, want %d", p[0], p[1], seen[p[0]])
+			}
+			seen[p[0]]++
+		}
+	})
+}
+
+// pair attaches one end of a socket that keeps the boundaries of writes.
+func pair(t *testing.T, loop *netloop.Loop, handler netloop.Handler) (*net.UnixConn, *netloop.Conn) {
+	t.Helper()
+	address := &net.UnixAddr{Name: filepath.Join(t.TempDir(), "s"), Net: "unixpacket"}
+	listener, err := net.ListenUnix("unixpacket", address)
+	if err != nil {
+		t.Skipf("no unixpacket sockets: %v", err)
+	}
+	defer listener.Close()
+	peer, err := net.DialUnix("unixpacket", nil, address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = peer.Close() })
+	accepted, err := listener.AcceptUnix()
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := loop.Attach(&netloop.Hijacked{Conn: accepted, Answer: []byte("101")}, handler)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn.Start(nil)
+	_ = peer.SetDeadline(time.Now().Add(patience))
+	if n, err := peer.Read(make([]byte, 10)); n != 3 {
+		t.Fatalf("read %d bytes, error %v, want the answer to the handshake", n, err)
+	}
+	return peer, conn
+}
+
+// Many small frames go out in few writes. The poller's writer is kept busy
+// while they are queued, so that the number is no matter of luck.
+func TestQueuedFramesShareAWrite(t *testing.T) {
+	loop := newLoop(t, netloop.Config{Pollers: 1})
+	if loop.Pollers() == 0 {
+		t.Skip("no pollers here")
+	}
+	peer, conn := pair(t, loop, newRecorder())
+	busy, free := make(chan struct{}), make(chan struct{})
+	_, other := pair(t, loop, blockedClose{busy, free})
+	other.Abort()
+	next(t, busy)
+	const n = 200
+	for i := range n {
+		if err := conn.Send(netloop.NewMessage(netloop.Text, false, fmt.Appendf(nil, "%03d", i))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	close(free)
+	buf := make([]byte, 1<<20)
+	got, err := peer.Read(buf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stream := bytes.NewReader(buf[:got])
+	for i := range n {
+		f, err := ws.ReadFrame(stream)
+		if err != nil || string(f.Payload) != fmt.Sprintf("%03d", i) {
+			t.Fatalf("frame %d of the first write: %q, %v", i, f.Payload, err)
+		}
+	}
+	if _, err := stream.ReadByte(); !errors.Is(err, io.EOF) {
+		t.Error("more than was sent")
+	}
+}
+
+// blockedClose holds the goroutine that calls HandleClose, which no real
+// handler may do.
+type blockedClose struct{ busy, free chan struct{} }
+
+func (blockedClose) HandleMessage(*netloop.Conn, netloop.Op, []byte) {}
+
+func (b blockedClose) HandleClose(*netloop.Conn, error) {
+	b.busy <- struct{}{}
+	<-b.free
+}

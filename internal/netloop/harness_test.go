@@ -1,0 +1,286 @@
+package netloop_test
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/gobwas/httphead"
+	"github.com/gobwas/ws"
+	"go.uber.org/goleak"
+
+	"github.com/sockeye-im/sockeye/internal/netloop"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// patience is when a test gives up on an event. Nothing waits for it to pass.
+const patience = 20 * time.Second
+
+// linkKind is a way in which a loop serves a connection.
+type linkKind struct {
+	name        string
+	parked, tls bool
+}
+
+func onEachLink(t *testing.T, test func(t *testing.T, kind linkKind)) {
+	t.Helper()
+	for _, kind := range []linkKind{{name: "epoll"}, {name: "parked", parked: true}, {name: "tls", tls: true}} {
+		t.Run(kind.name, func(t *testing.T) { test(t, kind) })
+	}
+}
+
+// message is one that a handler got.
+type message struct {
+	op   netloop.Op
+	text string
+}
+
+// recorder is a handler that keeps what it gets.
+type recorder struct {
+	messages chan message
+	closed   chan error
+	on       func(c *netloop.Conn, op netloop.Op, payload []byte) // may be nil
+}
+
+func newRecorder() *recorder {
+	return &recorder{messages: make(chan message, 10_000), closed: make(chan error, 10)}
+}
+
+func (r *recorder) HandleMessage(c *netloop.Conn, op netloop.Op, payload []byte) {
+	r.messages <- message{op, string(payload)}
+	if r.on != nil {
+		r.on(c, op, payload)
+	}
+}
+
+func (r *recorder) HandleClose(_ *netloop.Conn, cause error) { r.closed <- cause }
+
+// server is a loop behind a real listener.
+type server struct {
+	*recorder
+	loop  *netloop.Loop
+	http  *httptest.Server
+	conns chan *netloop.Conn
+	kind  linkKind
+
+	// tiny makes the kernel's buffers as small as it allows, so that a peer
+	// that does not read is noticed soon.
+	tiny bool
+}
+
+func newLoop(t *testing.T, cfg netloop.Config) *netloop.Loop {
+	t.Helper()
+	loop, err := netloop.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(loop.Stop)
+	return loop
+}
+
+func serve(t *testing.T, kind linkKind, cfg netloop.Config, opts netloop.UpgradeOptions) *server {
+	t.Helper()
+	cfg.Parked = kind.parked
+	s := &server{recorder: newRecorder(), kind: kind, loop: newLoop(t, cfg), conns: make(chan *netloop.Conn, 1000)}
+	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h, err := netloop.Upgrade(w, r, opts)
+		var refused *netloop.HandshakeError
+		if errors.As(err, &refused) {
+			http.Error(w, refused.Reason, refused.Status)
+			return
+		}
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		if s.tiny {
+			_ = plain(h.Conn).SetWriteBuffer(1)
+		}
+		c, err := s.loop.Attach(h, s.recorder)
+		if err != nil {
+			if !errors.Is(err, netloop.ErrStopped) {
+				t.Error(err)
+			}
+			return
+		}
+		s.conns <- c
+		c.Start(h.Buffered)
+	})
+	if kind.tls {
+		s.http = httptest.NewTLSServer(handler)
+	} else {
+		s.http = httptest.NewServer(handler)
+	}
+	t.Cleanup(s.http.Close)
+	return s
+}
+
+func plain(c net.Conn) *net.TCPConn {
+	if t, ok := c.(*tls.Conn); ok {
+		c = t.NetConn()
+	}
+	return c.(*net.TCPConn)
+}
+
+// client is a WebSocket peer that sends exactly the bytes it is told to.
+type client struct {
+	net.Conn
+	t         *testing.T
+	r         *bufio.Reader
+	extension string // what was negotiated
+}
+
+func (s *server) dial(t *testing.T, offers ...string) *client {
+	t.Helper()
+	d := ws.Dialer{Timeout: patience}
+	for _, offer := range offers {
+		options, _ := httphead.ParseOptions([]byte(offer), nil)
+		d.Extensions = append(d.Extensions, options...)
+	}
+	if s.tiny {
+		small := net.Dialer{Control: func(_, _ string, raw syscall.RawConn) error {
+			return raw.Control(func(fd uintptr) { _ = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, 1) })
+		}}
+		d.NetDial = small.DialContext
+	}
+	if s.kind.tls {
+		pool := x509.NewCertPool()
+		pool.AddCert(s.http.Certificate())
+		d.TLSConfig = &tls.Config{RootCAs: pool}
+	}
+	conn, br, hs, err := d.Dial(context.Background(), "ws"+strings.TrimPrefix(s.http.URL, "http"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if br == nil {
+		br = bufio.NewReader(conn)
+	}
+	c := &client{Conn: conn, t: t, r: br}
+	for _, option := range hs.Extensions {
+		c.extension += option.String()
+	}
+	_ = conn.SetDeadline(time.Now().Add(patience))
+	t.Cleanup(func() { _ = conn.Close() })
+	return c
+}
+
+// connect returns both ends of a connection.
+func (s *server) connect(t *testing.T, offers ...string) (*client, *netloop.Conn) {
+	t.Helper()
+	c := s.dial(t, offers...)
+	return c, next(t, s.conns)
+}
+
+// wire is a masked frame.
+func wire(fin bool, rsv byte, op ws.OpCode, payload string) []byte {
+	f := ws.NewFrame(op, fin, []byte(payload))
+	f.Header.Rsv = rsv
+	b, err := ws.CompileFrame(ws.MaskFrameInPlaceWith(f, [4]byte{1, 2, 3, 4}))
+	if err != nil {
+		panic(err)
+	}
+	return b
+}
+
+func text(payload string) []byte { return wire(true, 0, ws.OpText, payload) }
+
+func closing(code ws.StatusCode, reason string) []byte {
+	return wire(true, 0, ws.OpClose, string(ws.NewCloseFrameBody(code, reason)))
+}
+
+func (c *client) send(frames ...[]byte) {
+	c.t.Helper()
+	for _, frame := range frames {
+		if _, err := c.Write(frame); err != nil {
+			c.t.Fatal(err)
+		}
+	}
+}
+
+// frame reads the next frame.
+func (c *client) frame() ws.Frame {
+	c.t.Helper()
+	f, err := ws.ReadFrame(c.r)
+	if err != nil {
+		c.t.Fatalf("read frame: %v", err)
+	}
+	return f
+}
+
+func (c *client) expect(op ws.OpCode, payload string) {
+	c.t.Helper()
+	f := c.frame()
+	if f.Header.OpCode != op || string(f.Payload) != payload || f.Header.Masked || !f.Header.Fin {
+		c.t.Fatalf("got frame %+v %.80q, want opcode %d %.80q", f.Header, f.Payload, op, payload)
+	}
+}
+
+// expectClose reads on until a close frame and returns its reason.
+func (c *client) expectClose(code ws.StatusCode) (reason string) {
+	c.t.Helper()
+	for {
+		f := c.frame()
+		if f.Header.OpCode != ws.OpClose {
+			continue
+		}
+		got, reason := ws.ParseCloseFrameData(f.Payload)
+		if len(f.Payload) == 0 {
+			got = 1005
+		}
+		if got != code {
+			c.t.Fatalf("closed with %d %s, want %d", got, reason, code)
+		}
+		return reason
+	}
+}
+
+// expectEOF says that the server has closed the socket and sent nothing else.
+func (c *client) expectEOF() {
+	c.t.Helper()
+	if n, err := c.r.Read(make([]byte, 100)); !errors.Is(err, io.EOF) {
+		c.t.Fatalf("read %d bytes, error %v, want EOF", n, err)
+	}
+}
+
+// next waits for an event.
+func next[T any](t *testing.T, events <-chan T) T {
+	t.Helper()
+	select {
+	case e := <-events:
+		return e
+	case <-time.After(patience):
+		t.Fatalf("no %T came", *new(T))
+		panic("unreachable")
+	}
+}
+
+// none says that an event has not come.
+func none[T any](t *testing.T, events <-chan T) {
+	t.Helper()
+	select {
+	case e := <-events:
+		t.Fatalf("got %v, want nothing", e)
+	default:
+	}
+}
+
+// until waits for a state that nothing announces.
+func until(t *testing.T, what string, reached func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); !reached(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("never came to: %s", what)
+		}
+	}
+}

@@ -1,0 +1,208 @@
+package netloop
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"runtime"
+	"sync"
+	"time"
+)
+
+// Config holds the limits of every connection of a Loop. The zero value of a
+// field stands for its default.
+type Config struct {
+	// MaxMessage is the size in bytes of the largest message a peer may send,
+	// after reassembly and decompression; over it the connection is closed
+	// with 1009. Default 1,000,000.
+	MaxMessage int
+	// MaxQueuedFrames and MaxQueuedBytes bound what waits for a peer that does
+	// not read. Over either, the connection is closed with ErrSlowConsumer; one
+	// message alone may be larger than MaxQueuedBytes. Default 256 and 1 MiB.
+	MaxQueuedFrames, MaxQueuedBytes int
+	// WriteStall is how long a peer may take nothing of what waits for it.
+	// Default 10 s.
+	WriteStall time.Duration
+	// CloseTimeout bounds the closing handshake. Default 5 s.
+	CloseTimeout time.Duration
+	// Pollers is the number of epoll instances. Default GOMAXPROCS.
+	Pollers int
+	// Parked uses a parked goroutine for every connection, as on systems
+	// without epoll.
+	Parked bool
+}
+
+func (c Config) withDefaults() Config {
+	set := func(v *int, d int) {
+		if *v <= 0 {
+			*v = d
+		}
+	}
+	set(&c.MaxMessage, 1_000_000)
+	set(&c.MaxQueuedFrames, 256)
+	set(&c.MaxQueuedBytes, 1<<20)
+	set(&c.Pollers, runtime.GOMAXPROCS(0))
+	if c.WriteStall <= 0 {
+		c.WriteStall = 10 * time.Second
+	}
+	if c.CloseTimeout <= 0 {
+		c.CloseTimeout = 5 * time.Second
+	}
+	return c
+}
+
+// ErrStopped is returned by Attach once the loop was told to stop.
+var ErrStopped = errors.New("connection loop has stopped")
+
+// poller is what waits for many descriptors at once; nil where there is none.
+type poller interface {
+	// adopt takes nc over. ok is false for a connection it cannot wait for.
+	adopt(nc net.Conn) (l link, ok bool, err error)
+	// live counts its connections.
+	live() int
+	// stop drops the poller's connections and waits for its goroutines.
+	stop()
+}
+
+// Loop owns connections and the goroutines that serve them. Its methods may be
+// called concurrently.
+type Loop struct {
+	cfg   Config
+	wheel *Wheel
+
+	mu      sync.Mutex
+	conns   map[*Conn]struct{} // parked ones; a poller keeps its own
+	pollers []poller
+	next    int
+	stopped bool
+
+	parked sync.WaitGroup // goroutines of parked connections
+}
+
+// New starts a loop; Stop ends it.
+func New(cfg Config) (*Loop, error) {
+	l := &Loop{cfg: cfg.withDefaults(), wheel: NewWheel(), conns: make(map[*Conn]struct{})}
+	if l.cfg.Parked {
+		return l, nil
+	}
+	for range l.cfg.Pollers {
+		p, err := newPoller()
+		if err != nil {
+			l.Stop()
+			return nil, fmt.Errorf("start poller: %w", err)
+		}
+		if p == nil {
+			break
+		}
+		l.pollers = append(l.pollers, p)
+	}
+	return l, nil
+}
+
+// Wheel is the loop's timing wheel, for deadlines of the layers above.
+func (l *Loop) Wheel() *Wheel { return l.wheel }
+
+// Attach takes over a hijacked connection and queues h.Answer. Nothing is read
+// before Conn.Start, which must follow. On an error nc is closed.
+func (l *Loop) Attach(h *Hijacked, handler Handler) (*Conn, error) {
+	c := &Conn{loop: l, handler: handler}
+	if h.Deflate != nil {
+		c.deflate = &deflate{agreed: *h.Deflate}
+	}
+	if err := l.attach(c, h.Conn); err != nil {
+		_ = h.Conn.Close()
+		return nil, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	// The answer goes out in one write with what the handler queues at once.
+	_ = c.push(h.Answer)
+	return c, nil
+}
+
+func (l *Loop) attach(c *Conn, nc net.Conn) error {
+	l.mu.Lock()
+	if l.stopped {
+		l.mu.Unlock()
+		return ErrStopped
+	}
+	if len(l.pollers) > 0 {
+		p := l.pollers[l.next%len(l.pollers)]
+		l.next++
+		l.mu.Unlock()
+		lk, ok, err := p.adopt(nc)
+		if err != nil {
+			return err
+		}
+		if ok {
+			c.link = lk
+			return nil
+		}
+		l.mu.Lock()
+	}
+	defer l.mu.Unlock()
+	if l.stopped {
+		return ErrStopped
+	}
+	l.conns[c] = struct{}{}
+	l.parked.Add(1) // until its reader ends
+	c.link = newParkedLink(l, nc)
+	return nil
+}
+
+// Stop drops all connections without a closing handshake (close them first for
+// one), tells their handlers, and waits for the loop's goroutines.
+func (l *Loop) Stop() {
+	l.mu.Lock()
+	if l.stopped {
+		l.mu.Unlock()
+		return
+	}
+	l.stopped = true
+	parked := make([]*Conn, 0, len(l.conns))
+	for c := range l.conns {
+		parked = append(parked, c)
+	}
+	l.mu.Unlock()
+	for _, c := range parked {
+		c.abort(ErrStopped)
+	}
+	l.parked.Wait()
+	for _, p := range l.pollers {
+		p.stop()
+	}
+	l.wheel.Stop()
+}
+
+func (l *Loop) forget(c *Conn) {
+	l.mu.Lock()
+	delete(l.conns, c)
+	l.mu.Unlock()
+}
+
+// Drain waits until every connection is gone or ctx ends, whose error it then
+// returns. It does not close them.
+func (l *Loop) Drain(ctx context.Context) error {
+	const poll = 10 * time.Millisecond // rare, so no bookkeeping at each close
+	ticker := time.NewTicker(poll)
+	defer ticker.Stop()
+	for l.live() > 0 {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-ticker.C:
+		}
+	}
+	return nil
+}
+
+func (l *Loop) live() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n := len(l.conns)
+	for _, p := range l.pollers {
+		n += p.live()
+	}
+	return n
+}

@@ -1,0 +1,110 @@
+package netloop
+
+import (
+	"encoding/binary"
+	"sync"
+
+	"github.com/gobwas/ws"
+)
+
+// Op is the kind of a WebSocket frame (RFC 6455 section 5.2).
+type Op = ws.OpCode
+
+// The kinds of messages that applications send and receive.
+const (
+	Text   = ws.OpText
+	Binary = ws.OpBinary
+)
+
+// maxHeader is the longest header of an unmasked frame: 2 bytes and an
+// extended length of 8.
+const maxHeader = 10
+
+// Message is one WebSocket message, framed once for however many connections
+// it goes to. It is immutable and may be sent from any goroutine.
+type Message struct {
+	op       Op
+	compress bool
+	head     int    // where the payload starts in frame
+	frame    []byte // header and payload, not compressed
+
+	deflateOnce sync.Once
+	deflated    []byte // the compressed frame; nil when compressing does not pay
+}
+
+// NewMessage frames the concatenation of parts as one message. With compress
+// it is deflated, once, for connections that negotiated permessage-deflate.
+// The parts are copied.
+func NewMessage(op Op, compress bool, parts ...[]byte) *Message {
+	size := 0
+	for _, part := range parts {
+		size += len(part)
+	}
+	m := &Message{op: op, compress: compress}
+	m.frame = appendHeader(make([]byte, 0, headerSize(size)+size), op, false, size)
+	m.head = len(m.frame)
+	for _, part := range parts {
+		m.frame = append(m.frame, part...)
+	}
+	return m
+}
+
+// Payload is the message's content, not compressed. The caller must not
+// change it.
+func (m *Message) Payload() []byte { return m.frame[m.head:] }
+
+// deflatedFrame returns the frame for a connection without context takeover.
+func (m *Message) deflatedFrame() []byte {
+	if !m.compress || len(m.Payload()) < deflateThreshold {
+		return m.frame
+	}
+	m.deflateOnce.Do(func() {
+		if frame := deflateFrame(m.op, m.Payload()); len(frame) < len(m.frame) {
+			m.deflated = frame
+		}
+	})
+	if m.deflated == nil {
+		return m.frame
+	}
+	return m.deflated
+}
+
+func headerSize(payload int) int {
+	switch {
+	case payload < 126:
+		return 2
+	case payload <= 0xffff:
+		return 4
+	default:
+		return maxHeader
+	}
+}
+
+// appendHeader appends the header of an unmasked, unfragmented frame.
+func appendHeader(dst []byte, op Op, compressed bool, payload int) []byte {
+	first := 0x80 | byte(op)
+	if compressed {
+		first |= 0x40
+	}
+	switch {
+	case payload < 126:
+		return append(dst, first, byte(payload))
+	case payload <= 0xffff:
+		return binary.BigEndian.AppendUint16(append(dst, first, 126), uint16(payload))
+	default:
+		return binary.BigEndian.AppendUint64(append(dst, first, 127), uint64(payload))
+	}
+}
+
+// controlFrame frames a ping, pong or close; payload is at most 125 bytes.
+func controlFrame(op Op, payload []byte) []byte {
+	return append(appendHeader(make([]byte, 0, 2+len(payload)), op, false, len(payload)), payload...)
+}
+
+func closeFrame(code ws.StatusCode, reason string) []byte {
+	const maxReason = 123
+	if len(reason) > maxReason {
+		reason = reason[:maxReason]
+	}
+	return controlFrame(ws.OpClose, ws.NewCloseFrameBody(code, reason))
+}

@@ -1,0 +1,154 @@
+package netloop
+
+import (
+	"errors"
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// parkedBuffer is what a parked connection reads into. It is taken from a pool
+// when there is something to read, except for TLS, which cannot tell.
+const parkedBuffer = 16 << 10
+
+// parkedWrite is how much one blocking write is given.
+const parkedWrite = 64 << 10
+
+var parkedBuffers = sync.Pool{New: func() any {
+	b := make([]byte, parkedBuffer)
+	return &b
+}}
+
+// parkedLink serves one connection with a goroutine that waits in Read, and
+// another while there is something to write. It works everywhere.
+type parkedLink struct {
+	loop    *Loop
+	nc      net.Conn
+	raw     syscall.RawConn // nil where the socket is hidden (TLS)
+	resumed chan struct{}   // not nil while paused; guarded by the connection's lock
+
+	interrupted atomic.Bool // no write may block any more
+}
+
+func newParkedLink(l *Loop, nc net.Conn) *parkedLink {
+	p := &parkedLink{loop: l, nc: nc}
+	if sc, ok := nc.(syscall.Conn); ok && canReadWhenReady {
+		p.raw, _ = sc.SyscallConn() // nil on an error: then nc is read
+	}
+	return p
+}
+
+func (p *parkedLink) start(c *Conn) error {
+	// net/http may have left its deadlines.
+	if err := p.nc.SetDeadline(time.Time{}); err != nil {
+		c.abort(err)
+	}
+	go p.readLoop(c)
+	return nil
+}
+
+func (p *parkedLink) readLoop(c *Conn) {
+	defer p.loop.parked.Done()
+	defer p.loop.forget(c)
+	for {
+		p.awaitResume(c)
+		buf, n, err := p.read()
+		if n > 0 {
+			p.awaitResume(c) // Pause may have come while it waited in read
+			c.receive((*buf)[:n])
+		}
+		if buf != nil {
+			parkedBuffers.Put(buf)
+		}
+		if err != nil {
+			c.readFailed(err)
+			return
+		}
+	}
+}
+
+func (p *parkedLink) awaitResume(c *Conn) {
+	for {
+		c.mu.Lock()
+		resumed := p.resumed
+		c.mu.Unlock()
+		if resumed == nil {
+			return
+		}
+		<-resumed
+	}
+}
+
+// read waits for bytes, without a buffer where it can, and returns the pooled
+// buffer that holds them.
+func (p *parkedLink) read() (buf *[]byte, n int, err error) {
+	if p.raw != nil {
+		return readWhenReady(p.raw)
+	}
+	buf = parkedBuffers.Get().(*[]byte)
+	n, err = p.nc.Read(*buf)
+	return buf, n, err
+}
+
+// schedule counts its goroutine with the readers, so that Loop.Stop waits for
+// it: the last one closes the connection. Until then the count is not zero,
+// because a reader schedules that one before it ends.
+func (p *parkedLink) schedule(c *Conn) {
+	p.loop.parked.Go(func() {
+		scratch := scratches.Get().(*[]byte)
+		c.flush(*scratch)
+		scratches.Put(scratch)
+	})
+}
+
+func (p *parkedLink) blocks() bool { return true }
+
+// write takes at most parkedWrite bytes, so that each gets its own WriteStall:
+// a peer that is slow but takes something has not stalled.
+func (p *parkedLink) write(b []byte) (int, error) {
+	if err := p.nc.SetWriteDeadline(time.Now().Add(p.loop.cfg.WriteStall)); err != nil {
+		return 0, err
+	}
+	if p.interrupted.Load() { // after the deadline, which interrupt sets too
+		return 0, os.ErrDeadlineExceeded
+	}
+	n, err := p.nc.Write(b[:min(len(b), parkedWrite)])
+	if n > 0 && errors.Is(err, os.ErrDeadlineExceeded) {
+		err = nil
+	}
+	return n, err
+}
+
+func (p *parkedLink) awaitRoom(bool) error { return nil } // write waits itself
+
+func (p *parkedLink) pause(paused bool) error {
+	if paused {
+		p.resumed = make(chan struct{})
+	} else if p.resumed != nil {
+		close(p.resumed)
+		p.resumed = nil
+	}
+	return nil
+}
+
+func (p *parkedLink) interrupt() {
+	p.interrupted.Store(true)
+	_ = p.nc.SetWriteDeadline(time.Unix(1, 0))
+}
+
+func (p *parkedLink) closeWrite() {
+	if half, ok := p.nc.(interface{ CloseWrite() error }); ok {
+		_ = p.nc.SetWriteDeadline(time.Now().Add(time.Second)) // TLS sends an alert
+		_ = half.CloseWrite()
+	}
+}
+
+func (p *parkedLink) close() {
+	_ = p.pause(false)
+	p.loop.parked.Go(func() {
+		_ = p.nc.Close() // TLS waits for its alert to be sent
+	})
+}

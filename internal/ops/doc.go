@@ -1,0 +1,2 @@
+// Package ops is what the people who run the server look at: health, readiness, metrics, profiles and logs.
+package ops

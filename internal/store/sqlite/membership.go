@@ -1,0 +1,105 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/sockeye-im/sockeye/internal/chat"
+)
+
+// Room implements [chat.Rooms].
+func (s *Store) Room(ctx context.Context, id string) (chat.Room, error) {
+	r := chat.Room{ID: id}
+	var retention, createdAt int64
+	found, err := exists(s.readers.row(ctx, `
+		SELECT r.conversation_id, r.name, r.description, r.type, r.max_members, r.allow_file_upload,
+			r.allow_voice_message, r.retention_ms, r.created_by, r.created_at, c.member_count
+		FROM rooms r JOIN conversations c ON c.id = r.conversation_id
+		WHERE r.id = ?`, id).
+		Scan(&r.ConversationID, &r.Name, &r.Description, &r.Type, &r.MaxMembers, &r.Settings.AllowFileUpload,
+			&r.Settings.AllowVoiceMessage, &retention, &r.CreatedBy, &createdAt, &r.MemberCount))
+	if err != nil {
+		return chat.Room{}, fmt.Errorf("read room: %w", err)
+	}
+	if !found {
+		return chat.Room{}, chat.ErrRoomNotFound
+	}
+	r.Settings.MessageRetention = time.Duration(retention) * time.Millisecond
+	r.CreatedAt = instant(createdAt)
+	if r.MemberCount > chat.ListedMembers {
+		return r, nil
+	}
+	return r, s.fillLists(ctx, &r)
+}
+
+// fillLists adds who is in the room, and the newest bans.
+func (s *Store) fillLists(ctx context.Context, r *chat.Room) error {
+	r.Members, r.Admins, r.Banned = []chat.UserID{}, []chat.UserID{}, []chat.UserID{}
+	err := s.readers.each(ctx, func(row scanner) error {
+		var user chat.UserID
+		var role chat.Role
+		err := row.Scan(&user, &role)
+		r.Members = append(r.Members, user)
+		if role == chat.RoleAdmin {
+			r.Admins = append(r.Admins, user)
+		}
+		return err
+	}, `SELECT user_id, role FROM members WHERE conversation_id = ? ORDER BY joined_seq LIMIT ?`,
+		r.ConversationID, chat.ListedMembers)
+	if err != nil {
+		return fmt.Errorf("read members: %w", err)
+	}
+	r.MemberCount = len(r.Members) // who came or went since the room was read
+	err = s.readers.each(ctx, func(row scanner) error {
+		var user chat.UserID
+		err := row.Scan(&user)
+		r.Banned = append(r.Banned, user)
+		return err
+	}, `
+		SELECT user_id FROM (
+			SELECT user_id, banned_at FROM bans WHERE conversation_id = ?
+			ORDER BY banned_at DESC, user_id DESC LIMIT ?)
+		ORDER BY banned_at, user_id`,
+		r.ConversationID, chat.ListedMembers)
+	if err != nil {
+		return fmt.Errorf("read bans: %w", err)
+	}
+	return nil
+}
+
+// Memberships implements [chat.Rooms].
+func (s *Store) Memberships(ctx context.Context, user chat.UserID) ([]string, error) {
+	rooms := []string{}
+	err := s.readers.each(ctx, func(row scanner) error {
+		var id string
+		err := row.Scan(&id)
+		rooms = append(rooms, id)
+		return err
+	}, `
+		SELECT r.id FROM members m JOIN rooms r ON r.conversation_id = m.conversation_id
+		WHERE m.user_id = ? ORDER BY r.id`, user)
+	return rooms, err
+}
+
+const accessByConversation = `
+	SELECT c.id, coalesce(r.id, ''),
+		EXISTS (SELECT 1 FROM members m WHERE m.conversation_id = c.id AND m.user_id = ?1)
+	FROM conversations c LEFT JOIN rooms r ON r.conversation_id = c.id
+	WHERE c.id = ?2`
+
+const accessByRoom = `
+	SELECT r.conversation_id, r.id,
+		EXISTS (SELECT 1 FROM members m WHERE m.conversation_id = r.conversation_id AND m.user_id = ?1)
+	FROM rooms r WHERE r.id = ?2`
+
+// Access implements [chat.Reads].
+func (s *Store) Access(ctx context.Context, ref chat.ConversationRef, user chat.UserID) (chat.Access, bool, error) {
+	query, id := accessByConversation, ref.ConversationID
+	if ref.RoomID != "" {
+		query, id = accessByRoom, ref.RoomID
+	}
+	var a chat.Access
+	found, err := exists(s.readers.row(ctx, query, user, id).Scan(&a.ConversationID, &a.RoomID, &a.Member))
+	return a, found, err
+}

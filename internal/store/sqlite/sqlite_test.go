@@ -1,0 +1,181 @@
+package sqlite_test
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/sockeye-im/sockeye/internal/chat"
+	"github.com/sockeye-im/sockeye/internal/store/sqlite"
+	"github.com/sockeye-im/sockeye/internal/store/storetest"
+)
+
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(victimDir); dir != "" {
+		os.Exit(victim(dir))
+	}
+	goleak.VerifyTestMain(m)
+}
+
+func TestConformance(t *testing.T) {
+	storetest.Run(t, func(t *testing.T) storetest.Driver { return driver{dir: t.TempDir()} })
+}
+
+// driver opens the database of a folder.
+type driver struct{ dir string }
+
+func (d driver) Open(t testing.TB, sink chat.Sink) chat.Store {
+	return openStore(t, d.dir, sink)
+}
+
+func (d driver) Exec(t testing.TB, statement string) {
+	t.Helper()
+	db, err := sql.Open("sqlite", filepath.Join(d.dir, sqlite.FileName)+"?_pragma=busy_timeout(5000)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = db.ExecContext(t.Context(), statement)
+	if err := errors.Join(err, db.Close()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func openStore(t testing.TB, dir string, sink chat.Sink) *sqlite.Store {
+	t.Helper()
+	s, err := sqlite.Open(t.Context(), sqlite.DefaultConfig(dir), sink)
+	if err != nil {
+		t.Fatal(err)
+	}
+	closeAtEnd(t, s)
+	return s
+}
+
+func closeAtEnd(t testing.TB, s *sqlite.Store) {
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func discard([]chat.Event) {}
+
+// message is a message from anna to bert.
+func message(id, content string) chat.Append {
+	return chat.Append{Message: chat.Message{
+		ID: id, ConversationID: chat.DirectID("anna", "bert"), SenderID: "anna", SenderName: "Anna", RecipientID: "bert",
+		Content: content, Type: chat.TypeText, Timestamp: time.UnixMilli(1_700_000_000_000).UTC(),
+	}}
+}
+
+func history(t testing.TB, s *sqlite.Store) []chat.Message {
+	t.Helper()
+	page, err := s.Messages(t.Context(), chat.MessageQuery{ConversationID: chat.DirectID("anna", "bert"), Limit: 100_000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return page.Messages
+}
+
+func TestWriterIsDurable(t *testing.T) {
+	s := openStore(t, t.TempDir(), discard)
+	for pragma, want := range map[string]string{"synchronous": "2", "journal_mode": "wal", "foreign_keys": "1"} {
+		got, err := s.WriterPragma(t.Context(), pragma)
+		if err != nil || got != want {
+			t.Errorf("%s is %q, error %v, want %q", pragma, got, err, want)
+		}
+	}
+}
+
+func TestReadersCannotWrite(t *testing.T) {
+	s := openStore(t, t.TempDir(), discard)
+	err := s.ReaderExec(t.Context(), `INSERT INTO users (id, name, created_at) VALUES ('x', 'x', 0)`)
+	if err == nil || !strings.Contains(err.Error(), "readonly") {
+		t.Errorf("a reader wrote: error %v", err)
+	}
+}
+
+func TestFilesAreTheOwnersOnly(t *testing.T) {
+	// A name that means something in a URI must not lead elsewhere.
+	dir := filepath.Join(t.TempDir(), "da ta?mode=memory#100%41")
+	s := openStore(t, dir, discard)
+	if _, err := s.AppendMessage(t.Context(), message("m1", "hi")); err != nil {
+		t.Fatal(err)
+	}
+	wants := map[string]os.FileMode{"": 0o700, sqlite.FileName: 0o600, sqlite.FileName + "-wal": 0o600, sqlite.FileName + "-shm": 0o600}
+	for name, want := range wants {
+		info, err := os.Stat(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := info.Mode().Perm(); got != want {
+			t.Errorf("%q has permissions %o, want %o", name, got, want)
+		}
+	}
+}
+
+func TestOpenRefuses(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	notADatabase := t.TempDir()
+	if err := os.WriteFile(filepath.Join(notADatabase, sqlite.FileName), []byte(strings.Repeat("no database ", 100)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	newer := t.TempDir()
+	first, err := sqlite.Open(t.Context(), sqlite.DefaultConfig(newer), discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	driver{newer}.Exec(t, `INSERT INTO goose_db_version (version_id, is_applied) VALUES (99999, 1)`)
+
+	noReaders := sqlite.DefaultConfig(t.TempDir())
+	noReaders.Readers = 0
+	for name, test := range map[string]struct {
+		cfg  sqlite.Config
+		sink chat.Sink
+		want string
+	}{
+		"no folder":        {sqlite.DefaultConfig(""), discard, "folder"},
+		"no sink":          {sqlite.DefaultConfig(t.TempDir()), nil, "sink"},
+		"no readers":       {noReaders, discard, "readers"},
+		"folder is a file": {sqlite.DefaultConfig(file), discard, "not a directory"},
+		"not a database":   {sqlite.DefaultConfig(notADatabase), discard, "not a database"},
+		"newer schema":     {sqlite.DefaultConfig(newer), discard, "newer"},
+	} {
+		s, err := sqlite.Open(t.Context(), test.cfg, test.sink)
+		if err == nil {
+			closeAtEnd(t, s)
+		}
+		if err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: error %v, want one about %q", name, err, test.want)
+		}
+	}
+}
+
+func TestPing(t *testing.T) {
+	s, err := sqlite.Open(t.Context(), sqlite.DefaultConfig(t.TempDir()), discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Ping(t.Context()); err != nil {
+		t.Errorf("an open store: %v", err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Ping(context.Background()); err == nil {
+		t.Error("a closed store answered the ping")
+	}
+}

@@ -1,0 +1,227 @@
+// Package sqlite keeps chats in one SQLite file.
+//
+// There is one writer: a goroutine that takes the commands waiting in a bounded
+// queue, carries them out in one transaction, each within a savepoint of its
+// own, commits with an fsync, hands the events to the sink and then releases
+// the callers. The more callers wait, the more commands share an fsync. Reads go
+// to a pool of other connections, which see what is committed and never wait
+// for the writer.
+//
+// The file belongs to one process at a time: a second one would not see the
+// events of the first.
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/pressly/goose/v3"
+	_ "modernc.org/sqlite" // registers the database/sql driver "sqlite"
+
+	"github.com/sockeye-im/sockeye/internal/chat"
+)
+
+// FileName is the name of the database in its folder. Beside it SQLite keeps
+// FileName-wal and FileName-shm, which belong to it.
+const FileName = "sockeye.db"
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// ErrClosed is the answer to commands that come after Close.
+var ErrClosed = errors.New("sqlite: the store is closed")
+
+// Config is where and how to keep the data.
+type Config struct {
+	// Dir is the folder of the database. It is created, for the owner only, if it
+	// does not exist.
+	Dir string
+	// QueueSize is how many commands may wait for the writer; the callers of
+	// further ones wait for a place.
+	QueueSize int
+	// MaxBatch is how many commands share a transaction at most.
+	MaxBatch int
+	// Readers is how many reads may run at a time; further ones wait.
+	Readers int
+	// BusyTimeout is how long to wait for a lock that another program holds on the
+	// file.
+	BusyTimeout time.Duration
+}
+
+// DefaultConfig returns the defaults for a folder.
+func DefaultConfig(dir string) Config {
+	return Config{Dir: dir, QueueSize: 1024, MaxBatch: 256, Readers: 4, BusyTimeout: 5 * time.Second}
+}
+
+// Validate reports the first setting that cannot be used.
+func (c Config) Validate() error {
+	switch {
+	case c.Dir == "":
+		return errors.New("sqlite: the folder of the database is not set")
+	case c.QueueSize < 1:
+		return fmt.Errorf("sqlite: queue size must be at least 1, not %d", c.QueueSize)
+	case c.MaxBatch < 1:
+		return fmt.Errorf("sqlite: largest batch must be at least 1, not %d", c.MaxBatch)
+	case c.Readers < 1:
+		return fmt.Errorf("sqlite: number of readers must be at least 1, not %d", c.Readers)
+	case c.BusyTimeout < 0:
+		return fmt.Errorf("sqlite: busy timeout must not be negative, not %v", c.BusyTimeout)
+	}
+	return nil
+}
+
+// Store is a [chat.Store]. All methods may be called concurrently.
+type Store struct {
+	writer  *writer
+	readers *readers
+}
+
+var _ chat.Store = (*Store)(nil)
+
+// Open opens the database in cfg.Dir, brings its schema up to date and starts
+// the writer. It refuses to start if the database cannot be made durable. sink
+// receives the events of each commit, see [chat.Sink].
+func Open(ctx context.Context, cfg Config, sink chat.Sink) (*Store, error) {
+	return open(ctx, cfg, sink, func(commit func() error) error { return commit() })
+}
+
+// open is Open with a way to stand between the writer and its COMMIT.
+func open(ctx context.Context, cfg Config, sink chat.Sink, aroundCommit func(commit func() error) error) (_ *Store, err error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	if sink == nil {
+		return nil, errors.New("sqlite: a sink for events is required")
+	}
+	path, err := prepareFile(cfg.Dir)
+	if err != nil {
+		return nil, fmt.Errorf("sqlite: %w", err)
+	}
+	db, err := sql.Open("sqlite", dataSource(path, cfg, "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)"))
+	if err != nil {
+		return nil, fmt.Errorf("sqlite: open %s: %w", path, err)
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, db.Close())
+		}
+	}()
+	db.SetMaxOpenConns(1)
+	if err := migrate(ctx, db); err != nil {
+		return nil, fmt.Errorf("sqlite: migrate %s: %w", path, err)
+	}
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("sqlite: connect the writer: %w", err)
+	}
+	if err := checkDurable(ctx, conn); err != nil {
+		return nil, fmt.Errorf("sqlite: %s: %w", path, errors.Join(err, conn.Close()))
+	}
+	pool, err := sql.Open("sqlite", dataSource(path, cfg, "query_only(1)"))
+	if err != nil {
+		return nil, fmt.Errorf("sqlite: open %s for reading: %w", path, errors.Join(err, conn.Close()))
+	}
+	pool.SetMaxOpenConns(cfg.Readers)
+	pool.SetMaxIdleConns(cfg.Readers)
+	return &Store{
+		writer:  startWriter(db, conn, cfg, sink, aroundCommit),
+		readers: &readers{db: pool},
+	}, nil
+}
+
+// Close refuses new commands, carries out those that wait, and closes the file.
+// It must be called once.
+func (s *Store) Close() error {
+	// The writer goes last: the last connection to close folds the log into the
+	// file, which a query_only one could not.
+	s.writer.drain()
+	return errors.Join(s.readers.close(), s.writer.close())
+}
+
+// Ping tells whether the store reads and whether its writer takes commands. It
+// waits in the queue like a command, and gives up when ctx ends there.
+func (s *Store) Ping(ctx context.Context) error {
+	if err := s.readers.db.PingContext(ctx); err != nil {
+		return fmt.Errorf("sqlite: read: %w", err)
+	}
+	if err := s.writer.do(ctx, func(*tx) error { return nil }); err != nil {
+		return fmt.Errorf("sqlite: write: %w", err)
+	}
+	return nil
+}
+
+// prepareFile creates what is missing of the folder and the file, for the owner
+// only, before SQLite would do it with the umask's permissions. SQLite gives the
+// files beside it the permissions of this one.
+func prepareFile(dir string) (string, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", err
+	}
+	path, err := filepath.Abs(filepath.Join(dir, FileName))
+	if err != nil {
+		return "", err
+	}
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return "", err
+	}
+	return path, errors.Join(f.Chmod(0o600), f.Close())
+}
+
+func dataSource(path string, cfg Config, pragmas ...string) string {
+	q := url.Values{}
+	q.Add("_pragma", fmt.Sprintf("busy_timeout(%d)", cfg.BusyTimeout.Milliseconds()))
+	for _, p := range pragmas {
+		q.Add("_pragma", p)
+	}
+	// A path may hold what means something in a URI.
+	return (&url.URL{Scheme: "file", Path: filepath.ToSlash(path), RawQuery: q.Encode()}).String()
+}
+
+func migrate(ctx context.Context, db *sql.DB) error {
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return err
+	}
+	p, err := goose.NewProvider(goose.DialectSQLite3, db, files, goose.WithDisableGlobalRegistry(true))
+	if err != nil {
+		return err
+	}
+	current, newest, err := p.GetVersions(ctx)
+	if err != nil {
+		return err
+	}
+	if current > newest {
+		return fmt.Errorf("the schema is version %d, this program knows up to %d: it was written by a newer one", current, newest)
+	}
+	_, err = p.Up(ctx)
+	return err
+}
+
+// checkDurable reads back what an acknowledgement rests upon: a setting that
+// SQLite does not take (on some file systems there is no WAL) it drops silently.
+func checkDurable(ctx context.Context, conn *sql.Conn) error {
+	for _, want := range []struct{ pragma, value string }{
+		{"journal_mode", "wal"},
+		{"synchronous", "2"},
+		{"foreign_keys", "1"},
+	} {
+		var got string
+		if err := conn.QueryRowContext(ctx, "PRAGMA "+want.pragma).Scan(&got); err != nil {
+			return fmt.Errorf("read back %s: %w", want.pragma, err)
+		}
+		if !strings.EqualFold(got, want.value) {
+			return fmt.Errorf("%s is %s and cannot be set to %s", want.pragma, got, want.value)
+		}
+	}
+	return nil
+}

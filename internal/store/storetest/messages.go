@@ -1,0 +1,269 @@
+package storetest
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/sockeye-im/sockeye/internal/chat"
+)
+
+func testUsers(f *fixture) {
+	first := chat.User{ID: "anna", Name: "Anna", CreatedAt: start}
+	got, err := f.store.EnsureUser(f.Context(), first)
+	f.must(err)
+	equal(f, "new user", got, first)
+
+	got, err = f.store.EnsureUser(f.Context(), chat.User{ID: "anna", Name: "Anna", CreatedAt: start.Add(time.Hour)})
+	f.must(err)
+	equal(f, "known user", got, first)
+
+	got, err = f.store.EnsureUser(f.Context(), chat.User{ID: "anna", Name: "Ännchen", CreatedAt: start.Add(time.Hour)})
+	f.must(err)
+	equal(f, "renamed user", got, chat.User{ID: "anna", Name: "Ännchen", CreatedAt: start})
+	f.quiet()
+}
+
+func testFriends(f *fixture) {
+	f.driver.Exec(f, `INSERT INTO friends (user_a, user_b, created_at) VALUES ('anna', 'bert', 0)`)
+	for _, test := range []struct {
+		a, b chat.UserID
+		want bool
+	}{
+		{"anna", "bert", true}, {"bert", "anna", true}, {"anna", "carl", false}, {"Anna", "bert", false},
+	} {
+		got, err := f.store.AreFriends(f.Context(), test.a, test.b)
+		f.must(err)
+		equal(f, fmt.Sprintf("%s and %s", test.a, test.b), got, test.want)
+	}
+	cmd := f.direct("bert", "anna", "among friends")
+	cmd.RequireFriends = true
+	equal(f, "seq", f.append(cmd).Seq, int64(1))
+}
+
+func testDirectMessage(f *fixture) {
+	first := f.append(f.direct("anna", "bert", "one"))
+	second := f.append(f.direct("bert", "anna", "two"))
+	other := f.append(f.direct("anna", "carl", "elsewhere"))
+	equal(f, "seqs", []int64{first.Seq, second.Seq, other.Seq}, []int64{1, 2, 1})
+	equal(f, "conversation of the two", second.ConversationID, first.ConversationID)
+
+	events := f.events.take()
+	equal(f, "number of events", len(events), 3)
+	equal(f, "event", events[1], chat.Event{
+		Kind: chat.MessageCreated, ConversationID: first.ConversationID, Seq: 2, At: start,
+		Audience: chat.Audience{Users: []chat.UserID{"bert", "anna"}},
+		Origin:   actor("bert").Origin,
+		Message:  &second,
+	})
+	equal(f, "history", f.all(first.ConversationID), []chat.Message{first, second})
+}
+
+func testRoomMessage(f *fixture) {
+	room := f.room(chat.RoomPublic, 10, "anna")
+	f.events.take()
+	m := f.append(f.toRoom("anna", room.ID, "hello"))
+	equal(f, "conversation", m.ConversationID, room.ConversationID)
+	equal(f, "seq after the creator's joining", m.Seq, int64(2))
+	equal(f, "events", f.events.take(), []chat.Event{{
+		Kind: chat.MessageCreated, ConversationID: room.ConversationID, Seq: 2, At: start,
+		Audience: chat.Audience{RoomID: room.ID},
+		Origin:   actor("anna").Origin,
+		Message:  &m,
+	}})
+}
+
+func testMessageKeepsAllFields(f *fixture) {
+	question := f.append(f.direct("anna", "bert", "?"))
+	cmd := f.direct("bert", "anna", "多くの 🎣\n'\"\\ %s ; DROP TABLE messages")
+	cmd.Message.Type = chat.TypeImage
+	cmd.Message.ClientMsgID = "client's 'own' id"
+	cmd.Message.ReplyTo = question.ID
+	cmd.Message.Attachments = []string{"file-1", "f,i\"le"}
+	want := cmd.Message
+	want.Seq = 2
+	equal(f, "answer", f.append(cmd), want)
+	equal(f, "history", f.all(want.ConversationID)[1], want)
+	sent, found, err := f.store.Sent(f.Context(), "bert", want.ClientMsgID)
+	f.must(err)
+	equal(f, "found by client id", found, true)
+	equal(f, "sent", sent, chat.Sent{Message: want, Fingerprint: cmd.Fingerprint})
+
+	_, found, err = f.store.Sent(f.Context(), "anna", want.ClientMsgID)
+	f.must(err)
+	equal(f, "found for another sender", found, false)
+}
+
+func testTimestamps(f *fixture) {
+	send := func(offset time.Duration) time.Duration {
+		cmd := f.direct("anna", "bert", "x")
+		cmd.Message.Timestamp = start.Add(offset)
+		return f.append(cmd).Timestamp.Sub(start)
+	}
+	got := []time.Duration{send(0), send(5 * time.Millisecond), send(-time.Hour), send(6 * time.Millisecond)}
+	ms := time.Millisecond
+	equal(f, "times", got, []time.Duration{0, 5 * ms, 5 * ms, 6 * ms})
+	for i, m := range f.all(chat.DirectID("anna", "bert")) {
+		equal(f, "stored time", m.Timestamp, start.Add(got[i]))
+	}
+}
+
+func testClientMsgID(f *fixture) {
+	room := f.room(chat.RoomPublic, 10, "owner")
+	f.join("anna", room.ID)
+	cmd := f.toRoom("anna", room.ID, "once")
+	cmd.Message.ClientMsgID = "c1"
+	stored := f.append(cmd)
+	f.leave("anna", room.ID)
+	f.events.take()
+
+	again := cmd
+	again.Message.ID = f.id("m")
+	again.Message.Timestamp = start.Add(time.Minute)
+	equal(f, "the same again, though no longer permitted", f.append(again), stored)
+
+	for name, other := range map[string]chat.Append{
+		"other content":      f.toRoom("anna", room.ID, "twice"),
+		"other room":         f.toRoom("anna", "no-such-room", "once"),
+		"other conversation": f.direct("anna", "bert", "once"),
+	} {
+		other.Message.ClientMsgID = "c1"
+		_, err := f.store.AppendMessage(f.Context(), other)
+		if !errors.Is(err, chat.ErrClientMsgIDReused) {
+			f.Errorf("%s: got error %v, want %v", name, err, chat.ErrClientMsgIDReused)
+		}
+	}
+	f.quiet()
+
+	others := f.toRoom("owner", room.ID, "once")
+	others.Message.ClientMsgID = "c1"
+	equal(f, "seq of another sender's message, after the leaving", f.append(others).Seq, stored.Seq+2)
+}
+
+func testClientMsgIDOfDeleted(f *fixture) {
+	cmd := f.direct("anna", "bert", "secret")
+	cmd.Message.ClientMsgID = "c1"
+	stored := f.append(cmd)
+	f.driver.Exec(f, fmt.Sprintf(`UPDATE messages SET content = '', fingerprint = NULL, deleted_at = %d WHERE id = '%s'`,
+		start.Add(time.Second).UnixMilli(), stored.ID))
+	f.events.take()
+
+	tombstone := stored
+	tombstone.Content, tombstone.DeletedAt = "", start.Add(time.Second)
+	equal(f, "tombstone", f.append(cmd), tombstone)
+	other := f.direct("anna", "carl", "secret")
+	other.Message.ClientMsgID = "c1"
+	_, err := f.store.AppendMessage(f.Context(), other)
+	f.refused(err, chat.ErrClientMsgIDReused)
+	f.quiet()
+}
+
+func testRefusedMessages(f *fixture) {
+	room := f.room(chat.RoomPublic, 10, "anna")
+	inRoom := f.append(f.toRoom("anna", room.ID, "first"))
+	f.events.take()
+
+	strangers := f.direct("anna", "bert", "hi")
+	strangers.RequireFriends = true
+	lost := f.toRoom("anna", room.ID, "re")
+	lost.Message.ReplyTo = "no-such-message"
+	crossed := f.direct("anna", "bert", "re")
+	crossed.Message.ReplyTo = inRoom.ID
+	for _, test := range []struct {
+		cmd  chat.Append
+		want error
+	}{
+		{f.toRoom("anna", "no-such-room", "x"), chat.ErrRoomNotFound},
+		{f.toRoom("bert", room.ID, "x"), chat.ErrNotInRoom},
+		{strangers, chat.ErrNotFriends},
+		{lost, chat.ErrMessageNotFound},
+		{crossed, chat.ErrMessageNotFound},
+	} {
+		test.cmd.Message.ClientMsgID = f.id("client")
+		_, err := f.store.AppendMessage(f.Context(), test.cmd)
+		f.refused(err, test.want)
+		_, found, err := f.store.Sent(f.Context(), test.cmd.Message.SenderID, test.cmd.Message.ClientMsgID)
+		f.must(err)
+		equal(f, "client id is taken", found, false)
+	}
+	var refusal *chat.Error
+	_, err := f.store.AppendMessage(f.Context(), lost)
+	if !errors.As(err, &refusal) || refusal.Field != "replyTo" {
+		f.Errorf("refused reply: got %v, want the field replyTo", err)
+	}
+	f.quiet()
+	equal(f, "next seq in the room", f.append(f.toRoom("anna", room.ID, "second")).Seq, inRoom.Seq+1)
+	equal(f, "first seq of the two", f.append(f.direct("anna", "bert", "hi")).Seq, int64(1))
+}
+
+func testPages(f *fixture) {
+	var ids []string
+	for i := range 7 {
+		ids = append(ids, f.append(f.direct("anna", "bert", fmt.Sprint(i))).ID)
+	}
+	elsewhere := f.append(f.direct("anna", "carl", "x"))
+	conversation := chat.DirectID("anna", "bert")
+	for _, test := range []struct {
+		before, after string
+		limit         int
+		want          []string
+		more          bool
+	}{
+		{"", "", 3, []string{"4", "5", "6"}, true},
+		{"", "", 7, []string{"0", "1", "2", "3", "4", "5", "6"}, false},
+		{ids[4], "", 3, []string{"1", "2", "3"}, true},
+		{ids[3], "", 3, []string{"0", "1", "2"}, false},
+		{ids[0], "", 3, []string{}, false},
+		{"", ids[2], 3, []string{"3", "4", "5"}, true},
+		{"", ids[3], 3, []string{"4", "5", "6"}, false},
+		{"", ids[6], 3, []string{}, false},
+	} {
+		q := chat.MessageQuery{ConversationID: conversation, Before: test.before, After: test.after, Limit: test.limit}
+		page, err := f.store.Messages(f.Context(), q)
+		f.must(err)
+		equal(f, fmt.Sprintf("messages of %+v", q), contents(page.Messages), test.want)
+		equal(f, fmt.Sprintf("more of %+v", q), page.More, test.more)
+	}
+	for _, cursor := range []string{elsewhere.ID, "no-such-message"} {
+		_, err := f.store.Messages(f.Context(), chat.MessageQuery{ConversationID: conversation, Before: cursor, Limit: 3})
+		f.refused(err, chat.ErrMessageNotFound)
+	}
+}
+
+func testUnread(f *fixture) {
+	room := f.room(chat.RoomPublic, 10, "anna")
+	send := func(cmd chat.Append, second int) chat.Message {
+		cmd.Message.Timestamp = start.Add(time.Duration(second) * time.Second)
+		return f.append(cmd)
+	}
+	send(f.toRoom("anna", room.ID, "before bert came"), 0)
+	f.join("bert", room.ID)
+	send(f.direct("anna", "bert", "direct 1"), 1)
+	send(f.toRoom("anna", room.ID, "room 2"), 2)
+	deleted := send(f.toRoom("anna", room.ID, "deleted 3"), 3)
+	read := send(f.direct("carl", "bert", "carl 4"), 4)
+	send(f.direct("carl", "bert", "carl 5"), 5)
+	send(f.toRoom("bert", room.ID, "own 6"), 6)
+	send(f.toRoom("anna", room.ID, "room 7"), 7)
+	send(f.direct("anna", "carl", "not bert's"), 8)
+	f.driver.Exec(f, fmt.Sprintf(`UPDATE messages SET content = '', deleted_at = 1 WHERE id = '%s'`, deleted.ID))
+	_, err := f.store.MarkRead(f.Context(), chat.MarkRead{Reader: actor("bert"), MessageIDs: []string{read.ID}, At: start})
+	f.must(err)
+
+	for limit, want := range map[int][]string{
+		100: {"direct 1", "room 2", "carl 5", "room 7"},
+		4:   {"direct 1", "room 2", "carl 5", "room 7"},
+		2:   {"carl 5", "room 7"},
+	} {
+		got, err := f.store.Unread(f.Context(), "bert", limit)
+		f.must(err)
+		equal(f, fmt.Sprintf("newest %d", limit), contents(got), want)
+	}
+	f.leave("bert", room.ID)
+	got, err := f.store.Unread(f.Context(), "bert", 100)
+	f.must(err)
+	equal(f, "after leaving the room", contents(got), []string{"direct 1", "carl 5"})
+	got, err = f.store.Unread(f.Context(), "stranger", 100)
+	f.must(err)
+	equal(f, "of a stranger", got, []chat.Message{})
+}

@@ -1,0 +1,202 @@
+package storetest
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/sockeye-im/sockeye/internal/chat"
+)
+
+func membershipEvent(kind chat.EventKind, room chat.Room, seq int64, user chat.UserID, role chat.Role, origin string) chat.Event {
+	return chat.NewMembershipEvent(kind, room.ConversationID, seq, start, chat.Membership{
+		RoomID: room.ID, UserID: user, UserName: actor(user).Name, Role: role,
+	}, origin)
+}
+
+func testCreateRoom(f *fixture) {
+	room := f.room(chat.RoomPrivate, 7, "anna")
+	equal(f, "events", f.events.take(), []chat.Event{
+		membershipEvent(chat.MemberJoined, room, 1, "anna", chat.RoleAdmin, actor("anna").Origin),
+	})
+	got, err := f.store.Room(f.Context(), room.ID)
+	f.must(err)
+	equal(f, "stored room", got, room)
+
+	taken := room
+	taken.ConversationID, taken.Name = "room:other", "Another"
+	f.refused(f.store.CreateRoom(f.Context(), chat.NewRoom{Room: taken, Creator: actor("bert")}), chat.ErrRoomExists)
+	f.quiet()
+	got, err = f.store.Room(f.Context(), room.ID)
+	f.must(err)
+	equal(f, "room after a second of its name", got, room)
+	_, err = f.store.Room(f.Context(), "no-such-room")
+	f.refused(err, chat.ErrRoomNotFound)
+}
+
+func testJoin(f *fixture) {
+	room := f.room(chat.RoomPublic, 2, "anna")
+	f.events.take()
+	equal(f, "joined", f.join("bert", room.ID), true)
+	equal(f, "events", f.events.take(), []chat.Event{
+		membershipEvent(chat.MemberJoined, room, 2, "bert", chat.RoleMember, actor("bert").Origin),
+	})
+	equal(f, "joined the full room again", f.join("bert", room.ID), false)
+	f.quiet()
+	equal(f, "next seq", f.append(f.toRoom("bert", room.ID, "hi")).Seq, int64(3))
+
+	second := f.room(chat.RoomPublic, 10, "bert")
+	f.append(f.direct("bert", "anna", "not a room"))
+	rooms, err := f.store.Memberships(f.Context(), "bert")
+	f.must(err)
+	equal(f, "bert's rooms", rooms, slices.Sorted(slices.Values([]string{room.ID, second.ID})))
+	rooms, err = f.store.Memberships(f.Context(), "stranger")
+	f.must(err)
+	equal(f, "a stranger's rooms", rooms, []string{})
+}
+
+func testJoinRefusals(f *fixture) {
+	public := f.room(chat.RoomPublic, 2, "anna").ID
+	private := f.room(chat.RoomPrivate, 2, "anna").ID
+	direct := f.room(chat.RoomDirect, 2, "anna").ID
+	f.ban("banned", public)
+	f.ban("banned", private)
+	f.invite("banned", private)
+	f.events.take()
+	for _, test := range []struct {
+		user chat.UserID
+		room string
+		want error
+	}{
+		{"bert", "no-such-room", chat.ErrRoomNotFound},
+		{"banned", public, chat.ErrBanned},
+		{"banned", private, chat.ErrBanned},
+		{"bert", private, chat.ErrPrivateRoom},
+		{"bert", direct, chat.ErrJoinNotPermitted},
+	} {
+		_, err := f.tryJoin(test.user, test.room)
+		f.refused(err, test.want)
+	}
+	f.quiet()
+
+	for _, room := range []string{public, private, direct} {
+		f.invite("bert", room)
+		f.invite("late", room)
+		equal(f, "joined by invitation", f.join("bert", room), true)
+		_, err := f.tryJoin("late", room)
+		f.refused(err, chat.ErrRoomFull)
+	}
+	f.leave("bert", private)
+	_, err := f.tryJoin("bert", private)
+	f.refused(err, chat.ErrPrivateRoom) // the invitation is used up
+	equal(f, "the late one's is not", f.join("late", private), true)
+}
+
+func testLeave(f *fixture) {
+	room := f.room(chat.RoomPublic, 10, "anna")
+	f.join("bert", room.ID)
+	f.events.take()
+	equal(f, "left", f.leave("bert", room.ID), true)
+	equal(f, "events", f.events.take(), []chat.Event{
+		membershipEvent(chat.MemberLeft, room, 3, "bert", chat.RoleMember, actor("bert").Origin),
+	})
+	equal(f, "left again", f.leave("bert", room.ID), false)
+	f.quiet()
+	_, err := f.store.Leave(f.Context(), chat.Leave{RoomID: "no-such-room", Actor: actor("anna"), At: start})
+	f.refused(err, chat.ErrRoomNotFound)
+	_, err = f.store.AppendMessage(f.Context(), f.toRoom("bert", room.ID, "still here?"))
+	f.refused(err, chat.ErrNotInRoom)
+	got, err := f.store.Room(f.Context(), room.ID)
+	f.must(err)
+	equal(f, "room", got, room)
+}
+
+func testAdminFollows(f *fixture) {
+	room := f.room(chat.RoomPublic, 10, "anna")
+	_, err := f.store.EnsureUser(f.Context(), chat.User{ID: "zoe", Name: actor("zoe").Name, CreatedAt: start})
+	f.must(err)
+	for _, user := range []chat.UserID{"zoe", "bert", "carl"} {
+		f.join(user, room.ID)
+	}
+	f.events.take()
+	f.leave("anna", room.ID)
+	equal(f, "events", f.events.take(), []chat.Event{
+		membershipEvent(chat.MemberLeft, room, 5, "anna", chat.RoleAdmin, actor("anna").Origin),
+		membershipEvent(chat.MemberRole, room, 6, "zoe", chat.RoleAdmin, ""),
+	})
+	f.leave("bert", room.ID)
+	equal(f, "number of events when another leaves", len(f.events.take()), 1)
+	got, err := f.store.Room(f.Context(), room.ID)
+	f.must(err)
+	equal(f, "members", got.Members, []chat.UserID{"zoe", "carl"})
+	equal(f, "admins", got.Admins, []chat.UserID{"zoe"})
+}
+
+func testEmptyRooms(f *fixture) {
+	for kind, stays := range map[chat.RoomType]bool{chat.RoomPublic: true, chat.RoomPrivate: true, chat.RoomDirect: false} {
+		room := f.room(kind, 10, "anna")
+		said := f.append(f.toRoom("anna", room.ID, "anybody?"))
+		f.leave("anna", room.ID)
+		if !stays {
+			_, err := f.store.Room(f.Context(), room.ID)
+			f.refused(err, chat.ErrRoomNotFound)
+			renewed := room
+			renewed.ConversationID = f.id("room:c")
+			f.must(f.store.CreateRoom(f.Context(), chat.NewRoom{Room: renewed, Creator: actor("bert")}))
+			equal(f, "messages in a new room of the old id", f.all(renewed.ConversationID), []chat.Message{})
+			continue
+		}
+		f.invite("bert", room.ID)
+		f.join("bert", room.ID)
+		got, err := f.store.Room(f.Context(), room.ID)
+		f.must(err)
+		equal(f, "admins after the room stood empty", got.Admins, []chat.UserID{"bert"})
+		equal(f, "messages", f.all(room.ConversationID), []chat.Message{said})
+	}
+}
+
+func testRoomLists(f *fixture) {
+	room := f.room(chat.RoomPublic, 1000, "anna")
+	f.ban("banned", room.ID)
+	want := []chat.UserID{"anna"}
+	for i := range chat.ListedMembers - 1 {
+		// Not in the order of the alphabet, to tell it from that of joining.
+		user := chat.UserID(fmt.Sprintf("user-%d", 1000-i))
+		want = append(want, user)
+		f.join(user, room.ID)
+	}
+	got, err := f.store.Room(f.Context(), room.ID)
+	f.must(err)
+	equal(f, "count", got.MemberCount, chat.ListedMembers)
+	equal(f, "members", got.Members, want)
+	equal(f, "banned", got.Banned, []chat.UserID{"banned"})
+
+	f.join("one-more", room.ID)
+	got, err = f.store.Room(f.Context(), room.ID)
+	f.must(err)
+	equal(f, "count of the larger room", got.MemberCount, chat.ListedMembers+1)
+	equal(f, "lists of the larger room", [][]chat.UserID{got.Members, got.Admins, got.Banned}, [][]chat.UserID{nil, nil, nil})
+}
+
+func testAccess(f *fixture) {
+	room := f.room(chat.RoomPublic, 10, "anna")
+	dm := f.append(f.direct("anna", "bert", "hi")).ConversationID
+	for _, test := range []struct {
+		ref   chat.ConversationRef
+		user  chat.UserID
+		want  chat.Access
+		found bool
+	}{
+		{chat.ConversationRef{RoomID: room.ID}, "anna", chat.Access{ConversationID: room.ConversationID, RoomID: room.ID, Member: true}, true},
+		{chat.ConversationRef{ConversationID: room.ConversationID}, "anna", chat.Access{ConversationID: room.ConversationID, RoomID: room.ID, Member: true}, true},
+		{chat.ConversationRef{RoomID: room.ID}, "bert", chat.Access{ConversationID: room.ConversationID, RoomID: room.ID}, true},
+		{chat.ConversationRef{RoomID: "no-such-room"}, "anna", chat.Access{}, false},
+		{chat.ConversationRef{ConversationID: dm}, "bert", chat.Access{ConversationID: dm, Member: true}, true},
+		{chat.ConversationRef{ConversationID: dm}, "carl", chat.Access{ConversationID: dm}, true},
+		{chat.ConversationRef{ConversationID: "dm:none"}, "anna", chat.Access{}, false},
+	} {
+		got, found, err := f.store.Access(f.Context(), test.ref, test.user)
+		f.must(err)
+		equal(f, fmt.Sprintf("found %+v", test), found, test.found)
+		equal(f, fmt.Sprintf("access %+v", test), got, test.want)
+	}
+}

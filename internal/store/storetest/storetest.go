@@ -1,0 +1,249 @@
+// Package storetest holds the tests that every driver of [chat.Store] must pass.
+// They speak to the store alone; the rules of chat have tests of their own.
+package storetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/sockeye-im/sockeye/internal/chat"
+)
+
+// Driver gives a test one database.
+type Driver interface {
+	// Open opens the database, which is empty at first, and closes it when the
+	// test ends. A second Open while the first is open stands for a process that
+	// died without closing: what was acknowledged must be there.
+	Open(t testing.TB, sink chat.Sink) chat.Store
+	// Exec runs a statement, to bring about what no command can yet (invitations,
+	// bans, friendships). It is plain SQL that all drivers' databases understand.
+	Exec(t testing.TB, statement string)
+}
+
+// Run runs the tests. newDriver returns a new, empty database for each.
+func Run(t *testing.T, newDriver func(t *testing.T) Driver) {
+	for _, test := range []struct {
+		name string
+		run  func(*fixture)
+	}{
+		{"Users", testUsers},
+		{"Friends", testFriends},
+		{"DirectMessage", testDirectMessage},
+		{"RoomMessage", testRoomMessage},
+		{"MessageKeepsAllFields", testMessageKeepsAllFields},
+		{"TimestampsNeverGoBack", testTimestamps},
+		{"ClientMsgID", testClientMsgID},
+		{"ClientMsgIDOfDeletedMessage", testClientMsgIDOfDeleted},
+		{"RefusedMessagesLeaveNoTrace", testRefusedMessages},
+		{"Pages", testPages},
+		{"Unread", testUnread},
+		{"CreateRoom", testCreateRoom},
+		{"Join", testJoin},
+		{"JoinRefusals", testJoinRefusals},
+		{"Leave", testLeave},
+		{"AdminFollows", testAdminFollows},
+		{"EmptyRooms", testEmptyRooms},
+		{"RoomLists", testRoomLists},
+		{"Access", testAccess},
+		{"MarkRead", testMarkRead},
+		{"MarkReadOfSeveralConversations", testMarkReadSeveral},
+		{"MarkReadInLargeRoom", testMarkReadLarge},
+		{"EndedContextStoresNothing", testEndedContext},
+		{"ManySenders", testManySenders},
+		{"ManyConversations", testManyConversations},
+		{"SameClientMsgIDAtOnce", testSameClientMsgID},
+		{"CapacityAtOnce", testCapacity},
+		{"MarkReadAtOnce", testMarkReadAtOnce},
+		{"RefusedAmongAccepted", testRefusedAmongAccepted},
+		{"SurvivesReopening", testReopen},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			f := &fixture{T: t, driver: newDriver(t), events: &recorder{}}
+			f.store = f.driver.Open(t, f.events.record)
+			test.run(f)
+		})
+	}
+}
+
+// start is when all tests take place.
+var start = time.Date(2024, 2, 29, 23, 59, 59, 123e6, time.UTC)
+
+// fixture is one test with its database, and short ways to use it.
+type fixture struct {
+	*testing.T
+	driver Driver
+	store  chat.Store
+	events *recorder
+	ids    atomic.Int64
+}
+
+// recorder is a sink that keeps everything.
+type recorder struct {
+	mu     sync.Mutex
+	events []chat.Event
+}
+
+func (r *recorder) record(events []chat.Event) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.events = append(r.events, events...)
+}
+
+// take returns the events since the last call.
+func (r *recorder) take() []chat.Event {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	events := r.events
+	r.events = nil
+	return events
+}
+
+func (f *fixture) id(prefix string) string {
+	return fmt.Sprintf("%s-%d", prefix, f.ids.Add(1))
+}
+
+func actor(id chat.UserID) chat.Actor {
+	return chat.Actor{ID: id, Name: "Name of " + string(id), Origin: "connection of " + string(id)}
+}
+
+// direct is the command for a message to a user.
+func (f *fixture) direct(from, to chat.UserID, content string) chat.Append {
+	return chat.Append{
+		Message: chat.Message{
+			ID: f.id("m"), ConversationID: chat.DirectID(from, to), RecipientID: to,
+			SenderID: from, SenderName: actor(from).Name, Content: content, Type: chat.TypeText, Timestamp: start,
+		},
+		Fingerprint: []byte(content),
+		Origin:      actor(from).Origin,
+	}
+}
+
+// toRoom is the command for a message to a room.
+func (f *fixture) toRoom(from chat.UserID, room, content string) chat.Append {
+	cmd := f.direct(from, "nobody", content)
+	cmd.Message.ConversationID, cmd.Message.RecipientID, cmd.Message.RoomID = "", "", room
+	return cmd
+}
+
+func (f *fixture) append(cmd chat.Append) chat.Message {
+	f.Helper()
+	m, err := f.store.AppendMessage(f.Context(), cmd)
+	f.must(err)
+	return m
+}
+
+// room creates a room of the given type, for max members, and returns it.
+func (f *fixture) room(kind chat.RoomType, maxMembers int, creator chat.UserID) chat.Room {
+	f.Helper()
+	r := chat.Room{
+		ID: f.id("room"), ConversationID: f.id("room:c"), Name: "A room", Description: "For tests", Type: kind,
+		MaxMembers: maxMembers, CreatedBy: creator, CreatedAt: start, MemberCount: 1,
+		Members: []chat.UserID{creator}, Admins: []chat.UserID{creator}, Banned: []chat.UserID{},
+		Settings: chat.DefaultRoomSettings(),
+	}
+	f.must(f.store.CreateRoom(f.Context(), chat.NewRoom{Room: r, Creator: actor(creator)}))
+	return r
+}
+
+func (f *fixture) join(user chat.UserID, room string) bool {
+	f.Helper()
+	joined, err := f.tryJoin(user, room)
+	f.must(err)
+	return joined
+}
+
+func (f *fixture) tryJoin(user chat.UserID, room string) (bool, error) {
+	return f.store.Join(f.Context(), chat.Join{RoomID: room, Actor: actor(user), At: start})
+}
+
+func (f *fixture) leave(user chat.UserID, room string) bool {
+	f.Helper()
+	left, err := f.store.Leave(f.Context(), chat.Leave{RoomID: room, Actor: actor(user), At: start})
+	f.must(err)
+	return left
+}
+
+func (f *fixture) invite(user chat.UserID, room string) {
+	f.driver.Exec(f, fmt.Sprintf(`INSERT INTO invites (conversation_id, user_id, invited_by, invited_at)
+		SELECT conversation_id, '%s', created_by, 0 FROM rooms WHERE id = '%s'`, user, room))
+}
+
+func (f *fixture) ban(user chat.UserID, room string) {
+	f.driver.Exec(f, fmt.Sprintf(`INSERT INTO bans (conversation_id, user_id, banned_by, banned_at)
+		SELECT conversation_id, '%s', created_by, 0 FROM rooms WHERE id = '%s'`, user, room))
+}
+
+// all returns a whole conversation.
+func (f *fixture) all(conversation string) []chat.Message {
+	f.Helper()
+	page, err := f.store.Messages(f.Context(), chat.MessageQuery{ConversationID: conversation, Limit: 100_000})
+	f.must(err)
+	return page.Messages
+}
+
+func (f *fixture) must(err error) {
+	f.Helper()
+	if err != nil {
+		f.Fatal(err)
+	}
+}
+
+func (f *fixture) refused(err, want error) {
+	f.Helper()
+	if !errors.Is(err, want) {
+		f.Fatalf("got error %v, want %v", err, want)
+	}
+}
+
+func (f *fixture) quiet() {
+	f.Helper()
+	if events := f.events.take(); len(events) != 0 {
+		f.Fatalf("events were published: %+v", events)
+	}
+}
+
+// equal compares deeply. It may be called by the test's goroutine only.
+func equal[T any](f *fixture, what string, got, want T) {
+	f.Helper()
+	if !reflect.DeepEqual(got, want) {
+		f.Fatalf("%s:\n got %+v\nwant %+v", what, got, want)
+	}
+}
+
+func contents(messages []chat.Message) []string {
+	texts := []string{}
+	for _, m := range messages {
+		texts = append(texts, m.Content)
+	}
+	return texts
+}
+
+// atOnce runs n calls of work at the same time and waits for them.
+func atOnce(n int, work func(i int)) {
+	var ready, done sync.WaitGroup
+	gate := make(chan struct{})
+	for i := range n {
+		ready.Add(1)
+		done.Go(func() {
+			ready.Done()
+			<-gate
+			work(i)
+		})
+	}
+	ready.Wait()
+	close(gate)
+	done.Wait()
+}
+
+func ended(parent context.Context) context.Context {
+	ctx, cancel := context.WithCancel(parent)
+	cancel()
+	return ctx
+}

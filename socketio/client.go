@@ -1,0 +1,279 @@
+package socketio
+
+import (
+	"errors"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/sockeye-im/sockeye/engineio"
+)
+
+// maxNamespaces is how many namespaces one connection may be in.
+const maxNamespaces = 100
+
+// client is one connection. Packets come in on the connection loop, which must
+// not wait; events go through a queue to a goroutine that lives while there are
+// some.
+type client struct {
+	server  *Server
+	session *engineio.Session
+	decoder Decoder // the loop's own
+
+	mu      sync.Mutex
+	sockets []*Socket // by namespace; rarely more than one
+	timer   *time.Timer
+	queue   []job
+	queued  int  // bytes of queue
+	running bool // a goroutine works on the queue
+	paused  bool
+	closed  bool
+}
+
+// job is one thing to do in the connection's order.
+type job struct {
+	packet Received
+	size   int
+	run    func() // instead of packet
+}
+
+// HandleMessage is for the engine.
+func (c *client) HandleMessage(_ *engineio.Session, binary bool, data []byte) {
+	p, complete, err := c.decoder.Add(binary, data)
+	switch {
+	case err != nil:
+		c.malformed(err)
+	case !complete:
+	case p.Type == PacketAck:
+		// Not queued: the handler before it may be waiting for it.
+		if s := c.socket(p.Namespace); s != nil && p.AckID != nil {
+			s.acknowledged(*p.AckID, p.Body)
+		}
+	default:
+		c.post(job{packet: p, size: len(data)})
+	}
+}
+
+// HandleClose is for the engine. The sockets are gone at once; their handlers
+// hear of it in order.
+func (c *client) HandleClose(_ *engineio.Session, reason engineio.Reason, _ error) {
+	c.mu.Lock()
+	c.closed = true
+	sockets := c.sockets
+	c.sockets = nil
+	c.stopTimer()
+	c.mu.Unlock()
+	for _, s := range sockets {
+		s.leave(Reason(reason))
+	}
+}
+
+func (c *client) malformed(err error) { c.session.Fail(engineio.ParseError, err) }
+
+func (c *client) connectTimeout() {
+	c.mu.Lock()
+	joined := len(c.sockets) > 0
+	c.mu.Unlock()
+	if !joined {
+		c.session.Close()
+	}
+}
+
+func (c *client) stopTimer() {
+	if c.timer != nil {
+		c.timer.Stop()
+		c.timer = nil
+	}
+}
+
+// post queues a job. A full queue stops the reading of the connection; what was
+// read already is still queued, which one read of the socket bounds.
+func (c *client) post(j job) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.queue = append(c.queue, j)
+	c.queued += j.size
+	if !c.paused && (len(c.queue) > c.server.cfg.MaxQueuedEvents || c.queued > c.server.cfg.MaxQueuedBytes) {
+		c.paused = true
+		c.session.Pause()
+	}
+	if !c.running {
+		c.running = true
+		c.server.work.add()
+		go c.work()
+	}
+}
+
+// work does the queued jobs in order and ends when there are none.
+func (c *client) work() {
+	defer c.server.work.done()
+	var batch []job
+	for {
+		c.mu.Lock()
+		clear(batch)
+		batch, c.queue = c.queue, batch[:0]
+		c.queued = 0
+		if c.paused {
+			c.paused = false
+			c.session.Resume()
+		}
+		if len(batch) == 0 {
+			c.running = false
+			c.queue = nil
+			c.mu.Unlock()
+			return
+		}
+		c.mu.Unlock()
+		for i := range batch {
+			c.do(&batch[i])
+		}
+	}
+}
+
+func (c *client) do(j *job) {
+	if j.run != nil {
+		j.run()
+		return
+	}
+	p := &j.packet
+	if p.Type == PacketConnect {
+		c.connect(p)
+		return
+	}
+	s := c.socket(p.Namespace)
+	switch {
+	case s == nil && c.isClosed(), s == nil && p.Type == PacketDisconnect:
+	case p.Type == PacketEvent && s != nil:
+		name, args, err := splitEvent(p.Body)
+		if err != nil {
+			c.malformed(err)
+			return
+		}
+		s.nsp.dispatch(&Event{socket: s, name: name, args: args, ackID: p.AckID})
+	case p.Type == PacketDisconnect:
+		c.remove(s)
+		s.leave(ClientDisconnect)
+	default:
+		c.malformed(errors.New("packet for a namespace that was not joined"))
+	}
+}
+
+// connect joins a namespace.
+func (c *client) connect(p *Received) {
+	name, auth := p.Namespace, p.Body
+	if c.session.Protocol() == 3 {
+		name, auth = splitNamespace(name)
+	}
+	c.mu.Lock()
+	known, full := c.inNamespace(name) != nil, len(c.sockets) >= maxNamespaces
+	c.mu.Unlock()
+	if known {
+		c.malformed(errors.New("namespace joined twice"))
+		return
+	}
+	var n *Namespace
+	if !full {
+		n = c.server.find(name, auth)
+	}
+	if n == nil {
+		c.refuse(name, &ConnectError{Message: "Invalid namespace"})
+		return
+	}
+	n.connect(c, auth)
+	n.release()
+}
+
+// splitNamespace takes the query off a namespace, where version 2 clients have
+// what newer ones send as auth.
+func splitNamespace(name string) (string, Value) {
+	path, raw, found := strings.Cut(name, "?")
+	if !found {
+		return name, nil
+	}
+	query, _ := url.ParseQuery(raw) // what is malformed is left out
+	return path, queryValue(query)
+}
+
+// refuse answers a Connect with an error.
+func (c *client) refuse(namespace string, refusal *ConnectError) {
+	p := &Packet{Type: PacketConnectError, Namespace: namespace, Data: refusal}
+	if c.session.Protocol() == 3 {
+		p.Data = refusal.Message
+		if refusal.Data != nil {
+			p.Data = refusal.Data
+		}
+	}
+	if err := c.send(p); err != nil && !errors.Is(err, engineio.ErrClosed) {
+		c.server.cfg.Logger.Error("socketio: connect error could not be sent", "err", err)
+	}
+}
+
+func (c *client) send(p *Packet) error {
+	encoded, err := c.server.cfg.Codec.Encode(p)
+	if err != nil {
+		return err
+	}
+	return c.session.Send(encoded...)
+}
+
+// add notes a socket that has joined; false when the connection has closed.
+func (c *client) add(s *Socket) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return false
+	}
+	c.sockets = append(c.sockets, s)
+	c.stopTimer()
+	return true
+}
+
+func (c *client) remove(s *Socket) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for i := range c.sockets {
+		if c.sockets[i] == s {
+			c.sockets = append(c.sockets[:i:i], c.sockets[i+1:]...)
+			return
+		}
+	}
+}
+
+func (c *client) socket(namespace string) *Socket {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.session.Protocol() == 3 {
+		namespace, _, _ = strings.Cut(namespace, "?")
+	}
+	return c.inNamespace(namespace)
+}
+
+func (c *client) inNamespace(name string) *Socket {
+	for _, s := range c.sockets {
+		if s.nsp.name == name {
+			return s
+		}
+	}
+	return nil
+}
+
+func (c *client) isClosed() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.closed
+}
+
+// disconnect leaves all namespaces with a Disconnect packet and closes the
+// connection.
+func (c *client) disconnect() {
+	c.mu.Lock()
+	sockets := c.sockets
+	c.sockets = nil
+	c.mu.Unlock()
+	for _, s := range sockets {
+		_ = s.sendDisconnect()
+		s.leave(ServerDisconnect)
+	}
+	c.session.Close()
+}

@@ -1,0 +1,203 @@
+package socketio
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"sync"
+)
+
+// Middleware decides whether a socket may join a namespace. It runs before the
+// client is told that it is connected, may block, and may put what it finds out
+// into Socket.SetData. A *ConnectError goes to the client; any other error is
+// logged, and the client learns only that there was one.
+type Middleware func(ctx context.Context, s *Socket) error
+
+// ConnectError refuses a connection; the client finds it in its connect_error.
+type ConnectError struct {
+	Message string `json:"message"`
+	Data    any    `json:"data,omitempty"`
+}
+
+func (e *ConnectError) Error() string { return e.Message }
+
+// EventHandler handles an event. Its error goes to the OnError handlers.
+type EventHandler func(ctx context.Context, e *Event) error
+
+// Handlers is what a namespace, or all the children of a parent, call. It is
+// part of Namespace and ParentNamespace. Handlers may be added at any time, from
+// any goroutine.
+type Handlers struct {
+	mu          sync.RWMutex
+	middlewares []Middleware
+	connect     []func(context.Context, *Socket)
+	disconnect  []func(*Socket, Reason)
+	filters     []EventHandler
+	events      map[string][]EventHandler
+	any         []EventHandler
+	outgoing    []func(s *Socket, event string, args []any)
+	failures    []func(*Event, error)
+	serverSide  map[string][]func(Args) ([]any, error)
+}
+
+// Use adds a middleware; they run in the order they were added.
+func (h *Handlers) Use(m Middleware) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.middlewares = append(h.middlewares, m)
+}
+
+// OnConnect adds a handler for sockets that have joined. It runs before any
+// event of the socket.
+func (h *Handlers) OnConnect(f func(context.Context, *Socket)) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.connect = append(h.connect, f)
+}
+
+// OnDisconnect adds a handler for sockets that have left. It runs once for each
+// that was connected, after its last event.
+func (h *Handlers) OnDisconnect(f func(*Socket, Reason)) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.disconnect = append(h.disconnect, f)
+}
+
+// Filter adds a handler that sees every event before its handlers do, and keeps
+// it from them by returning an error: what Node calls a middleware of the
+// socket.
+func (h *Handlers) Filter(f EventHandler) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.filters = append(h.filters, f)
+}
+
+// On adds a handler for an event. See Handle for one with a typed argument.
+func (h *Handlers) On(event string, f EventHandler) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.events == nil {
+		h.events = make(map[string][]EventHandler)
+	}
+	h.events[event] = append(h.events[event], f)
+}
+
+// OnAny adds a handler for all events, called before those of On.
+func (h *Handlers) OnAny(f EventHandler) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.any = append(h.any, f)
+}
+
+// OnAnyOutgoing adds a handler that sees all events sent to sockets, for each
+// socket. It is called by the sender and must not block.
+func (h *Handlers) OnAnyOutgoing(f func(s *Socket, event string, args []any)) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.outgoing = append(h.outgoing, f)
+}
+
+// OnError adds a handler for errors of event handlers and filters. Without one
+// they are logged.
+func (h *Handlers) OnError(f func(*Event, error)) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.failures = append(h.failures, f)
+}
+
+// OnServerSide adds a handler for events that other servers send with
+// ServerSideEmit. What it returns is the acknowledgement, if one is asked for.
+func (h *Handlers) OnServerSide(event string, f func(Args) ([]any, error)) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.serverSide == nil {
+		h.serverSide = make(map[string][]func(Args) ([]any, error))
+	}
+	h.serverSide[event] = append(h.serverSide[event], f)
+}
+
+// admit runs the middlewares.
+func (h *Handlers) admit(s *Socket) error {
+	h.mu.RLock()
+	middlewares := h.middlewares
+	h.mu.RUnlock()
+	for _, m := range middlewares {
+		if err := guard(func() error { return m(s.Context(), s) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (h *Handlers) connected(s *Socket) {
+	h.mu.RLock()
+	connect := h.connect
+	h.mu.RUnlock()
+	for _, f := range connect {
+		h.contain(s, "connect", func() error { f(s.Context(), s); return nil })
+	}
+}
+
+func (h *Handlers) disconnected(s *Socket, reason Reason) {
+	h.mu.RLock()
+	disconnect := h.disconnect
+	h.mu.RUnlock()
+	for _, f := range disconnect {
+		h.contain(s, "disconnect", func() error { f(s, reason); return nil })
+	}
+}
+
+// dispatch hands an event to its handlers: filters, catch-all ones, those of
+// the namespace, those of the socket.
+func (h *Handlers) dispatch(e *Event) {
+	h.mu.RLock()
+	filters, catchAll, named := h.filters, h.any, h.events[e.name]
+	h.mu.RUnlock()
+	own, ownAny := e.socket.own(e.name)
+	for _, filter := range filters {
+		if err := e.call(filter); err != nil {
+			h.failed(e, err)
+			return
+		}
+	}
+	for _, group := range [...][]EventHandler{catchAll, ownAny, named, own} {
+		for _, f := range group {
+			if err := e.call(f); err != nil {
+				h.failed(e, err)
+			}
+		}
+	}
+}
+
+func (h *Handlers) failed(e *Event, err error) {
+	h.mu.RLock()
+	failures := h.failures
+	h.mu.RUnlock()
+	if len(failures) == 0 {
+		e.socket.logger().Error("socketio: event handler", "event", e.name, "err", err)
+		return
+	}
+	for _, f := range failures {
+		h.contain(e.socket, e.name, func() error { f(e, err); return nil })
+	}
+}
+
+// contain keeps a panic of a handler from ending the process.
+func (h *Handlers) contain(s *Socket, name string, f func() error) {
+	if err := guard(f); err != nil {
+		s.logger().Error("socketio: handler", "event", name, "err", err)
+	}
+}
+
+// ErrPanic is what a panic of a handler becomes.
+var ErrPanic = errors.New("socketio: handler panicked")
+
+func guard(f func() error) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%w: %v\n%s", ErrPanic, r, debug.Stack())
+		}
+	}()
+	return f()
+}

@@ -1,0 +1,312 @@
+package socketio
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"strconv"
+)
+
+// jsonDecoder reads the packets of one connection. Between packets it holds
+// nothing.
+type jsonDecoder struct {
+	pending *pendingPacket
+}
+
+// pendingPacket waits for its attachments.
+type pendingPacket struct {
+	packet      Received
+	missing     int
+	attachments [][]byte
+	text        []byte
+}
+
+// Add implements Decoder.
+func (d *jsonDecoder) Add(binary bool, data []byte) (Received, bool, error) {
+	switch {
+	case binary && d.pending == nil:
+		return Received{}, false, fmt.Errorf("%w: attachment without a packet", ErrMalformed)
+	case binary:
+		return d.attach(data)
+	case d.pending != nil:
+		return Received{}, false, fmt.Errorf("%w: text where an attachment was announced", ErrMalformed)
+	}
+	p, attachments, text, err := parseHeader(data)
+	if err != nil {
+		return Received{}, false, err
+	}
+	if attachments > 0 {
+		d.pending = &pendingPacket{packet: p, missing: attachments, text: bytes.Clone(text)}
+		return Received{}, false, nil
+	}
+	p.Body, err = newBody(p.Type, bytes.Clone(text), nil)
+	return p, err == nil, err
+}
+
+func (d *jsonDecoder) attach(data []byte) (Received, bool, error) {
+	w := d.pending
+	w.attachments = append(w.attachments, bytes.Clone(data))
+	w.missing--
+	if w.missing > 0 {
+		return Received{}, false, nil
+	}
+	d.pending = nil
+	p := w.packet
+	var err error
+	p.Body, err = newBody(p.Type, w.text, w.attachments)
+	return p, err == nil, err
+}
+
+// parseHeader reads <type>[<attachments>-][<namespace>,][<ack id>] and returns
+// the JSON behind it.
+func parseHeader(data []byte) (p Received, attachments int, text []byte, err error) {
+	if len(data) == 0 || data[0] < '0' || data[0] > '0'+byte(packetBinaryAck) {
+		return p, 0, nil, fmt.Errorf("%w: unknown packet type", ErrMalformed)
+	}
+	p.Type = PacketType(data[0] - '0')
+	rest := data[1:]
+	if p.Type == packetBinaryEvent || p.Type == packetBinaryAck {
+		if attachments, rest, err = parseAttachments(rest); err != nil {
+			return p, 0, nil, err
+		}
+		p.Type -= packetBinaryEvent - PacketEvent
+	}
+	p.Namespace = "/"
+	if len(rest) > 0 && rest[0] == '/' {
+		name, behind, _ := bytes.Cut(rest, []byte{','})
+		p.Namespace, rest = string(name), behind
+	}
+	digits := 0
+	for digits < len(rest) && rest[digits] >= '0' && rest[digits] <= '9' {
+		digits++
+	}
+	if digits > 0 && (p.Type == PacketEvent || p.Type == PacketAck) {
+		id, err := strconv.ParseUint(string(rest[:digits]), 10, 64)
+		if err != nil {
+			return p, 0, nil, fmt.Errorf("%w: ack id", ErrMalformed)
+		}
+		p.AckID = &id
+		rest = rest[digits:]
+	}
+	return p, attachments, rest, nil
+}
+
+func parseAttachments(data []byte) (n int, rest []byte, err error) {
+	digits, rest, found := bytes.Cut(data, []byte{'-'})
+	if !found || len(digits) == 0 || len(digits) > 4 {
+		return 0, nil, fmt.Errorf("%w: number of attachments", ErrMalformed)
+	}
+	n, err = strconv.Atoi(string(digits))
+	if err != nil || digits[0] == '+' || digits[0] == '-' {
+		return 0, nil, fmt.Errorf("%w: number of attachments", ErrMalformed)
+	}
+	if n > MaxAttachments {
+		return 0, nil, fmt.Errorf("%w: %d attachments, the limit is %d", ErrMalformed, n, MaxAttachments)
+	}
+	return n, rest, nil
+}
+
+// newBody checks what can be checked without reading all of text, which is
+// left to the goroutine that handles the packet.
+func newBody(kind PacketType, text []byte, attachments [][]byte) (Value, error) {
+	if len(text) == 0 {
+		if kind == PacketEvent || kind == PacketAck {
+			return nil, fmt.Errorf("%w: no arguments", ErrMalformed)
+		}
+		return nil, nil
+	}
+	first := text[0]
+	switch {
+	case kind == PacketDisconnect,
+		(kind == PacketEvent || kind == PacketAck) && first != '[',
+		kind == PacketConnect && first != '{':
+		return nil, fmt.Errorf("%w: payload", ErrMalformed)
+	}
+	return &jsonValue{text: text, attachments: attachments}, nil
+}
+
+// jsonValue is JSON text with the attachments its placeholders refer to. Its
+// Elements are known to be valid.
+type jsonValue struct {
+	text        []byte
+	attachments [][]byte
+}
+
+// Elements implements Value.
+func (v *jsonValue) Elements() ([]Value, error) {
+	if !json.Valid(v.text) {
+		return nil, fmt.Errorf("%w: invalid JSON", ErrMalformed)
+	}
+	parts := splitArray(v.text)
+	if parts == nil {
+		return nil, fmt.Errorf("%w: not an array", ErrMalformed)
+	}
+	values := make([]Value, len(parts))
+	elements := make([]jsonValue, len(parts))
+	for i, part := range parts {
+		elements[i] = jsonValue{text: part, attachments: v.attachments}
+		if len(v.attachments) > 0 && !bytes.Contains(part, placeholderKey) {
+			elements[i].attachments = nil
+		}
+		values[i] = &elements[i]
+	}
+	return values, nil
+}
+
+// Decode implements Value.
+func (v *jsonValue) Decode(dst any) error {
+	if len(v.attachments) == 0 {
+		return json.Unmarshal(v.text, dst)
+	}
+	switch dst := dst.(type) {
+	case *any:
+		return v.decodeAny(dst)
+	case *[]byte:
+		if data, ok := v.attachment(); ok {
+			*dst = data
+			return nil
+		}
+	case *Binary:
+		if data, ok := v.attachment(); ok {
+			*dst = data
+			return nil
+		}
+	}
+	// encoding/json reads base64 into []byte.
+	var tree any
+	if err := v.decodeAny(&tree); err != nil {
+		return err
+	}
+	text, err := json.Marshal(asBase64(tree))
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(text, dst)
+}
+
+// MarshalJSON lets a received value stand inside a value to be sent.
+func (v *jsonValue) MarshalJSON() ([]byte, error) {
+	if len(v.attachments) == 0 {
+		return v.text, nil
+	}
+	var tree any
+	if err := v.decodeAny(&tree); err != nil {
+		return nil, err
+	}
+	return json.Marshal(tree)
+}
+
+var placeholderKey = []byte(`"_placeholder"`)
+
+// placeholder is what stands for an attachment in the JSON text.
+type placeholder struct {
+	Placeholder bool `json:"_placeholder"`
+	Num         int  `json:"num"`
+}
+
+// attachment returns the attachment when the value is nothing but its
+// placeholder.
+func (v *jsonValue) attachment() ([]byte, bool) {
+	var p placeholder
+	if json.Unmarshal(v.text, &p) != nil || !p.Placeholder || p.Num < 0 || p.Num >= len(v.attachments) {
+		return nil, false
+	}
+	return v.attachments[p.Num], true
+}
+
+func (v *jsonValue) decodeAny(dst *any) error {
+	var tree any
+	if err := json.Unmarshal(v.text, &tree); err != nil {
+		return err
+	}
+	tree, err := v.resolve(tree)
+	*dst = tree
+	return err
+}
+
+// resolve puts attachments where their placeholders are.
+func (v *jsonValue) resolve(tree any) (any, error) {
+	var err error
+	switch node := tree.(type) {
+	case []any:
+		for i := range node {
+			if node[i], err = v.resolve(node[i]); err != nil {
+				return nil, err
+			}
+		}
+	case map[string]any:
+		if node["_placeholder"] == true {
+			num, ok := node["num"].(float64)
+			if !ok || num < 0 || int(num) >= len(v.attachments) {
+				return nil, fmt.Errorf("%w: illegal attachment", ErrMalformed)
+			}
+			return Binary(v.attachments[int(num)]), nil
+		}
+		for key := range node {
+			if node[key], err = v.resolve(node[key]); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return tree, nil
+}
+
+func asBase64(tree any) any {
+	switch node := tree.(type) {
+	case Binary:
+		return base64.StdEncoding.EncodeToString(node)
+	case []any:
+		for i := range node {
+			node[i] = asBase64(node[i])
+		}
+	case map[string]any:
+		for key := range node {
+			node[key] = asBase64(node[key])
+		}
+	}
+	return tree
+}
+
+// splitArray cuts valid JSON at the commas of its outermost array; nil when it
+// is no array.
+func splitArray(text []byte) [][]byte {
+	text = bytes.TrimSpace(text)
+	if len(text) < 2 || text[0] != '[' {
+		return nil
+	}
+	parts := make([][]byte, 0, 4)
+	depth, start, inString := 0, 1, false
+	for i := 1; i < len(text); i++ {
+		c := text[i]
+		if inString {
+			switch c {
+			case '\\':
+				i++
+			case '"':
+				inString = false
+			}
+			continue
+		}
+		switch c {
+		case '"':
+			inString = true
+		case '[', '{':
+			depth++
+		case '}':
+			depth--
+		case ',', ']':
+			if depth > 0 {
+				if c == ']' {
+					depth--
+				}
+				continue
+			}
+			if part := bytes.TrimSpace(text[start:i]); len(part) > 0 {
+				parts = append(parts, part)
+			}
+			start = i + 1
+		}
+	}
+	return parts
+}

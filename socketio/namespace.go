@@ -1,0 +1,225 @@
+package socketio
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"sync/atomic"
+)
+
+// Namespace is a channel of its own on the shared connections: sockets join it,
+// handlers see only its events. Its methods may be called concurrently.
+type Namespace struct {
+	*Handlers
+	server  *Server
+	name    string
+	adapter Adapter
+	ackIDs  atomic.Uint64
+
+	dynamic bool // made for a ParentNamespace, and gone when it is empty
+	joining int  // clients on their way in; guarded by the server's lock
+}
+
+func newNamespace(s *Server, name string, h *Handlers) *Namespace {
+	n := &Namespace{Handlers: h, server: s, name: name}
+	n.adapter = s.cfg.NewAdapter(n)
+	return n
+}
+
+// Name is the namespace's name, with its leading slash.
+func (n *Namespace) Name() string { return n.name }
+
+// Adapter is what connects the namespace to those of other servers.
+func (n *Namespace) Adapter() Adapter { return n.adapter }
+
+// Emit sends an event to all sockets of the namespace, on all servers.
+func (n *Namespace) Emit(event string, args ...any) error { return n.all().Emit(event, args...) }
+
+// To selects the sockets in any of the rooms.
+func (n *Namespace) To(rooms ...string) BroadcastOperator { return n.all().To(rooms...) }
+
+// In is To under its other name.
+func (n *Namespace) In(rooms ...string) BroadcastOperator { return n.all().To(rooms...) }
+
+// Except selects the sockets in none of the rooms.
+func (n *Namespace) Except(rooms ...string) BroadcastOperator { return n.all().Except(rooms...) }
+
+// Local selects the sockets of this server.
+func (n *Namespace) Local() BroadcastOperator { return n.all().Local() }
+
+// Volatile selects all sockets for an event that may be lost.
+func (n *Namespace) Volatile() BroadcastOperator { return n.all().Volatile() }
+
+// All selects all sockets.
+func (n *Namespace) All() BroadcastOperator { return n.all() }
+
+func (n *Namespace) all() BroadcastOperator { return BroadcastOperator{nsp: n} }
+
+// Socket returns the socket of this server with that id; nil when there is
+// none.
+func (n *Namespace) Socket(id string) *Socket { return n.adapter.Socket(id) }
+
+// ServerSideEmit sends an event to the OnServerSide handlers of this namespace
+// on all other servers.
+func (n *Namespace) ServerSideEmit(event string, args ...any) error {
+	if reserved(event) {
+		return ErrReservedEvent
+	}
+	return n.adapter.ServerSideEmit(event, args)
+}
+
+// ServerSideEmitWithAck does the same and waits for the acknowledgements of all
+// other servers, or for ctx to end.
+func (n *Namespace) ServerSideEmitWithAck(ctx context.Context, event string, args ...any) ([]Args, error) {
+	if reserved(event) {
+		return nil, ErrReservedEvent
+	}
+	return n.adapter.ServerSideEmitWithAck(ctx, event, args)
+}
+
+// ReceiveServerSide is for adapters: another server has emitted an event. The
+// result is the acknowledgement, should one be wanted.
+func (n *Namespace) ReceiveServerSide(event string, args Args) (reply []any, err error) {
+	n.mu.RLock()
+	handlers := n.serverSide[event]
+	n.mu.RUnlock()
+	for _, f := range handlers {
+		err = errors.Join(err, guard(func() error {
+			out, err := f(args)
+			if reply == nil {
+				reply = out
+			}
+			return err
+		}))
+	}
+	return reply, err
+}
+
+// connect runs a client through the middlewares and lets it in. It is called on
+// the client's own goroutine and may block.
+func (n *Namespace) connect(c *client, auth Value) {
+	s := &Socket{nsp: n, client: c, auth: auth}
+	s.open = make(chan struct{})
+	session := n.restore(s)
+	if err := n.admit(s); err != nil {
+		close(s.open)
+		n.refuse(c, s, err)
+		return
+	}
+	if s.freshStart || session == nil {
+		session = nil
+		s.assignID()
+	}
+	if n.server.cfg.ForgetAuth {
+		s.mu.Lock()
+		s.auth = nil
+		s.mu.Unlock()
+	}
+	if !c.add(s) {
+		close(s.open)
+		return // the client went away meanwhile
+	}
+	err := n.adapter.Add(s, session, s.welcome)
+	close(s.open)
+	if err != nil {
+		// The client comes back, and then starts afresh.
+		c.session.Fail(engineTransportClose, err)
+		return
+	}
+	n.connected(s)
+}
+
+func (n *Namespace) refuse(c *client, s *Socket, err error) {
+	var refusal *ConnectError
+	if !errors.As(err, &refusal) {
+		s.logger().Error("socketio: middleware", "namespace", n.name, "err", err)
+		refusal = &ConnectError{Message: "Internal server error"}
+	}
+	c.refuse(n.name, refusal)
+}
+
+// restore looks for the session that a client wants to continue. A socket whose
+// connection is dead without the server knowing is dropped for it: its private
+// id proves that this is the same client.
+func (n *Namespace) restore(s *Socket) *Session {
+	if n.server.cfg.Recovery == nil || s.client.session.Protocol() == 3 || s.auth == nil {
+		return nil
+	}
+	s.recoverable = true
+	var claim struct {
+		PID    string `json:"pid"`
+		Offset string `json:"offset"`
+	}
+	if s.auth.Decode(&claim) != nil || claim.PID == "" {
+		return nil
+	}
+	id, ok := n.verifyPID(claim.PID)
+	if !ok {
+		return nil
+	}
+	if old := n.Socket(id); old != nil {
+		<-old.open
+		old.client.session.Fail(engineTransportClose, errSuperseded)
+	}
+	session, err := n.adapter.Restore(id, claim.Offset)
+	if err != nil {
+		s.logger().Error("socketio: restore session", "err", err)
+	}
+	if session != nil {
+		s.id, s.data, s.recovered = session.ID, session.Data, true
+	}
+	return session
+}
+
+var errSuperseded = errors.New("client has reconnected")
+
+// release undoes the reservation that Server.find made.
+func (n *Namespace) release() { n.vacate(1) }
+
+// vacate removes a dynamic namespace that nobody is in, so that the names that
+// clients choose do not pile up.
+func (n *Namespace) vacate(joined int) {
+	if !n.dynamic {
+		return
+	}
+	n.server.mu.Lock()
+	n.joining -= joined
+	empty := n.joining == 0 && n.adapter.Len() == 0 && n.server.namespaces[n.name] == n
+	if empty {
+		delete(n.server.namespaces, n.name)
+	}
+	n.server.mu.Unlock()
+	if empty {
+		_ = n.adapter.Close()
+	}
+}
+
+const (
+	idBytes  = 15 // 120 random bits
+	idLength = 20 // of those in base64
+)
+
+func newID() string {
+	var b [idBytes]byte
+	_, _ = rand.Read(b[:]) // never fails (crypto/rand)
+	return base64.RawURLEncoding.EncodeToString(b[:])
+}
+
+// pid is the private id with which a client can come back: the public one and
+// a code that only the server can make, so that none needs to be kept.
+func (n *Namespace) pid(id string) string {
+	mac := hmac.New(sha256.New, n.server.pidKey[:])
+	mac.Write([]byte(n.name + "\x00" + id))
+	return id + base64.RawURLEncoding.EncodeToString(mac.Sum(nil)[:idBytes])
+}
+
+func (n *Namespace) verifyPID(pid string) (id string, ok bool) {
+	if len(pid) != 2*idLength {
+		return "", false
+	}
+	id = pid[:idLength]
+	return id, hmac.Equal([]byte(pid), []byte(n.pid(id)))
+}

@@ -1,0 +1,203 @@
+package socketio
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"log/slog"
+	"net/http"
+	"regexp"
+	"sync"
+	"time"
+
+	"github.com/sockeye-im/sockeye/engineio"
+)
+
+// Config configures a Server. The zero value of a field stands for its default.
+type Config struct {
+	// Engine configures the connections. Its OnSession is the server's own.
+	Engine engineio.Config
+	// ConnectTimeout is how long a connection may stay without having joined a
+	// namespace, middlewares included. Default 45 s.
+	ConnectTimeout time.Duration
+	// Recovery turns connection state recovery on; nil is off.
+	Recovery *Recovery
+	// Codec encodes packets. Default JSON{}, which stock clients speak.
+	Codec Codec
+	// NewAdapter makes the adapter of each namespace. Default: NewLocal, which
+	// knows this server only.
+	NewAdapter func(*Namespace) Adapter
+	// ForgetAuth drops what a client sent to sign in once its middlewares have
+	// seen it: it is a secret, and takes memory for as long as the connection
+	// lives. Socket.Auth finds nothing after that.
+	ForgetAuth bool
+	// MaxQueuedEvents and MaxQueuedBytes bound the events of one connection that
+	// wait for their handler; beyond them the connection is not read. Default 256
+	// and 1 MiB.
+	MaxQueuedEvents, MaxQueuedBytes int
+	// Logger gets what goes wrong in handlers. Default slog.Default().
+	Logger *slog.Logger
+}
+
+// Recovery configures connection state recovery: a client that comes back
+// within MaxDisconnection keeps its id, rooms and data, and gets what it
+// missed. Middlewares run all the same.
+type Recovery struct {
+	// MaxDisconnection is how long a session is kept. Default 2 minutes.
+	MaxDisconnection time.Duration
+	// MaxPackets and MaxBytes bound the packets kept for each namespace, beyond
+	// which the oldest go; a client that needs one of those is not recovered.
+	// Default 10,000 and 16 MiB.
+	MaxPackets, MaxBytes int
+}
+
+func (c Config) withDefaults() Config {
+	if c.ConnectTimeout <= 0 {
+		c.ConnectTimeout = 45 * time.Second
+	}
+	if c.Codec == nil {
+		c.Codec = JSON{}
+	}
+	if c.NewAdapter == nil {
+		c.NewAdapter = func(n *Namespace) Adapter { return NewLocal(n) }
+	}
+	if c.MaxQueuedEvents <= 0 {
+		c.MaxQueuedEvents = 256
+	}
+	if c.MaxQueuedBytes <= 0 {
+		c.MaxQueuedBytes = 1 << 20
+	}
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	if c.Recovery != nil {
+		r := *c.Recovery
+		if r.MaxDisconnection <= 0 {
+			r.MaxDisconnection = 2 * time.Minute
+		}
+		if r.MaxPackets <= 0 {
+			r.MaxPackets = 10_000
+		}
+		if r.MaxBytes <= 0 {
+			r.MaxBytes = 16 << 20
+		}
+		c.Recovery = &r
+	}
+	return c
+}
+
+// Server holds the namespaces. It is an http.Handler for all requests below its
+// path, usually /socket.io/. Methods may be called concurrently.
+type Server struct {
+	cfg     Config
+	engine  *engineio.Server
+	pidKey  [32]byte       // signs the private session ids of recovery
+	work    workers  // goroutines that handle events
+
+	mu         sync.RWMutex
+	namespaces map[string]*Namespace
+	parents    []*ParentNamespace
+}
+
+// NewServer starts a server with the namespace "/". Shutdown ends it.
+func NewServer(cfg Config) (*Server, error) {
+	s := &Server{cfg: cfg.withDefaults(), namespaces: make(map[string]*Namespace)}
+	if _, err := rand.Read(s.pidKey[:]); err != nil {
+		return nil, err
+	}
+	s.cfg.Engine.OnSession = s.open
+	engine, err := engineio.NewServer(s.cfg.Engine)
+	if err != nil {
+		return nil, err
+	}
+	s.engine = engine
+	s.Of("/")
+	return s, nil
+}
+
+// ServeHTTP implements http.Handler.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.engine.ServeHTTP(w, r) }
+
+// Of returns the namespace of that name, made if needed. The leading slash may
+// be left out.
+func (s *Server) Of(name string) *Namespace {
+	if name == "" || name[0] != '/' {
+		name = "/" + name
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if n := s.namespaces[name]; n != nil {
+		return n
+	}
+	n := newNamespace(s, name, new(Handlers))
+	s.namespaces[name] = n
+	return n
+}
+
+// OfFunc makes every namespace whose name match allows; it is asked when a
+// client wants to join a namespace that does not exist. auth decodes what the
+// client sent along.
+func (s *Server) OfFunc(match func(name string, auth Value) bool) *ParentNamespace {
+	p := newParent(s, match)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.parents = append(s.parents, p)
+	return p
+}
+
+// OfPattern makes every namespace whose whole name pattern matches.
+func (s *Server) OfPattern(pattern *regexp.Regexp) *ParentNamespace {
+	whole := regexp.MustCompile(`^(?:` + pattern.String() + `)$`)
+	return s.OfFunc(func(name string, _ Value) bool { return whole.MatchString(name) })
+}
+
+// Connections is the number of open connections, whatever they have joined.
+func (s *Server) Connections() int { return s.engine.Len() }
+
+// Shutdown takes no more connections, finishes the events that were received,
+// acknowledgements included, closes all connections in a way that clients
+// reconnect from, and waits for the handlers to return. When ctx ends it does
+// without what is not finished.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.engine.Quiesce()
+	err := s.work.wait(ctx)
+	err = errors.Join(err, s.engine.Shutdown(ctx))
+	err = errors.Join(err, s.work.wait(ctx))
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	for _, n := range s.namespaces {
+		err = errors.Join(err, n.adapter.Close())
+	}
+	return err
+}
+
+// open is called for each new connection.
+func (s *Server) open(session *engineio.Session) engineio.Handler {
+	c := &client{server: s, session: session, decoder: s.cfg.Codec.NewDecoder()}
+	c.timer = time.AfterFunc(s.cfg.ConnectTimeout, c.connectTimeout)
+	if session.Protocol() == 3 {
+		// The clients of Socket.IO 2 are in "/" without asking.
+		c.post(job{packet: Received{Type: PacketConnect, Namespace: "/"}})
+	}
+	return c
+}
+
+// find returns the namespace a client may join, reserved for it until release;
+// nil when there is none.
+func (s *Server) find(name string, auth Value) *Namespace {
+	s.mu.Lock()
+	n, parents := s.namespaces[name], s.parents
+	if n != nil {
+		n.joining++
+	}
+	s.mu.Unlock()
+	if n != nil {
+		return n
+	}
+	for _, p := range parents {
+		if p.match(name, auth) {
+			return p.child(name)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,102 @@
+// Package clients_test drives the stock npm clients, of all versions that the server speaks with, against engineio and
+// socketio. The tests themselves are written for node's own test runner, in *.test.mjs; this runs each file against
+// servers of this process, so that the race and leak detectors see them.
+package clients_test
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"log/slog"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/sockeye-im/sockeye/test/clients/server"
+)
+
+// patience is how long one file of tests may take; every wait in it has a deadline of its own.
+const patience = 5 * time.Minute
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// TestStockClients runs one subtest a file; -run TestStockClients/recovery chooses one, and NODE_TEST_NAME a test in it.
+func TestStockClients(t *testing.T) {
+	if testing.Short() {
+		t.Skip("drives npm clients for most of a minute")
+	}
+	requirePackages(t)
+	files, err := filepath.Glob("*.test.mjs")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no *.test.mjs files here: %v", err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(file, ".test.mjs"), func(t *testing.T) {
+			t.Parallel()
+			runNode(t, file, startControl(t))
+		})
+	}
+}
+
+// requirePackages says what to do, where node would only say that a module is missing.
+func requirePackages(t *testing.T) {
+	t.Helper()
+	if _, err := exec.LookPath("node"); err != nil {
+		t.Fatal("node is not installed: the tests of the stock clients need Node.js 20 or newer")
+	}
+	if _, err := os.Stat("node_modules/.package-lock.json"); err != nil {
+		t.Fatal("the stock clients are not installed: run `npm ci` in test/clients, or `make test`")
+	}
+}
+
+// startControl returns the address at which a file's tests start their servers.
+func startControl(t *testing.T) (url string) {
+	t.Helper()
+	control := server.New(slog.New(slog.NewTextHandler(t.Output(), nil)))
+	web := httptest.NewServer(control)
+	t.Cleanup(func() {
+		if err := control.Close(); err != nil {
+			t.Errorf("a server did not shut down cleanly: %v", err)
+		}
+		web.Close()
+	})
+	return web.URL
+}
+
+// runNode passes the runner's output on line by line. It gets a signal and 10 s to end before it is killed.
+func runNode(t *testing.T, file, controlURL string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	args := []string{"--test", "--test-reporter=spec"}
+	if name := os.Getenv("NODE_TEST_NAME"); name != "" {
+		args = append(args, "--test-name-pattern="+name)
+	}
+	command := exec.CommandContext(ctx, "node", append(args, file)...)
+	command.Env = append(os.Environ(), "CONTROL_URL="+controlURL)
+	command.Cancel = func() error { return command.Process.Signal(syscall.SIGTERM) }
+	command.WaitDelay = 10 * time.Second
+	output, input := io.Pipe()
+	command.Stdout, command.Stderr = input, input
+	logged := make(chan struct{})
+	go func() {
+		defer close(logged)
+		for lines := bufio.NewScanner(output); lines.Scan(); {
+			t.Log(lines.Text())
+		}
+		_, _ = io.Copy(io.Discard, output) // a line too long for the scanner must not block node
+	}()
+	err := command.Run()
+	_ = input.Close()
+	<-logged
+	if err != nil {
+		t.Errorf("node %s: %v", file, err)
+	}
+}

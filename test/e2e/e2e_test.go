@@ -1,0 +1,180 @@
+// Package e2e_test lets two people in a real browser talk through the real binary.
+package e2e_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+const (
+	readyPrefix    = "Sockeye is ready: "
+	readyWithin    = 30 * time.Second
+	browseWithin   = 5 * time.Minute
+	drainedWithin  = 15 * time.Second // the server allows itself 10 s
+	defaultBrowser = "/usr/bin/chromium"
+)
+
+func TestChatInTheBrowser(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs a browser")
+	}
+	requireTools(t)
+	requireBuiltPage(t)
+	server := start(t, build(t))
+	browse(t, server.url)
+	server.stop(t)
+}
+
+// requireTools fails early and says what to install, where the browser test would only time out.
+func requireTools(t *testing.T) {
+	t.Helper()
+	if _, err := exec.LookPath("node"); err != nil {
+		t.Fatal("node is not installed: the browser test needs Node.js 20 or newer")
+	}
+	if _, err := os.Stat("node_modules/playwright-core"); err != nil {
+		t.Fatal("the browser test's packages are missing: run `npm ci` in test/e2e")
+	}
+	browser := os.Getenv("CHROMIUM")
+	if browser == "" {
+		browser = defaultBrowser
+	}
+	if _, err := exec.LookPath(browser); err != nil {
+		t.Fatalf("no browser at %s: install Chromium, or name one in CHROMIUM", browser)
+	}
+}
+
+func requireBuiltPage(t *testing.T) {
+	t.Helper()
+	if _, err := os.Stat(filepath.FromSlash("../../internal/web/dist/index.html")); err != nil {
+		t.Fatal("the web app is not built: run `make web`")
+	}
+}
+
+func build(t *testing.T) (binary string) {
+	t.Helper()
+	binary = filepath.Join(t.TempDir(), "sockeye")
+	command := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "./cmd/sockeye")
+	command.Dir = filepath.FromSlash("../..")
+	if output, err := command.CombinedOutput(); err != nil {
+		t.Fatalf("build the server: %v\n%s", err, output)
+	}
+	return binary
+}
+
+// browse runs the browser test. It gets a signal and then 10 s to take its browser down before it is killed.
+func browse(t *testing.T, url string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), browseWithin)
+	defer cancel()
+	command := exec.CommandContext(ctx, "node", "--test", "--test-reporter=spec", "chat.test.mjs")
+	command.Env = append(os.Environ(), "SOCKEYE_URL="+url)
+	command.Cancel = func() error { return command.Process.Signal(syscall.SIGTERM) }
+	command.WaitDelay = 10 * time.Second
+	output, err := command.CombinedOutput()
+	t.Logf("browser test:\n%s", output)
+	if err != nil {
+		t.Fatalf("the browser test failed: %v", err)
+	}
+}
+
+type server struct {
+	url     string
+	command *exec.Cmd
+	log     *os.File
+	read    chan struct{} // closed when the server's standard output has ended
+}
+
+// start returns once the server says where it listens. What is still running when the test ends is killed.
+func start(t *testing.T, binary string) *server {
+	t.Helper()
+	log, err := os.Create(filepath.Join(t.TempDir(), "server.log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &server{
+		command: exec.Command(binary, "serve", "--dev", "--listen", "127.0.0.1:0", "--data", t.TempDir()),
+		log:     log,
+		read:    make(chan struct{}),
+	}
+	s.command.Stderr = log
+	stdout, err := s.command.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.command.Start(); err != nil {
+		t.Fatalf("start the server: %v", err)
+	}
+	t.Cleanup(func() { s.cleanUp(t) })
+
+	ready := make(chan string, 1)
+	go s.readOutput(stdout, ready)
+	select {
+	case s.url = <-ready:
+	case <-s.read:
+		t.Fatalf("the server ended before it was ready:\n%s", s.logged())
+	case <-time.After(readyWithin):
+		t.Fatalf("the server was not ready within %s:\n%s", readyWithin, s.logged())
+	}
+	return s
+}
+
+// readOutput keeps reading after the line that it waits for: a full pipe would block the server.
+func (s *server) readOutput(stdout io.Reader, ready chan<- string) {
+	defer close(s.read)
+	lines := bufio.NewScanner(stdout)
+	for lines.Scan() {
+		if url, ok := strings.CutPrefix(lines.Text(), readyPrefix); ok {
+			select {
+			case ready <- strings.TrimSpace(url):
+			default: // said again
+			}
+		}
+	}
+}
+
+// stop asks the server to drain, and fails the test unless it ends in time and without an error.
+func (s *server) stop(t *testing.T) {
+	t.Helper()
+	if err := s.command.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatalf("stop the server: %v\n%s", err, s.logged())
+	}
+	select {
+	case <-s.read:
+	case <-time.After(drainedWithin):
+		t.Fatalf("the server still ran %s after SIGTERM:\n%s", drainedWithin, s.logged())
+	}
+	if err := s.command.Wait(); err != nil {
+		t.Fatalf("the server did not end cleanly: %v\n%s", err, s.logged())
+	}
+}
+
+func (s *server) cleanUp(t *testing.T) {
+	if s.command.ProcessState == nil {
+		if err := s.command.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+			t.Errorf("kill the server: %v", err)
+		}
+		<-s.read
+		_ = s.command.Wait() // killed: the error says so
+	}
+	if t.Failed() {
+		t.Logf("server log:\n%s", s.logged())
+	}
+	_ = s.log.Close()
+}
+
+func (s *server) logged() string {
+	content, err := os.ReadFile(s.log.Name())
+	if err != nil {
+		return err.Error()
+	}
+	return string(content)
+}

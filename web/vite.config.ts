@@ -1,0 +1,24 @@
+import { svelte } from "@sveltejs/vite-plugin-svelte";
+import { defineConfig } from "vite";
+
+// Where `npm run dev` finds a running server (`bin/sockeye serve --dev`).
+const server = "http://127.0.0.1:3000";
+
+export default defineConfig({
+  plugins: [svelte({ configFile: false })],
+  build: {
+    outDir: "../internal/web/dist",
+    // Emptying also takes the placeholder that the Go package embeds when nothing was built;
+    // public/.gitkeep brings it back.
+    emptyOutDir: true,
+    // The server's content policy has no `data:`, so nothing may be inlined.
+    assetsInlineLimit: 0,
+    reportCompressedSize: false,
+  },
+  server: {
+    proxy: {
+      "/api": server,
+      "/socket.io": { target: server, ws: true },
+    },
+  },
+});
