@@ -213,12 +213,12 @@ func (s *server) drain(served <-chan error) error {
 	// long polls end with the sockets.
 	stopped := make(chan error, 1)
 	go func() { stopped <- s.http.Shutdown(ctx) }()
-	<-served
+	ended := <-served // at once: the listener is closed
 	if err := s.sockets.Shutdown(ctx); err != nil {
 		s.log.Warn("not everything was finished in time", "err", err)
 	}
 	if err := <-stopped; err != nil {
 		_ = s.http.Close()
 	}
-	return nil
+	return ended
 }

@@ -24,8 +24,9 @@ func main() {
 	listen := flag.String("listen", "127.0.0.1:3000", "address to listen on")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx, *suite, *listen); err != nil {
+	err := run(ctx, *suite, *listen)
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "conformance server:", err)
 		os.Exit(1)
 	}
