@@ -16,6 +16,9 @@ func (a *Accounts) Revoke(ctx context.Context, r account.Revocation) error {
 }
 
 func (t *accountTx) revoke(r *account.Revocation) error {
+	if err := t.forget(r.At); err != nil {
+		return err
+	}
 	var err error
 	if r.TokenID != "" {
 		_, err = t.exec(`
@@ -33,16 +36,20 @@ func (t *accountTx) revoke(r *account.Revocation) error {
 	return nil
 }
 
-// Revoked implements [account.Revocations]. What may be forgotten is.
-func (a *Accounts) Revoked(ctx context.Context, now time.Time, yield func(account.Revocation)) error {
-	err := a.do(ctx, func(t *accountTx) error {
-		_, err := t.exec(`DELETE FROM revoked_tokens WHERE until < ?`, now.UnixMilli())
-		return err
-	})
-	if err != nil {
+// forget removes what a token's own end of time makes needless.
+func (t *accountTx) forget(now time.Time) error {
+	if _, err := t.exec(`DELETE FROM revoked_tokens WHERE until < ?`, now.UnixMilli()); err != nil {
 		return fmt.Errorf("forget revocations: %w", err)
 	}
-	err = a.readers().each(ctx, func(row scanner) error {
+	return nil
+}
+
+// Revoked implements [account.Revocations].
+func (a *Accounts) Revoked(ctx context.Context, now time.Time, yield func(account.Revocation)) error {
+	if err := a.do(ctx, func(t *accountTx) error { return t.forget(now) }); err != nil {
+		return err
+	}
+	err := a.readers().each(ctx, func(row scanner) error {
 		var r account.Revocation
 		var by int64
 		err := row.Scan(&r.UserID, &by)
