@@ -20,9 +20,11 @@ type client struct {
 	server  *Server
 	session *engineio.Session
 	decoder Decoder // the loop's own
+	arrived int     // bytes of the packet that arrives; the loop's own
 
 	mu      sync.Mutex
 	sockets []*Socket // by namespace; rarely more than one
+	joining *Socket   // in the hands of its middlewares; nil for none
 	timer   *time.Timer
 	queue   []job
 	queued  int  // bytes of queue
@@ -34,36 +36,55 @@ type client struct {
 // job is one thing to do in the connection's order.
 type job struct {
 	packet Received
-	size   int
-	run    func() // instead of packet
+	socket *Socket // who it is for; nil when that is still joining
+	size   int     // bytes, attachments included
+	run    func()  // instead of packet
 }
 
 // HandleMessage is for the engine.
 func (c *client) HandleMessage(_ *engineio.Session, binary bool, data []byte) {
 	p, complete, err := c.decoder.Add(binary, data)
-	switch {
-	case err != nil:
+	if err != nil {
 		c.malformed(err)
-	case !complete:
+		return
+	}
+	c.arrived += len(data)
+	if !complete {
+		return
+	}
+	size := c.arrived
+	c.arrived = 0
+	s := c.socket(p.Namespace)
+	switch {
+	case p.Body == nil && (p.Type == PacketEvent || p.Type == PacketAck):
+		c.malformed(errors.New("no arguments"))
 	case p.Type == PacketAck:
 		// Not queued: the handler before it may be waiting for it.
-		if s := c.socket(p.Namespace); s != nil && p.AckID != nil {
+		if s != nil && p.AckID != nil {
 			s.acknowledged(*p.AckID, p.Body)
 		}
+	case p.Type == PacketDisconnect && s != nil:
+		// Not queued either, or the end of the connection, which clients let
+		// follow at once, would overtake it.
+		c.remove(s)
+		s.leave(ClientDisconnect)
 	default:
-		c.post(job{packet: p, size: len(data)})
+		c.post(job{packet: p, socket: s, size: size})
 	}
 }
 
 // HandleClose is for the engine. The sockets are gone at once; their handlers
-// hear of it in order.
+// get the events that were received before, and then hear of it.
 func (c *client) HandleClose(_ *engineio.Session, reason engineio.Reason, _ error) {
 	c.mu.Lock()
 	c.closed = true
-	sockets := c.sockets
-	c.sockets = nil
+	sockets, joining := c.sockets, c.joining
+	c.sockets, c.joining = nil, nil
 	c.stopTimer()
 	c.mu.Unlock()
+	if joining != nil {
+		joining.end(Reason(reason))
+	}
 	for _, s := range sockets {
 		s.leave(Reason(reason))
 	}
@@ -141,9 +162,13 @@ func (c *client) do(j *job) {
 		c.connect(p)
 		return
 	}
-	s := c.socket(p.Namespace)
+	s := j.socket
+	if s == nil {
+		s = c.socket(p.Namespace)
+	}
 	switch {
 	case s == nil && c.isClosed(), s == nil && p.Type == PacketDisconnect:
+	case p.Type == PacketEvent && s != nil && s.sentAway():
 	case p.Type == PacketEvent && s != nil:
 		name, args, err := splitEvent(p.Body)
 		if err != nil {
@@ -162,6 +187,12 @@ func (c *client) do(j *job) {
 // connect joins a namespace.
 func (c *client) connect(p *Received) {
 	name, auth := p.Namespace, p.Body
+	if auth != nil {
+		if err := auth.Decode(new(map[string]any)); err != nil {
+			c.malformed(err)
+			return
+		}
+	}
 	if c.session.Protocol() == 3 {
 		name, auth = splitNamespace(name)
 	}
@@ -181,6 +212,7 @@ func (c *client) connect(p *Received) {
 		return
 	}
 	n.connect(c, auth)
+	c.admitting(nil)
 	n.release()
 }
 
@@ -217,10 +249,23 @@ func (c *client) send(p *Packet) error {
 	return c.session.Send(encoded...)
 }
 
+// admitting notes the socket whose middlewares are to run, so that its context
+// ends with the connection; false when that has closed.
+func (c *client) admitting(s *Socket) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return false
+	}
+	c.joining = s
+	return true
+}
+
 // add notes a socket that has joined; false when the connection has closed.
 func (c *client) add(s *Socket) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.joining = nil
 	if c.closed {
 		return false
 	}
@@ -229,15 +274,17 @@ func (c *client) add(s *Socket) bool {
 	return true
 }
 
-func (c *client) remove(s *Socket) {
+// remove takes a socket out; false when it is none of the connection's.
+func (c *client) remove(s *Socket) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for i := range c.sockets {
 		if c.sockets[i] == s {
 			c.sockets = append(c.sockets[:i:i], c.sockets[i+1:]...)
-			return
+			return true
 		}
 	}
+	return false
 }
 
 func (c *client) socket(namespace string) *Socket {

@@ -47,7 +47,8 @@ type Recovery struct {
 	MaxDisconnection time.Duration
 	// MaxPackets and MaxBytes bound the packets kept for each namespace, beyond
 	// which the oldest go; a client that needs one of those is not recovered.
-	// Default 10,000 and 16 MiB.
+	// Default 10,000 and 16 MiB. Nor is one recovered that has missed more than
+	// three quarters of what Engine.MaxQueuedFrames and MaxQueuedBytes allow.
 	MaxPackets, MaxBytes int
 }
 
@@ -60,6 +61,12 @@ func (c Config) withDefaults() Config {
 	}
 	if c.NewAdapter == nil {
 		c.NewAdapter = func(n *Namespace) Adapter { return NewLocal(n) }
+	}
+	if c.Engine.MaxQueuedFrames <= 0 {
+		c.Engine.MaxQueuedFrames = 256
+	}
+	if c.Engine.MaxQueuedBytes <= 0 {
+		c.Engine.MaxQueuedBytes = 1 << 20
 	}
 	if c.MaxQueuedEvents <= 0 {
 		c.MaxQueuedEvents = 256
@@ -89,10 +96,10 @@ func (c Config) withDefaults() Config {
 // Server holds the namespaces. It is an http.Handler for all requests below its
 // path, usually /socket.io/. Methods may be called concurrently.
 type Server struct {
-	cfg     Config
-	engine  *engineio.Server
-	pidKey  [32]byte       // signs the private session ids of recovery
-	work    workers  // goroutines that handle events
+	cfg    Config
+	engine *engineio.Server
+	pidKey [32]byte // signs the private session ids of recovery
+	work   workers  // goroutines that handle events
 
 	mu         sync.RWMutex
 	namespaces map[string]*Namespace

@@ -26,9 +26,11 @@ import (
 )
 
 // The bounds of an HTTP request. What upgrades to a WebSocket is the connection
-// loop's from then on.
+// loop's from then on, and a poll, which may wait for longer, has its own write
+// deadline once there is an answer.
 const (
 	headerTimeout = 10 * time.Second
+	writeTimeout  = 2 * time.Minute
 	idleTimeout   = 2 * time.Minute
 	maxHeader     = 32 << 10 // a token may take 8 KiB
 )
@@ -186,7 +188,8 @@ func (s *server) buildGateway(context.Context) error {
 	mux := http.NewServeMux()
 	routes.Register(mux)
 	s.http = &http.Server{
-		Handler: mux, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
+		Handler: mux, ReadHeaderTimeout: headerTimeout, WriteTimeout: writeTimeout,
+		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
 		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
 	return s.watch()

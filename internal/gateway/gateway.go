@@ -2,8 +2,8 @@
 //
 // A connection passes, in this order: the address it comes from (admission.go,
 // before a WebSocket is opened), its token (signin.go), the capacity of the node
-// (session.go). Then each event is looked up in one table of commands
-// (commands.go), its payload decoded and its rate checked (dispatch.go), and the
+// (signin.go). Then each event is looked up in one table of commands
+// (commands.go), its rate checked and its payload decoded (dispatch.go), and the
 // command run by the chat service, which alone knows the rules.
 package gateway
 

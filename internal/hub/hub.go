@@ -4,9 +4,9 @@
 // all who get it.
 //
 // Who gets it is an index of Socket.IO rooms: user:ID holds the devices of a
-// user, and a chat room's id those of its members. The index follows the events
-// too: a device is subscribed by the event of its user having joined, so that it
-// gets exactly what comes after.
+// user, and a chat room's id those of its members (see [ChatRoom]). The index
+// follows the events too: a device is subscribed by the event of its user having
+// joined, so that it gets exactly what comes after.
 package hub
 
 import (
@@ -66,6 +66,29 @@ func (h *Hub) run() {
 // UserRoom is the Socket.IO room of a user's devices.
 func UserRoom(id chat.UserID) string { return "user:" + string(id) }
 
+// socketIDLength is the length of the ids that servers give to sockets: 15
+// random bytes in base64, here and in Node.
+const socketIDLength = 20
+
+// ChatRoom is the Socket.IO room of a chat room's members: the one of its id,
+// unless the id could be a socket's. That socket would get what is said in the
+// room, member or not, and clients choose the ids of rooms.
+func ChatRoom(id string) string {
+	if len(id) == socketIDLength {
+		return "room:" + id
+	}
+	return id
+}
+
+// ChatRooms are the Socket.IO rooms of chat rooms.
+func ChatRooms(ids []string) []string {
+	rooms := make([]string, len(ids))
+	for i, id := range ids {
+		rooms[i] = ChatRoom(id)
+	}
+	return rooms
+}
+
 // tell sends one event to its audience.
 func (h *Hub) tell(e *chat.Event) error {
 	switch e.Kind {
@@ -73,12 +96,12 @@ func (h *Hub) tell(e *chat.Event) error {
 		return h.tellMessage(e)
 	case chat.MemberJoined:
 		devices := h.nsp.In(UserRoom(e.Membership.UserID))
-		err := devices.SocketsJoin(e.Membership.RoomID)
+		err := devices.SocketsJoin(ChatRoom(e.Membership.RoomID))
 		return errors.Join(err, h.others(e).Emit("room:user_joined", membershipOf(e)))
 	case chat.MemberLeft:
 		err := h.others(e).Emit("room:user_left", membershipOf(e))
 		devices := h.nsp.In(UserRoom(e.Membership.UserID))
-		return errors.Join(err, devices.SocketsLeave(e.Membership.RoomID))
+		return errors.Join(err, devices.SocketsLeave(ChatRoom(e.Membership.RoomID)))
 	case chat.MemberRole:
 		return h.audience(e).Emit("room:role", roleOf(e))
 	case chat.MessageRead:
@@ -112,7 +135,7 @@ func (h *Hub) tellReceipts(e *chat.Event) error {
 func (h *Hub) audience(e *chat.Event) socketio.BroadcastOperator {
 	rooms := make([]string, 0, 1+len(e.Audience.Users))
 	if e.Audience.RoomID != "" {
-		rooms = append(rooms, e.Audience.RoomID)
+		rooms = append(rooms, ChatRoom(e.Audience.RoomID))
 	}
 	for _, user := range e.Audience.Users {
 		rooms = append(rooms, UserRoom(user))
