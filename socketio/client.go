@@ -135,7 +135,7 @@ func (c *client) work() {
 		clear(batch)
 		batch, c.queue = c.queue, batch[:0]
 		c.queued = 0
-		if c.paused {
+		if c.paused && !c.server.quiesced.Load() {
 			c.paused = false
 			c.session.Resume()
 		}

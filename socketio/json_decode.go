@@ -155,6 +155,9 @@ func (v *jsonValue) Elements() ([]Value, error) {
 	return values, nil
 }
 
+// HasBinary implements Value.
+func (v *jsonValue) HasBinary() bool { return len(v.attachments) > 0 }
+
 // Decode implements Value.
 func (v *jsonValue) Decode(dst any) error {
 	if len(v.attachments) == 0 {

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"regexp"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sockeye-im/sockeye/engineio"
@@ -101,6 +102,8 @@ type Server struct {
 	pidKey [32]byte // signs the private session ids of recovery
 	work   workers  // goroutines that handle events
 
+	quiesced atomic.Bool // connections are read no more
+
 	mu         sync.RWMutex
 	namespaces map[string]*Namespace
 	parents    []*ParentNamespace
@@ -161,13 +164,27 @@ func (s *Server) OfPattern(pattern *regexp.Regexp) *ParentNamespace {
 // Connections is the number of open connections, whatever they have joined.
 func (s *Server) Connections() int { return s.engine.Len() }
 
-// Shutdown takes no more connections, finishes the events that were received,
-// acknowledgements included, closes all connections in a way that clients
-// reconnect from, and waits for the handlers to return. When ctx ends it does
-// without what is not finished.
-func (s *Server) Shutdown(ctx context.Context) error {
+// Quiesce takes no more connections and reads no more from the open ones, and
+// waits until the events that were received are handled, or ctx ends. Sockets
+// can still be sent to. It is the first half of Shutdown, for a program that has
+// something left to send in between.
+func (s *Server) Quiesce(ctx context.Context) error {
+	s.quiesced.Store(true)
 	s.engine.Quiesce()
-	err := s.work.wait(ctx)
+	return s.work.wait(ctx)
+}
+
+// Shutdown quiesces the server, closes all connections in a way that clients
+// reconnect from, and waits for the handlers to return. When ctx ends it does
+// without what is not finished; a handler that waits for its client, which is
+// not read any more, has a half of that time.
+func (s *Server) Shutdown(ctx context.Context) error {
+	first, cancel := halfOf(ctx)
+	defer cancel()
+	err := s.Quiesce(first)
+	if ctx.Err() == nil {
+		err = nil // closing the connections may yet free the handlers
+	}
 	err = errors.Join(err, s.engine.Shutdown(ctx))
 	err = errors.Join(err, s.work.wait(ctx))
 	s.mu.RLock()
@@ -176,6 +193,15 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		err = errors.Join(err, n.adapter.Close())
 	}
 	return err
+}
+
+// halfOf ends after half of the time that ctx has left.
+func halfOf(ctx context.Context) (context.Context, context.CancelFunc) {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, time.Until(deadline)/2)
 }
 
 // open is called for each new connection.

@@ -217,11 +217,25 @@ func (s *server) drain(served <-chan error) error {
 	stopped := make(chan error, 1)
 	go func() { stopped <- s.http.Shutdown(ctx) }()
 	ended := <-served // at once: the listener is closed
-	if err := s.sockets.Shutdown(ctx); err != nil {
+	if err := s.finish(ctx); err != nil {
 		s.log.Warn("not everything was finished in time", "err", err)
 	}
 	if err := <-stopped; err != nil {
 		_ = s.http.Close()
 	}
 	return ended
+}
+
+// finish handles what was received, tells the devices here what came of it, and
+// closes their connections.
+func (s *server) finish(ctx context.Context) error {
+	half, cancel := context.WithTimeout(ctx, s.cfg.DrainTimeout/2)
+	defer cancel()
+	if err := s.sockets.Quiesce(half); err != nil {
+		s.log.Warn("commands are still under way", "err", err)
+	}
+	if err := s.hub.Flush(half); err != nil {
+		s.log.Warn("events are still to be told", "err", err)
+	}
+	return s.sockets.Shutdown(ctx)
 }

@@ -133,6 +133,10 @@ func decode(payload socketio.Value, dst any) error {
 	if payload == nil {
 		return &chat.Error{Code: chat.CodeMissingFields, Message: "Missing required fields"}
 	}
+	if payload.HasBinary() {
+		// It would be decoded as base64, and stored as text that nobody wrote.
+		return &chat.Error{Code: chat.CodeInvalidField, Message: "Payload must not contain binary data", Field: "payload"}
+	}
 	err := payload.Decode(dst)
 	if err == nil {
 		return nil

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gobwas/ws"
+
 	"github.com/sockeye-im/sockeye/internal/gateway"
 )
 
@@ -139,4 +141,20 @@ func TestRatesCountWhatIsMalformed(t *testing.T) {
 	}
 	ada.mustFail("room:join", `[]`, "rate_limited", "Too many requests")
 	ada.mustFail("room:join", `{"roomId":"x"}`, "rate_limited", "Too many requests")
+}
+
+// A binary content would be decoded as base64 and stored as a text that nobody
+// wrote.
+func TestBinaryPayloadsAreRefused(t *testing.T) {
+	n := serve(t)
+	ada, bob := n.device("ada"), n.device("bob")
+	n.known("ada", "bob")
+	ada.send(`51-["message:send",{"recipientId":"bob","content":{"_placeholder":true,"num":0}}]`)
+	ada.write(ws.OpBinary, "\x01\x02\x03")
+	var refused failure
+	ada.event("error", &refused)
+	if refused.Code != "invalid_field" || refused.Field != "payload" {
+		t.Errorf("got %+v", refused)
+	}
+	bob.quiet(n, "a binary message")
 }

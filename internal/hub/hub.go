@@ -10,6 +10,7 @@
 package hub
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"sync"
@@ -29,19 +30,43 @@ type Hub struct {
 	nsp *socketio.Namespace
 	log *slog.Logger
 
-	queue chan []chat.Event
+	queue chan batch
 	done  sync.WaitGroup
+}
+
+// batch is the events of one commit, or a question whether all before it were
+// told.
+type batch struct {
+	events []chat.Event
+	told   chan struct{}
 }
 
 // New starts a hub; Stop ends it.
 func New(nsp *socketio.Namespace, log *slog.Logger) *Hub {
-	h := &Hub{nsp: nsp, log: log, queue: make(chan []chat.Event, queueSize)}
+	h := &Hub{nsp: nsp, log: log, queue: make(chan batch, queueSize)}
 	h.done.Go(h.run)
 	return h
 }
 
 // Publish takes the events of one commit. It is a chat.Sink.
-func (h *Hub) Publish(events []chat.Event) { h.queue <- events }
+func (h *Hub) Publish(events []chat.Event) { h.queue <- batch{events: events} }
+
+// Flush returns once everything published before has been told, or when ctx
+// ends.
+func (h *Hub) Flush(ctx context.Context) error {
+	told := make(chan struct{})
+	select {
+	case h.queue <- batch{told: told}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	select {
+	case <-told:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
 
 // Waiting is the number of commits that wait to be told.
 func (h *Hub) Waiting() int { return len(h.queue) }
@@ -54,7 +79,12 @@ func (h *Hub) Stop() {
 }
 
 func (h *Hub) run() {
-	for events := range h.queue {
+	for b := range h.queue {
+		if b.told != nil {
+			close(b.told)
+			continue
+		}
+		events := b.events
 		for i := range events {
 			if err := h.tell(&events[i]); err != nil {
 				h.log.Error("event could not be sent", "kind", string(events[i].Kind), "conversation", events[i].ConversationID, "err", err)
