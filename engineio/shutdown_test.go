@@ -40,7 +40,7 @@ func TestShutdown(t *testing.T) {
 		if a := next(t, waiting); a.body != "1" {
 			t.Errorf("the poll was answered %q", a.body)
 		}
-		if a := s.get(t, "EIO=4&transport=polling"); a.status != 400 {
+		if a := s.get(t, "EIO=4&transport=polling"); a.status != 503 {
 			t.Errorf("a new session: %d %s", a.status, a.body)
 		}
 		_ = c.Close()
@@ -50,7 +50,7 @@ func TestShutdown(t *testing.T) {
 		}
 		s.poll(t, idleQuery, "4read me later")
 		a := s.get(t, "EIO=4&transport=websocket", upgrading...)
-		if a.status != 400 {
+		if a.status != 503 {
 			t.Errorf("a new socket: %d %s", a.status, a.body)
 		}
 		if n := s.Len(); n != 0 {

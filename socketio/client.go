@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sockeye-im/sockeye/engineio"
@@ -21,6 +22,8 @@ type client struct {
 	session *engineio.Session
 	decoder Decoder // the loop's own
 	arrived int     // bytes of the packet that arrives; the loop's own
+
+	broken atomic.Bool // the protocol was broken
 
 	mu      sync.Mutex
 	sockets []*Socket // by namespace; rarely more than one
@@ -90,7 +93,12 @@ func (c *client) HandleClose(_ *engineio.Session, reason engineio.Reason, _ erro
 	}
 }
 
-func (c *client) malformed(err error) { c.session.Fail(engineio.ParseError, err) }
+// malformed ends a connection that broke the protocol. What it sent behind that
+// is not heard.
+func (c *client) malformed(err error) {
+	c.broken.Store(true)
+	c.session.Fail(engineio.ParseError, err)
+}
 
 func (c *client) connectTimeout() {
 	c.mu.Lock()
@@ -155,6 +163,9 @@ func (c *client) work() {
 func (c *client) do(j *job) {
 	if j.run != nil {
 		j.run()
+		return
+	}
+	if c.broken.Load() {
 		return
 	}
 	p := &j.packet

@@ -212,18 +212,15 @@ func (s *server) drain(served <-chan error) error {
 	s.health.Drain()
 	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.DrainTimeout)
 	defer cancel()
-	// Shutdown closes the listener first and then waits for requests, of which
-	// long polls end with the sockets.
-	stopped := make(chan error, 1)
-	go func() { stopped <- s.http.Shutdown(ctx) }()
-	ended := <-served // at once: the listener is closed
 	if err := s.finish(ctx); err != nil {
 		s.log.Warn("not everything was finished in time", "err", err)
 	}
-	if err := <-stopped; err != nil {
+	// Only now is the listener closed: until here /ready says why to go
+	// elsewhere, and new connections are refused.
+	if err := s.http.Shutdown(ctx); err != nil {
 		_ = s.http.Close()
 	}
-	return ended
+	return <-served
 }
 
 // finish handles what was received, tells the devices here what came of it, and

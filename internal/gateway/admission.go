@@ -54,7 +54,7 @@ func newAdmission(cfg Config, now func() time.Time) *admission {
 	return &admission{
 		cfg:       cfg,
 		now:       now,
-		connects:  newRates[netip.Addr](cfg.ConnectsPerMinute, now),
+		connects:  newRates[netip.Addr](cfg.Connects, now),
 		addresses: make(map[netip.Addr]*address),
 	}
 }

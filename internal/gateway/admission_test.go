@@ -149,7 +149,7 @@ func TestWhatCountsAsOneAddress(t *testing.T) {
 		{"its neighbour is none", "[2001:db8:1::2]:1", "[2001:db8:1::2]:1", "198.51.100.1", "198.51.100.2", true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			d := openDoor(t, gateway.Config{TrustedProxies: trusted, ConnectsPerMinute: 1})
+			d := openDoor(t, gateway.Config{TrustedProxies: trusted, Connects: perMinute(1)})
 			if got := d.knock(c.first, "X-Forwarded-For", c.forFirst); got != "" {
 				t.Fatal(got)
 			}
@@ -162,7 +162,7 @@ func TestWhatCountsAsOneAddress(t *testing.T) {
 
 // Headers of several lines are one list.
 func TestForwardedForOnSeveralLines(t *testing.T) {
-	d := openDoor(t, gateway.Config{TrustedProxies: prefixes(t, "10.0.0.0/8"), ConnectsPerMinute: 1})
+	d := openDoor(t, gateway.Config{TrustedProxies: prefixes(t, "10.0.0.0/8"), Connects: perMinute(1)})
 	const name = "X-Forwarded-For"
 	if got := d.knock("10.0.0.1:1", name, "1.1.1.1", name, "198.51.100.1"); got != "" {
 		t.Fatal(got)
@@ -174,7 +174,7 @@ func TestForwardedForOnSeveralLines(t *testing.T) {
 
 func TestWhoDoesNotStopIsBlocked(t *testing.T) {
 	const most, enough = 60, 100
-	d := openDoor(t, gateway.Config{ConnectsPerMinute: most})
+	d := openDoor(t, gateway.Config{Connects: perMinute(most)})
 	const from, other = "192.0.2.1:1", "192.0.2.2:1"
 	for range most {
 		if got := d.knock(from); got != "" {
@@ -209,7 +209,7 @@ func TestWhoDoesNotStopIsBlocked(t *testing.T) {
 
 // Who waits is let in again at the rate, and is not on the way to being blocked.
 func TestTheAllowanceComesBack(t *testing.T) {
-	d := openDoor(t, gateway.Config{ConnectsPerMinute: 60})
+	d := openDoor(t, gateway.Config{Connects: perMinute(60)})
 	for range 60 {
 		d.knock("192.0.2.1:1")
 	}

@@ -107,8 +107,8 @@ func errorOf(e *chat.Error) wireError {
 
 // rateError refuses an event that came too soon.
 type rateError struct {
-	perMinute int
-	wait      time.Duration
+	rate Rate
+	wait time.Duration
 }
 
 func (e *rateError) Error() string { return "Too many requests" }
@@ -119,7 +119,7 @@ func publicError(err error, fault string) wireError {
 	switch {
 	case errors.As(err, &tooSoon):
 		return wireError{
-			Code: codeRateLimited, Message: tooSoon.Error(), Limit: tooSoon.perMinute,
+			Code: codeRateLimited, Message: tooSoon.Error(), Limit: tooSoon.rate.Events,
 			RetryAfter: int(math.Ceil(tooSoon.wait.Seconds())),
 		}
 	case errors.Is(err, account.ErrUnauthenticated):
@@ -200,7 +200,7 @@ func (c *call) withinRate(ctx context.Context, payload any) error {
 			return err
 		}
 	}
-	return &rateError{perMinute: g.cfg.EventsPerMinute, wait: wait}
+	return &rateError{rate: g.cfg.Events, wait: wait}
 }
 
 // The codes of refusals that are not the chat's.

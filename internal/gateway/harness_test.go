@@ -228,3 +228,5 @@ func (l *logBuffer) String() string {
 	defer l.mu.Unlock()
 	return l.buf.String()
 }
+
+func perMinute(events int) gateway.Rate { return gateway.Rate{Events: events, Per: time.Minute} }

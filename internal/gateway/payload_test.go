@@ -96,7 +96,7 @@ func TestErrorsWithoutAcknowledgementNameTheEvent(t *testing.T) {
 
 func TestRatesAreByUserAndEvent(t *testing.T) {
 	const most = 4
-	n := serve(t, limits(gateway.Config{EventsPerMinute: most}))
+	n := serve(t, limits(gateway.Config{Events: perMinute(most)}))
 	ada, adas, bob := n.device("ada"), n.device("ada"), n.device("bob")
 	known := `{"recipientId":"bob","content":"known","clientMsgId":"k"}`
 	first := ada.must("message:send", known)
@@ -134,7 +134,7 @@ func TestRatesAreByUserAndEvent(t *testing.T) {
 // What is malformed counts, or else nothing bounds it.
 func TestRatesCountWhatIsMalformed(t *testing.T) {
 	const most = 4
-	n := serve(t, limits(gateway.Config{EventsPerMinute: most}))
+	n := serve(t, limits(gateway.Config{Events: perMinute(most)}))
 	ada := n.device("ada")
 	for range most {
 		ada.mustFail("room:join", `[]`, "invalid_field", "Payload must be an object")

@@ -41,6 +41,8 @@ var refused = &socketio.ConnectError{
 // recovery too: a client that comes back may do so only as the same user, with
 // a token that is still good.
 func (g *Gateway) signIn(ctx context.Context, s *socketio.Socket) error {
+	// A client that leaves half-way is let in and then leaves, as others do.
+	ctx = context.WithoutCancel(ctx)
 	from := g.admission.clientIP(s.Handshake().RemoteAddr, s.Handshake().Header())
 	identity, err := g.verifier.Verify(ctx, tokenOf(s))
 	if err != nil {
@@ -107,14 +109,15 @@ func (g *Gateway) connected(ctx context.Context, s *socketio.Socket) {
 	g.metrics.ConnectionOpened()
 	signedIn.expires.due = func() { g.expired(s) }
 	g.expiry.set(&signedIn.expires, signedIn.expires.at)
-	if err := g.subscribe(ctx, s, signedIn.actor); err != nil {
+	if err := g.subscribe(context.WithoutCancel(ctx), s, signedIn.actor); err != nil {
 		// Without its rooms it would miss messages without knowing: it has to
 		// come back.
 		g.log.Error("connection could not be subscribed", "user", string(signedIn.actor.ID), "err", err)
 		s.Drop()
 		return
 	}
-	signedIn.subscribed.Store(true)
+	// A socket that has left meanwhile could not join its rooms.
+	signedIn.subscribed.Store(s.Connected())
 }
 
 // turnAway ends a connection that signed in and for which there is no place.

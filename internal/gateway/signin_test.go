@@ -141,7 +141,7 @@ func TestUsersAreCreatedAtFirstSight(t *testing.T) {
 // stay.
 func TestRefusedSignInsAreLimited(t *testing.T) {
 	const most = 5
-	n := serve(t, limits(gateway.Config{ConnectsPerMinute: most}))
+	n := serve(t, limits(gateway.Config{Connects: perMinute(most)}))
 	d := n.mustDial(4, nil, nil)
 	for range 50 {
 		d.send(`0{"token":"nonsense"}`)
