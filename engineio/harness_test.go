@@ -107,7 +107,7 @@ func (s *server) try(ctx context.Context, method, query, body string, header ...
 	if err != nil {
 		return answer{}, err
 	}
-	defer response.Body.Close()
+	defer func() { _ = response.Body.Close() }()
 	if response.StatusCode == http.StatusSwitchingProtocols { // the body is the connection
 		return answer{response.StatusCode, response.Header, ""}, nil
 	}

@@ -26,7 +26,7 @@ func TestRequestErrors(t *testing.T) {
 		return nil
 	}})
 	_, query := s.open(t, "4")
-	sid := query[strings.Index(query, "&sid="):]
+	sid := query[strings.Index(query, "&sid="):] //nolint:gocritic // it is there
 	wsSession, _ := s.openSocket(t, "4")
 	for _, test := range []struct {
 		method, query string
@@ -190,7 +190,7 @@ func TestCookie(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	if want := "io=" + next(t, s.sessions).ID(); !strings.HasPrefix(cookie, want) {
 		t.Errorf("cookie %q, want %q", cookie, want)
 	}

@@ -86,7 +86,7 @@ func TestShutdownWhileOpening(t *testing.T) {
 					if err != nil {
 						return
 					}
-					defer conn.Close()
+					defer func() { _ = conn.Close() }()
 					var r io.Reader = conn
 					if buffered != nil {
 						r = buffered

@@ -261,7 +261,7 @@ func pair(t *testing.T, loop *netloop.Loop, handler netloop.Handler) (*net.UnixC
 	if err != nil {
 		t.Skipf("no unixpacket sockets: %v", err)
 	}
-	defer listener.Close()
+	defer func() { _ = listener.Close() }()
 	peer, err := net.DialUnix("unixpacket", nil, address)
 	if err != nil {
 		t.Fatal(err)
