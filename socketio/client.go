@@ -170,7 +170,7 @@ func (c *client) do(j *job) {
 	}
 	p := &j.packet
 	if p.Type == PacketConnect {
-		c.connect(p)
+		c.connect(p, j.socket)
 		return
 	}
 	s := j.socket
@@ -195,8 +195,9 @@ func (c *client) do(j *job) {
 	}
 }
 
-// connect joins a namespace.
-func (c *client) connect(p *Received) {
+// connect joins a namespace. before is the socket that was in it when the packet
+// came.
+func (c *client) connect(p *Received, before *Socket) {
 	name, auth := p.Namespace, p.Body
 	if auth != nil {
 		if err := auth.Decode(new(map[string]any)); err != nil {
@@ -210,9 +211,12 @@ func (c *client) connect(p *Received) {
 	c.mu.Lock()
 	known, full := c.inNamespace(name) != nil, len(c.sockets) >= maxNamespaces
 	c.mu.Unlock()
-	if known {
+	switch {
+	case known && before != nil:
 		c.malformed(errors.New("namespace joined twice"))
 		return
+	case known:
+		return // asked twice before the first was answered, as impatient clients do
 	}
 	var n *Namespace
 	if !full {

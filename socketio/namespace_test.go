@@ -57,7 +57,7 @@ func TestNamespaceLimit(t *testing.T) {
 
 func TestBadConnects(t *testing.T) {
 	for name, send := range map[string][]string{
-		"twice":                        {`0/`, `0/`},
+		"event named null":             {`0`, `2[null]`},
 		"auth that is no JSON":         {`0{"token":`},
 		"auth with trailing garbage":   {`0{}{}`},
 		"event before connect":         {`2["e"]`},
@@ -90,6 +90,32 @@ func TestBadConnects(t *testing.T) {
 			c.closed()
 		})
 	}
+}
+
+// A client may ask to join twice before it is answered; once it is in, asking
+// again breaks the protocol.
+func TestConnectTwice(t *testing.T) {
+	h := serve(t, socketio.Config{})
+	answer := make(chan struct{})
+	h.Of("/").Use(func(context.Context, *socketio.Socket) error {
+		<-answer
+		return nil
+	})
+	joined := make(chan *socketio.Socket, 1)
+	h.Of("/side").OnConnect(func(_ context.Context, s *socketio.Socket) { joined <- s })
+	c := h.dial(4)
+	c.connect("/side", "")
+	side := receive(t, joined, "the socket")
+	c.send("0")
+	c.send("0")
+	c.send("1/side,") // takes effect as it is read, and so tells that the others were
+	receive(t, side.Context().Done(), "the disconnect")
+	close(answer)
+	c.packet('0', "/")
+	c.send("0/other,")
+	c.packet('4', "/other") // still there
+	c.send("0")
+	c.closed()
 }
 
 // What a server tells about a packet that was refused is in the reason.
