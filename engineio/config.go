@@ -52,8 +52,8 @@ type Config struct {
 	PerMessageDeflate *PerMessageDeflate
 
 	// MaxQueuedFrames and MaxQueuedBytes bound what waits for a client that does
-	// not read or poll; over either the session ends with SlowConsumer. Default
-	// 256 and 1 MiB.
+	// not read; over either the session ends with SlowConsumer. Four times as much
+	// may wait for one that is to poll. Default 256 and 1 MiB.
 	MaxQueuedFrames, MaxQueuedBytes int
 	// WriteStall is how long a client may take nothing of what waits for it.
 	// Default 10 s.

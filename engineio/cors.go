@@ -11,7 +11,8 @@ import (
 type CORS struct {
 	// Origins allowed, such as https://example.com; "*" allows all.
 	Origins []string
-	// Credentials lets browsers send cookies and authentication.
+	// Credentials lets browsers send cookies and authentication, from origins
+	// that are named: "*" does not cover them, as the standard demands.
 	Credentials bool
 	// Headers that requests may carry beside the safe-listed ones. Default: what
 	// the preflight asks for.
@@ -26,11 +27,14 @@ func (c *CORS) apply(w http.ResponseWriter, r *http.Request) (answered bool) {
 	h := w.Header()
 	if origin := r.Header.Get("Origin"); origin != "" {
 		h.Add("Vary", "Origin")
-		if c.allows(origin) {
+		switch {
+		case slices.Contains(c.Origins, origin):
 			h.Set("Access-Control-Allow-Origin", origin)
 			if c.Credentials {
 				h.Set("Access-Control-Allow-Credentials", "true")
 			}
+		case slices.Contains(c.Origins, "*"):
+			h.Set("Access-Control-Allow-Origin", "*")
 		}
 	}
 	if r.Method != http.MethodOptions {
@@ -45,8 +49,4 @@ func (c *CORS) apply(w http.ResponseWriter, r *http.Request) (answered bool) {
 	}
 	w.WriteHeader(http.StatusNoContent)
 	return true
-}
-
-func (c *CORS) allows(origin string) bool {
-	return slices.Contains(c.Origins, "*") || slices.Contains(c.Origins, origin)
 }

@@ -49,7 +49,7 @@ func (e *RequestError) write(w http.ResponseWriter) {
 func (e *RequestError) writeRaw(w http.ResponseWriter) {
 	h := w.Header()
 	h.Set("Connection", "close")
-	h.Set("Content-Type", "text/html")
+	h.Set("Content-Type", "text/plain; charset=utf-8")
 	h.Set("Content-Length", strconv.Itoa(len(e.Message)))
 	w.WriteHeader(http.StatusBadRequest)
 	_, _ = w.Write([]byte(e.Message))

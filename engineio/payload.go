@@ -30,6 +30,10 @@ func encodePayload(protocol int, packets []packet, supportsBinary bool) (payload
 // decodePayload decodes the body of a data request. Every packet is valid or
 // none is returned.
 func decodePayload(protocol int, body []byte, binary bool) ([]packet, error) {
+	// Other clients would close a WebSocket that brings them such text.
+	if !binary && !utf8.Valid(body) {
+		return nil, errPacket
+	}
 	switch {
 	case protocol == v4:
 		return decodePayloadV4(body)
@@ -60,23 +64,23 @@ func encodePayloadV4(packets []packet) []byte {
 }
 
 func decodePayloadV4(body []byte) ([]packet, error) {
-	packets := make([]packet, 0, 1+bytes.Count(body, []byte{separator}))
+	var packets []packet
 	for part := range bytes.SplitSeq(body, []byte{separator}) {
-		if len(part) > 0 && part[0] == 'b' {
-			data, err := decodeBase64(part[1:])
-			if err != nil {
-				return nil, err
-			}
-			packets = append(packets, packet{kind: packetMessage, binary: true, data: data})
-			continue
-		}
-		p, err := decodeText(part)
+		p, err := decodeEntryV4(part)
 		if err != nil {
 			return nil, err
 		}
 		packets = append(packets, p)
 	}
 	return packets, nil
+}
+
+func decodeEntryV4(entry []byte) (packet, error) {
+	if len(entry) == 0 || entry[0] != 'b' {
+		return decodeText(entry)
+	}
+	data, err := decodeBase64(entry[1:])
+	return packet{kind: packetMessage, binary: true, data: data}, err
 }
 
 // encodePayloadV3 writes length:packet entries; the length counts UTF-16 code
@@ -131,7 +135,7 @@ func decodePayloadV3(body []byte) ([]packet, error) {
 }
 
 func decodeEntryV3(entry []byte) (packet, error) {
-	if entry[0] != 'b' {
+	if len(entry) == 0 || entry[0] != 'b' {
 		return decodeText(entry)
 	}
 	p, err := decodeText(entry[1:])
@@ -200,8 +204,9 @@ func decodeBinaryPayloadV3(body []byte) ([]packet, error) {
 	return packets, nil
 }
 
-// maxLengthDigits is enough for any payload that fits a request.
-const maxLengthDigits = 10
+// maxLengthDigits is enough for any payload that fits a request, and what it
+// counts fits an int of 32 bits.
+const maxLengthDigits = 9
 
 func parseLength(digits []byte) (int, error) {
 	if len(digits) == 0 || len(digits) > maxLengthDigits {

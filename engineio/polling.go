@@ -22,6 +22,9 @@ const (
 	// upgradeHold is how long a poll waits during an upgrade before it is
 	// answered with a noop, so that the client can pause polling and go on.
 	upgradeHold = 100 * time.Millisecond
+	// pollBurst is how many times its limits the queue may hold: a client that
+	// polls, however fast, can be handed nothing before it comes back.
+	pollBurst = 4
 )
 
 // polling is the state of a session on the long-polling transport, guarded by
@@ -103,7 +106,7 @@ func (s *Session) queue(p packet, compress bool) error {
 	q.compress = q.compress || compress
 	q.wake()
 	cfg := &s.server.cfg
-	if len(q.packets) > cfg.MaxQueuedFrames || q.bytes > cfg.MaxQueuedBytes && len(q.packets) > 1 {
+	if len(q.packets) > pollBurst*cfg.MaxQueuedFrames || q.bytes > pollBurst*cfg.MaxQueuedBytes && len(q.packets) > 1 {
 		q.packets, q.bytes = nil, 0
 		go s.end(SlowConsumer, nil, true) // needs the lock that the caller holds
 		return ErrClosed
@@ -153,10 +156,14 @@ func (s *Session) servePoll(w http.ResponseWriter, r *http.Request, req request)
 	}
 	req.base64 = q.base64
 	packets, compress := q.take()
-	if len(packets) == 0 {
+	switch {
+	case len(packets) == 0:
 		packets = []packet{{kind: packetNoop}}
-	}
-	if s.closed {
+	case s.closed && len(packets) > 1:
+		// Clients see to a close packet at once, to messages a moment later.
+		last := len(packets) - 1
+		packets, q.packets = packets[:last], packets[last:]
+	case s.closed:
 		s.forgetLingering()
 	}
 	s.mu.Unlock()
@@ -183,7 +190,9 @@ func (s *Session) await(r *http.Request, waiter chan struct{}, hold bool) bool {
 		}
 		return true
 	case <-r.Context().Done():
-		s.end(TransportError, errPollGone, true)
+		if s.Transport() == Polling { // else it was upgraded at the same moment
+			s.end(TransportError, errPollGone, true)
+		}
 		return false
 	}
 }
@@ -301,11 +310,13 @@ func (s *Session) beginData(r *http.Request) bool {
 }
 
 // endPolling leaves the last packets to the poll that waits, or to the next
-// one. mu is held.
-func (s *Session) endPolling(reason Reason, byServer bool) (lingers bool) {
+// ones. mu is held.
+func (s *Session) endPolling(byServer, orderly bool) (lingers bool) {
 	q := s.poll
 	q.setPaused(false)
-	if up := q.upgrade; up != nil {
+	// A client in the middle of an upgrade may poll no more: then it gets the last
+	// packets on its WebSocket.
+	if up := q.upgrade; up != nil && (up.conn == nil || !orderly || !byServer) {
 		q.upgrade = nil
 		if up.conn != nil {
 			up.conn.Close(0, "")
@@ -316,7 +327,6 @@ func (s *Session) endPolling(reason Reason, byServer bool) (lingers bool) {
 		last = packet{kind: packetNoop}
 		q.packets = nil
 	}
-	orderly := reason == TransportClose || reason == ForcedClose || reason == ShuttingDown
 	if !orderly && q.waiter == nil {
 		q.packets = nil
 		return false
@@ -362,13 +372,16 @@ func (s *Session) attachProbe(p *probe, c *netloop.Conn) bool {
 	return true
 }
 
-func (s *Session) abandonUpgrade(p *probe) {
+// abandonUpgrade reports whether p was the upgrade under way.
+func (s *Session) abandonUpgrade(p *probe) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.poll != nil && s.poll.upgrade == p {
-		s.poll.upgrade = nil
-		s.poll.probed = false
+	if s.poll == nil || s.poll.upgrade != p {
+		return false
 	}
+	s.poll.upgrade = nil
+	s.poll.probed = false
+	return true
 }
 
 // probed ends the waiting poll, so that the client can pause polling.
@@ -381,14 +394,20 @@ func (s *Session) probed() {
 	}
 }
 
-// upgraded moves the session to c, with what waits for a poll.
+// upgraded moves the session to c, with what waits for a poll. Not while a data
+// request is under way: what it carries would be handled at the same time as
+// what comes on c. Clients wait for its answer anyway.
 func (s *Session) upgraded(p *probe, c *netloop.Conn) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed || s.poll == nil || s.poll.upgrade != p {
+	if s.poll == nil || s.poll.upgrade != p || s.poll.posting {
 		return false
 	}
 	q := s.poll
+	if s.closed {
+		s.sendLingering(c)
+		return false
+	}
 	s.poll, s.conn = nil, c
 	c.SetHandler(s)
 	for _, waiting := range q.packets {
@@ -400,6 +419,18 @@ func (s *Session) upgraded(p *probe, c *netloop.Conn) bool {
 	q.setPaused(false)
 	q.wake()
 	return true
+}
+
+// sendLingering hands the messages of a session that has ended, and that no
+// poll will fetch, to the WebSocket it was about to move to. mu is held.
+func (s *Session) sendLingering(c *netloop.Conn) {
+	packets, _ := s.poll.take()
+	for _, waiting := range packets {
+		if waiting.kind == packetMessage {
+			_ = c.Send(s.frame(waiting))
+		}
+	}
+	s.forgetLingering()
 }
 
 // frame turns a packet that waited for a poll into a WebSocket frame.

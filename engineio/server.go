@@ -179,11 +179,15 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	if !errors.As(err, &refusal) {
 		refusal = ErrBadRequest
 	}
-	if netloop.IsUpgrade(r) {
+	switch {
+	case errors.Is(err, errStopping):
+		w.Header().Set("Retry-After", "1")
+		http.Error(w, "Server is shutting down", http.StatusServiceUnavailable)
+	case netloop.IsUpgrade(r):
 		refusal.writeRaw(w)
-		return
+	default:
+		refusal.write(w)
 	}
-	refusal.write(w)
 }
 
 func (s *Server) session(id string) *Session {

@@ -120,7 +120,7 @@ func (s *Session) Close() { s.end(ForcedClose, nil, true) }
 
 // Fail ends the session for a reason that the layer above found, such as
 // ParseError.
-func (s *Session) Fail(reason Reason, err error) { s.end(reason, err, true) }
+func (s *Session) Fail(reason Reason, err error) { s.endWith(ending{reason, err}, true, true) }
 
 // Pause stops reading from the client, which feels it as backpressure; Resume
 // goes on. Messages that were read already still arrive. A paused session does
@@ -137,6 +137,9 @@ func (s *Session) setPaused(paused bool) {
 		return
 	}
 	s.paused = paused
+	if !paused {
+		s.excuse()
+	}
 	if s.poll != nil {
 		s.poll.setPaused(paused)
 		return
@@ -192,6 +195,19 @@ func (s *Session) rest() {
 	}
 }
 
+// excuse gives the client time for the signs of life that were not read during
+// a pause. mu is held.
+func (s *Session) excuse() {
+	cfg := &s.server.cfg
+	switch {
+	case s.protocol == v3:
+		s.rest()
+	case s.awaitingPong:
+		s.due = time.Now().Add(cfg.PingTimeout)
+		s.server.loop.Wheel().Arm(&s.heartbeat, cfg.PingTimeout)
+	}
+}
+
 // Expire is for the timing wheel: it is time for a ping, or too late for a
 // pong.
 func (s *Session) Expire(*netloop.Timer) {
@@ -199,7 +215,10 @@ func (s *Session) Expire(*netloop.Timer) {
 	switch {
 	case s.closed:
 		s.mu.Unlock()
-	case s.paused:
+	case s.paused: // the client still needs its ping, but its pong is not read
+		if s.protocol == v4 {
+			s.sendControl(packetPing, nil)
+		}
 		s.rest()
 		s.mu.Unlock()
 	case s.protocol == v4 && !s.awaitingPong:
@@ -217,7 +236,7 @@ func (s *Session) Expire(*netloop.Timer) {
 // so that the next request finds it ended.
 func (s *Session) overdue() bool {
 	s.mu.Lock()
-	late := !s.closed && !s.paused && time.Now().After(s.due)
+	late := !s.closed && !s.paused && !s.due.IsZero() && time.Now().After(s.due)
 	s.mu.Unlock()
 	if late {
 		s.end(PingTimeout, nil, true)
@@ -240,6 +259,9 @@ var errHeartbeat = errors.New("invalid heartbeat direction")
 // receive handles one packet, on whatever transport it came. Nothing more of
 // the transport is to be read when it reports false.
 func (s *Session) receive(p packet) bool {
+	if s.ended() {
+		return false
+	}
 	switch p.kind {
 	case packetMessage:
 		s.handler.HandleMessage(s, p.binary, p.data)
@@ -274,20 +296,27 @@ func (s *Session) beat(p packet) bool {
 	return true
 }
 
-// end is the only way out of the open state. byServer tells who ended it: a
-// client that did needs no close packet.
+// end ends the session for a reason of the engine's. byServer tells who ended
+// it: a client that did needs no close packet.
 func (s *Session) end(reason Reason, err error, byServer bool) {
+	orderly := reason == TransportClose || reason == ForcedClose || reason == ShuttingDown
+	s.endWith(ending{reason, err}, byServer, orderly)
+}
+
+// endWith is the only way out of the open state. orderly leaves the last packets
+// to a poll that is still to come.
+func (s *Session) endWith(end ending, byServer, orderly bool) {
 	s.mu.Lock()
 	if s.closed {
 		s.mu.Unlock()
 		return
 	}
 	s.closed = true
-	s.ending = ending{reason, err}
+	s.ending = end
 	s.server.loop.Wheel().Disarm(&s.heartbeat)
 	lingers := false
 	if s.poll != nil {
-		lingers = s.endPolling(reason, byServer)
+		lingers = s.endPolling(byServer, orderly)
 	} else if s.conn != nil {
 		s.conn.Close(0, "")
 	}
@@ -295,8 +324,15 @@ func (s *Session) end(reason Reason, err error, byServer bool) {
 	s.mu.Unlock()
 	s.server.ended(s, lingers)
 	if handler != nil {
-		handler.HandleClose(s, reason, err)
+		handler.HandleClose(s, end.reason, end.err)
 	}
+}
+
+// runsOn reports whether c is the session's transport.
+func (s *Session) runsOn(c *netloop.Conn) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.conn == c
 }
 
 func (s *Session) ended() bool {

@@ -25,12 +25,12 @@ func (s *Server) serveWebSocket(w http.ResponseWriter, r *http.Request, req requ
 	}
 	hijacked := s.upgrade(w, r, session)
 	if hijacked == nil {
-		s.ended(session, false)
+		session.end(TransportError, nil, false)
 		return
 	}
 	conn, err := s.loop.Attach(hijacked, session)
 	if err != nil {
-		s.ended(session, false)
+		session.end(TransportError, err, false)
 		return
 	}
 	if session.protocol == v3 {
@@ -39,6 +39,9 @@ func (s *Server) serveWebSocket(w http.ResponseWriter, r *http.Request, req requ
 	session.mu.Lock()
 	session.conn = conn
 	session.sendControl(packetOpen, session.openPacket(WebSocket))
+	if session.closed { // by Shutdown, which found no connection to close
+		conn.Close(0, "")
+	}
 	session.mu.Unlock()
 	session.live()
 	conn.Start(hijacked.Buffered)
@@ -78,13 +81,7 @@ func (s *Session) HandleMessage(_ *netloop.Conn, op netloop.Op, payload []byte) 
 	if s.ended() {
 		return
 	}
-	var p packet
-	var err error
-	if op == netloop.Text {
-		p, err = decodeWebSocketText(payload)
-	} else {
-		p, err = decodeBinary(s.protocol, payload)
-	}
+	p, err := decodeFrame(s.protocol, op == netloop.Binary, payload)
 	if err != nil {
 		s.end(ParseError, err, true)
 		return
@@ -92,12 +89,16 @@ func (s *Session) HandleMessage(_ *netloop.Conn, op netloop.Op, payload []byte) 
 	s.receive(p)
 }
 
-// decodeWebSocketText also takes base64, which clients without binary send.
-func decodeWebSocketText(payload []byte) (packet, error) {
-	if len(payload) > 1 && payload[0] == 'b' && payload[1] == byte(packetMessage) {
+// decodeFrame also takes base64 in text, which clients without binary send.
+func decodeFrame(protocol int, binary bool, payload []byte) (packet, error) {
+	switch {
+	case binary:
+		return decodeBinary(protocol, payload)
+	case protocol == v4:
+		return decodeEntryV4(payload)
+	default:
 		return decodeEntryV3(payload)
 	}
-	return decodeText(payload)
 }
 
 // HandleClose is for the connection loop: the WebSocket has closed.
@@ -165,13 +166,16 @@ func (p *probe) HandleMessage(c *netloop.Conn, op netloop.Op, payload []byte) {
 
 // HandleClose is for the connection loop. After the upgrade the session is the
 // connection's handler.
-func (p *probe) HandleClose(*netloop.Conn, error) {
+func (p *probe) HandleClose(c *netloop.Conn, cause error) {
 	p.session.server.loop.Wheel().Disarm(&p.timer)
-	p.session.abandonUpgrade(p)
+	if !p.session.abandonUpgrade(p) && p.session.runsOn(c) {
+		p.session.HandleClose(c, cause) // it closed while the session moved to it
+	}
 }
 
 // Expire is for the timing wheel: the upgrade took too long.
 func (p *probe) Expire(*netloop.Timer) {
-	p.session.abandonUpgrade(p)
-	p.conn.Close(0, "")
+	if p.session.abandonUpgrade(p) {
+		p.conn.Close(0, "")
+	}
 }

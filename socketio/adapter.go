@@ -56,8 +56,11 @@ type Session struct {
 	Rooms []string // without the one of its own id
 	Data  any
 
-	missed   []Encoded // found by Restore
-	position uint64    // in the packet log, behind the last packet it has or missed
+	// Positions in the packet log:
+	joined   map[string]uint64 // where it joined its rooms, by name
+	from     uint64            // behind the last packet it is known to have
+	position uint64            // behind the last of missed
+	missed   []Encoded         // found by Restore
 }
 
 // RemoteSocket describes a socket of any server.

@@ -59,16 +59,16 @@ func splitEvent(body Value) (name string, args Args, err error) {
 
 // eventName is a string, or a number, which the protocol allows too.
 func eventName(v Value) (string, error) {
-	var name string
-	if err := v.Decode(&name); err == nil {
-		if reserved(name) {
+	var name *string // nil for null, which is no name
+	if err := v.Decode(&name); err == nil && name != nil {
+		if reserved(*name) {
 			return "", fmt.Errorf("%w: %w", ErrMalformed, ErrReservedEvent)
 		}
-		return name, nil
+		return *name, nil
 	}
-	var number float64
-	if err := v.Decode(&number); err != nil {
+	var number *float64
+	if err := v.Decode(&number); err != nil || number == nil {
 		return "", fmt.Errorf("%w: event name", ErrMalformed)
 	}
-	return strconv.FormatFloat(number, 'f', -1, 64), nil
+	return strconv.FormatFloat(*number, 'f', -1, 64), nil
 }

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sockeye-im/sockeye/engineio"
@@ -20,9 +21,13 @@ type client struct {
 	server  *Server
 	session *engineio.Session
 	decoder Decoder // the loop's own
+	arrived int     // bytes of the packet that arrives; the loop's own
+
+	broken atomic.Bool // the protocol was broken
 
 	mu      sync.Mutex
 	sockets []*Socket // by namespace; rarely more than one
+	joining *Socket   // in the hands of its middlewares; nil for none
 	timer   *time.Timer
 	queue   []job
 	queued  int  // bytes of queue
@@ -34,42 +39,66 @@ type client struct {
 // job is one thing to do in the connection's order.
 type job struct {
 	packet Received
-	size   int
-	run    func() // instead of packet
+	socket *Socket // who it is for; nil when that is still joining
+	size   int     // bytes, attachments included
+	run    func()  // instead of packet
 }
 
 // HandleMessage is for the engine.
 func (c *client) HandleMessage(_ *engineio.Session, binary bool, data []byte) {
 	p, complete, err := c.decoder.Add(binary, data)
-	switch {
-	case err != nil:
+	if err != nil {
 		c.malformed(err)
-	case !complete:
+		return
+	}
+	c.arrived += len(data)
+	if !complete {
+		return
+	}
+	size := c.arrived
+	c.arrived = 0
+	s := c.socket(p.Namespace)
+	switch {
+	case p.Body == nil && (p.Type == PacketEvent || p.Type == PacketAck):
+		c.malformed(errors.New("no arguments"))
 	case p.Type == PacketAck:
 		// Not queued: the handler before it may be waiting for it.
-		if s := c.socket(p.Namespace); s != nil && p.AckID != nil {
+		if s != nil && p.AckID != nil {
 			s.acknowledged(*p.AckID, p.Body)
 		}
+	case p.Type == PacketDisconnect && s != nil:
+		// Not queued either, or the end of the connection, which clients let
+		// follow at once, would overtake it.
+		c.remove(s)
+		s.leave(ClientDisconnect)
 	default:
-		c.post(job{packet: p, size: len(data)})
+		c.post(job{packet: p, socket: s, size: size})
 	}
 }
 
 // HandleClose is for the engine. The sockets are gone at once; their handlers
-// hear of it in order.
+// get the events that were received before, and then hear of it.
 func (c *client) HandleClose(_ *engineio.Session, reason engineio.Reason, _ error) {
 	c.mu.Lock()
 	c.closed = true
-	sockets := c.sockets
-	c.sockets = nil
+	sockets, joining := c.sockets, c.joining
+	c.sockets, c.joining = nil, nil
 	c.stopTimer()
 	c.mu.Unlock()
+	if joining != nil {
+		joining.end(Reason(reason))
+	}
 	for _, s := range sockets {
 		s.leave(Reason(reason))
 	}
 }
 
-func (c *client) malformed(err error) { c.session.Fail(engineio.ParseError, err) }
+// malformed ends a connection that broke the protocol. What it sent behind that
+// is not heard.
+func (c *client) malformed(err error) {
+	c.broken.Store(true)
+	c.session.Fail(engineio.ParseError, err)
+}
 
 func (c *client) connectTimeout() {
 	c.mu.Lock()
@@ -114,7 +143,7 @@ func (c *client) work() {
 		clear(batch)
 		batch, c.queue = c.queue, batch[:0]
 		c.queued = 0
-		if c.paused {
+		if c.paused && !c.server.quiesced.Load() {
 			c.paused = false
 			c.session.Resume()
 		}
@@ -136,14 +165,21 @@ func (c *client) do(j *job) {
 		j.run()
 		return
 	}
-	p := &j.packet
-	if p.Type == PacketConnect {
-		c.connect(p)
+	if c.broken.Load() {
 		return
 	}
-	s := c.socket(p.Namespace)
+	p := &j.packet
+	if p.Type == PacketConnect {
+		c.connect(p, j.socket)
+		return
+	}
+	s := j.socket
+	if s == nil {
+		s = c.socket(p.Namespace)
+	}
 	switch {
 	case s == nil && c.isClosed(), s == nil && p.Type == PacketDisconnect:
+	case p.Type == PacketEvent && s != nil && s.sentAway():
 	case p.Type == PacketEvent && s != nil:
 		name, args, err := splitEvent(p.Body)
 		if err != nil {
@@ -159,18 +195,28 @@ func (c *client) do(j *job) {
 	}
 }
 
-// connect joins a namespace.
-func (c *client) connect(p *Received) {
+// connect joins a namespace. before is the socket that was in it when the packet
+// came.
+func (c *client) connect(p *Received, before *Socket) {
 	name, auth := p.Namespace, p.Body
+	if auth != nil {
+		if err := auth.Decode(new(map[string]any)); err != nil {
+			c.malformed(err)
+			return
+		}
+	}
 	if c.session.Protocol() == 3 {
 		name, auth = splitNamespace(name)
 	}
 	c.mu.Lock()
 	known, full := c.inNamespace(name) != nil, len(c.sockets) >= maxNamespaces
 	c.mu.Unlock()
-	if known {
+	switch {
+	case known && before != nil:
 		c.malformed(errors.New("namespace joined twice"))
 		return
+	case known:
+		return // asked twice before the first was answered, as impatient clients do
 	}
 	var n *Namespace
 	if !full {
@@ -181,6 +227,7 @@ func (c *client) connect(p *Received) {
 		return
 	}
 	n.connect(c, auth)
+	c.admitting(nil)
 	n.release()
 }
 
@@ -217,10 +264,23 @@ func (c *client) send(p *Packet) error {
 	return c.session.Send(encoded...)
 }
 
+// admitting notes the socket whose middlewares are to run, so that its context
+// ends with the connection; false when that has closed.
+func (c *client) admitting(s *Socket) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return false
+	}
+	c.joining = s
+	return true
+}
+
 // add notes a socket that has joined; false when the connection has closed.
 func (c *client) add(s *Socket) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.joining = nil
 	if c.closed {
 		return false
 	}
@@ -229,15 +289,17 @@ func (c *client) add(s *Socket) bool {
 	return true
 }
 
-func (c *client) remove(s *Socket) {
+// remove takes a socket out; false when it is none of the connection's.
+func (c *client) remove(s *Socket) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for i := range c.sockets {
 		if c.sockets[i] == s {
 			c.sockets = append(c.sockets[:i:i], c.sockets[i+1:]...)
-			return
+			return true
 		}
 	}
+	return false
 }
 
 func (c *client) socket(namespace string) *Socket {

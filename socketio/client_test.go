@@ -29,10 +29,15 @@ type testClient struct {
 
 	mu      sync.Mutex
 	arrived []clientPacket
+	raw     [][]byte // binary messages, after keepRaw
+	asRaw   bool
 	open    string // the Engine.IO session id
 	ended   bool
+	isDeaf  bool
 	news    chan struct{} // closed and replaced at every change
 	done    chan struct{} // closed when reading has ended
+	dropped chan struct{} // closed by drop
+	drops   sync.Once
 }
 
 // clientPacket is what the client has read.
@@ -65,7 +70,7 @@ func (h *harness) dialHeader(eio int, header http.Header) *testClient {
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	c := &testClient{t: h.t, eio: eio, conn: conn, news: make(chan struct{}), done: make(chan struct{})}
+	c := &testClient{t: h.t, eio: eio, conn: conn, news: make(chan struct{}), done: make(chan struct{}), dropped: make(chan struct{})}
 	var from io.Reader = conn
 	if buffered != nil {
 		from = io.MultiReader(io.LimitReader(buffered, int64(buffered.Buffered())), conn)
@@ -155,16 +160,32 @@ func (c *testClient) burst(payloads ...string) {
 // drop ends the connection as a broken network would, and waits for the
 // reader.
 func (c *testClient) drop() {
-	_ = c.conn.Close()
+	c.drops.Do(func() {
+		close(c.dropped)
+		_ = c.conn.Close()
+	})
 	<-c.done
+}
+
+// deaf stops the reading, pings and all.
+func (c *testClient) deaf() { c.change(func() { c.isDeaf = true }) }
+
+func (c *testClient) listens() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return !c.isDeaf
 }
 
 func (c *testClient) read(from io.Reader) {
 	defer close(c.done)
 	defer c.change(func() { c.ended = true })
 	for {
-		frame, err := ws.ReadFrame(from)
+		frame, err := readFrame(from)
 		if err != nil {
+			return
+		}
+		if !c.listens() {
+			<-c.dropped
 			return
 		}
 		switch {
@@ -187,8 +208,25 @@ func (c *testClient) read(from io.Reader) {
 	}
 }
 
+// keepRaw keeps binary messages for what they are, not as attachments.
+func (c *testClient) keepRaw() { c.change(func() { c.asRaw = true }) }
+
+func readFrame(from io.Reader) (ws.Frame, error) {
+	header, err := ws.ReadHeader(from)
+	if err != nil {
+		return ws.Frame{}, err
+	}
+	payload := make([]byte, header.Length) // our own server's
+	_, err = io.ReadFull(from, payload)
+	return ws.Frame{Header: header, Payload: payload}, err
+}
+
 // attach adds binary data to the last packet.
 func (c *testClient) attach(data []byte) {
+	if c.asRaw {
+		c.raw = append(c.raw, data)
+		return
+	}
 	if c.eio == 3 {
 		data = data[1:]
 	}
@@ -296,13 +334,4 @@ func (c *testClient) expect(body string) {
 func (c *testClient) closed() {
 	c.t.Helper()
 	c.await("the end of the connection", func() bool { return c.ended })
-}
-
-// nothing proves that no event has arrived: the server answers events in order.
-func (c *testClient) nothing(probe func()) {
-	c.t.Helper()
-	probe()
-	if p := c.next(); !strings.HasPrefix(p.data, `["probe"`) {
-		c.t.Fatalf("unexpected event %s", p)
-	}
 }

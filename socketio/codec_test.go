@@ -282,4 +282,3 @@ func TestDecoderCopies(t *testing.T) {
 		t.Error("an encoded packet shares memory with its arguments")
 	}
 }
-

@@ -28,7 +28,7 @@
 //	handlers.go, event.go, typed.go   what handlers are and get
 //	socket.go     Socket: one connection in one namespace
 //	broadcast.go  To, In, Except and what they select
-//	adapter.go    the contract between servers; local.go is the one in memory
+//	adapter.go    the contract between servers; local.go, local_send.go: the one in memory
 //	recovery.go   connection state recovery
 //	packet.go, json_encode.go, json_decode.go, args.go   packets and their codec
 package socketio

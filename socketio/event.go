@@ -31,13 +31,21 @@ func (e *Event) Args() Args { return e.args }
 // not got yet.
 func (e *Event) WantsAck() bool { return e.ackID != nil && !e.acked.Load() }
 
-// Ack acknowledges the event. Only the first call does; it may come after the
-// handler has returned, from any goroutine.
+// Ack acknowledges the event. Only the first call that can encode its arguments
+// does; it may come after the handler has returned, from any goroutine.
 func (e *Event) Ack(args ...any) error {
-	if e.ackID == nil || e.acked.Swap(true) {
+	if !e.WantsAck() {
 		return ErrNoAck
 	}
-	return e.socket.client.send(&Packet{Type: PacketAck, Namespace: e.socket.nsp.name, AckID: e.ackID, Args: args})
+	p := &Packet{Type: PacketAck, Namespace: e.socket.nsp.name, AckID: e.ackID, Args: args}
+	encoded, err := e.socket.nsp.server.cfg.Codec.Encode(p)
+	if err != nil {
+		return err
+	}
+	if e.acked.Swap(true) {
+		return ErrNoAck
+	}
+	return e.socket.client.session.Send(encoded...)
 }
 
 func (e *Event) call(f EventHandler) error {

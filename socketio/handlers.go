@@ -11,7 +11,8 @@ import (
 // Middleware decides whether a socket may join a namespace. It runs before the
 // client is told that it is connected, may block, and may put what it finds out
 // into Socket.SetData. A *ConnectError goes to the client; any other error is
-// logged, and the client learns only that there was one.
+// logged, and the client learns only that there was one. ctx ends when the
+// client goes away or is refused.
 type Middleware func(ctx context.Context, s *Socket) error
 
 // ConnectError refuses a connection; the client finds it in its connect_error.
@@ -22,7 +23,8 @@ type ConnectError struct {
 
 func (e *ConnectError) Error() string { return e.Message }
 
-// EventHandler handles an event. Its error goes to the OnError handlers.
+// EventHandler handles an event. ctx ends when the socket leaves. An error, or a
+// panic as an ErrPanic, goes to the OnError handlers.
 type EventHandler func(ctx context.Context, e *Event) error
 
 // Handlers is what a namespace, or all the children of a parent, call. It is
@@ -91,15 +93,16 @@ func (h *Handlers) OnAny(f EventHandler) {
 }
 
 // OnAnyOutgoing adds a handler that sees all events sent to sockets, for each
-// socket. It is called by the sender and must not block.
+// socket, volatile ones that were lost too. It is called by the sender, after
+// the event is on its way, and must not block.
 func (h *Handlers) OnAnyOutgoing(f func(s *Socket, event string, args []any)) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.outgoing = append(h.outgoing, f)
 }
 
-// OnError adds a handler for errors of event handlers and filters. Without one
-// they are logged.
+// OnError adds a handler for errors of event handlers and filters, on whose
+// goroutine it runs. Without one they are logged.
 func (h *Handlers) OnError(f func(*Event, error)) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"math"
 	"strconv"
 )
 
@@ -154,30 +155,22 @@ func (v *jsonValue) Elements() ([]Value, error) {
 	return values, nil
 }
 
+// HasBinary implements Value.
+func (v *jsonValue) HasBinary() bool { return len(v.attachments) > 0 }
+
 // Decode implements Value.
 func (v *jsonValue) Decode(dst any) error {
 	if len(v.attachments) == 0 {
 		return json.Unmarshal(v.text, dst)
 	}
-	switch dst := dst.(type) {
-	case *any:
-		return v.decodeAny(dst)
-	case *[]byte:
-		if data, ok := v.attachment(); ok {
-			*dst = data
-			return nil
-		}
-	case *Binary:
-		if data, ok := v.attachment(); ok {
-			*dst = data
-			return nil
-		}
-	}
-	// encoding/json reads base64 into []byte.
-	var tree any
-	if err := v.decodeAny(&tree); err != nil {
+	tree, err := v.tree(!isLoose(dst))
+	if err != nil {
 		return err
 	}
+	if assign(dst, tree) {
+		return nil
+	}
+	// encoding/json reads base64 into []byte.
 	text, err := json.Marshal(asBase64(tree))
 	if err != nil {
 		return err
@@ -185,71 +178,120 @@ func (v *jsonValue) Decode(dst any) error {
 	return json.Unmarshal(text, dst)
 }
 
+// isLoose reports whether dst takes the tree itself, for which numbers are to
+// be what encoding/json makes of them.
+func isLoose(dst any) bool {
+	switch dst.(type) {
+	case *any, *[]any, *map[string]any:
+		return true
+	}
+	return false
+}
+
+// assign stores what needs no way through JSON, so that attachments stay what
+// they are.
+func assign(dst, tree any) bool {
+	switch dst := dst.(type) {
+	case *any:
+		*dst = tree
+		return true
+	case *[]any:
+		return store(dst, tree)
+	case *map[string]any:
+		return store(dst, tree)
+	case *Binary:
+		return store(dst, tree)
+	case *[]byte:
+		return store((*Binary)(dst), tree)
+	}
+	return false
+}
+
+func store[T any](dst *T, tree any) bool {
+	v, ok := tree.(T)
+	if ok {
+		*dst = v
+	}
+	return ok
+}
+
 // MarshalJSON lets a received value stand inside a value to be sent.
 func (v *jsonValue) MarshalJSON() ([]byte, error) {
 	if len(v.attachments) == 0 {
 		return v.text, nil
 	}
-	var tree any
-	if err := v.decodeAny(&tree); err != nil {
+	tree, err := v.tree(true)
+	if err != nil {
 		return nil, err
 	}
-	return json.Marshal(tree)
+	var text bytes.Buffer
+	e := json.NewEncoder(&text)
+	e.SetEscapeHTML(false)
+	err = e.Encode(tree)
+	return text.Bytes(), err
 }
 
 var placeholderKey = []byte(`"_placeholder"`)
 
-// placeholder is what stands for an attachment in the JSON text.
-type placeholder struct {
-	Placeholder bool `json:"_placeholder"`
-	Num         int  `json:"num"`
-}
-
-// attachment returns the attachment when the value is nothing but its
-// placeholder.
-func (v *jsonValue) attachment() ([]byte, bool) {
-	var p placeholder
-	if json.Unmarshal(v.text, &p) != nil || !p.Placeholder || p.Num < 0 || p.Num >= len(v.attachments) {
-		return nil, false
+// tree decodes the value, attachments where their placeholders are. exact keeps
+// numbers as the client wrote them, as json.Number.
+func (v *jsonValue) tree(exact bool) (any, error) {
+	d := json.NewDecoder(bytes.NewReader(v.text))
+	if exact {
+		d.UseNumber()
 	}
-	return v.attachments[p.Num], true
-}
-
-func (v *jsonValue) decodeAny(dst *any) error {
 	var tree any
-	if err := json.Unmarshal(v.text, &tree); err != nil {
-		return err
+	if err := d.Decode(&tree); err != nil {
+		return nil, err
 	}
-	tree, err := v.resolve(tree)
-	*dst = tree
-	return err
+	r := resolver{attachments: v.attachments}
+	return r.resolve(tree)
 }
 
-// resolve puts attachments where their placeholders are.
-func (v *jsonValue) resolve(tree any) (any, error) {
+// resolver puts attachments where their placeholders are. It counts them: a
+// text of placeholders for one big attachment must not become as many copies.
+type resolver struct {
+	attachments [][]byte
+	used        int
+}
+
+func (r *resolver) resolve(tree any) (any, error) {
 	var err error
 	switch node := tree.(type) {
 	case []any:
 		for i := range node {
-			if node[i], err = v.resolve(node[i]); err != nil {
+			if node[i], err = r.resolve(node[i]); err != nil {
 				return nil, err
 			}
 		}
 	case map[string]any:
 		if node["_placeholder"] == true {
-			num, ok := node["num"].(float64)
-			if !ok || num < 0 || int(num) >= len(v.attachments) {
-				return nil, fmt.Errorf("%w: illegal attachment", ErrMalformed)
-			}
-			return Binary(v.attachments[int(num)]), nil
+			return r.attachment(node["num"])
 		}
 		for key := range node {
-			if node[key], err = v.resolve(node[key]); err != nil {
+			if node[key], err = r.resolve(node[key]); err != nil {
 				return nil, err
 			}
 		}
 	}
 	return tree, nil
+}
+
+func (r *resolver) attachment(num any) (any, error) {
+	r.used++
+	i, ok := num.(float64)
+	if number, exact := num.(json.Number); exact {
+		var err error
+		i, err = number.Float64()
+		ok = err == nil
+	}
+	if !ok || i < 0 || i >= float64(len(r.attachments)) || i != math.Trunc(i) {
+		return nil, fmt.Errorf("%w: illegal attachment", ErrMalformed)
+	}
+	if r.used > MaxAttachments {
+		return nil, fmt.Errorf("%w: more than %d placeholders in a value", ErrMalformed, MaxAttachments)
+	}
+	return Binary(r.attachments[int(i)]), nil
 }
 
 func asBase64(tree any) any {

@@ -2,6 +2,7 @@ package socketio
 
 import (
 	"bytes"
+	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -69,7 +70,8 @@ func (e *jsonEncoder) header(p *Packet) []byte {
 	if len(e.attachments) > 0 {
 		kind += packetBinaryEvent - PacketEvent
 	}
-	h := append(e.head[:0], '0'+byte(kind))
+	h := e.head[:0]
+	h = append(h, '0'+byte(kind))
 	if len(e.attachments) > 0 {
 		h = append(strconv.AppendInt(h, int64(len(e.attachments)), 10), '-')
 	}
@@ -137,24 +139,26 @@ func (e *jsonEncoder) placeholder(data []byte) {
 	e.attachments = append(e.attachments, data)
 }
 
-// received sends on what came in, as it came.
+// received sends on what came in, as it came (beside attachments the keys of
+// objects may change their order).
 func (e *jsonEncoder) received(v *jsonValue) error {
 	if len(v.attachments) == 0 {
 		e.buf.Write(v.text)
 		return nil
 	}
-	var decoded any
-	if err := v.Decode(&decoded); err != nil {
+	tree, err := v.tree(true)
+	if err != nil {
 		return err
 	}
-	return e.value(decoded)
+	return e.value(tree)
 }
 
 // A Binary inside a value is first written in place, as base64 behind a marker
 // (encoding/json gives MarshalJSON no way to tell the encoder more), and then
-// lifted out. The marker's quotes cannot stand unescaped inside a JSON string.
+// lifted out. The marker's quotes cannot stand unescaped inside a JSON string,
+// and its random part keeps clients from sending one.
 var (
-	binaryMarker    = []byte(`{"\u0000socketio.Binary":"`)
+	binaryMarker    = []byte(`{"\u0000socketio.Binary:` + rand.Text() + `":"`)
 	binaryMarkerEnd = []byte(`"}`)
 )
 

@@ -3,7 +3,6 @@ package socketio
 import (
 	"context"
 	"errors"
-	"strconv"
 	"sync"
 	"sync/atomic"
 )
@@ -13,8 +12,13 @@ import (
 type Local struct {
 	nsp *Namespace
 
-	// mu also keeps broadcasts in one order for all sockets: it is held while a
-	// packet is logged and queued everywhere. Nothing blocks under it.
+	// sending is held by one broadcast at a time, so that all sockets get them in
+	// the same order. It is taken before mu.
+	sending sync.Mutex
+
+	// mu is held for writing while a packet is logged and queued everywhere, so
+	// that no socket comes or goes between. Nothing blocks under it, and no
+	// handler is called.
 	mu      sync.RWMutex
 	sockets map[string]*Socket
 	rooms   map[string]*room
@@ -26,8 +30,8 @@ type Local struct {
 // NewLocal makes the in-memory adapter of a namespace.
 func NewLocal(n *Namespace) *Local {
 	l := &Local{nsp: n, sockets: make(map[string]*Socket), rooms: make(map[string]*room)}
-	if r := n.server.cfg.Recovery; r != nil {
-		l.log = newPacketLog(*r)
+	if cfg := &n.server.cfg; cfg.Recovery != nil {
+		l.log = newPacketLog(*cfg.Recovery, cfg.Engine.MaxQueuedFrames, cfg.Engine.MaxQueuedBytes)
 	}
 	return l
 }
@@ -43,6 +47,7 @@ type room struct {
 type membership struct {
 	room  *room
 	place int
+	since uint64 // where the packet log stood when the socket joined
 }
 
 // Add implements Adapter.
@@ -57,12 +62,12 @@ func (l *Local) Add(s *Socket, session *Session, welcome func([]Encoded)) error 
 		}
 	}
 	l.sockets[s.id] = s
-	if l.log != nil {
-		s.since = l.log.end()
-	}
+	s.since = l.position()
 	if session != nil {
+		// What is on its way to the client now can be lost again.
+		s.since = session.from
 		for _, name := range session.Rooms {
-			l.join(s, name)
+			l.join(s, name, session.joined[name])
 		}
 	}
 	welcome(missed)
@@ -79,15 +84,27 @@ func (l *Local) Remove(s *Socket, keep bool) []string {
 		return nil
 	}
 	rooms := l.roomsOf(s)
+	if keep && l.log != nil {
+		joined := make(map[string]uint64, len(s.rooms))
+		for i := range s.rooms {
+			joined[s.rooms[i].room.name] = s.rooms[i].since
+		}
+		l.log.keep(&Session{ID: s.id, Rooms: rooms[1:], Data: s.Data(), joined: joined, from: s.since})
+	}
 	for len(s.rooms) > 0 {
 		l.leave(s, len(s.rooms)-1)
 	}
 	s.rooms = nil
 	delete(l.sockets, s.id)
-	if keep && l.log != nil {
-		l.log.keep(&Session{ID: s.id, Rooms: rooms[1:], Data: s.Data(), position: s.since})
-	}
 	return rooms
+}
+
+// position is where the packet log stands.
+func (l *Local) position() uint64 {
+	if l.log == nil {
+		return 0
+	}
+	return l.log.end()
 }
 
 // Restore implements Adapter.
@@ -108,11 +125,11 @@ func (l *Local) Join(s *Socket, rooms []string) {
 		return
 	}
 	for _, name := range rooms {
-		l.join(s, name)
+		l.join(s, name, l.position())
 	}
 }
 
-func (l *Local) join(s *Socket, name string) {
+func (l *Local) join(s *Socket, name string, since uint64) {
 	if name == s.id || s.in(name) >= 0 {
 		return
 	}
@@ -121,7 +138,7 @@ func (l *Local) join(s *Socket, name string) {
 		r = &room{name: name}
 		l.rooms[name] = r
 	}
-	s.rooms = append(s.rooms, membership{r, len(r.sockets)})
+	s.rooms = append(s.rooms, membership{r, len(r.sockets), since})
 	r.sockets = append(r.sockets, s)
 }
 
@@ -195,182 +212,6 @@ func (l *Local) Len() int {
 	return len(l.sockets)
 }
 
-// EmitTo implements Adapter. An event to one socket can be recovered like a
-// broadcast.
-func (l *Local) EmitTo(s *Socket, p *Packet, how Selection) error {
-	if l.log == nil || !s.recoverable || how.Volatile {
-		if !s.Connected() {
-			return ErrDisconnected
-		}
-		encoded, err := l.encode(p, how)
-		if err != nil {
-			return err
-		}
-		l.nsp.sent(s, p)
-		s.deliver(encoded, how.Volatile)
-		return nil
-	}
-	how.only = s.id
-	return l.Broadcast(p, how)
-}
-
-// Broadcast implements Adapter.
-func (l *Local) Broadcast(p *Packet, to Selection) error {
-	if l.log == nil || to.Volatile {
-		return l.broadcast(p, to)
-	}
-	return l.broadcastLogged(p, to)
-}
-
-// broadcast sends a packet that will not be recovered.
-func (l *Local) broadcast(p *Packet, to Selection) error {
-	encoded, err := l.encode(p, to)
-	if err != nil {
-		return err
-	}
-	l.mu.RLock()
-	defer l.mu.RUnlock()
-	l.each(to, func(s *Socket) {
-		l.nsp.sent(s, p)
-		s.deliver(encoded, to.Volatile)
-	})
-	return nil
-}
-
-// broadcastLogged sends a packet and keeps it for clients that lose their
-// connection. Those find its offset as a last argument; clients that were given
-// no private id have no use for it and do not get it.
-func (l *Local) broadcastLogged(p *Packet, to Selection) error {
-	offset := l.offsets.Add(1)
-	logged := *p
-	logged.Args = append(append(make([]any, 0, len(p.Args)+1), p.Args...), formatOffset(offset))
-	withOffset, err := l.encode(&logged, to)
-	if err != nil {
-		return err
-	}
-	var plain Encoded
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.log.append(offset, to, withOffset)
-	l.each(to, func(s *Socket) {
-		l.nsp.sent(s, p)
-		encoded := withOffset
-		if !s.recoverable {
-			if plain == nil {
-				plain, _ = l.encode(p, to) // it could be encoded above
-			}
-			encoded = plain
-		}
-		s.deliver(encoded, false)
-	})
-	return nil
-}
-
-func (l *Local) encode(p *Packet, how Selection) (Encoded, error) {
-	encoded, err := l.nsp.server.cfg.Codec.Encode(p)
-	if err != nil || !how.Uncompress {
-		return encoded, err
-	}
-	for i := range encoded {
-		encoded[i] = encoded[i].Uncompressed()
-	}
-	return encoded, nil
-}
-
-// BroadcastWithAck implements Adapter.
-func (l *Local) BroadcastWithAck(p *Packet, to Selection, acks AckCollector) (stop func(), err error) {
-	encoded, err := l.encode(p, to)
-	if err != nil {
-		return nil, err
-	}
-	var asked []*Socket
-	l.mu.RLock()
-	l.each(to, func(s *Socket) {
-		reply := func(body Value, err error) {
-			if err != nil {
-				acks.Lost()
-				return
-			}
-			args, err := s.splitAck(body)
-			if err != nil {
-				acks.Lost()
-				return
-			}
-			acks.Reply(args)
-		}
-		if s.expect(*p.AckID, reply) {
-			asked = append(asked, s)
-			l.nsp.sent(s, p)
-			s.deliver(encoded, false)
-		}
-	})
-	l.mu.RUnlock()
-	acks.Expect(len(asked), true)
-	return func() {
-		for _, s := range asked {
-			s.forget(*p.AckID)
-		}
-	}, nil
-}
-
-// each calls f for every selected socket, once. The lock is held.
-func (l *Local) each(of Selection, f func(*Socket)) {
-	except := l.exceptions(of.Except)
-	visit := func(s *Socket) {
-		if _, skip := except[s]; !skip {
-			f(s)
-		}
-	}
-	if of.only != "" {
-		if s := l.sockets[of.only]; s != nil {
-			f(s)
-		}
-		return
-	}
-	switch len(of.Rooms) {
-	case 0:
-		for _, s := range l.sockets {
-			visit(s)
-		}
-	case 1:
-		l.eachIn(of.Rooms[0], visit)
-	default:
-		seen := make(map[*Socket]struct{})
-		for _, name := range of.Rooms {
-			l.eachIn(name, func(s *Socket) {
-				if _, again := seen[s]; !again {
-					seen[s] = struct{}{}
-					visit(s)
-				}
-			})
-		}
-	}
-}
-
-// eachIn visits a room, and the socket whose id is the room's name: its own
-// room exists only in name.
-func (l *Local) eachIn(name string, f func(*Socket)) {
-	if s := l.sockets[name]; s != nil {
-		f(s)
-	}
-	if r := l.rooms[name]; r != nil {
-		for _, s := range r.sockets {
-			f(s)
-		}
-	}
-}
-
-func (l *Local) exceptions(rooms []string) map[*Socket]struct{} {
-	if len(rooms) == 0 {
-		return nil
-	}
-	except := make(map[*Socket]struct{})
-	for _, name := range rooms {
-		l.eachIn(name, func(s *Socket) { except[s] = struct{}{} })
-	}
-	return except
-}
-
 func (l *Local) selected(of Selection) []*Socket {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
@@ -388,7 +229,7 @@ func (l *Local) eachKept(of Selection, f func(*Session)) {
 		return
 	}
 	for _, kept := range l.log.sessions {
-		if of.includes(kept.session) {
+		if of.includes(kept.session, l.position()) {
 			f(kept.session)
 		}
 	}
@@ -409,7 +250,7 @@ func (l *Local) JoinAll(of Selection, rooms []string) error {
 	for _, s := range l.selected(of) {
 		l.Join(s, rooms)
 	}
-	l.eachKept(of, func(session *Session) { session.join(rooms) })
+	l.eachKept(of, func(session *Session) { session.join(rooms, l.position()) })
 	return nil
 }
 
@@ -440,25 +281,3 @@ func (l *Local) ServerSideEmitWithAck(context.Context, string, []any) ([]Args, e
 
 // Close implements Adapter.
 func (l *Local) Close() error { return nil }
-
-// sent tells the OnAnyOutgoing handlers.
-func (n *Namespace) sent(s *Socket, p *Packet) {
-	n.mu.RLock()
-	outgoing := n.outgoing
-	n.mu.RUnlock()
-	for _, f := range outgoing {
-		n.contain(s, p.Event, func() error { f(s, p.Event, p.Args); return nil })
-	}
-}
-
-func formatOffset(offset uint64) string { return strconv.FormatUint(offset, 36) }
-
-var errOffset = errors.New("socketio: malformed offset")
-
-func parseOffset(s string) (uint64, error) {
-	offset, err := strconv.ParseUint(s, 36, 64)
-	if err != nil {
-		return 0, errOffset
-	}
-	return offset, nil
-}

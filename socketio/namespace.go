@@ -103,8 +103,12 @@ func (n *Namespace) ReceiveServerSide(event string, args Args) (reply []any, err
 func (n *Namespace) connect(c *client, auth Value) {
 	s := &Socket{nsp: n, client: c, auth: auth}
 	s.open = make(chan struct{})
+	if !c.admitting(s) {
+		return
+	}
 	session := n.restore(s)
 	if err := n.admit(s); err != nil {
+		s.end(ServerDisconnect)
 		close(s.open)
 		n.refuse(c, s, err)
 		return
@@ -123,6 +127,9 @@ func (n *Namespace) connect(c *client, auth Value) {
 		return // the client went away meanwhile
 	}
 	err := n.adapter.Add(s, session, s.welcome)
+	if err != nil {
+		s.end(TransportClose)
+	}
 	close(s.open)
 	if err != nil {
 		// The client comes back, and then starts afresh.
@@ -145,10 +152,13 @@ func (n *Namespace) refuse(c *client, s *Socket, err error) {
 // connection is dead without the server knowing is dropped for it: its private
 // id proves that this is the same client.
 func (n *Namespace) restore(s *Socket) *Session {
-	if n.server.cfg.Recovery == nil || s.client.session.Protocol() == 3 || s.auth == nil {
+	if n.server.cfg.Recovery == nil || s.client.session.Protocol() == 3 {
 		return nil
 	}
 	s.recoverable = true
+	if s.auth == nil {
+		return nil
+	}
 	var claim struct {
 		PID    string `json:"pid"`
 		Offset string `json:"offset"`
@@ -163,6 +173,7 @@ func (n *Namespace) restore(s *Socket) *Session {
 	if old := n.Socket(id); old != nil {
 		<-old.open
 		old.client.session.Fail(engineTransportClose, errSuperseded)
+		<-old.Context().Done() // it may have been leaving already
 	}
 	session, err := n.adapter.Restore(id, claim.Offset)
 	if err != nil {

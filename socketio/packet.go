@@ -80,6 +80,8 @@ type Value interface {
 	Decode(dst any) error
 	// Elements are the elements of an array.
 	Elements() ([]Value, error)
+	// HasBinary reports whether binary data came with the value.
+	HasBinary() bool
 }
 
 // Binary is data that travels as an attachment wherever it stands in a value.

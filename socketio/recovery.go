@@ -1,6 +1,7 @@
 package socketio
 
 import (
+	"maps"
 	"slices"
 	"time"
 )
@@ -12,6 +13,8 @@ const maxKeptSessions = 100_000
 // and the sessions that may come back for them. The adapter's lock guards it.
 type packetLog struct {
 	cfg     Recovery
+	frames  int        // what may be missed by one session at most: what can be
+	octets  int        // queued for it at once
 	entries []logEntry // oldest first, at positions begin, begin+1, …
 	begin   uint64
 	bytes   int
@@ -33,18 +36,23 @@ type keptSession struct {
 	at      time.Time
 }
 
-func newPacketLog(cfg Recovery) *packetLog {
-	return &packetLog{cfg: cfg, sessions: make(map[string]*keptSession)}
+// newPacketLog makes an empty log for connections with that much of a queue: a
+// client that missed more than three quarters of it starts afresh, instead of
+// being closed as a slow consumer each time it comes back.
+func newPacketLog(cfg Recovery, queuedFrames, queuedBytes int) *packetLog {
+	return &packetLog{
+		cfg:      cfg,
+		frames:   queuedFrames / 4 * 3,
+		octets:   queuedBytes / 4 * 3,
+		sessions: make(map[string]*keptSession),
+	}
 }
 
 func (l *packetLog) end() uint64 { return l.begin + uint64(len(l.entries)) }
 
 // append logs a packet and lets go of what is too old or too much.
 func (l *packetLog) append(offset uint64, to Selection, encoded Encoded) {
-	size := 0
-	for _, m := range encoded {
-		size += len(m.Data())
-	}
+	size := encoded.size()
 	now := time.Now()
 	l.entries = append(l.entries, logEntry{offset: offset, to: to, encoded: encoded, size: size, at: now})
 	l.bytes += size
@@ -61,6 +69,15 @@ func (l *packetLog) append(offset uint64, to Selection, encoded Encoded) {
 	}
 	l.entries = l.entries[drop:]
 	l.begin += uint64(drop)
+}
+
+// size is the number of bytes of all messages.
+func (e Encoded) size() int {
+	size := 0
+	for _, m := range e {
+		size += len(m.Data())
+	}
+	return size
 }
 
 // keep holds a session for a client that may come back.
@@ -95,16 +112,18 @@ func (l *packetLog) restore(id, offset string) *Session {
 	session := *kept.session
 	if offset != "" {
 		position, ok := l.behind(offset)
-		if !ok {
-			return nil
+		if !ok || position < session.from {
+			return nil // gone from the log, or older than the session
 		}
-		session.position = position
+		session.from = position
 	}
-	if session.position < l.begin {
+	if session.from < l.begin {
 		return nil
 	}
-	session.missed = l.since(&session)
-	session.position = l.end()
+	session.position = session.from
+	if !l.collect(&session) {
+		return nil
+	}
 	return &session
 }
 
@@ -126,31 +145,46 @@ func (l *packetLog) behind(offset string) (uint64, bool) {
 
 // claim uses a restored session up and returns all it has missed by now. It
 // fails for a session that another connection was faster to claim, and after
-// the whole log was replaced since restore.
+// the whole log was replaced since restore, or too much was missed by now.
 func (l *packetLog) claim(session *Session) ([]Encoded, bool) {
 	if l.sessions[session.ID] == nil || session.position < l.begin {
 		return nil, false
 	}
 	delete(l.sessions, session.ID)
-	return append(session.missed, l.since(session)...), true
+	return session.missed, l.collect(session)
 }
 
-// since returns the packets behind a session's position that were for it.
-func (l *packetLog) since(session *Session) []Encoded {
-	var packets []Encoded
-	for i := range l.entries[session.position-l.begin:] {
-		if entry := &l.entries[session.position-l.begin+uint64(i)]; entry.to.includes(session) {
-			packets = append(packets, entry.encoded)
-		}
+// collect adds the packets behind a session's position that were for it to what
+// it missed; false when that is too much.
+func (l *packetLog) collect(session *Session) bool {
+	frames, octets := 0, 0
+	for _, encoded := range session.missed {
+		frames += len(encoded)
+		octets += encoded.size()
 	}
-	return packets
+	for ; session.position < l.end(); session.position++ {
+		entry := &l.entries[session.position-l.begin]
+		if !entry.to.includes(session, session.position) {
+			continue
+		}
+		frames += len(entry.encoded)
+		octets += entry.size
+		if frames > l.frames || octets > l.octets {
+			return false
+		}
+		session.missed = append(session.missed, entry.encoded)
+	}
+	return true
 }
 
-func (to *Selection) includes(session *Session) bool {
+// includes reports whether a packet logged at that position was for a session.
+func (to *Selection) includes(session *Session, position uint64) bool {
 	if to.only != "" {
 		return to.only == session.ID
 	}
-	in := func(room string) bool { return room == session.ID || slices.Contains(session.Rooms, room) }
+	in := func(room string) bool {
+		return room == session.ID || slices.Contains(session.Rooms, room) && session.joined[room] <= position
+	}
 	if slices.ContainsFunc(to.Except, in) {
 		return false
 	}
@@ -158,14 +192,15 @@ func (to *Selection) includes(session *Session) bool {
 }
 
 // join and leave replace Rooms, which a restored copy may share.
-func (s *Session) join(rooms []string) {
-	joined := slices.Clone(s.Rooms)
+func (s *Session) join(rooms []string, position uint64) {
+	all, joined := slices.Clone(s.Rooms), maps.Clone(s.joined)
 	for _, room := range rooms {
-		if room != s.ID && !slices.Contains(joined, room) {
-			joined = append(joined, room)
+		if room != s.ID && !slices.Contains(all, room) {
+			all = append(all, room)
+			joined[room] = position
 		}
 	}
-	s.Rooms = joined
+	s.Rooms, s.joined = all, joined
 }
 
 func (s *Session) leave(rooms []string) {

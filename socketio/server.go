@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"regexp"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sockeye-im/sockeye/engineio"
@@ -47,7 +48,8 @@ type Recovery struct {
 	MaxDisconnection time.Duration
 	// MaxPackets and MaxBytes bound the packets kept for each namespace, beyond
 	// which the oldest go; a client that needs one of those is not recovered.
-	// Default 10,000 and 16 MiB.
+	// Default 10,000 and 16 MiB. Nor is one recovered that has missed more than
+	// three quarters of what Engine.MaxQueuedFrames and MaxQueuedBytes allow.
 	MaxPackets, MaxBytes int
 }
 
@@ -60,6 +62,12 @@ func (c Config) withDefaults() Config {
 	}
 	if c.NewAdapter == nil {
 		c.NewAdapter = func(n *Namespace) Adapter { return NewLocal(n) }
+	}
+	if c.Engine.MaxQueuedFrames <= 0 {
+		c.Engine.MaxQueuedFrames = 256
+	}
+	if c.Engine.MaxQueuedBytes <= 0 {
+		c.Engine.MaxQueuedBytes = 1 << 20
 	}
 	if c.MaxQueuedEvents <= 0 {
 		c.MaxQueuedEvents = 256
@@ -89,10 +97,12 @@ func (c Config) withDefaults() Config {
 // Server holds the namespaces. It is an http.Handler for all requests below its
 // path, usually /socket.io/. Methods may be called concurrently.
 type Server struct {
-	cfg     Config
-	engine  *engineio.Server
-	pidKey  [32]byte       // signs the private session ids of recovery
-	work    workers  // goroutines that handle events
+	cfg    Config
+	engine *engineio.Server
+	pidKey [32]byte // signs the private session ids of recovery
+	work   workers  // goroutines that handle events
+
+	quiesced atomic.Bool // connections are read no more
 
 	mu         sync.RWMutex
 	namespaces map[string]*Namespace
@@ -154,13 +164,27 @@ func (s *Server) OfPattern(pattern *regexp.Regexp) *ParentNamespace {
 // Connections is the number of open connections, whatever they have joined.
 func (s *Server) Connections() int { return s.engine.Len() }
 
-// Shutdown takes no more connections, finishes the events that were received,
-// acknowledgements included, closes all connections in a way that clients
-// reconnect from, and waits for the handlers to return. When ctx ends it does
-// without what is not finished.
-func (s *Server) Shutdown(ctx context.Context) error {
+// Quiesce takes no more connections and reads no more from the open ones, and
+// waits until the events that were received are handled, or ctx ends. Sockets
+// can still be sent to. It is the first half of Shutdown, for a program that has
+// something left to send in between.
+func (s *Server) Quiesce(ctx context.Context) error {
+	s.quiesced.Store(true)
 	s.engine.Quiesce()
-	err := s.work.wait(ctx)
+	return s.work.wait(ctx)
+}
+
+// Shutdown quiesces the server, closes all connections in a way that clients
+// reconnect from, and waits for the handlers to return. When ctx ends it does
+// without what is not finished; a handler that waits for its client, which is
+// not read any more, has a half of that time.
+func (s *Server) Shutdown(ctx context.Context) error {
+	first, cancel := halfOf(ctx)
+	defer cancel()
+	err := s.Quiesce(first)
+	if ctx.Err() == nil {
+		err = nil // closing the connections may yet free the handlers
+	}
 	err = errors.Join(err, s.engine.Shutdown(ctx))
 	err = errors.Join(err, s.work.wait(ctx))
 	s.mu.RLock()
@@ -169,6 +193,15 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		err = errors.Join(err, n.adapter.Close())
 	}
 	return err
+}
+
+// halfOf ends after half of the time that ctx has left.
+func halfOf(ctx context.Context) (context.Context, context.CancelFunc) {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, time.Until(deadline)/2)
 }
 
 // open is called for each new connection.

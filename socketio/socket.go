@@ -37,8 +37,10 @@ type Socket struct {
 	handlers map[string][]EventHandler
 	any      []EventHandler
 	left     []string      // the rooms it was in at the end
-	done     chan struct{} // made by Context, closed by leave
-	gone     bool
+	done     chan struct{} // made by Context, closed once left is known
+	gone     bool          // leaving
+	ended    bool          // left is known
+	reason   Reason        // for which it is gone
 }
 
 // ID is the socket's id, which other clients may know.
@@ -87,8 +89,9 @@ func (s *Socket) SetData(data any) {
 // with its id, rooms and data, and has been sent what it missed.
 func (s *Socket) Recovered() bool { return s.recovered && !s.freshStart }
 
-// RefuseRecovery makes the socket start afresh. Only middlewares may call it;
-// they do when the client is not allowed what the lost socket was.
+// RefuseRecovery makes the socket start afresh, with a new id and without rooms
+// and data. Only middlewares may call it; they do when the client is not allowed
+// what the lost socket was.
 func (s *Socket) RefuseRecovery() {
 	s.freshStart = true
 	s.SetData(nil)
@@ -105,9 +108,9 @@ func (s *Socket) Connected() bool {
 // those that it was in.
 func (s *Socket) Rooms() []string {
 	s.mu.Lock()
-	gone, left := s.gone, s.left
+	ended, left := s.ended, s.left
 	s.mu.Unlock()
-	if gone {
+	if ended {
 		return left
 	}
 	return s.nsp.adapter.Rooms(s)
@@ -119,14 +122,19 @@ func (s *Socket) Join(rooms ...string) { s.nsp.adapter.Join(s, rooms) }
 // Leave takes the socket out of rooms.
 func (s *Socket) Leave(rooms ...string) { s.nsp.adapter.Leave(s, rooms) }
 
-// Emit sends an event to the client.
+// Emit queues an event for the client and never blocks. After ErrDisconnected it
+// was not sent; without an error it may still be lost with the connection. With
+// recovery on it may be sent to a socket that has lost its connection, for the
+// client that comes back.
 func (s *Socket) Emit(event string, args ...any) error {
 	return BroadcastOperator{nsp: s.nsp, only: s}.Emit(event, args...)
 }
 
 // EmitWithAck sends an event and waits for the client's acknowledgement, for ctx
-// to end, or for the socket to leave. It may be called in a handler of the same
-// socket.
+// to end, or for the socket to leave (ErrDisconnected). It may be called in a
+// handler of the same socket, and then needs a ctx with a deadline: while that
+// handler waits nothing else of the connection is handled, and once
+// Config.MaxQueuedEvents wait nothing is read either, acknowledgements included.
 func (s *Socket) EmitWithAck(ctx context.Context, event string, args ...any) (Args, error) {
 	if reserved(event) {
 		return nil, ErrReservedEvent
@@ -141,7 +149,7 @@ func (s *Socket) EmitWithAck(ctx context.Context, event string, args ...any) (Ar
 		return nil, ErrDisconnected
 	}
 	p := &Packet{Type: PacketEvent, Namespace: s.nsp.name, AckID: &id, Event: event, Args: args}
-	s.nsp.sent(s, p)
+	s.nsp.sent(p, s)
 	if err := s.client.send(p); err != nil {
 		s.forget(id)
 		return nil, err
@@ -196,25 +204,28 @@ func (s *Socket) OnAny(f EventHandler) {
 	s.any = append(s.any, f)
 }
 
-// Disconnect sends the client away; it does not come back by itself. With
-// closeConnection all namespaces of the connection are left and it is closed.
+// Disconnect sends the client away; it does not come back by itself. Events of
+// its that were received but not handled yet are dropped. With closeConnection
+// all namespaces of the connection are left and it is closed. A middleware
+// returns an error instead: without closeConnection its call does nothing.
 func (s *Socket) Disconnect(closeConnection bool) {
 	if closeConnection {
 		s.client.disconnect()
 		return
 	}
-	s.client.remove(s)
-	if s.Connected() {
+	if s.client.remove(s) {
 		_ = s.sendDisconnect()
+		s.leave(ServerDisconnect)
 	}
-	s.leave(ServerDisconnect)
 }
 
 // Drop closes the connection in a way that the client takes for a failure of
 // the network: it reconnects.
 func (s *Socket) Drop() { s.client.session.Close() }
 
-// Context ends when the socket leaves.
+// Context ends when the socket leaves, for whatever reason. Handlers get it; one
+// whose work must not stop halfway uses context.WithoutCancel, also because
+// events that came before the client left are handled after.
 func (s *Socket) Context() context.Context { return (*socketContext)(s) }
 
 // socketContext makes a channel only for those who wait for it.
@@ -228,7 +239,7 @@ func (c *socketContext) Done() <-chan struct{} {
 	defer c.mu.Unlock()
 	if c.done == nil {
 		c.done = make(chan struct{})
-		if c.gone {
+		if c.ended {
 			close(c.done)
 		}
 	}
@@ -238,7 +249,7 @@ func (c *socketContext) Done() <-chan struct{} {
 func (c *socketContext) Err() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.gone {
+	if c.ended {
 		return context.Canceled
 	}
 	return nil
@@ -282,6 +293,26 @@ type connected struct {
 	PID string `json:"pid,omitempty"`
 }
 
+// end is the end of a socket that was never let in.
+func (s *Socket) end(reason Reason) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.gone {
+		return
+	}
+	s.gone, s.ended, s.reason = true, true, reason
+	if s.done != nil {
+		close(s.done)
+	}
+}
+
+// sentAway reports whether the server has disconnected the socket.
+func (s *Socket) sentAway() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.gone && s.reason == ServerDisconnect
+}
+
 // leave takes the socket out of its namespace.
 func (s *Socket) leave(reason Reason) {
 	<-s.open
@@ -290,11 +321,11 @@ func (s *Socket) leave(reason Reason) {
 		s.mu.Unlock()
 		return
 	}
-	s.gone = true
+	s.gone, s.reason = true, reason
 	s.mu.Unlock()
 	rooms := s.nsp.adapter.Remove(s, s.recoverable && reason.recoverable())
 	s.mu.Lock()
-	s.left = rooms
+	s.ended, s.left = true, rooms
 	acks := s.acks
 	s.acks = nil
 	if s.done != nil {

@@ -26,9 +26,11 @@ import (
 )
 
 // The bounds of an HTTP request. What upgrades to a WebSocket is the connection
-// loop's from then on.
+// loop's from then on, and a poll, which may wait for longer, has its own write
+// deadline once there is an answer.
 const (
 	headerTimeout = 10 * time.Second
+	writeTimeout  = 2 * time.Minute
 	idleTimeout   = 2 * time.Minute
 	maxHeader     = 32 << 10 // a token may take 8 KiB
 )
@@ -186,7 +188,8 @@ func (s *server) buildGateway(context.Context) error {
 	mux := http.NewServeMux()
 	routes.Register(mux)
 	s.http = &http.Server{
-		Handler: mux, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
+		Handler: mux, ReadHeaderTimeout: headerTimeout, WriteTimeout: writeTimeout,
+		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
 		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
 	return s.watch()
@@ -209,16 +212,27 @@ func (s *server) drain(served <-chan error) error {
 	s.health.Drain()
 	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.DrainTimeout)
 	defer cancel()
-	// Shutdown closes the listener first and then waits for requests, of which
-	// long polls end with the sockets.
-	stopped := make(chan error, 1)
-	go func() { stopped <- s.http.Shutdown(ctx) }()
-	ended := <-served // at once: the listener is closed
-	if err := s.sockets.Shutdown(ctx); err != nil {
+	if err := s.finish(ctx); err != nil {
 		s.log.Warn("not everything was finished in time", "err", err)
 	}
-	if err := <-stopped; err != nil {
+	// Only now is the listener closed: until here /ready says why to go
+	// elsewhere, and new connections are refused.
+	if err := s.http.Shutdown(ctx); err != nil {
 		_ = s.http.Close()
 	}
-	return ended
+	return <-served
+}
+
+// finish handles what was received, tells the devices here what came of it, and
+// closes their connections.
+func (s *server) finish(ctx context.Context) error {
+	half, cancel := context.WithTimeout(ctx, s.cfg.DrainTimeout/2)
+	defer cancel()
+	if err := s.sockets.Quiesce(half); err != nil {
+		s.log.Warn("commands are still under way", "err", err)
+	}
+	if err := s.hub.Flush(half); err != nil {
+		s.log.Warn("events are still to be told", "err", err)
+	}
+	return s.sockets.Shutdown(ctx)
 }

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"log/slog"
 	"net/netip"
-	"time"
 
 	"github.com/sockeye-im/sockeye/engineio"
 	"github.com/sockeye-im/sockeye/internal/config"
@@ -50,18 +49,10 @@ func gatewayConfig(cfg config.Config) gateway.Config {
 	}
 	if cfg.Limits.Limits.On {
 		out.MaxConnectionsPerIP = cfg.Limits.MaxConnectionsPerIP
-		out.EventsPerMinute = perMinute(cfg.Limits.RateEvents)
-		out.ConnectsPerMinute = perMinute(cfg.Limits.RateConnections)
+		out.Events = gateway.Rate(cfg.Limits.RateEvents)
+		out.Connects = gateway.Rate(cfg.Limits.RateConnections)
 	}
 	return out
-}
-
-// perMinute converts a rate; one that is on is at least 1.
-func perMinute(r config.Rate) int {
-	if r.Events == 0 {
-		return 0
-	}
-	return max(int(float64(r.Events)*float64(time.Minute)/float64(r.Per)), 1)
 }
 
 // watch adds what metrics read when they are asked.

@@ -54,7 +54,7 @@ func newAdmission(cfg Config, now func() time.Time) *admission {
 	return &admission{
 		cfg:       cfg,
 		now:       now,
-		connects:  newRates[netip.Addr](cfg.ConnectsPerMinute, now),
+		connects:  newRates[netip.Addr](cfg.Connects, now),
 		addresses: make(map[netip.Addr]*address),
 	}
 }
@@ -140,8 +140,10 @@ func (a *admission) remember(from netip.Addr, known *address) {
 	a.addresses[from] = known
 }
 
-// enter counts a connection that was let in, and leave one that ended.
-func (a *admission) enter(from netip.Addr) {
+// enter counts a connection that has signed in, and leave one that ended. It is
+// false, and nothing is counted, when the address has enough of them: they may
+// have been opened, and admitted, before the others signed in.
+func (a *admission) enter(from netip.Addr) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	known := a.addresses[from]
@@ -149,7 +151,11 @@ func (a *admission) enter(from netip.Addr) {
 		known = new(address)
 		a.remember(from, known)
 	}
+	if most := a.cfg.MaxConnectionsPerIP; most > 0 && known.connections >= most {
+		return false
+	}
 	known.connections++
+	return true
 }
 
 func (a *admission) leave(from netip.Addr) {
@@ -185,7 +191,7 @@ func (a *admission) allowsOrigin(r *http.Request) bool {
 func (a *admission) clientIP(remote string, header http.Header) netip.Addr {
 	from, ok := parseAddr(remote)
 	if !ok || !a.trusted(from) {
-		return from
+		return network(from)
 	}
 	hops := strings.Split(strings.Join(header.Values("X-Forwarded-For"), ","), ",")
 	for _, hop := range slices.Backward(hops) {
@@ -198,15 +204,14 @@ func (a *admission) clientIP(remote string, header http.Header) netip.Addr {
 			break
 		}
 	}
-	return from
+	return network(from)
 }
 
 func (a *admission) trusted(ip netip.Addr) bool {
 	return slices.ContainsFunc(a.cfg.TrustedProxies, func(p netip.Prefix) bool { return p.Contains(ip) })
 }
 
-// parseAddr reads an address with or without a port. An IPv6 client owns a /64,
-// so that is what counts as one address.
+// parseAddr reads an address with or without a port.
 func parseAddr(s string) (netip.Addr, bool) {
 	ip, err := netip.ParseAddr(s)
 	if err != nil {
@@ -216,11 +221,17 @@ func parseAddr(s string) (netip.Addr, bool) {
 		}
 		ip = withPort.Addr()
 	}
-	ip = ip.Unmap().WithZone("")
-	if ip.Is6() && !ip.IsLoopback() {
-		if network, err := ip.Prefix(64); err == nil {
-			ip = network.Masked().Addr()
-		}
+	return ip.Unmap().WithZone(""), true
+}
+
+// network is what counts as one address: an IPv6 client owns a /64.
+func network(ip netip.Addr) netip.Addr {
+	if !ip.Is6() || ip.IsLoopback() {
+		return ip
 	}
-	return ip, true
+	prefix, err := ip.Prefix(64)
+	if err != nil {
+		return ip
+	}
+	return prefix.Masked().Addr()
 }

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"math"
+	"reflect"
+	"strings"
 	"time"
 
 	"github.com/sockeye-im/sockeye/internal/account"
@@ -32,11 +34,12 @@ type call struct {
 func declare[P any](name, fault string, run func(ctx context.Context, c *call, p P) (any, error)) command {
 	return command{name: name, fault: fault, run: func(ctx context.Context, c *call, payload socketio.Value) (any, error) {
 		var p P
-		if err := decode(payload, &p); err != nil {
+		malformed := decode(payload, &p)
+		if err := c.withinRate(ctx, p); err != nil { // what is malformed counts too
 			return nil, err
 		}
-		if err := c.withinRate(ctx, p); err != nil {
-			return nil, err
+		if malformed != nil {
+			return nil, malformed
 		}
 		return run(ctx, c, p)
 	}}
@@ -104,8 +107,8 @@ func errorOf(e *chat.Error) wireError {
 
 // rateError refuses an event that came too soon.
 type rateError struct {
-	perMinute int
-	wait      time.Duration
+	rate Rate
+	wait time.Duration
 }
 
 func (e *rateError) Error() string { return "Too many requests" }
@@ -116,11 +119,11 @@ func publicError(err error, fault string) wireError {
 	switch {
 	case errors.As(err, &tooSoon):
 		return wireError{
-			Code: "rate_limited", Message: tooSoon.Error(), Limit: tooSoon.perMinute,
+			Code: codeRateLimited, Message: tooSoon.Error(), Limit: tooSoon.rate.Events,
 			RetryAfter: int(math.Ceil(tooSoon.wait.Seconds())),
 		}
 	case errors.Is(err, account.ErrUnauthenticated):
-		return wireError{Code: "authentication_failed", Message: "Authentication failed"}
+		return wireError{Code: codeAuthenticationFailed, Message: "Authentication failed"}
 	}
 	return errorOf(chat.Public(err, fault))
 }
@@ -130,33 +133,50 @@ func decode(payload socketio.Value, dst any) error {
 	if payload == nil {
 		return &chat.Error{Code: chat.CodeMissingFields, Message: "Missing required fields"}
 	}
+	if payload.HasBinary() {
+		// It would be decoded as base64, and stored as text that nobody wrote.
+		return &chat.Error{Code: chat.CodeInvalidField, Message: "Payload must not contain binary data", Field: "payload"}
+	}
 	err := payload.Decode(dst)
 	if err == nil {
 		return nil
 	}
 	var wrongType *json.UnmarshalTypeError
 	if errors.As(err, &wrongType) && wrongType.Field != "" {
+		// Fields that payloads share are in an embedded struct, of which clients
+		// know nothing.
+		field := wrongType.Field[strings.LastIndexByte(wrongType.Field, '.')+1:]
 		return &chat.Error{
-			Code: chat.CodeInvalidField, Field: wrongType.Field,
-			Message: wrongType.Field + " must be " + jsonType(wrongType) + ", not " + wrongType.Value,
+			Code: chat.CodeInvalidField, Field: field,
+			Message: field + " must be " + wanted(dst, field) + ", not " + found(wrongType),
 		}
 	}
 	return &chat.Error{Code: chat.CodeInvalidField, Message: "Payload must be an object", Field: "payload"}
 }
 
-func jsonType(e *json.UnmarshalTypeError) string {
-	switch e.Type.Kind().String() {
-	case "string":
-		return "a string"
-	case "slice":
-		return "an array"
-	case "int", "int64":
-		return "an integer"
-	case "bool":
-		return "a boolean"
-	default:
-		return "an object"
+// found names the JSON type that was received. A number comes with its digits,
+// of which there can be any number.
+func found(e *json.UnmarshalTypeError) string {
+	kind, _, _ := strings.Cut(e.Value, " ")
+	return kind
+}
+
+// wanted names the JSON type of a field of the payload that dst points to.
+func wanted(dst any, field string) string {
+	for _, f := range reflect.VisibleFields(reflect.TypeOf(dst).Elem()) {
+		if name, _, _ := strings.Cut(f.Tag.Get("json"), ","); name != field {
+			continue
+		}
+		switch f.Type.Kind() {
+		case reflect.String:
+			return "a string"
+		case reflect.Slice:
+			return "an array of strings"
+		case reflect.Int:
+			return "an integer"
+		}
 	}
+	return "of another type"
 }
 
 // eventKey is what a rate is counted for.
@@ -180,12 +200,21 @@ func (c *call) withinRate(ctx context.Context, payload any) error {
 			return err
 		}
 	}
-	return &rateError{perMinute: g.cfg.EventsPerMinute, wait: wait}
+	return &rateError{rate: g.cfg.Events, wait: wait}
 }
+
+// The codes of refusals that are not the chat's.
+const (
+	codeRateLimited          = "rate_limited"
+	codeAuthenticationFailed = "authentication_failed"
+	codeTokenExpired         = "token_expired"
+	codeServerAtCapacity     = "server_at_capacity"
+	codeTooManyConnections   = "too_many_connections"
+)
 
 // Codes are the codes that refusals may have.
 func Codes() []string {
-	codes := []string{"rate_limited", "authentication_failed"}
+	codes := []string{codeRateLimited, codeAuthenticationFailed, codeTokenExpired, codeServerAtCapacity, codeTooManyConnections}
 	for _, code := range chat.Codes() {
 		codes = append(codes, string(code))
 	}

@@ -19,11 +19,12 @@ type expiry struct {
 	done  sync.WaitGroup
 }
 
-// deadline is one entry. It belongs to the expiry from set to clear.
+// deadline is one entry. It belongs to the expiry from set to clear, after which
+// it is of no more use.
 type deadline struct {
 	at    time.Time
-	due   func()
-	index int // in the heap, from 1; 0 when not in it
+	due   func() // nil once cleared: it holds a connection, and the entry may outlive that
+	index int    // in the heap, from 1; 0 when not in it
 }
 
 func newExpiry(now func() time.Time) *expiry {
@@ -43,7 +44,7 @@ func (x *expiry) set(d *deadline, at time.Time) {
 	defer x.mu.Unlock()
 	x.remove(d)
 	d.at = at
-	if at.IsZero() {
+	if at.IsZero() || d.due == nil {
 		return
 	}
 	heap.Push(&x.queue, d)
@@ -59,6 +60,7 @@ func (x *expiry) clear(d *deadline) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.remove(d)
+	d.due = nil
 }
 
 func (x *expiry) remove(d *deadline) {
@@ -77,8 +79,8 @@ func (x *expiry) run() {
 		case <-x.wake:
 		case <-timer.C:
 		}
-		for _, d := range x.due() {
-			d.due()
+		for _, call := range x.due() {
+			call()
 		}
 		if wait, ok := x.next(); ok {
 			timer.Reset(wait)
@@ -86,12 +88,12 @@ func (x *expiry) run() {
 	}
 }
 
-func (x *expiry) due() []*deadline {
+func (x *expiry) due() []func() {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	var due []*deadline
+	var due []func()
 	for len(x.queue) > 0 && !x.now().Before(x.queue[0].at) {
-		due = append(due, heap.Pop(&x.queue).(*deadline))
+		due = append(due, heap.Pop(&x.queue).(*deadline).due)
 	}
 	return due
 }

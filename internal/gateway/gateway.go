@@ -2,8 +2,8 @@
 //
 // A connection passes, in this order: the address it comes from (admission.go,
 // before a WebSocket is opened), its token (signin.go), the capacity of the node
-// (session.go). Then each event is looked up in one table of commands
-// (commands.go), its payload decoded and its rate checked (dispatch.go), and the
+// (signin.go). Then each event is looked up in one table of commands
+// (commands.go), its rate checked and its payload decoded (dispatch.go), and the
 // command run by the chat service, which alone knows the rules.
 package gateway
 
@@ -19,15 +19,15 @@ import (
 	"github.com/sockeye-im/sockeye/socketio"
 )
 
-// Config holds the limits at the door. Rates and counts per IP of 0 are no
+// Config holds the limits at the door. A zero Rate and a count per IP of 0 are no
 // limit.
 type Config struct {
 	Origins             []string // allowed beside the server's own; * is all
 	TrustedProxies      []netip.Prefix
 	MaxConnections      int
 	MaxConnectionsPerIP int
-	EventsPerMinute     int // of one kind, by one user
-	ConnectsPerMinute   int // from one IP address
+	Events              Rate // of one kind, by one user
+	Connects            Rate // from one IP address
 }
 
 // Verifier tells whose token it is. Its errors may be shown to nobody.
@@ -80,7 +80,7 @@ func New(cfg Config, d Deps) *Gateway {
 		log:       d.Log,
 		now:       d.Now,
 		admission: newAdmission(cfg, d.Now),
-		events:    newRates[eventKey](cfg.EventsPerMinute, d.Now),
+		events:    newRates[eventKey](cfg.Events, d.Now),
 		expiry:    newExpiry(d.Now),
 	}
 }

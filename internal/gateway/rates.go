@@ -11,25 +11,33 @@ import (
 // like new ones, are thrown away.
 const maxBuckets = 10_000
 
-// rates holds a token bucket for each key, of a minute's allowance. It may be
-// used concurrently.
+// Rate allows a number of events in a time. The zero Rate is no limit.
+type Rate struct {
+	Events int
+	Per    time.Duration
+}
+
+func (r Rate) limit() rate.Limit { return rate.Limit(float64(r.Events) / r.Per.Seconds()) }
+
+// rates holds a token bucket for each key, which holds all that is allowed in the
+// rate's time. It may be used concurrently.
 type rates[K comparable] struct {
-	perMinute int // 0: no limit
-	now       func() time.Time
+	rate Rate
+	now  func() time.Time
 
 	mu      sync.Mutex
 	buckets map[K]*rate.Limiter
 	sweepAt int // how many buckets start the next sweep
 }
 
-func newRates[K comparable](perMinute int, now func() time.Time) *rates[K] {
-	return &rates[K]{perMinute: perMinute, now: now, buckets: make(map[K]*rate.Limiter), sweepAt: maxBuckets}
+func newRates[K comparable](r Rate, now func() time.Time) *rates[K] {
+	return &rates[K]{rate: r, now: now, buckets: make(map[K]*rate.Limiter), sweepAt: maxBuckets}
 }
 
 // take takes one from the allowance of key. When there is none it returns how
 // long to wait for it.
 func (r *rates[K]) take(key K) (wait time.Duration) {
-	if r.perMinute <= 0 {
+	if r.rate.Events <= 0 {
 		return 0
 	}
 	now := r.now()
@@ -40,7 +48,7 @@ func (r *rates[K]) take(key K) (wait time.Duration) {
 		if len(r.buckets) >= r.sweepAt {
 			r.sweep(now)
 		}
-		bucket = rate.NewLimiter(rate.Limit(float64(r.perMinute)/60), r.perMinute)
+		bucket = rate.NewLimiter(r.rate.limit(), r.rate.Events)
 		r.buckets[key] = bucket
 	}
 	if bucket.AllowN(now, 1) {
@@ -50,9 +58,9 @@ func (r *rates[K]) take(key K) (wait time.Duration) {
 	return time.Duration(missing / float64(bucket.Limit()) * float64(time.Second))
 }
 
-// sweep throws full buckets away. Within a minute every bucket that is not used
-// is full, so what stays was used in the last one; sweepAt grows with that, so
-// that sweeps stay rare.
+// sweep throws full buckets away. A bucket that is not used is full within the
+// rate's time, so what stays was used in that; sweepAt grows with it, so that
+// sweeps stay rare.
 func (r *rates[K]) sweep(now time.Time) {
 	for key, bucket := range r.buckets {
 		if bucket.TokensAt(now) >= float64(bucket.Burst()) {

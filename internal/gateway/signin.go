@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/netip"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/sockeye-im/sockeye/internal/account"
@@ -18,22 +19,37 @@ type session struct {
 	from    netip.Addr
 	expires deadline
 	counted bool // it takes part in the count of connections
+	// subscribed tells that the device was put into its rooms and shown what is
+	// unread. Read by the connection that continues this one.
+	subscribed atomic.Bool
 }
 
-// refused is all that a client learns of a sign-in that failed.
-var refused = &socketio.ConnectError{Message: "Authentication failed", Data: map[string]string{"code": "authentication_failed"}}
+// continues reports whether a connection of that identity may go on where this
+// one was lost. One that was lost before it was subscribed would have holes.
+func (s *session) continues(by account.Identity) bool {
+	return s.actor.ID == chat.UserID(by.UserID) && s.subscribed.Load()
+}
+
+// refused is all that a client learns of a sign-in that failed. The data has the
+// message too because it is all that clients of version 2 are shown.
+var refused = &socketio.ConnectError{
+	Message: "Authentication failed",
+	Data:    wireError{Code: codeAuthenticationFailed, Message: "Authentication failed"},
+}
 
 // signIn is the middleware that lets a socket in by its token. It runs on
 // recovery too: a client that comes back may do so only as the same user, with
 // a token that is still good.
 func (g *Gateway) signIn(ctx context.Context, s *socketio.Socket) error {
+	// A client that leaves half-way is let in and then leaves, as others do.
+	ctx = context.WithoutCancel(ctx)
+	from := g.admission.clientIP(s.Handshake().RemoteAddr, s.Handshake().Header())
 	identity, err := g.verifier.Verify(ctx, tokenOf(s))
 	if err != nil {
-		g.log.Info("sign-in refused", "from", s.Handshake().RemoteAddr, "err", err)
-		g.metrics.ConnectionRefused(refusedToken)
+		g.refuseSignIn(s, from, err)
 		return refused
 	}
-	if previous, ok := s.Data().(*session); ok && previous.actor.ID != chat.UserID(identity.UserID) {
+	if previous, ok := s.Data().(*session); ok && !previous.continues(identity) {
 		s.RefuseRecovery()
 	}
 	user, err := g.chat.EnsureUser(ctx, chat.Actor{ID: chat.UserID(identity.UserID), Name: identity.Name})
@@ -44,13 +60,21 @@ func (g *Gateway) signIn(ctx context.Context, s *socketio.Socket) error {
 		}
 		return err
 	}
-	signedIn := &session{
-		actor: chat.Actor{ID: user.ID, Name: user.Name},
-		from:  g.admission.clientIP(s.Handshake().RemoteAddr, s.Handshake().Header()),
-	}
+	signedIn := &session{actor: chat.Actor{ID: user.ID, Name: user.Name}, from: from}
 	signedIn.expires.at = identity.ExpiresAt
 	s.SetData(signedIn)
 	return nil
+}
+
+// refuseSignIn counts a token that was refused. On one connection a client may
+// try again, which counts as if it had opened a new one.
+func (g *Gateway) refuseSignIn(s *socketio.Socket, from netip.Addr, err error) {
+	g.metrics.ConnectionRefused(refusedToken)
+	if g.admission.connects.take(from) > 0 {
+		s.Drop()
+		return
+	}
+	g.log.Info("sign-in refused", "from", from.String(), "err", err)
 }
 
 // tokenOf finds the token where clients of all versions can put it.
@@ -71,24 +95,36 @@ func tokenOf(s *socketio.Socket) string {
 func (g *Gateway) connected(ctx context.Context, s *socketio.Socket) {
 	signedIn := s.Data().(*session)
 	signedIn.actor.Origin = s.ID()
+	if !g.admission.enter(signedIn.from) {
+		g.turnAway(s, refusalNames[errTooManyHere], wireError{Code: codeTooManyConnections, Message: errTooManyHere.Error()})
+		return
+	}
 	if g.sessions.Add(1) > int64(g.cfg.MaxConnections) {
 		g.sessions.Add(-1)
-		g.metrics.ConnectionRefused(refusedCapacity)
-		_ = s.Emit("error", wireError{Code: "server_at_capacity", Message: "Server at capacity"})
-		s.Disconnect(true)
+		g.admission.leave(signedIn.from)
+		g.turnAway(s, refusedCapacity, wireError{Code: codeServerAtCapacity, Message: errFull.Error()})
 		return
 	}
 	signedIn.counted = true
 	g.metrics.ConnectionOpened()
-	g.admission.enter(signedIn.from)
 	signedIn.expires.due = func() { g.expired(s) }
 	g.expiry.set(&signedIn.expires, signedIn.expires.at)
-	if err := g.subscribe(ctx, s, signedIn.actor); err != nil {
+	if err := g.subscribe(context.WithoutCancel(ctx), s, signedIn.actor); err != nil {
 		// Without its rooms it would miss messages without knowing: it has to
 		// come back.
 		g.log.Error("connection could not be subscribed", "user", string(signedIn.actor.ID), "err", err)
 		s.Drop()
+		return
 	}
+	// A socket that has left meanwhile could not join its rooms.
+	signedIn.subscribed.Store(s.Connected())
+}
+
+// turnAway ends a connection that signed in and for which there is no place.
+func (g *Gateway) turnAway(s *socketio.Socket, reason string, why wireError) {
+	g.metrics.ConnectionRefused(reason)
+	_ = s.Emit("error", why)
+	s.Disconnect(true)
 }
 
 // subscribe puts a device into the rooms of its user, and sends what is unread.
@@ -98,7 +134,7 @@ func (g *Gateway) subscribe(ctx context.Context, s *socketio.Socket, actor chat.
 	if err != nil {
 		return err
 	}
-	s.Join(rooms...)
+	s.Join(hub.ChatRooms(rooms)...)
 	if len(rooms) > 0 || s.Recovered() {
 		// A membership may have ended between the question and the joining,
 		// before the hub could find the device here; or, for a recovered socket,
@@ -127,7 +163,7 @@ func (g *Gateway) leaveFormerRooms(ctx context.Context, s *socketio.Socket, acto
 	}
 	member := make(map[string]bool, len(rooms)+2)
 	member[s.ID()], member[hub.UserRoom(actor.ID)] = true, true
-	for _, room := range rooms {
+	for _, room := range hub.ChatRooms(rooms) {
 		member[room] = true
 	}
 	for _, room := range s.Rooms() {
@@ -138,8 +174,11 @@ func (g *Gateway) leaveFormerRooms(ctx context.Context, s *socketio.Socket, acto
 	return nil
 }
 
-// disconnected is called for each socket that connected was called for.
+// disconnected is called for each socket that connected was called for. There is
+// one namespace: a connection that has left it is of no use to anybody, and no
+// limit would count it.
 func (g *Gateway) disconnected(s *socketio.Socket, _ socketio.Reason) {
+	s.Drop()
 	signedIn, ok := s.Data().(*session)
 	if !ok || !signedIn.counted {
 		return
@@ -152,7 +191,7 @@ func (g *Gateway) disconnected(s *socketio.Socket, _ socketio.Reason) {
 
 // expired ends a connection whose token has run out.
 func (g *Gateway) expired(s *socketio.Socket) {
-	_ = s.Emit("error", wireError{Code: "token_expired", Message: "Authentication failed"})
+	_ = s.Emit("error", wireError{Code: codeTokenExpired, Message: "Authentication failed"})
 	s.Disconnect(true)
 }
 

@@ -4,12 +4,13 @@
 // all who get it.
 //
 // Who gets it is an index of Socket.IO rooms: user:ID holds the devices of a
-// user, and a chat room's id those of its members. The index follows the events
-// too: a device is subscribed by the event of its user having joined, so that it
-// gets exactly what comes after.
+// user, and a chat room's id those of its members (see [ChatRoom]). The index
+// follows the events too: a device is subscribed by the event of its user having
+// joined, so that it gets exactly what comes after.
 package hub
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"sync"
@@ -29,19 +30,43 @@ type Hub struct {
 	nsp *socketio.Namespace
 	log *slog.Logger
 
-	queue chan []chat.Event
+	queue chan batch
 	done  sync.WaitGroup
+}
+
+// batch is the events of one commit, or a question whether all before it were
+// told.
+type batch struct {
+	events []chat.Event
+	told   chan struct{}
 }
 
 // New starts a hub; Stop ends it.
 func New(nsp *socketio.Namespace, log *slog.Logger) *Hub {
-	h := &Hub{nsp: nsp, log: log, queue: make(chan []chat.Event, queueSize)}
+	h := &Hub{nsp: nsp, log: log, queue: make(chan batch, queueSize)}
 	h.done.Go(h.run)
 	return h
 }
 
 // Publish takes the events of one commit. It is a chat.Sink.
-func (h *Hub) Publish(events []chat.Event) { h.queue <- events }
+func (h *Hub) Publish(events []chat.Event) { h.queue <- batch{events: events} }
+
+// Flush returns once everything published before has been told, or when ctx
+// ends.
+func (h *Hub) Flush(ctx context.Context) error {
+	told := make(chan struct{})
+	select {
+	case h.queue <- batch{told: told}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	select {
+	case <-told:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
 
 // Waiting is the number of commits that wait to be told.
 func (h *Hub) Waiting() int { return len(h.queue) }
@@ -54,7 +79,12 @@ func (h *Hub) Stop() {
 }
 
 func (h *Hub) run() {
-	for events := range h.queue {
+	for b := range h.queue {
+		if b.told != nil {
+			close(b.told)
+			continue
+		}
+		events := b.events
 		for i := range events {
 			if err := h.tell(&events[i]); err != nil {
 				h.log.Error("event could not be sent", "kind", string(events[i].Kind), "conversation", events[i].ConversationID, "err", err)
@@ -66,6 +96,29 @@ func (h *Hub) run() {
 // UserRoom is the Socket.IO room of a user's devices.
 func UserRoom(id chat.UserID) string { return "user:" + string(id) }
 
+// socketIDLength is the length of the ids that servers give to sockets: 15
+// random bytes in base64, here and in Node.
+const socketIDLength = 20
+
+// ChatRoom is the Socket.IO room of a chat room's members: the one of its id,
+// unless the id could be a socket's. That socket would get what is said in the
+// room, member or not, and clients choose the ids of rooms.
+func ChatRoom(id string) string {
+	if len(id) == socketIDLength {
+		return "room:" + id
+	}
+	return id
+}
+
+// ChatRooms are the Socket.IO rooms of chat rooms.
+func ChatRooms(ids []string) []string {
+	rooms := make([]string, len(ids))
+	for i, id := range ids {
+		rooms[i] = ChatRoom(id)
+	}
+	return rooms
+}
+
 // tell sends one event to its audience.
 func (h *Hub) tell(e *chat.Event) error {
 	switch e.Kind {
@@ -73,12 +126,12 @@ func (h *Hub) tell(e *chat.Event) error {
 		return h.tellMessage(e)
 	case chat.MemberJoined:
 		devices := h.nsp.In(UserRoom(e.Membership.UserID))
-		err := devices.SocketsJoin(e.Membership.RoomID)
+		err := devices.SocketsJoin(ChatRoom(e.Membership.RoomID))
 		return errors.Join(err, h.others(e).Emit("room:user_joined", membershipOf(e)))
 	case chat.MemberLeft:
 		err := h.others(e).Emit("room:user_left", membershipOf(e))
 		devices := h.nsp.In(UserRoom(e.Membership.UserID))
-		return errors.Join(err, devices.SocketsLeave(e.Membership.RoomID))
+		return errors.Join(err, devices.SocketsLeave(ChatRoom(e.Membership.RoomID)))
 	case chat.MemberRole:
 		return h.audience(e).Emit("room:role", roleOf(e))
 	case chat.MessageRead:
@@ -112,7 +165,7 @@ func (h *Hub) tellReceipts(e *chat.Event) error {
 func (h *Hub) audience(e *chat.Event) socketio.BroadcastOperator {
 	rooms := make([]string, 0, 1+len(e.Audience.Users))
 	if e.Audience.RoomID != "" {
-		rooms = append(rooms, e.Audience.RoomID)
+		rooms = append(rooms, ChatRoom(e.Audience.RoomID))
 	}
 	for _, user := range e.Audience.Users {
 		rooms = append(rooms, UserRoom(user))

@@ -3,6 +3,7 @@ package netloop_test
 import (
 	"context"
 	"errors"
+	"io"
 	"os"
 	"strings"
 	"sync"
@@ -206,8 +207,8 @@ func TestAttachWhileAndAfterStop(t *testing.T) {
 			var dialling sync.WaitGroup
 			for range 4 {
 				dialling.Go(func() {
-					d := ws.Dialer{Timeout: patience}
-					conn, _, _, err := d.Dial(context.Background(), "ws"+strings.TrimPrefix(s.http.URL, "http"))
+					d := ws.Dialer{Timeout: patience, TLSConfig: s.trust()}
+					conn, _, _, err := d.Dial(context.Background(), s.url())
 					if err == nil {
 						_ = conn.Close()
 					}
@@ -220,6 +221,24 @@ func TestAttachWhileAndAfterStop(t *testing.T) {
 		}
 		until(t, "as many descriptors as before", func() bool { return descriptors(t) <= before })
 	})
+}
+
+// A connection may be attached before the loop stops, and started after it.
+func TestStartAfterStop(t *testing.T) {
+	loop := newLoop(t, netloop.Config{})
+	if loop.Pollers() == 0 {
+		t.Skip("no pollers here")
+	}
+	handler := newRecorder()
+	peer, conn := pair(t, loop, handler)
+	loop.Stop()
+	conn.Start(nil)
+	if cause := next(t, handler.closed); !errors.Is(cause, netloop.ErrStopped) {
+		t.Errorf("HandleClose got %v", cause)
+	}
+	if _, err := peer.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
+		t.Errorf("the peer reads %v, want EOF", err)
+	}
 }
 
 func TestDrain(t *testing.T) {
@@ -294,4 +313,17 @@ func TestDescriptorsAreGivenBack(t *testing.T) {
 		until(t, "no connection left", func() bool { return s.loop.Live() == 0 })
 		until(t, "as many descriptors as before", func() bool { return descriptors(t) <= before })
 	})
+}
+
+// A reset shows even while nothing is read, where epoll says so.
+func TestResetWhilePaused(t *testing.T) {
+	s := serve(t, linkKind{}, netloop.Config{}, netloop.UpgradeOptions{})
+	if s.loop.Pollers() == 0 {
+		t.Skip("no pollers here")
+	}
+	c, conn := s.connect(t)
+	conn.Pause()
+	_ = plain(c.Conn).SetLinger(0)
+	_ = plain(c.Conn).Close()
+	next(t, s.closed)
 }

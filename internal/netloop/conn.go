@@ -178,12 +178,12 @@ func (c *Conn) SetHandler(h Handler) {
 // Abort drops the connection without a closing handshake.
 func (c *Conn) Abort() { c.abort(ErrClosed) }
 
-// Full reports whether the socket takes nothing at the moment, which is when
-// volatile messages are dropped.
+// Full reports whether the socket takes nothing at the moment, or a write that
+// may block is under way, which is when volatile messages are dropped.
 func (c *Conn) Full() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.full || c.state != open
+	return c.full || c.writing || c.state != open
 }
 
 // Pause stops reading from the peer, which feels it as TCP backpressure;
@@ -197,9 +197,12 @@ func (c *Conn) Resume() { c.setPaused(false) }
 func (c *Conn) setPaused(paused bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.state == gone || c.paused == paused {
-		return
+	if c.state == open && c.paused != paused {
+		c.pauseLink(paused)
 	}
+}
+
+func (c *Conn) pauseLink(paused bool) {
 	c.paused = paused
 	if err := c.link.pause(paused); err != nil {
 		c.fail(err)
@@ -221,6 +224,9 @@ func (c *Conn) beginClose(frame []byte, cause error) {
 	c.cause = cause
 	c.setDeadline(c.loop.cfg.CloseTimeout)
 	_ = c.push(frame)
+	if c.paused {
+		c.pauseLink(false) // to read the peer's answer; messages are discarded
+	}
 }
 
 // fail leaves the open state with nothing more to be sent. mu is held.

@@ -83,11 +83,14 @@ func (d *deflate) inflate(compressed []byte, limit int) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
+// remember never lets the window outgrow maxWindow, not even on the way.
 func (d *deflate) remember(message []byte) {
-	d.window = append(d.window, message...)
-	if over := len(d.window) - maxWindow; over > 0 {
-		d.window = append(d.window[:0], d.window[over:]...)
+	message = message[max(0, len(message)-maxWindow):]
+	if d.window == nil {
+		d.window = make([]byte, 0, maxWindow)
 	}
+	over := max(0, len(d.window)+len(message)-maxWindow)
+	d.window = append(append(d.window[:0], d.window[over:]...), message...)
 }
 
 var deflaters = sync.Pool{New: func() any {

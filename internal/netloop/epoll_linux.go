@@ -24,8 +24,9 @@ type epoller struct {
 	raw  syscall.RawConn
 	fd   int
 
-	mu    sync.Mutex
-	conns []*Conn // by descriptor
+	mu      sync.Mutex
+	conns   []*Conn // by descriptor
+	closing bool    // takes no more
 
 	dirtyMu sync.Mutex
 	dirty   []*Conn // scheduled for a flush
@@ -96,6 +97,7 @@ func (p *epoller) live() int {
 
 func (p *epoller) stop() {
 	p.mu.Lock()
+	p.closing = true
 	conns := append([]*Conn(nil), p.conns...)
 	p.mu.Unlock()
 	for _, c := range conns {
@@ -154,7 +156,8 @@ func (p *epoller) handle(c *Conn, events uint32, buf, scratch []byte) {
 	if events&^unix.EPOLLOUT == 0 {
 		return
 	}
-	n, err := c.link.(*epollLink).read(c, buf)
+	hungUp := events&(unix.EPOLLHUP|unix.EPOLLERR) != 0
+	n, err := c.link.(*epollLink).read(c, buf, hungUp)
 	switch {
 	case n > 0:
 		c.receive(buf[:n])
@@ -205,12 +208,17 @@ func (l *epollLink) start(c *Conn) error {
 	}
 	p := l.p
 	p.mu.Lock()
+	defer p.mu.Unlock() // until the end: stop must find it, or keep it out
+	if p.closing {
+		return ErrStopped
+	}
 	if missing := l.fd + 1 - len(p.conns); missing > 0 {
 		p.conns = append(p.conns, make([]*Conn, missing)...)
 	}
 	p.conns[l.fd] = c
-	p.mu.Unlock()
-	l.interest |= unix.EPOLLIN
+	if !c.paused {
+		l.interest |= unix.EPOLLIN
+	}
 	l.registered = true
 	return l.control(unix.EPOLL_CTL_ADD)
 }
@@ -260,11 +268,16 @@ func (l *epollLink) schedule(c *Conn) {
 
 func (l *epollLink) blocks() bool { return false }
 
-func (l *epollLink) read(c *Conn, buf []byte) (int, error) {
+// read takes nothing from a connection that was paused after the event came.
+// That of a socket that hung up cannot be switched off, so it is always read.
+func (l *epollLink) read(c *Conn, buf []byte, hungUp bool) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.state == gone {
+	switch {
+	case c.state == gone:
 		return 0, ErrClosed
+	case c.paused && !hungUp:
+		return 0, unix.EAGAIN
 	}
 	return unix.Read(l.fd, buf)
 }

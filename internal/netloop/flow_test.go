@@ -27,12 +27,9 @@ func TestPauseStopsReading(t *testing.T) {
 
 		// The peer feels it: its writes stop for lack of room.
 		frame := wire(true, 0, ws.OpBinary, strings.Repeat("x", 60_000))
-		sent := 0
-		if kind.tls { // a TLS connection is broken by a write that times out
-			c.send(text("while paused"))
-			sent = 1
-		}
-		for !kind.tls {
+		c.send(text("while paused"))
+		sent := 1
+		for !kind.tls { // a TLS connection is broken by a write that times out
 			_ = c.SetWriteDeadline(time.Now().Add(200 * time.Millisecond))
 			n, err := c.Write(frame)
 			if err != nil {
@@ -99,7 +96,13 @@ func testSlowConsumer(t *testing.T, kind linkKind, cfg netloop.Config, size int,
 	s.tiny = true
 	c, conn := s.connect(t)
 	m := netloop.NewMessage(netloop.Binary, false, bytes.Repeat([]byte("x"), size))
-	sent := 0
+	sent := min(cfg.MaxQueuedFrames, cfg.MaxQueuedBytes/size) - 1
+	for range sent {
+		if err := conn.Send(m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	until(t, "a full socket", conn.Full)
 	for {
 		err := conn.Send(m)
 		if errors.Is(err, netloop.ErrSlowConsumer) {
@@ -175,11 +178,11 @@ func TestSlowProgressIsNoStall(t *testing.T) {
 		if kind.tls {
 			t.Skip("the kernel's buffers hide the progress of a record")
 		}
-		const stall = 400 * time.Millisecond
+		const stall = 300 * time.Millisecond
 		s := serve(t, kind, netloop.Config{WriteStall: stall}, netloop.UpgradeOptions{})
 		s.tiny = true
 		c, conn := s.connect(t)
-		const size = 400_000
+		const size = 40_000
 		if err := conn.Send(netloop.NewMessage(netloop.Binary, false, make([]byte, size))); err != nil {
 			t.Fatal(err)
 		}
@@ -249,7 +252,8 @@ func TestConcurrentSenders(t *testing.T) {
 	})
 }
 
-// pair attaches one end of a socket that keeps the boundaries of writes.
+// pair attaches one end of a socket that keeps the boundaries of writes. The
+// connection is still to be started.
 func pair(t *testing.T, loop *netloop.Loop, handler netloop.Handler) (*net.UnixConn, *netloop.Conn) {
 	t.Helper()
 	address := &net.UnixAddr{Name: filepath.Join(t.TempDir(), "s"), Net: "unixpacket"}
@@ -257,7 +261,7 @@ func pair(t *testing.T, loop *netloop.Loop, handler netloop.Handler) (*net.UnixC
 	if err != nil {
 		t.Skipf("no unixpacket sockets: %v", err)
 	}
-	defer listener.Close()
+	defer func() { _ = listener.Close() }()
 	peer, err := net.DialUnix("unixpacket", nil, address)
 	if err != nil {
 		t.Fatal(err)
@@ -271,7 +275,6 @@ func pair(t *testing.T, loop *netloop.Loop, handler netloop.Handler) (*net.UnixC
 	if err != nil {
 		t.Fatal(err)
 	}
-	conn.Start(nil)
 	_ = peer.SetDeadline(time.Now().Add(patience))
 	if n, err := peer.Read(make([]byte, 10)); n != 3 {
 		t.Fatalf("read %d bytes, error %v, want the answer to the handshake", n, err)
@@ -287,8 +290,10 @@ func TestQueuedFramesShareAWrite(t *testing.T) {
 		t.Skip("no pollers here")
 	}
 	peer, conn := pair(t, loop, newRecorder())
+	conn.Start(nil)
 	busy, free := make(chan struct{}), make(chan struct{})
 	_, other := pair(t, loop, blockedClose{busy, free})
+	other.Start(nil)
 	other.Abort()
 	next(t, busy)
 	const n = 200

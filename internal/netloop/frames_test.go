@@ -105,7 +105,7 @@ func TestFrames(t *testing.T) {
 						t.Errorf("HandleClose got %v, want a ProtocolError with %d", cause, e.code)
 					}
 				}
-				c.Close()
+				_ = c.Close()
 				none(t, s.messages)
 			})
 		}

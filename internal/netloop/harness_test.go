@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -54,14 +55,15 @@ type recorder struct {
 }
 
 func newRecorder() *recorder {
-	return &recorder{messages: make(chan message, 10_000), closed: make(chan error, 10)}
+	return &recorder{messages: make(chan message, 10_000), closed: make(chan error, 10_000)}
 }
 
 func (r *recorder) HandleMessage(c *netloop.Conn, op netloop.Op, payload []byte) {
-	r.messages <- message{op, string(payload)}
+	m := message{op, string(payload)}
 	if r.on != nil {
 		r.on(c, op, payload)
 	}
+	r.messages <- m
 }
 
 func (r *recorder) HandleClose(_ *netloop.Conn, cause error) { r.closed <- cause }
@@ -114,13 +116,15 @@ func serve(t *testing.T, kind linkKind, cfg netloop.Config, opts netloop.Upgrade
 			}
 			return
 		}
-		s.conns <- c
 		c.Start(h.Buffered)
+		s.conns <- c
 	})
+	s.http = httptest.NewUnstartedServer(handler)
+	s.http.Config.ErrorLog = log.New(io.Discard, "", 0) // it logs refused TLS handshakes
 	if kind.tls {
-		s.http = httptest.NewTLSServer(handler)
+		s.http.StartTLS()
 	} else {
-		s.http = httptest.NewServer(handler)
+		s.http.Start()
 	}
 	t.Cleanup(s.http.Close)
 	return s
@@ -154,12 +158,8 @@ func (s *server) dial(t *testing.T, offers ...string) *client {
 		}}
 		d.NetDial = small.DialContext
 	}
-	if s.kind.tls {
-		pool := x509.NewCertPool()
-		pool.AddCert(s.http.Certificate())
-		d.TLSConfig = &tls.Config{RootCAs: pool}
-	}
-	conn, br, hs, err := d.Dial(context.Background(), "ws"+strings.TrimPrefix(s.http.URL, "http"))
+	d.TLSConfig = s.trust()
+	conn, br, hs, err := d.Dial(context.Background(), s.url())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -173,6 +173,19 @@ func (s *server) dial(t *testing.T, offers ...string) *client {
 	_ = conn.SetDeadline(time.Now().Add(patience))
 	t.Cleanup(func() { _ = conn.Close() })
 	return c
+}
+
+// url is where WebSockets are served.
+func (s *server) url() string { return "ws" + strings.TrimPrefix(s.http.URL, "http") }
+
+// trust makes a client accept the server's certificate.
+func (s *server) trust() *tls.Config {
+	if !s.kind.tls {
+		return nil
+	}
+	pool := x509.NewCertPool()
+	pool.AddCert(s.http.Certificate())
+	return &tls.Config{RootCAs: pool}
 }
 
 // connect returns both ends of a connection.

@@ -2,6 +2,7 @@ package netloop
 
 import (
 	"encoding/binary"
+	"strings"
 	"sync"
 
 	"github.com/gobwas/ws"
@@ -104,7 +105,7 @@ func controlFrame(op Op, payload []byte) []byte {
 func closeFrame(code ws.StatusCode, reason string) []byte {
 	const maxReason = 123
 	if len(reason) > maxReason {
-		reason = reason[:maxReason]
+		reason = strings.ToValidUTF8(reason[:maxReason], "")
 	}
 	return controlFrame(ws.OpClose, ws.NewCloseFrameBody(code, reason))
 }

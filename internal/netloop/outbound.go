@@ -17,6 +17,7 @@ type outbound struct {
 	frames [][]byte // frames[:head] are written
 	head   int
 	sent   int // bytes of frames[head] already written
+	taken  int // bytes behind them that a write under way holds
 	bytes  int // all bytes that wait
 }
 
@@ -34,20 +35,24 @@ func (o *outbound) len() int { return len(o.frames) - o.head }
 func (o *outbound) batch(scratch []byte) []byte {
 	first := o.frames[o.head][o.sent:]
 	if o.len() == 1 || len(first)+len(o.frames[o.head+1]) > cap(scratch) {
+		o.taken = len(first)
 		return first
 	}
-	batch := append(scratch[:0], first...)
+	batch := scratch[:0]
+	batch = append(batch, first...)
 	for _, frame := range o.frames[o.head+1:] {
 		if len(batch)+len(frame) > cap(scratch) {
 			break
 		}
 		batch = append(batch, frame...)
 	}
+	o.taken = len(batch)
 	return batch
 }
 
-// advance forgets n written bytes.
+// advance forgets n written bytes; the write has ended.
 func (o *outbound) advance(n int) {
+	o.taken = 0
 	o.bytes -= n
 	o.sent += n
 	for o.head < len(o.frames) && o.sent >= len(o.frames[o.head]) {
@@ -57,17 +62,16 @@ func (o *outbound) advance(n int) {
 	}
 }
 
-// dropUnsent forgets all frames of which nothing is written.
+// dropUnsent forgets all frames of which nothing is written or being written.
 func (o *outbound) dropUnsent() {
-	if o == nil || o.len() == 0 {
+	if o == nil {
 		return
 	}
-	keep := o.head
-	o.bytes = 0
-	if o.sent > 0 {
-		o.bytes = len(o.frames[keep]) - o.sent
-		keep++
+	keep, kept := o.head, 0
+	for ; kept < o.sent+o.taken; keep++ {
+		kept += len(o.frames[keep])
 	}
+	o.bytes = kept - o.sent
 	clear(o.frames[keep:])
 	o.frames = o.frames[:keep]
 }
@@ -96,6 +100,9 @@ func (c *Conn) push(frame []byte) error {
 			scratch := scratches.Get().(*[]byte)
 			c.drain(*scratch)
 			scratches.Put(scratch)
+		}
+		if c.state != open {
+			return ErrClosed
 		}
 		if c.out != nil && c.overLimit() && !c.graced() {
 			c.failSlow()
@@ -172,7 +179,9 @@ func (c *Conn) drain(scratch []byte) {
 			}
 			return
 		case errors.Is(err, os.ErrDeadlineExceeded):
-			c.fail(ErrSlowConsumer)
+			if c.state == open {
+				c.failSlow()
+			} // else the deadline of the closing handshake decides
 		case err != nil:
 			c.fail(err)
 		}

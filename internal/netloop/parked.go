@@ -116,7 +116,11 @@ func (p *parkedLink) write(b []byte) (int, error) {
 		return 0, os.ErrDeadlineExceeded
 	}
 	n, err := p.nc.Write(b[:min(len(b), parkedWrite)])
-	if n > 0 && errors.Is(err, os.ErrDeadlineExceeded) {
+	switch {
+	case !errors.Is(err, os.ErrDeadlineExceeded):
+	case p.raw == nil:
+		err = ErrSlowConsumer // a TLS stream cannot go on behind half a record
+	case n > 0:
 		err = nil
 	}
 	return n, err

@@ -9,9 +9,9 @@ import { createInterface } from "node:readline";
 const require = createRequire(import.meta.url);
 
 /** Long enough for a slow machine; nothing in these tests waits for it to pass. */
-export const patience = 20_000; // ms
+export const patience = 60_000; // ms
 
-/** The stock Socket.IO clients. `auth`: whether connect packets carry one. */
+/** The stock Socket.IO clients. `auth` tells whether their connect packets carry one. */
 export const clients = [
   { name: "socket.io-client 4.8", io: require("sio4"), version: 4, auth: true },
   { name: "socket.io-client 3.1", io: require("sio3"), version: 3, auth: true },
@@ -19,7 +19,7 @@ export const clients = [
 ];
 export const newest = clients[0];
 
-/** The ways to reach the server. `settles` on the transport named. */
+/** The ways to reach the server, and the transport that each settles on. */
 export const ways = [
   { name: "polling", options: { transports: ["polling"], upgrade: false }, settles: "polling" },
   { name: "websocket", options: { transports: ["websocket"] }, settles: "websocket" },
@@ -54,12 +54,32 @@ export function next(emitter, event, what = `event ${JSON.stringify(event)}`) {
   return within(new Promise((resolve) => emitter.once(event, (...args) => resolve(args))), () => what);
 }
 
-/** Emits with a wish for an acknowledgement, and gives its arguments. */
-export function ask(socket, event, ...args) {
-  return within(
-    new Promise((resolve) => socket.emit(event, ...args, (...reply) => resolve(reply))),
-    () => `the acknowledgement of ${JSON.stringify(event)}`,
-  );
+const ends = new WeakMap();
+
+/** Has `undo` done when the test ends: what was set up last goes first. */
+export function atEnd(t, undo) {
+  if (!ends.has(t)) {
+    ends.set(t, []);
+    t.after(async () => {
+      for (const undo of ends.get(t).reverse()) await undo();
+    });
+  }
+  ends.get(t).push(undo);
+}
+
+/** Emits with a wish for an acknowledgement, and gives its arguments. Losing the connection ends the wait. */
+export async function ask(socket, event, ...args) {
+  let lost;
+  const reply = new Promise((resolve, reject) => {
+    lost = (reason) => reject(new Error(`disconnected before the acknowledgement of ${JSON.stringify(event)}: ${reason}`));
+    socket.once("disconnect", lost);
+    socket.emit(event, ...args, (...reply) => resolve(reply));
+  });
+  try {
+    return await within(reply, () => `the acknowledgement of ${JSON.stringify(event)}`);
+  } finally {
+    socket.off("disconnect", lost);
+  }
 }
 
 /** Collects events until there are enough of them, or one of another name ends it. */
@@ -107,7 +127,7 @@ export class Server {
     const { id, url } = await request("POST", "/servers", settings);
     const server = new Server(id, url, settings);
     await server.#follow();
-    t.after(() => server.stop());
+    atEnd(t, () => server.stop());
     return server;
   }
 
@@ -130,19 +150,30 @@ export class Server {
 
   /** The first entry of the journal that has all the fields of `wanted`, past or to come. */
   noticed(wanted) {
-    const matches = (entry) => Object.entries(wanted).every(([key, value]) => entry[key] === value);
+    return this.#await(
+      () => this.all(wanted)[0],
+      () => `the server to notice ${JSON.stringify(wanted)}; it noticed ${JSON.stringify(this.#seen.slice(-20))}`,
+    );
+  }
+
+  /** Returns when a poll of the client waits at the server, as it does unless there is something to say. */
+  polling(socket) {
+    return this.act("polling", { session: socket.io.engine.id });
+  }
+
+  #await(look, what) {
     const found = new Promise((resolve) => {
       const check = () => {
-        const entry = this.#seen.find(matches);
-        if (entry) {
+        const result = look();
+        if (result) {
           this.#waiting.delete(check);
-          resolve(entry);
+          resolve(result);
         }
       };
       this.#waiting.add(check);
       check();
     });
-    return within(found, () => `the server to notice ${JSON.stringify(wanted)}; it noticed ${JSON.stringify(this.#seen.slice(-20))}`);
+    return within(found, what);
   }
 
   /** How the server says that a socket has left. */
@@ -200,7 +231,7 @@ export function open(t, client, way, at, { namespace = "/", ...options } = {}) {
     ...way.options,
     ...options,
   });
-  t.after(() => {
+  atEnd(t, () => {
     socket.io.reconnection(false);
     socket.disconnect();
     socket.io.engine?.close();

@@ -2,9 +2,9 @@
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { Inbox, Server, alive, ask, bytes, connect, connected, everyClient, next, open, settled, upgrade, websocket } from "./harness.mjs";
+import { Inbox, Server, alive, ask, bytes, connect, connected, everyClient, next, open, patience, settled, upgrade, websocket } from "./harness.mjs";
 
-/** Node's default, at which the rest would need no mention. */
+/** What a server may be set to that changes how messages travel. */
 const settings = [
   { title: "plain", settings: {} },
   { title: "permessage-deflate", settings: { deflate: {} }, over: [websocket, upgrade], deflates: true },
@@ -110,15 +110,15 @@ async function acknowledges(socket) {
   if (typeof socket.timeout === "function") {
     const silence = new Promise((resolve) => socket.timeout(10).emit("silence", resolve));
     assert.match((await silence).message, /timed out/);
-    assert.equal(await socket.timeout(20_000).emitWithAck("ack", "in time"), "in time");
+    assert.equal(await socket.timeout(patience).emitWithAck("ack", "in time"), "in time");
   }
 }
 
 async function asks(socket) {
   socket.once("question", (...args) => args.pop()(...args.reverse()));
-  assert.deepEqual(await ask(socket, "ask me", { event: "question", timeout: 20_000 }, 1, "two"), [null, "two", 1]);
+  assert.deepEqual(await ask(socket, "ask me", { event: "question", timeout: patience }, 1, "two"), [null, "two", 1]);
   socket.once("question", (data, answer) => answer({ got: bytes(data).length, back: Buffer.from("ok") }));
-  const [error, { got, back }] = await ask(socket, "ask me", { event: "question", timeout: 20_000 }, Buffer.alloc(3));
+  const [error, { got, back }] = await ask(socket, "ask me", { event: "question", timeout: patience }, Buffer.alloc(3));
   assert.equal(error, null);
   assert.equal(got, 3);
   assert.equal(bytes(back).toString(), "ok");
@@ -127,7 +127,7 @@ async function asks(socket) {
 
 async function types(socket) {
   const [parcel] = await ask(socket, "parcel", { label: "grüße", count: 41, bytes: Buffer.from([1]), unknown: true });
-  assert.equal(parcel.label, "GRÜSSE".replace("SS", "ß"));
+  assert.equal(parcel.label, "GRÜßE");
   assert.equal(parcel.count, 42);
   assert.deepEqual([...bytes(parcel.bytes)], [1, 255]);
   socket.emit("parcel", { label: 5 });

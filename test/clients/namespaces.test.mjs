@@ -66,15 +66,11 @@ async function several(t, client, way, server) {
   const root = await connect(t, client, way, server);
   const others = ["/static", "/dynamic-1", "/dynamic-2"].map((namespace) => root.io.socket(namespace));
   for (const socket of others) {
-    if (!socket.connected) socket.connect();
     await connected(socket);
   }
   const ids = await Promise.all([root, ...others].map(async (socket) => (await ask(socket, "who am I"))[0].id));
   assert.equal(new Set(ids).size, 4, `ids are not distinct: ${ids}`);
-  const invalid = root.io.socket("/nowhere");
-  const error = refusal(invalid, client);
-  invalid.connect();
-  await error;
+  await refusal(root.io.socket("/nowhere"), client);
   await Promise.all([root, ...others].map(alive));
   // Each event stays in its own namespace.
   others.slice(0, 2).forEach((socket) => socket.on("hello", () => assert.fail("heard in another namespace")));
@@ -88,7 +84,6 @@ async function several(t, client, way, server) {
 async function leaves(t, client, way, server) {
   const root = await connect(t, client, way, server);
   const other = root.io.socket("/static");
-  if (!other.connected) other.connect();
   await connected(other);
   const { id } = other;
   const left = next(other, "disconnect");
@@ -106,7 +101,7 @@ async function signsIn(t, client, way, server) {
   const options = client.auth ? { auth: { token: "good", ...extra } } : { query: { token: "good" } };
   const socket = await connect(t, client, way, server, { namespace: "/guarded", ...options });
   const [me] = await ask(socket, "who am I");
-  assert.deepEqual(me.auth, client.auth ? { token: "good", ...extra } : {});
+  assert.deepEqual(me.auth, { token: "good", ...(client.auth && extra) });
   assert.deepEqual(me.data, { token: "good" });
   if (client.auth) {
     // A function, as is usual for tokens that are renewed.

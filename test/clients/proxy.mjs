@@ -3,6 +3,8 @@
 import { once } from "node:events";
 import net from "node:net";
 
+import { atEnd } from "./harness.mjs";
+
 export class Proxy {
   #pairs = new Set();
   #open = true;
@@ -12,7 +14,7 @@ export class Proxy {
   static async start(t, server) {
     const proxy = new Proxy(server.port);
     await proxy.listen();
-    t.after(() => proxy.stop());
+    atEnd(t, () => proxy.stop());
     return proxy;
   }
 
@@ -33,7 +35,7 @@ export class Proxy {
       return;
     }
     const server = net.connect(this.target, "127.0.0.1");
-    const pair = { client, server };
+    const pair = { client, server, severed: false };
     this.#pairs.add(pair);
     for (const [from, to] of [[client, server], [server, client]]) {
       from.on("data", (data) => this.#frozen || pair.severed || to.destroyed || to.write(data));

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { Inbox, Server, ask, bytes, clients, connect, everyClient, next, polling, ways } from "./harness.mjs";
+import { Inbox, Server, ask, bytes, clients, connect, everyClient, next, patience, polling, ways } from "./harness.mjs";
 
 describe("rooms and broadcasts", { concurrency: true }, () => {
   everyClient((client, way, name) => {
@@ -91,7 +91,7 @@ async function broadcasts(t, client, way, server) {
 async function acknowledged(t, client, way, server) {
   const sockets = await trio(t, client, way, server);
   sockets.forEach((socket, i) => socket.on("poll", (question, answer) => answer(`${question} ${i}`)));
-  const question = { event: "poll", rooms: ["red", "green"], timeout: 20_000 };
+  const question = { event: "poll", rooms: ["red", "green"], timeout: patience };
   const [error, missing, ...replies] = await ask(sockets[0], "ask all", question, "it is");
   assert.equal(error, null);
   assert.equal(missing, 0);
@@ -100,7 +100,7 @@ async function acknowledged(t, client, way, server) {
   // One keeps silent, another answers in binary.
   sockets[1].off("poll");
   sockets[2].off("poll").on("poll", (_, answer) => answer(Buffer.from("bin")));
-  const [late, silent, ...some] = await ask(sockets[0], "ask all", { ...question, timeout: 300 }, "it is");
+  const [late, silent, ...some] = await ask(sockets[0], "ask all", { ...question, timeout: 3000 }, "it is");
   assert.match(late, /1 acknowledgements missing: context deadline exceeded/);
   assert.equal(silent, 1);
   assert.equal(some.length, 2);

@@ -17,11 +17,15 @@ type command struct {
 	Volatile  bool              `json:"volatile"`
 	Event     string            `json:"event"`
 	Args      []json.RawMessage `json:"args"`
-	Close     bool              `json:"close"` // disconnect: the connection too
-	Token     string            `json:"token"` // revoke
+	Close     bool              `json:"close"`   // disconnect: the connection too
+	Token     string            `json:"token"`   // revoke
+	Session   string            `json:"session"` // polling: the Engine.IO session
 }
 
 func (s *instance) act(ctx context.Context, action string, c command) (result any, err error) {
+	if action == "polling" {
+		return struct{}{}, s.polls.await(ctx, c.Session)
+	}
 	if s.socket == nil {
 		return nil, fmt.Errorf("an Engine.IO server knows no action %q", action)
 	}
@@ -43,6 +47,8 @@ func (s *instance) act(ctx context.Context, action string, c command) (result an
 		s.mu.Lock()
 		s.revoked[c.Token] = true
 		s.mu.Unlock()
+	case "release":
+		close(s.released) // once a server
 	case "sockets":
 		return to.FetchSockets(ctx)
 	default:

@@ -5,10 +5,12 @@
 //	POST   /servers                     start one; settings in, {id, url} out
 //	DELETE /servers/{id}                shut it down
 //	GET    /servers/{id}/journal        what it notices, a JSON object a line, from the start
+//	POST   /servers/{id}/polling        returns when a poll of the session waits
 //	POST   /servers/{id}/emit           Socket.IO only, as are the next: see act.go
 //	POST   /servers/{id}/disconnect
 //	POST   /servers/{id}/drop
 //	POST   /servers/{id}/revoke
+//	POST   /servers/{id}/release
 //	POST   /servers/{id}/sockets
 package server
 

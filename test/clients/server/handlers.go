@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"strings"
-	"time"
 
 	"github.com/sockeye-im/sockeye/socketio"
 )
@@ -25,6 +24,14 @@ func (s *instance) furnish(n listener) {
 	ask(n)
 	move(n)
 	pour(n)
+	n.On("block", func(ctx context.Context, e *socketio.Event) error {
+		select {
+		case <-s.released:
+			return e.Ack(e.Args().Values()...)
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	})
 }
 
 // watch writes into the journal.
@@ -208,9 +215,5 @@ func pour(n listener) {
 			}
 		}
 		return s.Emit("poured")
-	})
-	socketio.Handle(n, "work", func(_ context.Context, e *socketio.Event, ms int) error {
-		time.Sleep(milliseconds(ms)) // a handler that blocks, on demand
-		return e.Ack()
 	})
 }

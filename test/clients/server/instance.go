@@ -17,18 +17,16 @@ import (
 // settings are what a test may choose. Times are in milliseconds; what is 0
 // has the package's own default.
 type settings struct {
-	Protocol        string    `json:"protocol"` // socket.io, the default, or engine.io
-	Port            int       `json:"port"`     // 0: a free one
-	PingInterval    int       `json:"pingInterval"`
-	PingTimeout     int       `json:"pingTimeout"`
-	MaxPayload      int       `json:"maxPayload"`
-	ConnectTimeout  int       `json:"connectTimeout"`
-	WriteStall      int       `json:"writeStall"`
-	MaxQueuedFrames int       `json:"maxQueuedFrames"`
-	MaxQueuedBytes  int       `json:"maxQueuedBytes"`
-	Parked          bool      `json:"parked"`
-	Deflate         *deflate  `json:"deflate"`
-	Recovery        *recovery `json:"recovery"`
+	Protocol       string    `json:"protocol"` // socket.io, the default, or engine.io
+	Port           int       `json:"port"`     // 0: a free one
+	PingInterval   int       `json:"pingInterval"`
+	PingTimeout    int       `json:"pingTimeout"`
+	MaxPayload     int       `json:"maxPayload"`
+	WriteStall     int       `json:"writeStall"`
+	MaxQueuedBytes int       `json:"maxQueuedBytes"`
+	Parked         bool      `json:"parked"`
+	Deflate        *deflate  `json:"deflate"`
+	Recovery       *recovery `json:"recovery"`
 }
 
 type deflate struct {
@@ -44,13 +42,12 @@ func milliseconds(n int) time.Duration { return time.Duration(n) * time.Millisec
 
 func (c settings) engine() engineio.Config {
 	cfg := engineio.Config{
-		PingInterval:    milliseconds(c.PingInterval),
-		PingTimeout:     milliseconds(c.PingTimeout),
-		MaxPayload:      c.MaxPayload,
-		WriteStall:      milliseconds(c.WriteStall),
-		MaxQueuedFrames: c.MaxQueuedFrames,
-		MaxQueuedBytes:  c.MaxQueuedBytes,
-		Parked:          c.Parked,
+		PingInterval:   milliseconds(c.PingInterval),
+		PingTimeout:    milliseconds(c.PingTimeout),
+		MaxPayload:     c.MaxPayload,
+		WriteStall:     milliseconds(c.WriteStall),
+		MaxQueuedBytes: c.MaxQueuedBytes,
+		Parked:         c.Parked,
 	}
 	if c.Deflate != nil {
 		cfg.PerMessageDeflate = &engineio.PerMessageDeflate{
@@ -67,8 +64,11 @@ type instance struct {
 	journal *journal
 	socket  *socketio.Server // nil for engine.io
 	handler shutdowner
+	polls   *polls
 	http    *http.Server
 	served  chan struct{}
+
+	released chan struct{} // closed to let blocked handlers go on
 
 	mu      sync.Mutex
 	revoked map[string]bool // tokens
@@ -80,7 +80,12 @@ type shutdowner interface {
 }
 
 func start(cfg settings, log *slog.Logger) (*instance, error) {
-	s := &instance{journal: newJournal(), served: make(chan struct{}), revoked: make(map[string]bool)}
+	s := &instance{
+		journal:  newJournal(),
+		served:   make(chan struct{}),
+		released: make(chan struct{}),
+		revoked:  make(map[string]bool),
+	}
 	listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", cfg.Port))
 	if err != nil {
 		return nil, err
@@ -90,9 +95,10 @@ func start(cfg settings, log *slog.Logger) (*instance, error) {
 		return nil, errors.Join(err, listener.Close())
 	}
 	mux := http.NewServeMux()
-	mux.Handle(path, s.handler)
+	s.polls = watchPolls(s.handler)
+	mux.Handle(path, s.polls)
 	s.url = "http://" + listener.Addr().String()
-	s.http = &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
+	s.http = &http.Server{Handler: mux, ReadHeaderTimeout: time.Minute}
 	go func() {
 		defer close(s.served)
 		_ = s.http.Serve(listener) // ends with ErrServerClosed
@@ -120,7 +126,7 @@ func (s *instance) open(cfg settings, log *slog.Logger) (path string, err error)
 }
 
 func socketConfig(cfg settings, log *slog.Logger) socketio.Config {
-	config := socketio.Config{Engine: cfg.engine(), ConnectTimeout: milliseconds(cfg.ConnectTimeout), Logger: log}
+	config := socketio.Config{Engine: cfg.engine(), Logger: log}
 	if r := cfg.Recovery; r != nil {
 		config.Recovery = &socketio.Recovery{MaxDisconnection: milliseconds(r.MaxDisconnection), MaxPackets: r.MaxPackets}
 	}
@@ -132,7 +138,7 @@ func (s *instance) stop() error {
 	ctx, cancel := shutdownContext()
 	defer cancel()
 	err := s.handler.Shutdown(ctx)
-	err = errors.Join(err, s.http.Close())
+	err = errors.Join(err, s.http.Shutdown(ctx)) // polls are still being answered
 	<-s.served
 	s.journal.end()
 	return err

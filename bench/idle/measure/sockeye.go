@@ -1,0 +1,137 @@
+package measure
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/sockeye-im/sockeye/internal/account"
+)
+
+const (
+	defaultCapacity = 10_000 // of --max-connections
+	tokenLife       = 24 * time.Hour
+)
+
+// Sockeye builds, starts and measures the server.
+func Sockeye(ctx context.Context, plan Plan) (_ Result, err error) {
+	dir, err := os.MkdirTemp("", "sockeye-idle-")
+	if err != nil {
+		return Result{}, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	if plan.Binary == "" {
+		plan.Binary = filepath.Join(dir, "sockeye")
+		if err := build(ctx, plan.Binary); err != nil {
+			return Result{}, err
+		}
+	}
+	data := filepath.Join(dir, "data")
+	process, err := start(ctx, exec.CommandContext(ctx, plan.Binary, arguments(plan, data)...), "SOCKEYE_LIMITS=off")
+	if err != nil {
+		return Result{}, err
+	}
+	defer func() { err = errors.Join(err, process.stop()) }()
+	sign, err := signer(data)
+	if err != nil {
+		return Result{}, err
+	}
+	s := server{name: "sockeye", pid: process.pid(), addr: process.addr, token: sign}
+	s.inspect = func(ctx context.Context, r *Result) error { return process.inspect(ctx, plan, r) }
+	result, err := measure(ctx, plan, s)
+	return result, err
+}
+
+// inspect makes sure that the server agrees on what was measured, and takes a profile if one is wanted.
+func (p *process) inspect(ctx context.Context, plan Plan, r *Result) error {
+	got, err := p.countConnections(ctx)
+	if err != nil {
+		return err
+	}
+	if got != plan.Connections {
+		return fmt.Errorf("the server counts %d signed-in connections instead of %d", got, plan.Connections)
+	}
+	if plan.HeapProfile == "" {
+		return nil
+	}
+	if r.Notes, err = p.runtimeFigures(ctx); err != nil {
+		return err
+	}
+	return p.writeProfile(ctx, plan.HeapProfile)
+}
+
+// build makes the binary that is shipped.
+func build(ctx context.Context, path string) error {
+	command := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", path, "github.com/sockeye-im/sockeye/cmd/sockeye")
+	command.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := command.CombinedOutput(); err != nil {
+		return fmt.Errorf("build the server: %w\n%s", err, out)
+	}
+	return nil
+}
+
+func arguments(plan Plan, data string) []string {
+	args := []string{"serve", "--listen", "127.0.0.1:0", "--data", data}
+	if plan.Connections > defaultCapacity {
+		args = append(args, "--max-connections", strconv.Itoa(plan.Connections))
+	}
+	if plan.HeapProfile != "" {
+		args = append(args, "--pprof", "on")
+	}
+	return args
+}
+
+// signer signs tokens with the server's own secret.
+func signer(data string) (func(user int) (string, error), error) {
+	secret, err := account.OpenSecret(data)
+	if err != nil {
+		return nil, err
+	}
+	issuer, err := account.NewIssuer(secret, time.Now)
+	if err != nil {
+		return nil, err
+	}
+	return func(user int) (string, error) {
+		return issuer.Sign(fmt.Sprintf("user-%d", user), fmt.Sprintf("User %d", user), tokenLife)
+	}, nil
+}
+
+// countConnections asks /health.
+func (p *process) countConnections(ctx context.Context) (int, error) {
+	body, err := p.get(ctx, "/health")
+	if err != nil {
+		return 0, err
+	}
+	var health struct {
+		Connections int `json:"connections"`
+	}
+	err = json.Unmarshal(body, &health)
+	return health.Connections, err
+}
+
+func (p *process) get(ctx context.Context, path string) ([]byte, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+p.addr+path, nil)
+	if err != nil {
+		return nil, err
+	}
+	request.Close = true
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = answer.Body.Close() }()
+	body, err := io.ReadAll(answer.Body)
+	if err == nil && answer.StatusCode != http.StatusOK {
+		err = fmt.Errorf("GET %s: %s", path, strings.TrimSpace(answer.Status))
+	}
+	return body, err
+}

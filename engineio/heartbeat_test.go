@@ -1,0 +1,144 @@
+package engineio_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sockeye-im/sockeye/engineio"
+)
+
+// beating has quick pings and a timeout that no busy machine reaches.
+func beating(cfg engineio.Config) engineio.Config {
+	cfg.PingInterval, cfg.PingTimeout = 20*time.Millisecond, time.Minute
+	return cfg
+}
+
+// dying has a timeout that is soon over.
+func dying(cfg engineio.Config) engineio.Config {
+	cfg.PingInterval, cfg.PingTimeout = 30*time.Millisecond, 40*time.Millisecond
+	return cfg
+}
+
+func TestServerPingsVersion4(t *testing.T) {
+	onEachLink(t, func(t *testing.T, cfg engineio.Config) {
+		s := serve(t, beating(cfg))
+		_, c := s.openSocket(t, "4")
+		for range 5 {
+			c.expect("2")
+			c.sendText("3")
+		}
+		_, query := s.open(t, "4")
+		for range 5 {
+			s.poll(t, query, "2")
+			s.post(t, query, "3")
+		}
+		none(t, s.closes)
+	})
+}
+
+func TestClientPingsVersion3(t *testing.T) {
+	onEachLink(t, func(t *testing.T, cfg engineio.Config) {
+		s := serve(t, beating(cfg))
+		_, c := s.openSocket(t, "3")
+		_, query := s.open(t, "3")
+		for range 5 {
+			c.sendText("2")
+			c.expect("3")
+			s.post(t, query, "1:2")
+			s.poll(t, query, "1:3")
+		}
+		none(t, s.closes)
+	})
+}
+
+func TestPingTimeout(t *testing.T) {
+	onEachLink(t, func(t *testing.T, cfg engineio.Config) {
+		for _, version := range []string{"4", "3"} {
+			s := serve(t, dying(cfg))
+			start := time.Now()
+			_, c := s.openSocket(t, version)
+			s.expectEnd(t, engineio.PingTimeout)
+			if took := time.Since(start); took < 70*time.Millisecond {
+				t.Errorf("version %s: timed out after %v", version, took)
+			}
+			c.expectClose()
+
+			_, query := s.open(t, version)
+			s.expectEnd(t, engineio.PingTimeout)
+			if a := s.get(t, query); !strings.Contains(a.body, `"code":1`) {
+				t.Errorf("version %s: afterwards %d %s", version, a.status, a.body)
+			}
+			if s.Len() != 0 || s.Reachable() != 0 {
+				t.Errorf("%d open, %d reachable", s.Len(), s.Reachable())
+			}
+		}
+	})
+}
+
+// A client that polls but does not answer pings is dead all the same.
+func TestPollsAreNoSignOfLife(t *testing.T) {
+	s := serve(t, dying(engineio.Config{}))
+	_, query := s.open(t, "4")
+	for s.get(t, query).status == 200 { //nolint:revive // ends with the session
+	}
+	s.expectEnd(t, engineio.PingTimeout)
+}
+
+// Sessions that were opened and abandoned go by themselves.
+func TestAbandonedSessions(t *testing.T) {
+	s := serve(t, engineio.Config{PingInterval: 300 * time.Millisecond, PingTimeout: 300 * time.Millisecond})
+	const n = 300
+	for range n {
+		s.open(t, "4")
+	}
+	for range n {
+		s.expectEnd(t, engineio.PingTimeout)
+	}
+	until(t, "nothing reachable", func() bool { return s.Len() == 0 && s.Reachable() == 0 })
+}
+
+// A paused session is pinged, because its client would time out, and is not
+// held to answers that are not read.
+func TestHeartbeatWhilePaused(t *testing.T) {
+	onEachLink(t, func(t *testing.T, cfg engineio.Config) {
+		s := serve(t, dying(cfg))
+		session, c := s.openSocket(t, "4")
+		session.Pause()
+		for range 5 {
+			c.expect("2")
+		}
+		none(t, s.closes)
+		session.Resume()
+		s.expectEnd(t, engineio.PingTimeout)
+
+		session, _ = s.openSocket(t, "3")
+		session.Pause()
+		_, witness := s.openSocket(t, "3")
+		witness.sendText("2")
+		witness.expect("3")
+		s.expectEnd(t, engineio.PingTimeout) // the witness, who is not paused
+		none(t, s.closes)
+		session.Resume()
+		s.expectEnd(t, engineio.PingTimeout)
+	})
+}
+
+// What came in during a pause counts, however short the time after it.
+func TestResumeGivesTimeForThePong(t *testing.T) {
+	s := serve(t, engineio.Config{PingInterval: 30 * time.Millisecond, PingTimeout: 300 * time.Millisecond})
+	session, c := s.openSocket(t, "4")
+	c.expect("2")
+	session.Pause()
+	c.sendText("3")
+	for range 3 {
+		c.expect("2")
+		c.sendText("3")
+	}
+	session.Resume()
+	for range 3 {
+		c.expect("2")
+		c.sendText("3")
+	}
+	none(t, s.closes)
+}

@@ -1,0 +1,31 @@
+package gateway
+
+import "time"
+
+// Deadlines opens the expiry to tests.
+type Deadlines struct{ x *expiry }
+
+// Deadline is one entry of Deadlines.
+type Deadline struct{ d deadline }
+
+// NewDeadlines starts an expiry; Stop ends it.
+func NewDeadlines(now func() time.Time) Deadlines { return Deadlines{newExpiry(now)} }
+
+// NewDeadline makes an entry.
+func NewDeadline(due func()) *Deadline { return &Deadline{deadline{due: due}} }
+
+// Set, Clear and Stop are the expiry's own.
+func (x Deadlines) Set(d *Deadline, at time.Time) { x.x.set(&d.d, at) }
+
+// Clear disarms an entry.
+func (x Deadlines) Clear(d *Deadline) { x.x.clear(&d.d) }
+
+// Stop ends the expiry.
+func (x Deadlines) Stop() { x.x.stop() }
+
+// Len is the number of armed entries.
+func (x Deadlines) Len() int {
+	x.x.mu.Lock()
+	defer x.x.mu.Unlock()
+	return len(x.x.queue)
+}

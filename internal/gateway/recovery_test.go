@@ -1,0 +1,187 @@
+package gateway_test
+
+import (
+	"context"
+	"encoding/json"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/sockeye-im/sockeye/internal/chat"
+)
+
+// lose breaks a connection and waits until the server knows.
+func (n *node) lose(d *device) {
+	n.t.Helper()
+	before := n.count("websocket_connections_total", "status", "disconnected")
+	d.drop()
+	eventually(n.t, "the loss to be seen", func() bool {
+		return n.count("websocket_connections_total", "status", "disconnected") > before
+	})
+}
+
+func TestRecoveredDevicesGetWhatTheyMissed(t *testing.T) {
+	n := serve(t)
+	ada, bob := n.device("ada"), n.device("bob")
+	n.hall(ada, bob)
+	n.lose(bob)
+	room := ada.must("room:message", `{"roomId":"hall","content":"one"}`)
+	direct := ada.must("message:send", `{"recipientId":"bob","content":"two"}`)
+	n.told()
+	back := n.recover(bob, n.token("bob"))
+	if back.sid != bob.sid {
+		t.Fatal("not recovered")
+	}
+	if m := back.message("room:message"); m.ID != room.ID {
+		t.Errorf("got %+v", m)
+	}
+	if m := back.message("message:received"); m.ID != direct.ID {
+		t.Errorf("got %+v", m)
+	}
+	back.quiet(n, "unread messages are not shown twice")
+	after := ada.must("room:message", `{"roomId":"hall","content":"three"}`)
+	if m := back.message("room:message"); m.ID != after.ID {
+		t.Errorf("got %+v", m)
+	}
+	// It counts once, and its actions are its own.
+	back.must("room:message", `{"roomId":"hall","content":"four"}`)
+	if got := n.gateway.Connections(); got != 3 {
+		t.Errorf("%d connections", got)
+	}
+}
+
+func TestRecoveryByAnotherUserStartsAfresh(t *testing.T) {
+	n := serve(t)
+	ada, bob := n.device("ada"), n.device("bob")
+	n.hall(ada, bob)
+	n.lose(bob)
+	ada.must("message:send", `{"recipientId":"bob","content":"for bob alone"}`)
+	ada.must("room:message", `{"roomId":"hall","content":"for members alone"}`)
+	n.told()
+	eve := n.recover(bob, n.token("eve"))
+	if eve.sid == bob.sid {
+		t.Error("eve has bob's id")
+	}
+	ada.must("room:message", `{"roomId":"hall","content":"and this"}`)
+	ada.must("message:send", `{"recipientId":"bob","content":"and that"}`)
+	eve.quiet(n, "another user")
+	eve.mustFail("room:message", `{"roomId":"hall","content":"x"}`, "not_in_room", "Not in room")
+}
+
+func TestRecoveryNeedsAGoodToken(t *testing.T) {
+	t.Parallel() // it waits
+	n := serve(t)
+	short := n.tokenFor("ada", 4*time.Second)
+	watch := n.deviceWith(short)
+	lost := n.deviceWith(short)
+	n.lose(lost)
+	watch.closed() // the token has expired
+	const want = `{"message":"Authentication failed","data":{"code":"authentication_failed","message":"Authentication failed"}}`
+	for _, token := range []string{short, "", "nonsense"} {
+		d := n.mustDial(4, nil, nil)
+		if got := d.refused(text(map[string]string{"token": token, "pid": lost.pid, "offset": lost.offset})); got != want {
+			t.Errorf("got %s", got)
+		}
+	}
+	// The refusals have cost it nothing.
+	if back := n.recover(lost, n.token("ada")); back.sid != lost.sid {
+		t.Error("not recovered")
+	}
+}
+
+func TestMembershipThatEndedMeanwhile(t *testing.T) {
+	n := serve(t)
+	ada, bob, bobs := n.device("ada"), n.device("bob"), n.device("bob")
+	n.hall(ada, bob)
+	bobs.message("room:user_joined")
+	n.lose(bob)
+	bobs.must("room:leave", `{"roomId":"hall"}`)
+	ada.must("room:message", `{"roomId":"hall","content":"secret"}`)
+	n.told()
+	back := n.recover(bob, n.token("bob"))
+	if back.sid != bob.sid {
+		t.Fatal("not recovered")
+	}
+	ada.must("room:message", `{"roomId":"hall","content":"secret too"}`)
+	n.told()
+	back.settle()
+	for _, p := range back.unread() {
+		if p.name == "room:message" {
+			t.Errorf("got %s", p)
+		}
+	}
+}
+
+func TestMembershipThatBeganMeanwhile(t *testing.T) {
+	n := serve(t)
+	ada, bob, bobs := n.device("ada"), n.device("bob"), n.device("bob")
+	n.hall(ada)
+	n.lose(bob)
+	bobs.must("room:join", `{"roomId":"hall"}`)
+	ada.must("room:message", `{"roomId":"hall","content":"welcome"}`)
+	n.told()
+	back := n.recover(bob, n.token("bob"))
+	if m := back.message("room:user_joined"); m.UserID != "bob" || m.Seq != 2 {
+		t.Errorf("got %+v", m)
+	}
+	if m := back.message("room:message"); m.Content != "welcome" || m.Seq != 3 {
+		t.Errorf("got %+v", m)
+	}
+}
+
+// slow holds up the next question for a user's rooms, once armed.
+type slow struct {
+	chat.Store
+	armed   atomic.Bool
+	asked   chan struct{}
+	release chan struct{}
+}
+
+func (s *slow) Memberships(ctx context.Context, user chat.UserID) ([]string, error) {
+	if s.armed.CompareAndSwap(true, false) {
+		close(s.asked)
+		<-s.release
+	}
+	return s.Store.Memberships(ctx, user)
+}
+
+// A connection that is lost before the server has put it into its rooms has
+// missed what no recovery can tell.
+func TestRecoveryOfWhatWasNeverSubscribed(t *testing.T) {
+	held := &slow{asked: make(chan struct{}), release: make(chan struct{})}
+	n := serve(t, func(s *setup) {
+		s.store = func(inner chat.Store) chat.Store {
+			held.Store = inner
+			return held
+		}
+	})
+	ada, bob := n.device("ada"), n.device("bob")
+	n.hall(ada, bob)
+	n.told()
+	held.armed.Store(true)
+	early := n.mustDial(4, nil, nil)
+	early.send("0" + text(map[string]string{"token": n.token("bob")}))
+	p := early.find("the connect packet", func(p *packet) bool { return p.kind == '0' })
+	var answer struct{ PID string }
+	if err := json.Unmarshal(p.data, &answer); err != nil {
+		t.Fatal(err)
+	}
+	early.pid = answer.PID
+	<-held.asked
+	open, ended := n.sockets.Connections(), n.count("websocket_connections_total", "status", "disconnected")
+	early.drop()
+	eventually(t, "the loss to be seen", func() bool { return n.sockets.Connections() < open })
+	close(held.release)
+	eventually(t, "its handlers to return", func() bool {
+		return n.count("websocket_connections_total", "status", "disconnected") > ended
+	})
+	missed := ada.must("room:message", `{"roomId":"hall","content":"missed"}`)
+	n.told()
+
+	back := n.recover(early, n.token("bob"))
+	var unread []message
+	back.event("messages:unread", &unread)
+	if len(unread) != 1 || unread[0].ID != missed.ID {
+		t.Errorf("unread %+v", unread)
+	}
+}

@@ -1,0 +1,193 @@
+package hub_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/sockeye-im/sockeye/internal/chat"
+	"github.com/sockeye-im/sockeye/internal/hub"
+	"github.com/sockeye-im/sockeye/socketio"
+)
+
+const patience = 30 * time.Second
+
+// outlet is the in-memory adapter of a namespace. It notes what goes out, and
+// can hold it up.
+type outlet struct {
+	*socketio.Local
+	gate chan struct{} // receives once for each event, when not nil
+
+	mu  sync.Mutex
+	did []string
+}
+
+func (o *outlet) note(format string, args ...any) {
+	if o.gate != nil {
+		<-o.gate
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.did = append(o.did, fmt.Sprintf(format, args...))
+}
+
+func (o *outlet) all() []string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return append([]string(nil), o.did...)
+}
+
+func (o *outlet) Broadcast(p *socketio.Packet, to socketio.Selection) error {
+	o.note("%s to %v except %v", p.Event, to.Rooms, to.Except)
+	return o.Local.Broadcast(p, to)
+}
+
+func (o *outlet) JoinAll(of socketio.Selection, rooms []string) error {
+	o.note("%v join %v", of.Rooms, rooms)
+	return o.Local.JoinAll(of, rooms)
+}
+
+func (o *outlet) LeaveAll(of socketio.Selection, rooms []string) error {
+	o.note("%v leave %v", of.Rooms, rooms)
+	return o.Local.LeaveAll(of, rooms)
+}
+
+// open returns a hub whose events go through the outlet, and its log.
+func open(t *testing.T, gate chan struct{}) (*hub.Hub, *outlet, *bytes.Buffer) {
+	t.Helper()
+	var out *outlet
+	server, err := socketio.NewServer(socketio.Config{NewAdapter: func(n *socketio.Namespace) socketio.Adapter {
+		out = &outlet{Local: socketio.NewLocal(n), gate: gate}
+		return out
+	}, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		if err := server.Shutdown(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+	log := new(bytes.Buffer)
+	return hub.New(server.Of("/"), slog.New(slog.NewTextHandler(log, nil))), out, log
+}
+
+func message(i int) chat.Event {
+	return chat.NewMessageEvent(&chat.Message{ID: fmt.Sprint(i), RoomID: fmt.Sprint("room-", i), Type: chat.TypeText}, "")
+}
+
+// Each kind of event goes to its audience, memberships before and after what
+// they let a device see.
+func TestWhoIsTold(t *testing.T) {
+	at := time.Unix(0, 0)
+	member := chat.Membership{RoomID: "hall", UserID: "bob", UserName: "Bob", Role: chat.RoleAdmin}
+	named := chat.Membership{RoomID: strings.Repeat("x", 20), UserID: "bob"}
+	direct := &chat.Message{SenderID: "ada", RecipientID: "bob"}
+	for _, c := range []struct {
+		event chat.Event
+		want  []string
+	}{
+		{chat.NewMessageEvent(&chat.Message{RoomID: "hall"}, "socket"), []string{"room:message to [hall] except []"}},
+		{chat.NewMessageEvent(direct, "socket"), []string{"message:received to [user:ada user:bob] except [socket]"}},
+		{chat.NewMessageEvent(direct, ""), []string{"message:received to [user:ada user:bob] except []"}},
+		{
+			chat.NewMembershipEvent(chat.MemberJoined, "c", 1, at, member, "socket"),
+			[]string{"[user:bob] join [hall]", "room:user_joined to [hall user:bob] except [socket]"},
+		},
+		{
+			chat.NewMembershipEvent(chat.MemberLeft, "c", 1, at, member, "socket"),
+			[]string{"room:user_left to [hall user:bob] except [socket]", "[user:bob] leave [hall]"},
+		},
+		{chat.NewMembershipEvent(chat.MemberRole, "c", 1, at, member, "socket"), []string{"room:role to [hall user:bob] except []"}},
+		{
+			chat.NewMembershipEvent(chat.MemberJoined, "c", 1, at, named, ""), // could be a socket's id
+			[]string{"[user:bob] join [room:" + named.RoomID + "]", "room:user_joined to [room:" + named.RoomID + " user:bob] except []"},
+		},
+		{
+			chat.NewReceiptEvent([]chat.Receipt{{MessageID: "1", SenderID: "ada"}, {MessageID: "2", SenderID: "ada"}}, "socket"),
+			[]string{"message:read to [user:ada] except []", "message:read to [user:ada] except []"},
+		},
+		{chat.NewMarkEvent(chat.Mark{UserID: "bob"}, "socket"), []string{"conversation:read to [user:bob] except [socket]"}},
+	} {
+		h, out, log := open(t, nil)
+		h.Publish([]chat.Event{c.event})
+		h.Stop()
+		if got := out.all(); fmt.Sprint(got) != fmt.Sprint(c.want) {
+			t.Errorf("%s: did %q, want %q", c.event.Kind, got, c.want)
+		}
+		if log.Len() > 0 {
+			t.Errorf("%s: logged %s", c.event.Kind, log)
+		}
+	}
+}
+
+// An event that cannot be told does not keep the next one from being told.
+func TestUnknownEventsAreLogged(t *testing.T) {
+	h, out, log := open(t, nil)
+	h.Publish([]chat.Event{{Kind: "message.sung", ConversationID: "c"}, message(1)})
+	h.Stop()
+	if got := out.all(); len(got) != 1 {
+		t.Errorf("did %q", got)
+	}
+	if !strings.Contains(log.String(), "kind=message.sung") {
+		t.Errorf("logged %s", log)
+	}
+}
+
+// When the queue is full the publisher waits; nothing is lost, and all is in
+// order. Stop tells what is queued.
+func TestBackpressureAndStop(t *testing.T) {
+	const commits = 3000 // more than the queue holds
+	gate := make(chan struct{})
+	h, out, _ := open(t, gate)
+	published := make(chan int, commits)
+	go func() {
+		defer close(published)
+		for i := 0; i < commits; i += 2 {
+			h.Publish([]chat.Event{message(i), message(i + 1)})
+			published <- i
+		}
+	}()
+	// One commit is being told, the queue is full, and the publisher waits with
+	// one more: it goes on only as commits are told.
+	for deadline := time.Now().Add(patience); h.Waiting() < 1024; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d are waiting", h.Waiting())
+		}
+	}
+	if got := len(published); got > 1024+1 {
+		t.Errorf("%d commits were taken", got)
+	}
+	select {
+	case _, open := <-published:
+		if !open {
+			t.Fatal("all was taken while nothing was told")
+		}
+	default:
+		t.Fatal("nothing was taken")
+	}
+	close(gate)
+	for range published {
+	}
+	h.Stop()
+	got := out.all()
+	if len(got) != commits {
+		t.Fatalf("told %d of %d", len(got), commits)
+	}
+	for i, did := range got {
+		if want := fmt.Sprintf("room:message to [room-%d] except []", i); did != want {
+			t.Fatalf("told %q, want %q", did, want)
+		}
+	}
+	if h.Waiting() != 0 {
+		t.Errorf("%d are waiting", h.Waiting())
+	}
+}

@@ -1,0 +1,74 @@
+package socketio
+
+import (
+	"maps"
+	"slices"
+)
+
+// Held is the number of bytes a JSON decoder keeps between two messages.
+func Held(d Decoder) int {
+	pending := d.(*jsonDecoder).pending
+	if pending == nil {
+		return 0
+	}
+	held := len(pending.text)
+	for _, data := range pending.attachments {
+		held += len(data)
+	}
+	return held
+}
+
+// Namespaces are the names of all namespaces there are, sorted.
+func (s *Server) Namespaces() []string {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return slices.Sorted(maps.Keys(s.namespaces))
+}
+
+// Paused reports whether the connection of s is not read at the moment.
+func Paused(s *Socket) bool {
+	s.client.mu.Lock()
+	defer s.client.mu.Unlock()
+	return s.client.paused
+}
+
+// Queued is the number of events that wait for the handlers of s.
+func Queued(s *Socket) int {
+	s.client.mu.Lock()
+	defer s.client.mu.Unlock()
+	return len(s.client.queue)
+}
+
+// RoomNames are the rooms of a namespace that sockets are in, sorted, beside
+// those of their own ids.
+func RoomNames(n *Namespace) []string {
+	l := n.adapter.(*Local)
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return slices.Sorted(maps.Keys(l.rooms))
+}
+
+// WaitingAcks is the number of acknowledgements that s is to give.
+func WaitingAcks(s *Socket) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.acks)
+}
+
+// KeptSessions is the number of sessions that may be restored.
+func KeptSessions(n *Namespace) int {
+	l := n.adapter.(*Local)
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	if l.log == nil {
+		return 0
+	}
+	return len(l.log.sessions)
+}
+
+// Idle reports whether no event is being handled.
+func Idle(s *Server) bool {
+	s.work.mu.Lock()
+	defer s.work.mu.Unlock()
+	return s.work.n == 0
+}

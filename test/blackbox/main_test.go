@@ -1,0 +1,62 @@
+// Package blackbox_test drives the server as it is shipped: the binary as a process of its own, over the network, with
+// nothing of it replaced. The binary is built once, with the race detector.
+package blackbox_test
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+// folder holds what all tests share; TestMain removes it.
+var folder string
+
+func TestMain(m *testing.M) {
+	var err error
+	if folder, err = os.MkdirTemp("", "sockeye-blackbox-"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		_ = os.RemoveAll(folder)
+		os.Exit(code)
+	}))
+}
+
+// program builds the server with the race detector, shipped as it is shipped, each when it is first asked for.
+var (
+	program = sync.OnceValues(func() (string, error) { return build("sockeye-race", nil, "-race") })
+	shipped = sync.OnceValues(func() (string, error) {
+		return build("sockeye", []string{"CGO_ENABLED=0"}, "-trimpath", "-ldflags", "-s -w")
+	})
+)
+
+func build(name string, env []string, flags ...string) (path string, err error) {
+	path = filepath.Join(folder, name)
+	command := exec.Command("go", append(append([]string{"build"}, flags...), "-o", path, "github.com/sockeye-im/sockeye/cmd/sockeye")...)
+	command.Env = append(os.Environ(), env...)
+	if out, err := command.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build the server: %w\n%s", err, out)
+	}
+	return path, nil
+}
+
+func skipIfShort(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("builds and runs the server")
+	}
+}
+
+// soak skips a long run unless it is asked for.
+func soak(t *testing.T) {
+	t.Helper()
+	if os.Getenv("SOCKEYE_SOAK") == "" {
+		t.Skip("takes minutes; SOCKEYE_SOAK=1 runs it")
+	}
+}

@@ -1,0 +1,173 @@
+package blackbox_test
+
+import (
+	"bufio"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// stopTimeout is how long an orderly stop may take.
+const stopTimeout = 10 * time.Second
+
+// TestStopInTraffic asks the server to stop while senders have messages under way. Each message is acknowledged, or can
+// be sent again to the server that follows, and is stored once.
+func TestStopInTraffic(t *testing.T) {
+	skipIfShort(t)
+	for name, signal := range map[string]syscall.Signal{"SIGTERM": syscall.SIGTERM, "SIGINT": syscall.SIGINT} {
+		t.Run(name, func(t *testing.T) { stopInTraffic(t, signal) })
+	}
+}
+
+func stopInTraffic(t *testing.T, signal syscall.Signal) {
+	s := start(t, setup{})
+	keeper := s.connect("keeper")
+	keeper.must(t, "room:create", object{"id": "hall", "name": "Hall", "maxMembers": 1000})
+	keeper.must(t, "room:create", object{"id": "porch", "name": "Porch", "maxMembers": 1000})
+	traffic := newTraffic(s.addr)
+	var running sync.WaitGroup
+	people := make([]*sender, senders)
+	for i := range people {
+		people[i] = newSender(i, tokenFor(t, s.data, userName(i)), traffic)
+		running.Go(func() { people[i].run(t.Context()) })
+	}
+	traffic.awaitMore(t, 200)
+	s.signal(signal)
+	if state := s.wait(stopTimeout); state.ExitCode() != 0 {
+		t.Fatalf("exit: %v\n%s", state, s.log)
+	}
+	keeper.gone(t)
+	if keeper.toldToLeave() {
+		t.Error("the server has sent a Disconnect packet: stock clients would not come back")
+	}
+	if s.log.contains("not everything was finished in time") {
+		t.Errorf("the drain did not finish:\n%s", s.log)
+	}
+	// The same port: nothing may hold it any longer.
+	next := start(t, setup{data: s.data, listen: s.addr})
+	traffic.finish()
+	traffic.resume(next.addr)
+	running.Wait()
+	for _, p := range people {
+		if p.err != nil {
+			t.Fatalf("%s: %v", p.user, p.err)
+		}
+	}
+	checkRepeats(t, next, people)
+	checkStored(t, next, people)
+}
+
+// TestStop looks at a stop from outside, step by step. A request that is half here keeps the server from ending, so
+// that there is time to look.
+func TestStop(t *testing.T) {
+	skipIfShort(t)
+	t.Parallel()
+	s := start(t, setup{})
+	question := ask(t, s.addr)
+	ada := s.connect("ada")
+	s.signal(syscall.SIGTERM)
+	ada.gone(t)
+	if ada.toldToLeave() {
+		t.Error("the server has sent a Disconnect packet: stock clients would not come back")
+	}
+	if status, body, err := question.finish(); err == nil && (status != http.StatusServiceUnavailable || !strings.Contains(body, "draining")) {
+		t.Errorf("/ready says %d %s while the server drains", status, body)
+	}
+	if state := s.wait(stopTimeout); state.ExitCode() != 0 {
+		t.Errorf("exit: %v\n%s", state, s.log)
+	}
+	again := start(t, setup{data: s.data, listen: s.addr})
+	if status, body := again.get("/ready"); status != http.StatusOK {
+		t.Errorf("the next server on the folder says %d %s", status, body)
+	}
+}
+
+// TestSecondSignalEndsAtOnce: the drain, which a half-sent request holds up, is not waited for.
+func TestSecondSignalEndsAtOnce(t *testing.T) {
+	skipIfShort(t)
+	t.Parallel()
+	for name, signal := range map[string]syscall.Signal{"SIGTERM": syscall.SIGTERM, "SIGINT": syscall.SIGINT} {
+		t.Run(name, func(t *testing.T) {
+			s := start(t, setup{args: []string{"--drain-timeout", "5m"}})
+			ask(t, s.addr) // keeps the server busy
+			ada := s.connect("ada")
+			s.signal(signal)
+			ada.gone(t)
+			s.signal(signal)
+			state := s.wait(patience)
+			if status := state.Sys().(syscall.WaitStatus); !status.Signaled() || status.Signal() != signal {
+				t.Errorf("it ended with %v, not by the signal", state)
+			}
+		})
+	}
+}
+
+// TestSecondServerIsRefused: a data folder belongs to one server.
+func TestSecondServerIsRefused(t *testing.T) {
+	skipIfShort(t)
+	t.Parallel()
+	s := start(t, setup{})
+	second, _ := launch(t, setup{data: s.data})
+	if state := second.wait(patience); state.ExitCode() != 1 {
+		t.Errorf("exit: %v", state)
+	}
+	want := "sockeye: data folder " + s.data + " is in use by another server\n"
+	if !strings.HasSuffix(second.log.String(), want) {
+		t.Errorf("it says %q, want %q", second.log, want)
+	}
+	s.connect("ada").must(t, "message:send", object{"recipientId": "bob", "content": "still here"})
+}
+
+// TestPortInUse: the message names the address.
+func TestPortInUse(t *testing.T) {
+	skipIfShort(t)
+	t.Parallel()
+	s := start(t, setup{})
+	second, _ := launch(t, setup{listen: s.addr})
+	if state := second.wait(patience); state.ExitCode() != 1 || !second.log.contains(s.addr) || !second.log.contains("address already in use") {
+		t.Errorf("exit: %v, %s", state, second.log)
+	}
+}
+
+// question is the first request on a connection, for /ready, whose last line has not been sent. A server that drains
+// waits for such a connection for 5 s.
+type question struct{ conn net.Conn }
+
+// ask opens a connection. The server is sure to have taken it when it has taken a later one.
+func ask(t *testing.T, addr string) question {
+	t.Helper()
+	conn, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := question{conn}
+	t.Cleanup(q.close)
+	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(conn, "GET /ready HTTP/1.1\r\nHost: sockeye\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	return q
+}
+
+// finish sends the rest. An error means that the server has closed the connection instead of answering.
+func (q question) finish() (status int, body string, err error) {
+	if _, err := io.WriteString(q.conn, "\r\n"); err != nil {
+		return 0, "", err
+	}
+	answer, err := http.ReadResponse(bufio.NewReader(q.conn), nil)
+	if err != nil {
+		return 0, "", err
+	}
+	defer func() { _ = answer.Body.Close() }()
+	raw, err := io.ReadAll(answer.Body)
+	return answer.StatusCode, string(raw), err
+}
+
+func (q question) close() { _ = q.conn.Close() }
