@@ -113,7 +113,8 @@ func open(
 	if err != nil {
 		return nil, fmt.Errorf("sqlite: %w", err)
 	}
-	db, err := sql.Open("sqlite", dataSource(path, cfg, "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)"))
+	// What is deleted is overwritten, rather than left in a free part of the file.
+	db, err := sql.Open("sqlite", dataSource(path, cfg, "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "secure_delete(1)"))
 	if err != nil {
 		return nil, fmt.Errorf("sqlite: open %s: %w", path, err)
 	}
