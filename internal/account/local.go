@@ -248,17 +248,22 @@ func (s *Service) Refresh(ctx context.Context, identity Identity) (Session, erro
 
 // sign issues a token, after all that are revoked. The caller holds the user's lock, or nobody else knows the user yet.
 func (s *Service) sign(user *User, signedInAt time.Time) (Token, error) {
-	at := s.timestamp()
-	if last := s.revoked.cutoff(user.ID); !at.After(last) {
-		at = last.Add(time.Millisecond)
-	}
 	token, err := s.issuer.Issue(Grant{
-		UserID: user.ID, Name: user.Name, TTL: s.cfg.TokenTTL, IssuedAt: at, SignedInAt: signedInAt,
+		UserID: user.ID, Name: user.Name, TTL: s.cfg.TokenTTL, IssuedAt: s.present(user.ID), SignedInAt: signedInAt,
 	})
 	if err != nil {
 		return Token{}, fmt.Errorf("issue token: %w", err)
 	}
 	return token, nil
+}
+
+// present is a time after the last revocation of a user's tokens, even if that was in this millisecond.
+func (s *Service) present(userID string) time.Time {
+	at := s.timestamp()
+	if last := s.revoked.cutoff(userID); !at.After(last) {
+		return last.Add(time.Millisecond)
+	}
+	return at
 }
 
 // RevokeUser makes all tokens of a user useless that were issued before now, of whatever issuer, and ends the user's
@@ -308,8 +313,7 @@ func (s *Service) revoke(ctx context.Context, userID string, store func(Revocati
 	}
 	issuing := s.issuing.of(userID)
 	issuing.Lock()
-	at := s.timestamp()
-	r := Revocation{At: at, UserID: userID, IssuedBy: at}
+	r := Revocation{At: s.timestamp(), UserID: userID, IssuedBy: s.present(userID)}
 	err := store(r)
 	stored := err == nil
 	if stored {

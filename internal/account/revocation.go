@@ -86,7 +86,7 @@ type revoked struct {
 	sweepAt     int // how many tokens make it worth looking for those that can be forgotten
 }
 
-const leastSweep = 1024
+const leastSweep = 256
 
 func newRevoked() *revoked {
 	return &revoked{
