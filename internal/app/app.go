@@ -15,6 +15,7 @@ import (
 	"github.com/sockeye-im/sockeye/internal/account"
 	"github.com/sockeye-im/sockeye/internal/account/jwks"
 	"github.com/sockeye-im/sockeye/internal/chat"
+	"github.com/sockeye-im/sockeye/internal/command"
 	"github.com/sockeye-im/sockeye/internal/config"
 	"github.com/sockeye-im/sockeye/internal/gateway"
 	"github.com/sockeye-im/sockeye/internal/httpapi"
@@ -165,15 +166,16 @@ func (s *server) buildChat(context.Context) error {
 func (s *server) buildGateway(context.Context) error {
 	registry := ops.NewRegistry()
 	metrics, err := ops.NewMetrics(registry, ops.Vocabulary{
-		Messages: gateway.Commands(), Operations: gateway.Commands(), Refusals: gateway.Refusals(),
-		ErrorTypes: []string{"command"}, ErrorCodes: gateway.Codes(),
+		Messages: command.Names(), Operations: command.Names(), Refusals: gateway.Refusals(),
+		ErrorTypes: []string{"command"}, ErrorCodes: command.Codes(),
 	})
 	if err != nil {
 		return err
 	}
 	s.metrics = metrics
+	table := command.New(command.Deps{Events: eventRate(s.cfg), Chat: s.chat, Metrics: metrics, Log: s.log, Now: time.Now})
 	s.gateway = gateway.New(gatewayConfig(s.cfg), gateway.Deps{
-		Chat: s.chat, Verifier: s.verifiers, Metrics: metrics, Log: s.log, Now: time.Now,
+		Commands: table, Chat: s.chat, Verifier: s.verifiers, Metrics: metrics, Log: s.log, Now: time.Now,
 	})
 	s.parts.add("gateway", func() error { s.gateway.Stop(); return nil })
 	s.gateway.Serve(s.sockets.Of("/"))

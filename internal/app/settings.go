@@ -8,6 +8,7 @@ import (
 	"github.com/sockeye-im/sockeye/engineio"
 	"github.com/sockeye-im/sockeye/internal/config"
 	"github.com/sockeye-im/sockeye/internal/gateway"
+	"github.com/sockeye-im/sockeye/internal/ratelimit"
 	"github.com/sockeye-im/sockeye/socketio"
 )
 
@@ -49,10 +50,16 @@ func gatewayConfig(cfg config.Config) gateway.Config {
 	}
 	if cfg.Limits.Limits.On {
 		out.MaxConnectionsPerIP = cfg.Limits.MaxConnectionsPerIP
-		out.Events = gateway.Rate(cfg.Limits.RateEvents)
-		out.Connects = gateway.Rate(cfg.Limits.RateConnections)
+		out.Connects = ratelimit.Rate(cfg.Limits.RateConnections)
 	}
 	return out
+}
+
+func eventRate(cfg config.Config) ratelimit.Rate {
+	if !cfg.Limits.Limits.On {
+		return ratelimit.Rate{}
+	}
+	return ratelimit.Rate(cfg.Limits.RateEvents)
 }
 
 // watch adds what metrics read when they are asked.

@@ -16,9 +16,11 @@ import (
 	"github.com/sockeye-im/sockeye/engineio"
 	"github.com/sockeye-im/sockeye/internal/account"
 	"github.com/sockeye-im/sockeye/internal/chat"
+	"github.com/sockeye-im/sockeye/internal/command"
 	"github.com/sockeye-im/sockeye/internal/gateway"
 	"github.com/sockeye-im/sockeye/internal/hub"
 	"github.com/sockeye-im/sockeye/internal/ops"
+	"github.com/sockeye-im/sockeye/internal/ratelimit"
 	"github.com/sockeye-im/sockeye/internal/store/sqlite"
 	"github.com/sockeye-im/sockeye/socketio"
 )
@@ -29,10 +31,13 @@ const patience = 30 * time.Second
 // setup is what a test may choose.
 type setup struct {
 	gateway gateway.Config
+	events  ratelimit.Rate // of commands
 	chat    chat.Config
 	clock   func() time.Time            // of the gateway
 	store   func(chat.Store) chat.Store // wraps the store, to hold it up
 }
+
+func events(rate ratelimit.Rate) func(*setup) { return func(s *setup) { s.events = rate } }
 
 func limits(cfg gateway.Config) func(*setup) {
 	return func(s *setup) {
@@ -99,11 +104,12 @@ func serve(t testing.TB, options ...func(*setup)) *node {
 	n.chat, err = chat.New(s.chat, store, time.Now, chat.NewID, nil)
 	must()
 	metrics, err := ops.NewMetrics(n.registry, ops.Vocabulary{
-		Messages: gateway.Commands(), Operations: gateway.Commands(), Refusals: gateway.Refusals(),
-		ErrorTypes: []string{"command"}, ErrorCodes: gateway.Codes(),
+		Messages: command.Names(), Operations: command.Names(), Refusals: gateway.Refusals(),
+		ErrorTypes: []string{"command"}, ErrorCodes: command.Codes(),
 	})
 	must()
-	n.gateway = gateway.New(s.gateway, gateway.Deps{Chat: n.chat, Verifier: verifiers, Metrics: metrics, Log: log, Now: s.clock})
+	table := command.New(command.Deps{Events: s.events, Chat: n.chat, Metrics: metrics, Log: log, Now: s.clock})
+	n.gateway = gateway.New(s.gateway, gateway.Deps{Commands: table, Chat: n.chat, Verifier: verifiers, Metrics: metrics, Log: log, Now: s.clock})
 	n.gateway.Serve(n.sockets.Of("/"))
 	server := httptest.NewServer(n.sockets)
 	n.url = server.URL
@@ -229,4 +235,4 @@ func (l *logBuffer) String() string {
 	return l.buf.String()
 }
 
-func perMinute(events int) gateway.Rate { return gateway.Rate{Events: events, Per: time.Minute} }
+func perMinute(events int) ratelimit.Rate { return ratelimit.Rate{Events: events, Per: time.Minute} }

@@ -119,38 +119,63 @@ func ChatRooms(ids []string) []string {
 	return rooms
 }
 
-// tell sends one event to its audience.
+// tell sends one event to its audience. Who becomes a member is subscribed before,
+// who is none any more after.
 func (h *Hub) tell(e *chat.Event) error {
-	switch e.Kind {
-	case chat.MessageCreated:
-		return h.tellMessage(e)
-	case chat.MemberJoined:
-		devices := h.nsp.In(UserRoom(e.Membership.UserID))
-		err := devices.SocketsJoin(ChatRoom(e.Membership.RoomID))
-		return errors.Join(err, h.others(e).Emit("room:user_joined", membershipOf(e)))
-	case chat.MemberLeft:
-		err := h.others(e).Emit("room:user_left", membershipOf(e))
-		devices := h.nsp.In(UserRoom(e.Membership.UserID))
-		return errors.Join(err, devices.SocketsLeave(ChatRoom(e.Membership.RoomID)))
-	case chat.MemberRole:
-		return h.audience(e).Emit("room:role", roleOf(e))
-	case chat.MessageRead:
+	if e.Kind == chat.MessageRead {
 		return h.tellReceipts(e)
-	case chat.ConversationRead:
-		return h.others(e).Emit("conversation:read", markOf(e))
-	default:
+	}
+	out, ok := EventOf(e)
+	if !ok {
 		return errors.New("unknown kind of event")
 	}
+	to := h.audience(e)
+	if h.answered(e) {
+		to = h.others(e)
+	}
+	err := h.subscribe(e)
+	err = errors.Join(err, to.Emit(out.Name, out.Payload))
+	return errors.Join(err, h.unsubscribe(e))
 }
 
-// tellMessage sends a room message to all members, and a direct one to all
-// devices of both sides but the one it came from, which has its own answer.
-func (h *Hub) tellMessage(e *chat.Event) error {
-	m := MessageOf(e.Message)
-	if e.Message.RoomID != "" {
-		return h.audience(e).Emit("room:message", m)
+// answered tells whether the connection that caused the event knows all that it
+// says, seq and all, from the answer to its command.
+func (h *Hub) answered(e *chat.Event) bool {
+	switch e.Kind {
+	case chat.MessageCreated:
+		return e.Message.RoomID == "" // a room message goes to its sender too
+	case chat.MemberJoined, chat.MemberLeft, chat.ConversationRead:
+		return true
 	}
-	return h.others(e).Emit("message:received", m)
+	return false
+}
+
+func (h *Hub) subscribe(e *chat.Event) error {
+	switch e.Kind {
+	case chat.MemberJoined:
+		return h.nsp.In(UserRoom(e.Membership.UserID)).SocketsJoin(ChatRoom(e.Membership.RoomID))
+	case chat.MembersAdded:
+		devices := make([]string, len(e.Added.Users))
+		for i, user := range e.Added.Users {
+			devices[i] = UserRoom(user)
+		}
+		if len(devices) == 0 {
+			return nil // no rooms would be everybody
+		}
+		return h.nsp.In(devices...).SocketsJoin(ChatRoom(e.Added.RoomID))
+	}
+	return nil
+}
+
+func (h *Hub) unsubscribe(e *chat.Event) error {
+	switch e.Kind {
+	case chat.MemberLeft:
+		return h.nsp.In(UserRoom(e.Membership.UserID)).SocketsLeave(ChatRoom(e.Membership.RoomID))
+	case chat.RoomDeleted:
+		room := ChatRoom(e.Room.ID)
+		return h.nsp.In(room).SocketsLeave(room)
+	}
+	return nil
 }
 
 func (h *Hub) tellReceipts(e *chat.Event) error {

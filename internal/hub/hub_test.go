@@ -99,16 +99,16 @@ func TestWhoIsTold(t *testing.T) {
 		{chat.NewMessageEvent(direct, "socket"), []string{"message:received to [user:ada user:bob] except [socket]"}},
 		{chat.NewMessageEvent(direct, ""), []string{"message:received to [user:ada user:bob] except []"}},
 		{
-			chat.NewMembershipEvent(chat.MemberJoined, "c", 1, at, member, "socket"),
+			chat.NewMembershipEvent(chat.MemberJoined, chat.Place{ConversationID: "c", Seq: 1, At: at, Origin: "socket"}, member),
 			[]string{"[user:bob] join [hall]", "room:user_joined to [hall user:bob] except [socket]"},
 		},
 		{
-			chat.NewMembershipEvent(chat.MemberLeft, "c", 1, at, member, "socket"),
+			chat.NewMembershipEvent(chat.MemberLeft, chat.Place{ConversationID: "c", Seq: 1, At: at, Origin: "socket"}, member),
 			[]string{"room:user_left to [hall user:bob] except [socket]", "[user:bob] leave [hall]"},
 		},
-		{chat.NewMembershipEvent(chat.MemberRole, "c", 1, at, member, "socket"), []string{"room:role to [hall user:bob] except []"}},
+		{chat.NewMembershipEvent(chat.MemberRole, chat.Place{ConversationID: "c", Seq: 1, At: at, Origin: "socket"}, member), []string{"room:role to [hall user:bob] except []"}},
 		{
-			chat.NewMembershipEvent(chat.MemberJoined, "c", 1, at, named, ""), // could be a socket's id
+			chat.NewMembershipEvent(chat.MemberJoined, chat.Place{ConversationID: "c", Seq: 1, At: at, Origin: ""}, named), // could be a socket's id
 			[]string{"[user:bob] join [room:" + named.RoomID + "]", "room:user_joined to [room:" + named.RoomID + " user:bob] except []"},
 		},
 		{
