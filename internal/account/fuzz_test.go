@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -69,4 +70,25 @@ func checkOutcome(t *testing.T, identity account.Identity, err error) {
 	if !identity.ExpiresAt.IsZero() && !identity.ExpiresAt.After(noon) {
 		t.Fatalf("accepted an expired token: %+v", identity)
 	}
+}
+
+// FuzzTerms: what a user is found by is folded, whole and bounded, and every word of the name is among it.
+func FuzzTerms(f *testing.F) {
+	f.Add("Ada.L", "Ada  Lovelace-King")
+	f.Add("", "\u212a \u017f \u0130 \u03a3\u03c2 \xff")
+	f.Add("x", strings.Repeat("a ", 40))
+	f.Fuzz(func(t *testing.T, username, name string) {
+		terms := account.Terms(username, name)
+		if len(terms) > account.MaxTerms {
+			t.Fatalf("%d terms", len(terms))
+		}
+		for i, term := range terms {
+			if term == "" || account.Fold(term) != term || slices.Contains(terms[:i], term) {
+				t.Fatalf("term %q of %q, %q", term, username, name)
+			}
+		}
+		if folded := account.Fold(name); folded != "" && !slices.Contains(terms, folded) {
+			t.Fatalf("%q is not found by the whole name %q", terms, folded)
+		}
+	})
 }

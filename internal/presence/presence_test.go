@@ -20,6 +20,11 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
+var (
+	_ presence.People    = (*account.Service)(nil)
+	_ presence.Relations = (*account.Service)(nil)
+)
+
 // world is everybody and everything that a tracker and typing work with.
 type world struct {
 	mu      sync.Mutex
