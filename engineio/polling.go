@@ -100,6 +100,9 @@ func (s *Session) servePolling(w http.ResponseWriter, r *http.Request, req reque
 
 // queue adds a packet for the next poll. mu is held.
 func (s *Session) queue(p packet, compress bool) error {
+	if s.overflowed {
+		return ErrClosed
+	}
 	q := s.poll
 	q.packets = append(q.packets, p)
 	q.bytes += len(p.data)
@@ -108,7 +111,9 @@ func (s *Session) queue(p packet, compress bool) error {
 	cfg := &s.server.cfg
 	if len(q.packets) > pollBurst*cfg.MaxQueuedFrames || q.bytes > pollBurst*cfg.MaxQueuedBytes && len(q.packets) > 1 {
 		q.packets, q.bytes = nil, 0
-		go s.end(SlowConsumer, nil, true) // needs the lock that the caller holds
+		// Ending needs the lock that the caller holds: the wheel does it.
+		s.overflowed = true
+		s.server.loop.Wheel().Arm(&s.heartbeat, 0)
 		return ErrClosed
 	}
 	return nil

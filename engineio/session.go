@@ -39,6 +39,7 @@ type Session struct {
 	conn         *netloop.Conn // the WebSocket; nil while on polling
 	poll         *polling      // nil on a WebSocket
 	awaitingPong bool
+	overflowed   bool // more waited for polls than may: about to end
 	paused       bool
 	closed       bool
 	ending       ending // when it ended before it had a handler
@@ -185,6 +186,9 @@ func (s *Session) live() {
 
 // rest arms the heartbeat for the time after a sign of life. mu is held.
 func (s *Session) rest() {
+	if s.overflowed {
+		return // the timer has another task
+	}
 	cfg := &s.server.cfg
 	s.awaitingPong = false
 	s.due = time.Now().Add(cfg.PingInterval + cfg.PingTimeout)
@@ -215,6 +219,9 @@ func (s *Session) Expire(*netloop.Timer) {
 	switch {
 	case s.closed:
 		s.mu.Unlock()
+	case s.overflowed:
+		s.mu.Unlock()
+		s.end(SlowConsumer, nil, true)
 	case s.paused: // the client still needs its ping, but its pong is not read
 		if s.protocol == v4 {
 			s.sendControl(packetPing, nil)

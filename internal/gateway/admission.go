@@ -19,8 +19,10 @@ const (
 	// blockAfter is how many refused attempts in a row are taken for not
 	// stopping.
 	blockAfter = 100
-	// maxAddresses bounds the addresses that are remembered.
+	// maxAddresses bounds the addresses that are remembered, sweepEvery how
+	// often it is looked which of them can be forgotten.
 	maxAddresses = 100_000
+	sweepEvery   = time.Minute
 	// strangers is how many connections beyond the capacity may be open without
 	// having signed in, as a share of it and at least.
 	strangersShare, strangersAtLeast = 10, 100
@@ -43,6 +45,7 @@ type admission struct {
 
 	mu        sync.Mutex
 	addresses map[netip.Addr]*address
+	nextSweep time.Time
 }
 
 // address is what is known of an IP address.
@@ -129,17 +132,20 @@ func (a *admission) admit(r *http.Request) error {
 }
 
 // remember keeps what is known of an address. Where there are too many, those
-// that nothing is held against go.
+// that nothing is held against go; if that does not help, what is new is not
+// kept.
 func (a *admission) remember(from netip.Addr, known *address) {
-	if len(a.addresses) >= maxAddresses {
-		now := a.now()
+	if now := a.now(); len(a.addresses) >= maxAddresses && !now.Before(a.nextSweep) {
+		a.nextSweep = now.Add(sweepEvery)
 		for other, k := range a.addresses {
 			if k.connections == 0 && !now.Before(k.blocked) {
 				delete(a.addresses, other)
 			}
 		}
 	}
-	a.addresses[from] = known
+	if _, kept := a.addresses[from]; kept || len(a.addresses) < maxAddresses {
+		a.addresses[from] = known
+	}
 }
 
 // enter counts a connection that has signed in, and leave one that ended. It is

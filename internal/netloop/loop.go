@@ -19,7 +19,9 @@ type Config struct {
 	MaxMessage int
 	// MaxQueuedFrames and MaxQueuedBytes bound what waits for a peer that does
 	// not read. Over either, the connection is closed with ErrSlowConsumer; one
-	// message alone may be larger than MaxQueuedBytes. Default 256 and 1 MiB.
+	// message alone may be larger than MaxQueuedBytes. Where a goroutine writes
+	// (parked connections) four times as much may wait, because a burst comes
+	// faster than the goroutine. Default 256 and 1 MiB.
 	MaxQueuedFrames, MaxQueuedBytes int
 	// WriteStall is how long a peer may take nothing of what waits for it.
 	// Default 10 s.

@@ -109,8 +109,9 @@ func TestConnectionsPerAddress(t *testing.T) {
 	s := start(t, setup{limits: true, args: []string{"--max-connections-per-ip", "2"}})
 	t.Run("one by one", func(t *testing.T) {
 		s.t = t
-		s.connect("ada")
-		s.connect("bob")
+		// A connection whose command was carried out is counted.
+		s.connect("ada").must(t, "message:send", object{"recipientId": "bob", "content": "x"})
+		s.connect("bob").must(t, "message:send", object{"recipientId": "ada", "content": "x"})
 		s.refusedUpgrade(t, dialing{})
 		if status, body := s.polling(t, http.Header{}); status != http.StatusForbidden || !strings.Contains(body, "Too many connections") {
 			t.Errorf("polling: %d %s", status, body)
