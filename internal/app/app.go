@@ -83,7 +83,7 @@ type server struct {
 
 func (s *server) build(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{
-		s.lockData, s.buildAccounts, s.buildSockets, s.buildStore, s.buildChat, s.buildGateway, s.buildHTTP,
+		s.lockData, s.buildAccounts, s.buildSockets, s.buildStore, s.buildChat, s.buildUpkeep, s.buildGateway, s.buildHTTP,
 	} {
 		if err := step(ctx); err != nil {
 			return err
@@ -161,6 +161,13 @@ func (s *server) buildChat(context.Context) error {
 	service, err := chat.New(cfg, s.store, time.Now, chat.NewID, nil)
 	s.chat = service
 	return err
+}
+
+func (s *server) buildUpkeep(context.Context) error {
+	u := &upkeep{chat: s.chat, announce: s.hub.Announce, now: time.Now, log: s.log}
+	u.start()
+	s.parts.add("upkeep", u.stop)
+	return nil
 }
 
 func (s *server) buildGateway(context.Context) error {

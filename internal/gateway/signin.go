@@ -144,6 +144,9 @@ func (g *Gateway) subscribe(ctx context.Context, s *socketio.Socket, actor chat.
 			return err
 		}
 	}
+	if err := g.sendHeads(ctx, s, actor); err != nil {
+		return err
+	}
 	if s.Recovered() {
 		return nil // it has been sent what it missed
 	}
@@ -155,6 +158,16 @@ func (g *Gateway) subscribe(ctx context.Context, s *socketio.Socket, actor chat.
 		return s.Emit("messages:unread", hub.MessagesOf(unread))
 	}
 	return nil
+}
+
+// sendHeads tells a device how far the logs of its user's conversations go, so
+// that it knows whether it has missed something.
+func (g *Gateway) sendHeads(ctx context.Context, s *socketio.Socket, actor chat.Actor) error {
+	heads, err := g.Chat.Heads(ctx, actor.ID)
+	if err != nil || len(heads) == 0 {
+		return err
+	}
+	return s.Emit("conversation:heads", hub.HeadsOf(heads))
 }
 
 func (g *Gateway) leaveFormerRooms(ctx context.Context, s *socketio.Socket, actor chat.Actor) error {

@@ -71,3 +71,21 @@ func CatchupOf(s *chat.SyncedConversation) Catchup {
 	}
 	return out
 }
+
+// Head is how far the log of a conversation goes, as it travels.
+type Head struct {
+	ConversationID string `json:"conversationId"`
+	Seq            int64  `json:"seq"`
+}
+
+// HeadOf is h as it travels.
+func HeadOf(h *chat.Head) Head { return Head{ConversationID: h.ConversationID, Seq: h.Seq} }
+
+// HeadsOf are heads as they travel.
+func HeadsOf(heads []chat.Head) []Head {
+	out := make([]Head, len(heads))
+	for i := range heads {
+		out[i] = HeadOf(&heads[i])
+	}
+	return out
+}

@@ -34,10 +34,11 @@ type Hub struct {
 	done  sync.WaitGroup
 }
 
-// batch is the events of one commit, or a question whether all before it were
-// told.
+// batch is the events of one commit, or ends of logs to announce, or a question
+// whether all before it were told.
 type batch struct {
 	events []chat.Event
+	heads  []chat.Head
 	told   chan struct{}
 }
 
@@ -50,6 +51,14 @@ func New(nsp *socketio.Namespace, log *slog.Logger) *Hub {
 
 // Publish takes the events of one commit. It is a chat.Sink.
 func (h *Hub) Publish(events []chat.Event) { h.queue <- batch{events: events} }
+
+// Announce tells the audiences of conversations how far their logs go, behind all
+// that was published before: who has less has missed something.
+func (h *Hub) Announce(heads []chat.Head) {
+	if len(heads) > 0 {
+		h.queue <- batch{heads: heads}
+	}
+}
 
 // Flush returns once everything published before has been told, or when ctx
 // ends.
@@ -84,6 +93,7 @@ func (h *Hub) run() {
 			close(b.told)
 			continue
 		}
+		h.announce(b.heads)
 		events := b.events
 		for i := range events {
 			if err := h.tell(&events[i]); err != nil {
@@ -186,16 +196,30 @@ func (h *Hub) tellReceipts(e *chat.Event) error {
 	return err
 }
 
+// announce may be lost: the next round tells again.
+func (h *Hub) announce(heads []chat.Head) {
+	for i := range heads {
+		rooms := roomsOf(heads[i].Audience)
+		if err := h.nsp.To(rooms...).Volatile().Emit("conversation:head", HeadOf(&heads[i])); err != nil {
+			h.log.Error("head could not be announced", "conversation", heads[i].ConversationID, "err", err)
+		}
+	}
+}
+
 // audience selects all who are to be told.
 func (h *Hub) audience(e *chat.Event) socketio.BroadcastOperator {
-	rooms := make([]string, 0, 1+len(e.Audience.Users))
-	if e.Audience.RoomID != "" {
-		rooms = append(rooms, ChatRoom(e.Audience.RoomID))
+	return h.nsp.To(roomsOf(e.Audience)...)
+}
+
+func roomsOf(to chat.Audience) []string {
+	rooms := make([]string, 0, 1+len(to.Users))
+	if to.RoomID != "" {
+		rooms = append(rooms, ChatRoom(to.RoomID))
 	}
-	for _, user := range e.Audience.Users {
+	for _, user := range to.Users {
 		rooms = append(rooms, UserRoom(user))
 	}
-	return h.nsp.To(rooms...)
+	return rooms
 }
 
 // others selects the audience without the connection that caused the event.
