@@ -99,7 +99,7 @@ func TestEmoji(t *testing.T) {
 		"a":                     {Code: chat.CodeInvalidField, Field: "emoji"},
 		"1":                     {Code: chat.CodeInvalidField, Field: "emoji"},
 		"👍👍":                    {Code: chat.CodeInvalidField, Field: "emoji"},
-		"👍 ":                    {Code: chat.CodeInvalidField, Field: "emoji"},
+		"👍\x20":                 {Code: chat.CodeInvalidField, Field: "emoji"},
 		"🇩":                     {Code: chat.CodeInvalidField, Field: "emoji"},
 		"👨\u200d":               {Code: chat.CodeInvalidField, Field: "emoji"},
 		"\ufe0f":                {Code: chat.CodeInvalidField, Field: "emoji"},

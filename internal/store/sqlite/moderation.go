@@ -137,10 +137,10 @@ func (s *Store) Unban(ctx context.Context, cmd chat.Moderate) error {
 // SetRole implements [chat.Moderation].
 func (s *Store) SetRole(ctx context.Context, cmd chat.SetRole) error {
 	return s.moderate(ctx, &cmd.Moderate, func(t *tx, to *target) error {
-		switch {
-		case to.role == "":
+		switch to.role {
+		case "":
 			return chat.ErrUserNotInRoom
-		case to.role == cmd.Role:
+		case cmd.Role:
 			return nil
 		}
 		if to.role == chat.RoleAdmin {
