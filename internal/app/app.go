@@ -77,6 +77,7 @@ type server struct {
 	chat      *chat.Service
 	metrics   *ops.Metrics
 	gateway   *gateway.Gateway
+	native    *gateway.Native
 	health    *ops.Health
 	http      *http.Server
 }
@@ -133,14 +134,18 @@ func (s *server) buildSockets(context.Context) error {
 	}
 	s.sockets = sockets
 	s.parts.add("sockets", func() error {
-		// Without effect after a drain; otherwise what is left is dropped.
-		ctx, cancel := context.WithCancel(context.Background())
-		cancel()
-		if err := sockets.Shutdown(ctx); !errors.Is(err, context.Canceled) {
-			return err
-		}
-		return nil
+		return ended(sockets.Shutdown)
 	})
+	return nil
+}
+
+// ended shuts down at once, dropping what is left; after a drain that is nothing.
+func ended(shutdown func(context.Context) error) error {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if err := shutdown(ctx); !errors.Is(err, context.Canceled) {
+		return err
+	}
 	return nil
 }
 
@@ -186,6 +191,10 @@ func (s *server) buildGateway(context.Context) error {
 	})
 	s.parts.add("gateway", func() error { s.gateway.Stop(); return nil })
 	s.gateway.Serve(s.sockets.Of("/"))
+	if s.native, err = gateway.NewNative(s.gateway, s.hub, nativeConfig(s.cfg)); err != nil {
+		return err
+	}
+	s.parts.add("native connections", func() error { return ended(s.native.Shutdown) })
 	s.health = ops.NewHealth(ops.HealthConfig{
 		Version: s.cfg.Version, Connections: s.gateway.Connections, Now: time.Now, Log: s.log,
 		Checks: []ops.Check{{Name: "database", Run: s.store.Ping}},
@@ -207,6 +216,7 @@ func (s *server) buildGateway(context.Context) error {
 func (s *server) buildHTTP(context.Context) error {
 	mux := s.http.Handler.(*http.ServeMux)
 	mux.Handle("/socket.io/", s.sockets)
+	mux.Handle("/ws", s.native)
 	if s.cfg.Dev {
 		httpapi.NewDevLogin(s.issuer, s.log).Register(mux)
 	}
@@ -240,8 +250,11 @@ func (s *server) finish(ctx context.Context) error {
 	if err := s.sockets.Quiesce(half); err != nil {
 		s.log.Warn("commands are still under way", "err", err)
 	}
+	if err := s.native.Quiesce(half); err != nil {
+		s.log.Warn("commands are still under way", "err", err)
+	}
 	if err := s.hub.Flush(half); err != nil {
 		s.log.Warn("events are still to be told", "err", err)
 	}
-	return s.sockets.Shutdown(ctx)
+	return errors.Join(s.native.Shutdown(ctx), s.sockets.Shutdown(ctx))
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/netip"
+	"time"
 
 	"github.com/sockeye-im/sockeye/engineio"
 	"github.com/sockeye-im/sockeye/internal/config"
@@ -53,6 +54,18 @@ func gatewayConfig(cfg config.Config) gateway.Config {
 		out.Connects = ratelimit.Rate(cfg.Limits.RateConnections)
 	}
 	return out
+}
+
+// nativeConfig is the part that concerns plain WebSockets.
+func nativeConfig(cfg config.Config) gateway.NativeConfig {
+	return gateway.NativeConfig{
+		MaxFrame:    1 << 20,
+		AuthTimeout: cfg.Limits.AuthTimeout,
+		Heartbeat:   30 * time.Second,
+		QueueFrames: cfg.Limits.QueueFrames,
+		QueueBytes:  int(cfg.Limits.QueueBytes),
+		WriteStall:  cfg.Limits.WriteStall,
+	}
 }
 
 func eventRate(cfg config.Config) ratelimit.Rate {

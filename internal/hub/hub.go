@@ -30,6 +30,8 @@ type Hub struct {
 	nsp *socketio.Namespace
 	log *slog.Logger
 
+	natives *index
+
 	queue chan batch
 	done  sync.WaitGroup
 }
@@ -44,7 +46,7 @@ type batch struct {
 
 // New starts a hub; Stop ends it.
 func New(nsp *socketio.Namespace, log *slog.Logger) *Hub {
-	h := &Hub{nsp: nsp, log: log, queue: make(chan batch, queueSize)}
+	h := &Hub{nsp: nsp, log: log, natives: newIndex(), queue: make(chan batch, queueSize)}
 	h.done.Go(h.run)
 	return h
 }
@@ -145,6 +147,7 @@ func (h *Hub) tell(e *chat.Event) error {
 	}
 	err := h.subscribe(e)
 	err = errors.Join(err, to.Emit(out.Name, out.Payload))
+	h.natives.send(roomsOf(e.Audience), out, e.Origin, h.answered(e))
 	return errors.Join(err, h.unsubscribe(e))
 }
 
@@ -163,16 +166,13 @@ func (h *Hub) answered(e *chat.Event) bool {
 func (h *Hub) subscribe(e *chat.Event) error {
 	switch e.Kind {
 	case chat.MemberJoined:
-		return h.nsp.In(UserRoom(e.Membership.UserID)).SocketsJoin(ChatRoom(e.Membership.RoomID))
+		return h.join([]string{UserRoom(e.Membership.UserID)}, ChatRoom(e.Membership.RoomID))
 	case chat.MembersAdded:
 		devices := make([]string, len(e.Added.Users))
 		for i, user := range e.Added.Users {
 			devices[i] = UserRoom(user)
 		}
-		if len(devices) == 0 {
-			return nil // no rooms would be everybody
-		}
-		return h.nsp.In(devices...).SocketsJoin(ChatRoom(e.Added.RoomID))
+		return h.join(devices, ChatRoom(e.Added.RoomID))
 	}
 	return nil
 }
@@ -180,18 +180,35 @@ func (h *Hub) subscribe(e *chat.Event) error {
 func (h *Hub) unsubscribe(e *chat.Event) error {
 	switch e.Kind {
 	case chat.MemberLeft:
-		return h.nsp.In(UserRoom(e.Membership.UserID)).SocketsLeave(ChatRoom(e.Membership.RoomID))
+		return h.leave(UserRoom(e.Membership.UserID), ChatRoom(e.Membership.RoomID))
 	case chat.RoomDeleted:
 		room := ChatRoom(e.Room.ID)
-		return h.nsp.In(room).SocketsLeave(room)
+		return h.leave(room, room)
 	}
 	return nil
+}
+
+// join puts the devices in some rooms into another room.
+func (h *Hub) join(devices []string, room string) error {
+	if len(devices) == 0 {
+		return nil // no rooms would be everybody
+	}
+	h.natives.joinAll(devices, room)
+	return h.nsp.In(devices...).SocketsJoin(room)
+}
+
+// leave takes the devices in one room out of another.
+func (h *Hub) leave(devices, room string) error {
+	h.natives.leaveAll([]string{devices}, room)
+	return h.nsp.In(devices).SocketsLeave(room)
 }
 
 func (h *Hub) tellReceipts(e *chat.Event) error {
 	var err error
 	for i := range e.Receipts {
-		err = errors.Join(err, h.audience(e).Emit("message:read", receiptOf(&e.Receipts[i])))
+		out := Event{"message:read", receiptOf(&e.Receipts[i])}
+		err = errors.Join(err, h.audience(e).Emit(out.Name, out.Payload))
+		h.natives.send(roomsOf(e.Audience), out, e.Origin, false)
 	}
 	return err
 }
@@ -200,7 +217,9 @@ func (h *Hub) tellReceipts(e *chat.Event) error {
 func (h *Hub) announce(heads []chat.Head) {
 	for i := range heads {
 		rooms := roomsOf(heads[i].Audience)
-		if err := h.nsp.To(rooms...).Volatile().Emit("conversation:head", HeadOf(&heads[i])); err != nil {
+		out := Event{"conversation:head", HeadOf(&heads[i])}
+		h.natives.send(rooms, out, "", false)
+		if err := h.nsp.To(rooms...).Volatile().Emit(out.Name, out.Payload); err != nil {
 			h.log.Error("head could not be announced", "conversation", heads[i].ConversationID, "err", err)
 		}
 	}
