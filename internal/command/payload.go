@@ -52,18 +52,43 @@ func found(e *json.UnmarshalTypeError) string {
 
 // wanted names the JSON type of a field of the payload that dst points to.
 func wanted(dst any, field string) string {
-	for _, f := range reflect.VisibleFields(reflect.TypeOf(dst).Elem()) {
-		if name, _, _ := strings.Cut(f.Tag.Get("json"), ","); name != field {
-			continue
-		}
-		switch f.Type.Kind() {
-		case reflect.String:
-			return "a string"
-		case reflect.Slice:
-			return "an array of strings"
-		case reflect.Int:
-			return "an integer"
-		}
+	of := fieldType(reflect.TypeOf(dst).Elem(), field)
+	if of == nil {
+		return "of another type"
+	}
+	switch of.Kind() {
+	case reflect.String:
+		return "a string"
+	case reflect.Slice:
+		return "an array of strings"
+	case reflect.Int, reflect.Int64:
+		return "an integer"
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Map:
+		return "an object of integers"
+	case reflect.Struct:
+		return "an object"
 	}
 	return "of another type"
+}
+
+// fieldType is the type of a field of a payload, or of an object in it; nil if
+// there is none of that name. What is optional is told like what is not.
+func fieldType(payload reflect.Type, field string) reflect.Type {
+	for _, f := range reflect.VisibleFields(payload) {
+		of := f.Type
+		if of.Kind() == reflect.Pointer {
+			of = of.Elem()
+		}
+		if name, _, _ := strings.Cut(f.Tag.Get("json"), ","); name == field {
+			return of
+		}
+		if of.Kind() == reflect.Struct && !f.Anonymous {
+			if inside := fieldType(of, field); inside != nil {
+				return inside
+			}
+		}
+	}
+	return nil
 }

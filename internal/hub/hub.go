@@ -157,7 +157,9 @@ func (h *Hub) answered(e *chat.Event) bool {
 	switch e.Kind {
 	case chat.MessageCreated:
 		return e.Message.RoomID == "" // a room message goes to its sender too
-	case chat.MemberJoined, chat.MemberLeft, chat.ConversationRead:
+	case chat.MemberJoined, chat.MemberLeft:
+		return e.By == e.Membership.UserID // who ends another's remains, and needs the seq
+	case chat.ConversationRead:
 		return true
 	}
 	return false
