@@ -4,7 +4,7 @@ import (
 	"testing"
 )
 
-// find asks again until a search has found something: what is sent can be found a
+// findUntil asks again until a search has found something: what is sent can be found a
 // little later.
 func (d *device) findUntil(query any) ack {
 	d.t.Helper()

@@ -61,7 +61,6 @@ func TestKicksAndBans(t *testing.T) {
 			if e.RoomID != "hall" || e.UserID != "bob" || e.Username != "Bob" || e.Reason != c.reason || e.By != "ada" {
 				t.Errorf("told %+v", e)
 			}
-			hall.devices = remaining
 			hall.devices = []*device{remaining[0], remaining[1], cyd}
 			ada.must("room:message", `{"roomId":"hall","content":"between us"}`)
 			hall.next("room:message")
