@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"math/big"
 	"strings"
 	"time"
@@ -16,7 +17,7 @@ const lastSecond = 253402300799
 
 // checkDates refuses what the JWT library would bend: a number too large for a time.
 func checkDates(claims jwt.MapClaims) error {
-	for _, claim := range []string{"exp", "nbf", "iat"} {
+	for _, claim := range []string{"exp", "nbf", "iat", "auth_time"} {
 		raw, ok := claims[claim]
 		if !ok {
 			continue
@@ -54,7 +55,76 @@ func (v *verifier) identity(claims jwt.MapClaims) (Identity, error) {
 	if err != nil {
 		return Identity{}, err
 	}
-	return Identity{UserID: id, Name: name, ExpiresAt: expires, Issuer: v.issuer, TokenID: tokenID}, nil
+	admin, err := flag(claims, "admin")
+	if err != nil {
+		return Identity{}, err
+	}
+	topics, err := topics(claims)
+	if err != nil {
+		return Identity{}, err
+	}
+	identity := Identity{
+		UserID: id, Name: name, ExpiresAt: expires, Issuer: v.issuer, TokenID: tokenID,
+		IssuedAt: date(claims, "iat"), Admin: admin, Topics: topics,
+	}
+	switch {
+	case v.issuer == OwnIssuer:
+		identity.SignedInAt = date(claims, "auth_time")
+	case identity.IssuedAt.After(v.now().Add(maxAhead)):
+		// It would outlive every revocation.
+		identity.IssuedAt = time.Time{}
+	}
+	return identity, nil
+}
+
+// maxAhead is how far another issuer's clock may be ahead for its times of issue to be believed.
+const maxAhead = 5 * time.Minute
+
+// date returns a time that checkDates has looked at, with a grain of a millisecond; zero when it is missing.
+func date(claims jwt.MapClaims, claim string) time.Time {
+	number, ok := claims[claim].(json.Number)
+	if !ok {
+		return time.Time{}
+	}
+	seconds, err := number.Float64()
+	if err != nil {
+		return time.Time{}
+	}
+	return time.UnixMilli(int64(math.Round(seconds * 1000))).UTC()
+}
+
+// flag returns a claim that must be true or false; false when it is missing or null.
+func flag(claims jwt.MapClaims, claim string) (bool, error) {
+	switch value := claims[claim].(type) {
+	case nil:
+		return false, nil
+	case bool:
+		return value, nil
+	}
+	return false, fmt.Errorf("%q is neither true nor false", claim)
+}
+
+func topics(claims jwt.MapClaims) ([]string, error) {
+	claim, ok := claims["topics"]
+	if !ok {
+		return nil, nil
+	}
+	list, ok := claim.([]any)
+	if !ok {
+		return nil, errors.New(`"topics" is not a list`)
+	}
+	if len(list) > MaxTopicPatterns {
+		return nil, fmt.Errorf(`"topics" has %d patterns, the limit is %d`, len(list), MaxTopicPatterns)
+	}
+	patterns := make([]string, 0, len(list))
+	for _, item := range list {
+		pattern, ok := item.(string)
+		if !ok || pattern == "" || len(pattern) > MaxTopicBytes || !printable(pattern) {
+			return nil, fmt.Errorf(`"topics" must hold printable texts of 1 to %d bytes`, MaxTopicBytes)
+		}
+		patterns = append(patterns, pattern)
+	}
+	return patterns, nil
 }
 
 // userID is "sub", else "id". Both may be whole numbers.
@@ -82,11 +152,7 @@ func displayName(claims jwt.MapClaims, id string) (string, error) {
 			return name, checkName(name)
 		}
 	}
-	// An id may be longer than a name; it has no control characters and is cut between characters.
-	if runes := []rune(id); len(runes) > MaxNameRunes {
-		id = string(runes[:MaxNameRunes])
-	}
-	return id, nil
+	return nameOfID(id), nil
 }
 
 // text returns a claim that must be a string; "" when it is missing or null.

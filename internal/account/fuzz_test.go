@@ -5,6 +5,8 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -57,7 +59,7 @@ func FuzzClaims(f *testing.F) {
 func checkOutcome(t *testing.T, identity account.Identity, err error) {
 	t.Helper()
 	if err != nil {
-		if !errors.Is(err, account.ErrUnauthenticated) || identity != (account.Identity{}) {
+		if !errors.Is(err, account.ErrUnauthenticated) || !reflect.DeepEqual(identity, account.Identity{}) {
 			t.Fatalf("refused as %v with %+v", err, identity)
 		}
 		return
@@ -68,4 +70,25 @@ func checkOutcome(t *testing.T, identity account.Identity, err error) {
 	if !identity.ExpiresAt.IsZero() && !identity.ExpiresAt.After(noon) {
 		t.Fatalf("accepted an expired token: %+v", identity)
 	}
+}
+
+// FuzzTerms: what a user is found by is folded, whole and bounded, and every word of the name is among it.
+func FuzzTerms(f *testing.F) {
+	f.Add("Ada.L", "Ada  Lovelace-King")
+	f.Add("", "\u212a \u017f \u0130 \u03a3\u03c2 \xff")
+	f.Add("x", strings.Repeat("a ", 40))
+	f.Fuzz(func(t *testing.T, username, name string) {
+		terms := account.Terms(username, name)
+		if len(terms) > account.MaxTerms {
+			t.Fatalf("%d terms", len(terms))
+		}
+		for i, term := range terms {
+			if term == "" || account.Fold(term) != term || slices.Contains(terms[:i], term) {
+				t.Fatalf("term %q of %q, %q", term, username, name)
+			}
+		}
+		if folded := account.Fold(name); folded != "" && !slices.Contains(terms, folded) {
+			t.Fatalf("%q is not found by the whole name %q", terms, folded)
+		}
+	})
 }

@@ -19,7 +19,13 @@ const (
 	MaxTokenBytes  = 8 << 10 // a longer token is refused before it is looked at
 	MaxUserIDBytes = 128
 	MaxNameRunes   = 100
+
+	MaxTopicPatterns = 100
+	MaxTopicBytes    = 256
 )
+
+// reservedID is the sender of the server's own messages. Nobody signs in as it.
+const reservedID = "system"
 
 // Identity is what a verified token says about its bearer.
 type Identity struct {
@@ -28,6 +34,14 @@ type Identity struct {
 	ExpiresAt time.Time // zero: the token does not expire
 	Issuer    string    // the issuer whose keys proved the token; the server's own when the token named none
 	TokenID   string    // the claim "jti", empty when there is none
+	IssuedAt  time.Time // the claim "iat"; zero when there is none that can be believed
+	// SignedInAt is when the user gave a password (the claim "auth_time"), in the server's own tokens; else zero.
+	SignedInAt time.Time
+	// Admin is set by the claim "admin": the bearer may administer the server.
+	Admin bool
+	// Topics limits the topics that the bearer may subscribe to (the claim "topics", patterns). nil: there is no limit;
+	// empty: there are none. At most MaxTopicPatterns of at most MaxTopicBytes each.
+	Topics []string
 }
 
 // ErrUnauthenticated matches (errors.Is) every error of [Verifiers.Verify].
@@ -62,6 +76,8 @@ func checkUserID(id string) error {
 		return fmt.Errorf("user id has %d bytes, the limit is %d", len(id), MaxUserIDBytes)
 	case !printable(id):
 		return errors.New("user id has control characters or is not UTF-8")
+	case id == reservedID:
+		return fmt.Errorf("user id %q is the server's own", reservedID)
 	case strings.TrimSpace(id) != id:
 		return errors.New("user id begins or ends with a space")
 	}

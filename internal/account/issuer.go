@@ -1,6 +1,7 @@
 package account
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -26,34 +27,66 @@ func NewIssuer(secret Secret, now func() time.Time) (*Issuer, error) {
 	return &Issuer{secret: secret, now: now}, nil
 }
 
+// Grant is what a token shall say. An empty Name becomes the id.
+type Grant struct {
+	UserID, Name string
+	TTL          time.Duration // at least a second
+	IssuedAt     time.Time     // zero: now
+	SignedInAt   time.Time     // zero: not said, see [Identity]
+}
+
+// Token is a signed token and what is in it.
+type Token struct {
+	Text      string
+	ID        string
+	ExpiresAt time.Time // a whole second
+}
+
 // Sign returns a token for the user that ends after ttl, which has a grain of one second. The user id and the name are
 // held to the same limits as in verification; an empty name becomes the id.
 func (i *Issuer) Sign(userID, name string, ttl time.Duration) (string, error) {
-	if name == "" {
-		name = userID
+	token, err := i.Issue(Grant{UserID: userID, Name: name, TTL: ttl})
+	return token.Text, err
+}
+
+// Issue is Sign with everything that a token can say.
+func (i *Issuer) Issue(g Grant) (Token, error) {
+	if g.Name == "" {
+		g.Name = g.UserID
 	}
-	if err := errors.Join(checkUserID(userID), checkName(name)); err != nil {
-		return "", err
+	if g.IssuedAt.IsZero() {
+		g.IssuedAt = i.now()
 	}
-	if ttl < time.Second {
-		return "", fmt.Errorf("ttl is %s, at least 1s is needed", ttl)
+	if err := errors.Join(checkUserID(g.UserID), checkName(g.Name)); err != nil {
+		return Token{}, err
+	}
+	if g.TTL < time.Second {
+		return Token{}, fmt.Errorf("ttl is %s, at least 1s is needed", g.TTL)
 	}
 	id, err := uuid.NewRandom()
 	if err != nil {
-		return "", fmt.Errorf("token id: %w", err)
+		return Token{}, fmt.Errorf("token id: %w", err)
 	}
-	now := i.now()
-	token := jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.MapClaims{
+	token := Token{ID: id.String(), ExpiresAt: time.Unix(g.IssuedAt.Add(g.TTL).Unix(), 0).UTC()}
+	claims := jwt.MapClaims{
 		"iss":      OwnIssuer,
-		"sub":      userID,
-		"username": name,
-		"iat":      now.Unix(),
-		"exp":      now.Add(ttl).Unix(),
-		"jti":      id.String(),
-	})
-	signed, err := token.SignedString([]byte(i.secret))
-	if err != nil {
-		return "", fmt.Errorf("sign token: %w", err)
+		"sub":      g.UserID,
+		"username": g.Name,
+		"iat":      numericDate(g.IssuedAt),
+		"exp":      token.ExpiresAt.Unix(),
+		"jti":      token.ID,
 	}
-	return signed, nil
+	if !g.SignedInAt.IsZero() {
+		claims["auth_time"] = g.SignedInAt.Unix()
+	}
+	token.Text, err = jwt.NewWithClaims(jwt.SigningMethodHS256, claims).SignedString([]byte(i.secret))
+	if err != nil {
+		return Token{}, fmt.Errorf("sign token: %w", err)
+	}
+	return token, nil
+}
+
+// numericDate keeps milliseconds: tokens issued before and after a revocation may be that close.
+func numericDate(t time.Time) json.Number {
+	return json.Number(fmt.Sprintf("%d.%03d", t.Unix(), t.Nanosecond()/int(time.Millisecond)))
 }

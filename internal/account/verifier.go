@@ -32,6 +32,7 @@ type verifier struct {
 	keys       Keys
 	algorithms []string
 	claims     *jwt.Validator
+	now        func() time.Time
 }
 
 // NewVerifiers reads key files and fetches key sets; ctx bounds only that. An error names the issuer and the field.
@@ -41,6 +42,9 @@ func NewVerifiers(ctx context.Context, c TrustConfig) (*Verifiers, error) {
 	}
 	if c.Leeway < 0 {
 		return nil, fmt.Errorf("leeway is %s, it cannot be negative", c.Leeway)
+	}
+	if c.Now == nil {
+		c.Now = time.Now
 	}
 	set := &Verifiers{
 		byIssuer: map[string]*verifier{},
@@ -53,6 +57,7 @@ func NewVerifiers(ctx context.Context, c TrustConfig) (*Verifiers, error) {
 		keys:       fixedKey{[]byte(c.Secret)},
 		algorithms: []string{"HS256"},
 		claims:     newValidator(c, ""),
+		now:        c.Now,
 	}
 	for _, ic := range c.External {
 		if err := set.add(ctx, c, ic); err != nil {
@@ -74,7 +79,7 @@ func (v *Verifiers) add(ctx context.Context, c TrustConfig, ic IssuerConfig) err
 	if err != nil {
 		return fmt.Errorf("issuer %q: %w", ic.Issuer, err)
 	}
-	v.byIssuer[ic.Issuer] = &verifier{ic.Issuer, keys, algorithms, newValidator(c, ic.Audience)}
+	v.byIssuer[ic.Issuer] = &verifier{ic.Issuer, keys, algorithms, newValidator(c, ic.Audience), c.Now}
 	return nil
 }
 

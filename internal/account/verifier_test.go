@@ -15,6 +15,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -106,7 +107,7 @@ func mustRefuse(t *testing.T, verifiers *account.Verifiers, token, cause string)
 	if !errors.Is(err, account.ErrUnauthenticated) {
 		t.Fatalf("got %+v, %v; want ErrUnauthenticated", identity, err)
 	}
-	if identity != (account.Identity{}) {
+	if !reflect.DeepEqual(identity, account.Identity{}) {
 		t.Errorf("refused, and yet an identity: %+v", identity)
 	}
 	if err.Error() != account.ErrUnauthenticated.Error() {
@@ -140,12 +141,13 @@ func TestOwnTokensVerify(t *testing.T) {
 	}
 	want := account.Identity{
 		UserID: "u_1", Name: "Ada Lovelace", Issuer: account.OwnIssuer, ExpiresAt: noon.Add(time.Hour), TokenID: got.TokenID,
+		IssuedAt: noon,
 	}
 	if !got.ExpiresAt.Equal(want.ExpiresAt) {
 		t.Errorf("expires %s, want %s", got.ExpiresAt, want.ExpiresAt)
 	}
 	got.ExpiresAt = want.ExpiresAt
-	if got != want {
+	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 	again, err := issuer.Sign("u_1", "Ada Lovelace", time.Hour)

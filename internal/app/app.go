@@ -15,6 +15,7 @@ import (
 	"github.com/sockeye-im/sockeye/internal/account"
 	"github.com/sockeye-im/sockeye/internal/account/jwks"
 	"github.com/sockeye-im/sockeye/internal/chat"
+	"github.com/sockeye-im/sockeye/internal/command"
 	"github.com/sockeye-im/sockeye/internal/config"
 	"github.com/sockeye-im/sockeye/internal/gateway"
 	"github.com/sockeye-im/sockeye/internal/httpapi"
@@ -76,13 +77,14 @@ type server struct {
 	chat      *chat.Service
 	metrics   *ops.Metrics
 	gateway   *gateway.Gateway
+	native    *gateway.Native
 	health    *ops.Health
 	http      *http.Server
 }
 
 func (s *server) build(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{
-		s.lockData, s.buildAccounts, s.buildSockets, s.buildStore, s.buildChat, s.buildGateway, s.buildHTTP,
+		s.lockData, s.buildAccounts, s.buildSockets, s.buildStore, s.buildChat, s.buildUpkeep, s.buildGateway, s.buildHTTP,
 	} {
 		if err := step(ctx); err != nil {
 			return err
@@ -132,14 +134,18 @@ func (s *server) buildSockets(context.Context) error {
 	}
 	s.sockets = sockets
 	s.parts.add("sockets", func() error {
-		// Without effect after a drain; otherwise what is left is dropped.
-		ctx, cancel := context.WithCancel(context.Background())
-		cancel()
-		if err := sockets.Shutdown(ctx); !errors.Is(err, context.Canceled) {
-			return err
-		}
-		return nil
+		return ended(sockets.Shutdown)
 	})
+	return nil
+}
+
+// ended shuts down at once, dropping what is left; after a drain that is nothing.
+func ended(shutdown func(context.Context) error) error {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if err := shutdown(ctx); !errors.Is(err, context.Canceled) {
+		return err
+	}
 	return nil
 }
 
@@ -162,21 +168,33 @@ func (s *server) buildChat(context.Context) error {
 	return err
 }
 
+func (s *server) buildUpkeep(context.Context) error {
+	u := &upkeep{chat: s.chat, announce: s.hub.Announce, now: time.Now, log: s.log}
+	u.start()
+	s.parts.add("upkeep", u.stop)
+	return nil
+}
+
 func (s *server) buildGateway(context.Context) error {
 	registry := ops.NewRegistry()
 	metrics, err := ops.NewMetrics(registry, ops.Vocabulary{
-		Messages: gateway.Commands(), Operations: gateway.Commands(), Refusals: gateway.Refusals(),
-		ErrorTypes: []string{"command"}, ErrorCodes: gateway.Codes(),
+		Messages: command.Names(), Operations: command.Names(), Refusals: gateway.Refusals(),
+		ErrorTypes: []string{"command"}, ErrorCodes: command.Codes(),
 	})
 	if err != nil {
 		return err
 	}
 	s.metrics = metrics
+	table := command.New(command.Deps{Events: eventRate(s.cfg), Chat: s.chat, Metrics: metrics, Log: s.log, Now: time.Now})
 	s.gateway = gateway.New(gatewayConfig(s.cfg), gateway.Deps{
-		Chat: s.chat, Verifier: s.verifiers, Metrics: metrics, Log: s.log, Now: time.Now,
+		Commands: table, Chat: s.chat, Verifier: s.verifiers, Metrics: metrics, Log: s.log, Now: time.Now,
 	})
 	s.parts.add("gateway", func() error { s.gateway.Stop(); return nil })
 	s.gateway.Serve(s.sockets.Of("/"))
+	if s.native, err = gateway.NewNative(s.gateway, s.hub, nativeConfig(s.cfg)); err != nil {
+		return err
+	}
+	s.parts.add("native connections", func() error { return ended(s.native.Shutdown) })
 	s.health = ops.NewHealth(ops.HealthConfig{
 		Version: s.cfg.Version, Connections: s.gateway.Connections, Now: time.Now, Log: s.log,
 		Checks: []ops.Check{{Name: "database", Run: s.store.Ping}},
@@ -198,6 +216,7 @@ func (s *server) buildGateway(context.Context) error {
 func (s *server) buildHTTP(context.Context) error {
 	mux := s.http.Handler.(*http.ServeMux)
 	mux.Handle("/socket.io/", s.sockets)
+	mux.Handle("/ws", s.native)
 	if s.cfg.Dev {
 		httpapi.NewDevLogin(s.issuer, s.log).Register(mux)
 	}
@@ -231,8 +250,11 @@ func (s *server) finish(ctx context.Context) error {
 	if err := s.sockets.Quiesce(half); err != nil {
 		s.log.Warn("commands are still under way", "err", err)
 	}
+	if err := s.native.Quiesce(half); err != nil {
+		s.log.Warn("commands are still under way", "err", err)
+	}
 	if err := s.hub.Flush(half); err != nil {
 		s.log.Warn("events are still to be told", "err", err)
 	}
-	return s.sockets.Shutdown(ctx)
+	return errors.Join(s.native.Shutdown(ctx), s.sockets.Shutdown(ctx))
 }

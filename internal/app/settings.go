@@ -4,10 +4,12 @@ import (
 	"errors"
 	"log/slog"
 	"net/netip"
+	"time"
 
 	"github.com/sockeye-im/sockeye/engineio"
 	"github.com/sockeye-im/sockeye/internal/config"
 	"github.com/sockeye-im/sockeye/internal/gateway"
+	"github.com/sockeye-im/sockeye/internal/ratelimit"
 	"github.com/sockeye-im/sockeye/socketio"
 )
 
@@ -49,10 +51,28 @@ func gatewayConfig(cfg config.Config) gateway.Config {
 	}
 	if cfg.Limits.Limits.On {
 		out.MaxConnectionsPerIP = cfg.Limits.MaxConnectionsPerIP
-		out.Events = gateway.Rate(cfg.Limits.RateEvents)
-		out.Connects = gateway.Rate(cfg.Limits.RateConnections)
+		out.Connects = ratelimit.Rate(cfg.Limits.RateConnections)
 	}
 	return out
+}
+
+// nativeConfig is the part that concerns plain WebSockets.
+func nativeConfig(cfg config.Config) gateway.NativeConfig {
+	return gateway.NativeConfig{
+		MaxFrame:    1 << 20,
+		AuthTimeout: cfg.Limits.AuthTimeout,
+		Heartbeat:   30 * time.Second,
+		QueueFrames: cfg.Limits.QueueFrames,
+		QueueBytes:  int(cfg.Limits.QueueBytes),
+		WriteStall:  cfg.Limits.WriteStall,
+	}
+}
+
+func eventRate(cfg config.Config) ratelimit.Rate {
+	if !cfg.Limits.Limits.On {
+		return ratelimit.Rate{}
+	}
+	return ratelimit.Rate(cfg.Limits.RateEvents)
 }
 
 // watch adds what metrics read when they are asked.

@@ -1,6 +1,9 @@
 package chat
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
 // DirectPolicy says between whom direct messages are allowed.
 type DirectPolicy string
@@ -17,12 +20,20 @@ type Config struct {
 	DirectPolicy DirectPolicy
 	// MaxText is the longest text field of a client, in characters.
 	MaxText int
+	// EditWindow is how long after sending a message may be edited; 0 is
+	// [DefaultEditWindow].
+	EditWindow time.Duration
+	// DirectRetention is how long direct messages are kept; 0 is for ever.
+	DirectRetention time.Duration
 }
 
+// DefaultEditWindow is how long a message may be edited unless configured.
+const DefaultEditWindow = 5 * time.Minute
+
 // DefaultConfig returns the defaults: anyone may write to anyone, 10,000
-// characters a field.
+// characters a field, 5 minutes to edit, direct messages for ever.
 func DefaultConfig() Config {
-	return Config{DirectPolicy: DirectAnyone, MaxText: 10_000}
+	return Config{DirectPolicy: DirectAnyone, MaxText: 10_000, EditWindow: DefaultEditWindow}
 }
 
 // Validate reports the first setting that cannot be used.
@@ -34,6 +45,12 @@ func (c Config) Validate() error {
 	}
 	if c.MaxText < 1 {
 		return fmt.Errorf("chat: longest text must be at least 1 character, not %d", c.MaxText)
+	}
+	if c.EditWindow < 0 {
+		return fmt.Errorf("chat: edit window must not be negative, not %v", c.EditWindow)
+	}
+	if c.DirectRetention != 0 && c.DirectRetention < MinRetention {
+		return fmt.Errorf("chat: retention of direct messages must be 0 or at least %v, not %v", MinRetention, c.DirectRetention)
 	}
 	return nil
 }

@@ -25,6 +25,17 @@ const (
 	CodePrivateRoom          Code = "private_room"
 	CodeJoinNotPermitted     Code = "join_not_permitted"
 	CodeNotInRoom            Code = "not_in_room"
+	CodeUserNotInRoom        Code = "user_not_in_room"
+	CodeNotAdmin             Code = "not_admin"
+	CodeLastAdmin            Code = "last_admin"
+	CodeNotOwnMessage        Code = "not_own_message"
+	CodeEditWindowExceeded   Code = "edit_window_exceeded"
+	CodeDeleteNotPermitted   Code = "delete_not_permitted"
+	CodePinNotPermitted      Code = "pin_not_permitted"
+	CodeTooManyPins          Code = "too_many_pins"
+	CodeTooManyReactions     Code = "too_many_reactions"
+	CodeUploadsNotAllowed    Code = "uploads_not_allowed"
+	CodeVoiceNotAllowed      Code = "voice_not_allowed"
 )
 
 // Error is a refusal: nothing was changed, and Message may be shown to the
@@ -73,6 +84,17 @@ var (
 	ErrPrivateRoom          = &Error{Code: CodePrivateRoom, Message: "No permission to join private room"}
 	ErrJoinNotPermitted     = &Error{Code: CodeJoinNotPermitted, Message: "No permission to join room"}
 	ErrNotInRoom            = &Error{Code: CodeNotInRoom, Message: "Not in room"}
+	ErrUserNotInRoom        = &Error{Code: CodeUserNotInRoom, Message: "User not in room", Field: "userId"}
+	ErrNotAdmin             = &Error{Code: CodeNotAdmin, Message: "Only room admins can do that"}
+	ErrLastAdmin            = &Error{Code: CodeLastAdmin, Message: "The last admin cannot be demoted", Field: "userId"}
+	ErrNotOwnMessage        = &Error{Code: CodeNotOwnMessage, Message: "Can only edit own messages"}
+	ErrEditWindowExceeded   = &Error{Code: CodeEditWindowExceeded, Message: "Message edit time limit exceeded"}
+	ErrDeleteNotPermitted   = &Error{Code: CodeDeleteNotPermitted, Message: "No permission to delete message"}
+	ErrPinNotPermitted      = &Error{Code: CodePinNotPermitted, Message: "No permission to pin message"}
+	ErrTooManyPins          = &Error{Code: CodeTooManyPins, Message: "Too many pinned messages", Limit: MaxPins}
+	ErrTooManyReactions     = &Error{Code: CodeTooManyReactions, Message: "Too many different reactions", Field: "emoji", Limit: MaxEmoji}
+	ErrUploadsNotAllowed    = &Error{Code: CodeUploadsNotAllowed, Message: "File uploads are not allowed in this room"}
+	ErrVoiceNotAllowed      = &Error{Code: CodeVoiceNotAllowed, Message: "Voice messages are not allowed in this room"}
 )
 
 // Public returns what a caller may be told about err: the refusal in its chain,
@@ -118,6 +140,8 @@ func Codes() []Code {
 	return []Code{
 		CodeInternal, CodeMissingFields, CodeInvalidField, CodeLimitExceeded, CodeNotFriends, CodeClientMsgIDReused,
 		CodeMessageNotFound, CodeConversationNotFound, CodeRoomNotFound, CodeRoomExists, CodeRoomFull, CodeBanned,
-		CodePrivateRoom, CodeJoinNotPermitted, CodeNotInRoom,
+		CodePrivateRoom, CodeJoinNotPermitted, CodeNotInRoom, CodeUserNotInRoom, CodeNotAdmin, CodeLastAdmin,
+		CodeNotOwnMessage, CodeEditWindowExceeded, CodeDeleteNotPermitted, CodePinNotPermitted, CodeTooManyPins,
+		CodeTooManyReactions, CodeUploadsNotAllowed, CodeVoiceNotAllowed,
 	}
 }

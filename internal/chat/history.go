@@ -121,13 +121,7 @@ func checkHistory(a Actor, q *HistoryQuery) error {
 			return invalid("userId", "must be another user")
 		}
 	}
-	if q.Before != "" && q.After != "" {
-		return invalid("after", "must not stand beside before")
-	}
-	if q.Limit == 0 {
-		q.Limit = DefaultHistory
-	}
-	return checkLimit(q.Limit, MaxHistory)
+	return checkPaging(q.Before, q.After, &q.Limit)
 }
 
 func checkLimit(limit, most int) error {

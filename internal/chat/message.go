@@ -57,7 +57,14 @@ type Message struct {
 	Type        MessageType
 	ClientMsgID string
 	ReplyTo     string
+	// ThreadID is the message at the root of the replies that this is one of; empty
+	// if it is no reply.
+	ThreadID    string
 	Attachments []string
+	// Mentions are the members that Content names as @id.
+	Mentions []UserID
+	// Reactions are in the order of their first giving.
+	Reactions []Reactions
 	// Seq is the place of the message's creation in the conversation's log.
 	Seq int64
 	// Timestamp never goes backwards within a conversation; UTC, milliseconds.
@@ -66,6 +73,17 @@ type Message struct {
 	// tombstone without content.
 	EditedAt  time.Time
 	DeletedAt time.Time
+	// PinnedAt is zero, and PinnedBy empty, unless the message is pinned.
+	PinnedAt time.Time
+	PinnedBy UserID
+}
+
+// Reactions are those to one message with one emoji. Users are the first
+// [ListedMembers] of them by their ids, Count is all.
+type Reactions struct {
+	Emoji string
+	Count int
+	Users []UserID
 }
 
 // Draft is a message that passed validation and is about to be stored. A

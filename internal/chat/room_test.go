@@ -63,7 +63,7 @@ func TestJoinRoom(t *testing.T) {
 	equal(t, "members", first.Room.Members, []chat.UserID{"anna", "bert"})
 	joined := w.events[len(w.events)-1]
 	equal(t, "event", joined, chat.Event{
-		Kind: chat.MemberJoined, ConversationID: first.Room.ConversationID, Seq: 62, At: joined.At, Origin: "b1",
+		Kind: chat.MemberJoined, ConversationID: first.Room.ConversationID, Seq: 62, At: joined.At, By: "bert", Origin: "b1",
 		Audience:   chat.Audience{RoomID: "room", Users: []chat.UserID{"bert"}},
 		Membership: &chat.Membership{RoomID: "room", UserID: "bert", UserName: "Bert", Role: chat.RoleMember},
 	})

@@ -84,24 +84,37 @@ func (s *Service) send(ctx context.Context, clientMsgID string, d Draft) (Messag
 		RequireFriends: d.RecipientID != "" && s.cfg.DirectPolicy == DirectFriends,
 		Origin:         d.Sender.Origin,
 	}
-	if s.filter != nil {
+	if s.filter != nil || s.blocks != nil {
 		stored, found, err := s.repeated(ctx, &cmd)
 		if found || err != nil {
 			return stored, err
 		}
-		if err := s.filter(ctx, &d); err != nil {
-			return Message{}, fmt.Errorf("filter message: %w", err)
-		}
-		if err := checkContent(d.Content, s.cfg.MaxText); err != nil {
+		if err := s.review(ctx, &cmd, &d); err != nil {
 			return Message{}, err
 		}
-		cmd.Message.Content = d.Content
 	}
+	cmd.Message.Mentions = mentioned(cmd.Message.Content)
 	m, err := s.store.AppendMessage(ctx, cmd)
 	if err != nil {
 		return Message{}, fmt.Errorf("append message: %w", err)
 	}
 	return m, nil
+}
+
+// review asks those who may refuse a new message, or change it, before it is
+// stored.
+func (s *Service) review(ctx context.Context, cmd *Append, d *Draft) error {
+	if err := s.refuseBlocked(ctx, &cmd.Message); err != nil {
+		return err
+	}
+	if s.filter == nil {
+		return nil
+	}
+	if err := s.filter(ctx, d); err != nil {
+		return fmt.Errorf("filter message: %w", err)
+	}
+	cmd.Message.Content = d.Content
+	return checkContent(d.Content, s.cfg.MaxText)
 }
 
 // repeated looks for the message that already has the command's clientMsgId, so

@@ -20,7 +20,7 @@ func TestSendDirect(t *testing.T) {
 	}
 	equal(t, "message", m, want)
 	equal(t, "events", w.events, []chat.Event{{
-		Kind: chat.MessageCreated, ConversationID: m.ConversationID, Seq: 1, At: m.Timestamp, Origin: "a1",
+		Kind: chat.MessageCreated, ConversationID: m.ConversationID, Seq: 1, At: m.Timestamp, By: "anna", Origin: "a1",
 		Audience: chat.Audience{Users: []chat.UserID{"anna", "bert"}}, Message: &want,
 	}})
 	equal(t, "seq of the answer", w.direct(bert, anna, "ho").Seq, 2)

@@ -18,8 +18,14 @@ import (
 type Store interface {
 	Users
 	Messages
+	Changes
 	Rooms
+	Directory
+	Moderation
 	Reads
+	CatchUp
+	Search
+	Upkeep
 }
 
 // Users keeps who has signed in.
@@ -38,12 +44,14 @@ type Messages interface {
 	// order:
 	//   - a clientMsgId that the sender has used: the stored message and no event
 	//     if [Append.Repeats] agrees, else its error;
-	//   - to a room: ErrRoomNotFound, ErrNotInRoom;
+	//   - to a room: ErrRoomNotFound, ErrNotInRoom (not for [TypeSystem]), and what
+	//     [RoomSettings.MayPost] says;
 	//   - to a user: ErrNotFriends if friendship is required and there is none;
 	//   - ReplyTo must be a message of the same conversation: ErrMessageNotFound
 	//     with the field replyTo.
 	// The timestamp is moved forward to that of the conversation's last event if
-	// it lies before it.
+	// it lies before it. Of Mentions those that are in the conversation stay. A
+	// reply belongs to the thread of what it replies to.
 	AppendMessage(ctx context.Context, cmd Append) (Message, error)
 	// Sent returns the message stored under a sender's clientMsgId, if any.
 	Sent(ctx context.Context, sender UserID, clientMsgID string) (Sent, bool, error)
@@ -54,6 +62,27 @@ type Messages interface {
 	// are not deleted, oldest first: by timestamp, and by seq within a
 	// conversation.
 	Unread(ctx context.Context, user UserID, limit int) ([]Message, error)
+	// Message returns a message and what the user is in its conversation.
+	// ErrMessageNotFound.
+	Message(ctx context.Context, id string, user UserID) (Message, Standing, error)
+	// Thread returns a page of replies: the newest, or those next to a cursor, which
+	// is one of them or the root. Root is nil if it is gone. ErrMessageNotFound, with
+	// the field of the cursor if it is at fault, also for who is not in it.
+	Thread(ctx context.Context, user UserID, q ThreadQuery) (Thread, error)
+	// Pinned returns the pinned messages of a conversation, oldest first.
+	Pinned(ctx context.Context, conversationID string, limit int) ([]Message, error)
+}
+
+// Changes is what happens to messages later. Each change is logged as one event.
+// The message comes back as it is then. ErrMessageNotFound if there is none; the
+// other refusals are those of the command's Permit, which also says when there is
+// nothing to do.
+type Changes interface {
+	EditMessage(ctx context.Context, cmd Edit) (Message, error)
+	// DeleteMessage leaves nothing of the content, wherever it was kept.
+	DeleteMessage(ctx context.Context, cmd Delete) (Message, error)
+	PinMessage(ctx context.Context, cmd Pin) (Message, error)
+	React(ctx context.Context, cmd React) error
 }
 
 // Rooms keeps rooms and who is in them.
@@ -70,10 +99,42 @@ type Rooms interface {
 	// room of type direct removes it. False, without an event, if the user is no
 	// member. ErrRoomNotFound.
 	Leave(ctx context.Context, cmd Leave) (bool, error)
+	// UpdateRoom carries out [UpdateRoom.Apply] for who may administer the room; a
+	// change is one RoomUpdated. ErrRoomNotFound.
+	UpdateRoom(ctx context.Context, cmd UpdateRoom) error
+	// DeleteRoom ends the room for who may administer it, by one RoomDeleted. No
+	// message of it is seen again. ErrRoomNotFound.
+	DeleteRoom(ctx context.Context, cmd DeleteRoom) error
 	// Room returns a room, or ErrRoomNotFound.
 	Room(ctx context.Context, id string) (Room, error)
 	// Memberships returns the ids of the user's rooms, sorted.
 	Memberships(ctx context.Context, user UserID) ([]string, error)
+}
+
+// Directory answers questions about rooms and who is in them. Pages are by ids.
+type Directory interface {
+	Rooms(ctx context.Context, user UserID, q RoomQuery) (RoomPage, error)
+	// Members is for who is in the room: ErrRoomNotFound, ErrNotInRoom.
+	Members(ctx context.Context, user UserID, q MemberQuery) (MemberPage, error)
+	// SearchRooms returns public rooms with the folded text in their folded name or
+	// description, by their ids.
+	SearchRooms(ctx context.Context, folded string, limit int) ([]Room, error)
+}
+
+// Moderation is what admins do about users. ErrRoomNotFound, and what
+// [Standing.MayAdminister] says of the actor, inside the transaction. What is so
+// already changes nothing and has no event; the rest is as the methods of
+// [Service] say.
+type Moderation interface {
+	// Invite is not logged. ErrBanned.
+	Invite(ctx context.Context, cmd Moderate) error
+	Kick(ctx context.Context, cmd Moderate) error
+	Ban(ctx context.Context, cmd Moderate) error
+	Unban(ctx context.Context, cmd Moderate) error
+	SetRole(ctx context.Context, cmd SetRole) error
+	// AddMembers asks nobody. Invitations and former kicks of who is added are used
+	// up, marks moved to the head of the log.
+	AddMembers(ctx context.Context, cmd AddMembers) ([]UserID, error)
 }
 
 // Reads keeps how far users have read, and knows what they may read.
@@ -85,6 +146,39 @@ type Reads interface {
 	MarkRead(ctx context.Context, cmd MarkRead) ([]Receipt, error)
 	// Access tells whether a conversation exists and whether the user is in it.
 	Access(ctx context.Context, ref ConversationRef, user UserID) (Access, bool, error)
+	// MarkConversation moves one mark, as its Permit says, by one ConversationRead.
+	// ErrConversationNotFound.
+	MarkConversation(ctx context.Context, cmd MarkConversation) error
+	// Conversations returns up to q.Limit of the user's conversations by the time of
+	// their last event, newest first, then by their ids, the last first.
+	Conversations(ctx context.Context, q ConversationQuery) ([]Summary, error)
+}
+
+// CatchUp tells what was missed.
+type CatchUp interface {
+	// Sync answers from one state of the database, see [Service.Sync]. At least one
+	// event is sent if there are any, whatever its size.
+	Sync(ctx context.Context, q SyncQuery) (Synced, error)
+	// Changed and Heads return the conversations that changed last, newest first.
+	Changed(ctx context.Context, since time.Time, limit int) ([]Head, error)
+	Heads(ctx context.Context, user UserID, limit int) ([]Head, error)
+}
+
+// Search finds messages by their words. A new message is found within a second, a
+// change of one at once. What waits to be indexed when the process dies is indexed
+// by the next.
+type Search interface {
+	// SearchMessages returns messages of conversations that the user is in, the
+	// newest first. A cursor that the user cannot see: ErrMessageNotFound.
+	SearchMessages(ctx context.Context, q MessageSearch) (Page, error)
+}
+
+// Upkeep removes what is kept no longer.
+type Upkeep interface {
+	// Retain removes what is due, each conversation's oldest entries first, and tells
+	// how many log entries went; it is the one command that is many transactions. A
+	// conversation whose room is no more goes whole. No seq is used again.
+	Retain(ctx context.Context, cmd Retain) (removed int, err error)
 }
 
 // Append is the command to store a message. Seq is not set yet, and
@@ -153,4 +247,6 @@ type Access struct {
 	ConversationID string
 	RoomID         string
 	Member         bool
+	// Invited is of who is no member.
+	Invited bool
 }

@@ -17,6 +17,9 @@ const (
 // comes from whoever issued the user's token.
 type UserID string
 
+// SystemUser is the sender of the server's own messages. Nobody can sign in as it.
+const SystemUser UserID = "system"
+
 // Actor is the signed-in user on whose behalf a command runs. Its ID is one
 // that [Service.EnsureUser] has accepted.
 type Actor struct {
@@ -40,6 +43,9 @@ type User struct {
 func (s *Service) EnsureUser(ctx context.Context, a Actor) (User, error) {
 	if err := checkUserID("userId", a.ID); err != nil {
 		return User{}, err
+	}
+	if a.ID == SystemUser {
+		return User{}, invalid("userId", "is reserved")
 	}
 	name := a.Name
 	if name == "" {

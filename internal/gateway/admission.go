@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/sockeye-im/sockeye/internal/ratelimit"
 )
 
 const (
@@ -39,7 +41,7 @@ var (
 type admission struct {
 	cfg      Config
 	now      func() time.Time
-	connects *rates[netip.Addr]
+	connects *ratelimit.Buckets[netip.Addr]
 
 	mu        sync.Mutex
 	addresses map[netip.Addr]*address
@@ -57,7 +59,7 @@ func newAdmission(cfg Config, now func() time.Time) *admission {
 	return &admission{
 		cfg:       cfg,
 		now:       now,
-		connects:  newRates[netip.Addr](cfg.Connects, now),
+		connects:  ratelimit.New[netip.Addr](cfg.Connects, now),
 		addresses: make(map[netip.Addr]*address),
 	}
 }
@@ -70,7 +72,7 @@ func (g *Gateway) Admit(r *http.Request, open int) error {
 		err = errFull
 	}
 	if err != nil {
-		g.metrics.ConnectionRefused(refusalNames[err])
+		g.Metrics.ConnectionRefused(refusalNames[err])
 	}
 	return err
 }
@@ -105,7 +107,7 @@ func (a *admission) admit(r *http.Request) error {
 		return errOrigin
 	}
 	from := a.clientIP(r.RemoteAddr, r.Header)
-	wait := a.connects.take(from)
+	wait := a.connects.Take(from)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	known := a.addresses[from]

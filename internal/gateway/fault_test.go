@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/sockeye-im/sockeye/internal/chat"
+	"github.com/sockeye-im/sockeye/internal/command"
 )
 
 // broken is a store that takes no command any more.
@@ -17,27 +18,98 @@ var errDisk = errors.New("disk /dev/sdz is on fire")
 func (broken) AppendMessage(context.Context, chat.Append) (chat.Message, error) {
 	return chat.Message{}, errDisk
 }
-func (broken) CreateRoom(context.Context, chat.NewRoom) error                  { return errDisk }
-func (broken) Join(context.Context, chat.Join) (bool, error)                   { return false, errDisk }
-func (broken) Leave(context.Context, chat.Leave) (bool, error)                 { return false, errDisk }
-func (broken) MarkRead(context.Context, chat.MarkRead) ([]chat.Receipt, error) { return nil, errDisk }
+func (broken) EditMessage(context.Context, chat.Edit) (chat.Message, error) {
+	return chat.Message{}, errDisk
+}
+func (broken) DeleteMessage(context.Context, chat.Delete) (chat.Message, error) {
+	return chat.Message{}, errDisk
+}
+func (broken) PinMessage(context.Context, chat.Pin) (chat.Message, error) {
+	return chat.Message{}, errDisk
+}
+func (broken) Thread(context.Context, chat.UserID, chat.ThreadQuery) (chat.Thread, error) {
+	return chat.Thread{}, errDisk
+}
+func (broken) SearchMessages(context.Context, chat.MessageSearch) (chat.Page, error) {
+	return chat.Page{}, errDisk
+}
+func (broken) Rooms(context.Context, chat.UserID, chat.RoomQuery) (chat.RoomPage, error) {
+	return chat.RoomPage{}, errDisk
+}
+func (broken) Members(context.Context, chat.UserID, chat.MemberQuery) (chat.MemberPage, error) {
+	return chat.MemberPage{}, errDisk
+}
 func (broken) Access(context.Context, chat.ConversationRef, chat.UserID) (chat.Access, bool, error) {
 	return chat.Access{}, false, errDisk
 }
+func (broken) Conversations(context.Context, chat.ConversationQuery) ([]chat.Summary, error) {
+	return nil, errDisk
+}
+func (broken) Sync(context.Context, chat.SyncQuery) (chat.Synced, error) {
+	return chat.Synced{}, errDisk
+}
+func (broken) SearchRooms(context.Context, string, int) ([]chat.Room, error)   { return nil, errDisk }
+func (broken) Room(context.Context, string) (chat.Room, error)                 { return chat.Room{}, errDisk }
+func (broken) React(context.Context, chat.React) error                         { return errDisk }
+func (broken) CreateRoom(context.Context, chat.NewRoom) error                  { return errDisk }
+func (broken) UpdateRoom(context.Context, chat.UpdateRoom) error               { return errDisk }
+func (broken) DeleteRoom(context.Context, chat.DeleteRoom) error               { return errDisk }
+func (broken) Join(context.Context, chat.Join) (bool, error)                   { return false, errDisk }
+func (broken) Leave(context.Context, chat.Leave) (bool, error)                 { return false, errDisk }
+func (broken) Invite(context.Context, chat.Moderate) error                     { return errDisk }
+func (broken) Kick(context.Context, chat.Moderate) error                       { return errDisk }
+func (broken) Ban(context.Context, chat.Moderate) error                        { return errDisk }
+func (broken) Unban(context.Context, chat.Moderate) error                      { return errDisk }
+func (broken) SetRole(context.Context, chat.SetRole) error                     { return errDisk }
+func (broken) MarkRead(context.Context, chat.MarkRead) ([]chat.Receipt, error) { return nil, errDisk }
+func (broken) MarkConversation(context.Context, chat.MarkConversation) error   { return errDisk }
 
 // A fault of the server is told in general words; what it was is for the log.
 func TestFaults(t *testing.T) {
 	n := serve(t, func(s *setup) { s.store = func(inner chat.Store) chat.Store { return broken{inner} } })
 	ada, bob := n.device("ada"), n.device("bob")
-	for event, c := range map[string]struct{ payload, message string }{
-		"message:send": {`{"recipientId":"bob","content":"x"}`, "Failed to send message"},
-		"message:read": {`{"messageIds":["m"]}`, "Failed to mark messages as read"},
-		"room:create":  {`{"name":"x"}`, "Failed to create room"},
-		"room:join":    {`{"roomId":"hall"}`, "Failed to join room"},
-		"room:leave":   {`{"roomId":"hall"}`, "Failed to leave room"},
-		"room:message": {`{"roomId":"hall","content":"x"}`, "Failed to send room message"},
-		"history":      {`{"roomId":"hall"}`, "Failed to load history"},
-	} {
+	faults := map[string]struct{ payload, message string }{
+		"message:send":      {`{"recipientId":"bob","content":"x"}`, "Failed to send message"},
+		"room:message":      {`{"roomId":"hall","content":"x"}`, "Failed to send room message"},
+		"message:edit":      {`{"messageId":"m","content":"x"}`, "Failed to edit message"},
+		"message:delete":    {`{"messageId":"m"}`, "Failed to delete message"},
+		"message:pin":       {`{"messageId":"m"}`, "Failed to pin message"},
+		"message:unpin":     {`{"messageId":"m"}`, "Failed to unpin message"},
+		"message:pins":      {`{"roomId":"hall"}`, "Failed to load pinned messages"},
+		"reaction:add":      {`{"messageId":"m","emoji":"👍"}`, "Failed to add reaction"},
+		"reaction:remove":   {`{"messageId":"m","emoji":"👍"}`, "Failed to remove reaction"},
+		"history":           {`{"roomId":"hall"}`, "Failed to load history"},
+		"thread":            {`{"messageId":"m"}`, "Failed to load thread"},
+		"message:search":    {`{"query":"x"}`, "Failed to search messages"},
+		"room:create":       {`{"name":"x"}`, "Failed to create room"},
+		"room:join":         {`{"roomId":"hall"}`, "Failed to join room"},
+		"room:leave":        {`{"roomId":"hall"}`, "Failed to leave room"},
+		"room:get":          {`{"roomId":"hall"}`, "Failed to load room"},
+		"room:list":         {`{}`, "Failed to list rooms"},
+		"room:members":      {`{"roomId":"hall"}`, "Failed to list members"},
+		"room:search":       {`{"query":"x"}`, "Failed to search rooms"},
+		"room:update":       {`{"roomId":"hall","name":"x"}`, "Failed to update room"},
+		"room:delete":       {`{"roomId":"hall"}`, "Failed to delete room"},
+		"room:invite":       {`{"roomId":"hall","userId":"bob"}`, "Failed to invite user"},
+		"room:kick":         {`{"roomId":"hall","userId":"bob"}`, "Failed to remove user"},
+		"room:ban":          {`{"roomId":"hall","userId":"bob"}`, "Failed to ban user"},
+		"room:unban":        {`{"roomId":"hall","userId":"bob"}`, "Failed to unban user"},
+		"room:promote":      {`{"roomId":"hall","userId":"bob"}`, "Failed to promote user"},
+		"room:demote":       {`{"roomId":"hall","userId":"bob"}`, "Failed to demote user"},
+		"message:read":      {`{"messageIds":["m"]}`, "Failed to mark messages as read"},
+		"conversation:read": {`{"conversationId":"c","seq":1}`, "Failed to mark conversation as read"},
+		"conversation:list": {`{}`, "Failed to list conversations"},
+		"sync":              {`{"conversations":{}}`, "Failed to sync"},
+	}
+	for _, event := range command.Names() {
+		if event == "auth:refresh" {
+			continue // asks no store
+		}
+		c, there := faults[event]
+		if !there {
+			t.Errorf("%s has no row", event)
+			continue
+		}
 		if f := ada.mustFail(event, c.payload, "internal", c.message); f != (failure{Code: "internal", Message: c.message}) {
 			t.Errorf("%s: got %+v", event, f)
 		}

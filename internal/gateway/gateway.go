@@ -2,9 +2,7 @@
 //
 // A connection passes, in this order: the address it comes from (admission.go,
 // before a WebSocket is opened), its token (signin.go), the capacity of the node
-// (signin.go). Then each event is looked up in one table of commands
-// (commands.go), its rate checked and its payload decoded (dispatch.go), and the
-// command run by the chat service, which alone knows the rules.
+// (signin.go). Then each event is a command of package command (socketio.go).
 package gateway
 
 import (
@@ -16,7 +14,8 @@ import (
 
 	"github.com/sockeye-im/sockeye/internal/account"
 	"github.com/sockeye-im/sockeye/internal/chat"
-	"github.com/sockeye-im/sockeye/socketio"
+	"github.com/sockeye-im/sockeye/internal/command"
+	"github.com/sockeye-im/sockeye/internal/ratelimit"
 )
 
 // Config holds the limits at the door. A zero Rate and a count per IP of 0 are no
@@ -26,8 +25,7 @@ type Config struct {
 	TrustedProxies      []netip.Prefix
 	MaxConnections      int
 	MaxConnectionsPerIP int
-	Events              Rate // of one kind, by one user
-	Connects            Rate // from one IP address
+	Connects            ratelimit.Rate // from one IP address
 }
 
 // Verifier tells whose token it is. Its errors may be shown to nobody.
@@ -40,28 +38,21 @@ type Metrics interface {
 	ConnectionOpened()
 	ConnectionClosed()
 	ConnectionRefused(reason string)
-	Message(kind string, ok bool)
-	Observe(operation string, took time.Duration)
-	Error(kind, code string)
 }
 
 // Gateway serves the Socket.IO clients of one node.
 type Gateway struct {
-	cfg      Config
-	chat     *chat.Service
-	verifier Verifier
-	metrics  Metrics
-	log      *slog.Logger
-	now      func() time.Time
+	Deps
+	cfg Config
 
 	admission *admission
-	events    *rates[eventKey]
 	expiry    *expiry
 	sessions  atomic.Int64 // signed in
 }
 
 // Deps are what a Gateway works with; all are required.
 type Deps struct {
+	Commands *command.Table
 	Chat     *chat.Service
 	Verifier Verifier
 	Metrics  Metrics
@@ -72,31 +63,7 @@ type Deps struct {
 // New makes a gateway; Stop ends it. Its Admit and Serve are still to be given
 // to the Socket.IO server.
 func New(cfg Config, d Deps) *Gateway {
-	return &Gateway{
-		cfg:       cfg,
-		chat:      d.Chat,
-		verifier:  d.Verifier,
-		metrics:   d.Metrics,
-		log:       d.Log,
-		now:       d.Now,
-		admission: newAdmission(cfg, d.Now),
-		events:    newRates[eventKey](cfg.Events, d.Now),
-		expiry:    newExpiry(d.Now),
-	}
-}
-
-// Serve adds the gateway's handlers to a namespace.
-func (g *Gateway) Serve(nsp *socketio.Namespace) {
-	nsp.Use(g.signIn)
-	nsp.OnConnect(g.connected)
-	nsp.OnDisconnect(g.disconnected)
-	for i := range commands {
-		c := &commands[i]
-		nsp.On(c.name, func(ctx context.Context, e *socketio.Event) error {
-			g.run(ctx, c, e)
-			return nil
-		})
-	}
+	return &Gateway{Deps: d, cfg: cfg, admission: newAdmission(cfg, d.Now), expiry: newExpiry(d.Now)}
 }
 
 // Stop ends the gateway's goroutines and waits for them.

@@ -3,6 +3,7 @@ package gateway_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -16,9 +17,11 @@ import (
 	"github.com/sockeye-im/sockeye/engineio"
 	"github.com/sockeye-im/sockeye/internal/account"
 	"github.com/sockeye-im/sockeye/internal/chat"
+	"github.com/sockeye-im/sockeye/internal/command"
 	"github.com/sockeye-im/sockeye/internal/gateway"
 	"github.com/sockeye-im/sockeye/internal/hub"
 	"github.com/sockeye-im/sockeye/internal/ops"
+	"github.com/sockeye-im/sockeye/internal/ratelimit"
 	"github.com/sockeye-im/sockeye/internal/store/sqlite"
 	"github.com/sockeye-im/sockeye/socketio"
 )
@@ -29,10 +32,14 @@ const patience = 30 * time.Second
 // setup is what a test may choose.
 type setup struct {
 	gateway gateway.Config
+	events  ratelimit.Rate // of commands
+	native  gateway.NativeConfig
 	chat    chat.Config
 	clock   func() time.Time            // of the gateway
 	store   func(chat.Store) chat.Store // wraps the store, to hold it up
 }
+
+func events(rate ratelimit.Rate) func(*setup) { return func(s *setup) { s.events = rate } }
 
 func limits(cfg gateway.Config) func(*setup) {
 	return func(s *setup) {
@@ -58,6 +65,7 @@ type node struct {
 	issuer   *account.Issuer
 	probe    *device // see told
 	stop     func()  // also done when the test ends
+	native   *gateway.Native
 }
 
 const secret = account.Secret("a secret of enough length, for tests only")
@@ -65,7 +73,10 @@ const secret = account.Secret("a secret of enough length, for tests only")
 // serve starts a node that ends with the test.
 func serve(t testing.TB, options ...func(*setup)) *node {
 	t.Helper()
-	s := setup{gateway: gateway.Config{MaxConnections: 1000}, chat: chat.DefaultConfig(), clock: time.Now}
+	s := setup{
+		native:  gateway.NativeConfig{MaxFrame: 1 << 20, AuthTimeout: patience, Heartbeat: time.Minute},
+		gateway: gateway.Config{MaxConnections: 1000}, chat: chat.DefaultConfig(), clock: time.Now,
+	}
 	for _, option := range options {
 		option(&s)
 	}
@@ -99,18 +110,24 @@ func serve(t testing.TB, options ...func(*setup)) *node {
 	n.chat, err = chat.New(s.chat, store, time.Now, chat.NewID, nil)
 	must()
 	metrics, err := ops.NewMetrics(n.registry, ops.Vocabulary{
-		Messages: gateway.Commands(), Operations: gateway.Commands(), Refusals: gateway.Refusals(),
-		ErrorTypes: []string{"command"}, ErrorCodes: gateway.Codes(),
+		Messages: command.Names(), Operations: command.Names(), Refusals: gateway.Refusals(),
+		ErrorTypes: []string{"command"}, ErrorCodes: command.Codes(),
 	})
 	must()
-	n.gateway = gateway.New(s.gateway, gateway.Deps{Chat: n.chat, Verifier: verifiers, Metrics: metrics, Log: log, Now: s.clock})
+	table := command.New(command.Deps{Events: s.events, Chat: n.chat, Metrics: metrics, Log: log, Now: s.clock})
+	n.gateway = gateway.New(s.gateway, gateway.Deps{Commands: table, Chat: n.chat, Verifier: verifiers, Metrics: metrics, Log: log, Now: s.clock})
 	n.gateway.Serve(n.sockets.Of("/"))
-	server := httptest.NewServer(n.sockets)
+	n.native, err = gateway.NewNative(n.gateway, n.hub, s.native)
+	must()
+	mux := http.NewServeMux()
+	mux.Handle("/", n.sockets)
+	mux.Handle("/ws", n.native)
+	server := httptest.NewServer(mux)
 	n.url = server.URL
 	n.stop = sync.OnceFunc(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
-		if err := n.sockets.Shutdown(ctx); err != nil {
+		if err := errors.Join(n.native.Shutdown(ctx), n.sockets.Shutdown(ctx)); err != nil {
 			t.Errorf("shutdown: %v", err)
 		}
 		server.Close()
@@ -229,4 +246,4 @@ func (l *logBuffer) String() string {
 	return l.buf.String()
 }
 
-func perMinute(events int) gateway.Rate { return gateway.Rate{Events: events, Per: time.Minute} }
+func perMinute(events int) ratelimit.Rate { return ratelimit.Rate{Events: events, Per: time.Minute} }

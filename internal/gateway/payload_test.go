@@ -5,8 +5,6 @@ import (
 	"testing"
 
 	"github.com/gobwas/ws"
-
-	"github.com/sockeye-im/sockeye/internal/gateway"
 )
 
 func TestWrongPayloadsNameTheField(t *testing.T) {
@@ -96,7 +94,7 @@ func TestErrorsWithoutAcknowledgementNameTheEvent(t *testing.T) {
 
 func TestRatesAreByUserAndEvent(t *testing.T) {
 	const most = 4
-	n := serve(t, limits(gateway.Config{Events: perMinute(most)}))
+	n := serve(t, events(perMinute(most)))
 	ada, adas, bob := n.device("ada"), n.device("ada"), n.device("bob")
 	known := `{"recipientId":"bob","content":"known","clientMsgId":"k"}`
 	first := ada.must("message:send", known)
@@ -134,7 +132,7 @@ func TestRatesAreByUserAndEvent(t *testing.T) {
 // What is malformed counts, or else nothing bounds it.
 func TestRatesCountWhatIsMalformed(t *testing.T) {
 	const most = 4
-	n := serve(t, limits(gateway.Config{Events: perMinute(most)}))
+	n := serve(t, events(perMinute(most)))
 	ada := n.device("ada")
 	for range most {
 		ada.mustFail("room:join", `[]`, "invalid_field", "Payload must be an object")

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/sockeye-im/sockeye/internal/gateway"
+	"github.com/sockeye-im/sockeye/internal/command"
 )
 
 // The document promises what the table in the code has, no more and no less.
@@ -17,8 +17,8 @@ func TestProtocolDocument(t *testing.T) {
 		t.Fatal(err)
 	}
 	for heading, want := range map[string][]string{
-		"Commands": gateway.Commands(),
-		"Errors":   gateway.Codes(),
+		"Commands": command.Names(),
+		"Errors":   command.Codes(),
 	} {
 		got := firstColumn(string(document), heading)
 		slices.Sort(got)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/sockeye-im/sockeye/internal/account"
 	"github.com/sockeye-im/sockeye/internal/chat"
+	"github.com/sockeye-im/sockeye/internal/command"
 	"github.com/sockeye-im/sockeye/internal/hub"
 	"github.com/sockeye-im/sockeye/socketio"
 )
@@ -34,7 +35,7 @@ func (s *session) continues(by account.Identity) bool {
 // message too because it is all that clients of version 2 are shown.
 var refused = &socketio.ConnectError{
 	Message: "Authentication failed",
-	Data:    wireError{Code: codeAuthenticationFailed, Message: "Authentication failed"},
+	Data:    command.Refusal{Code: command.CodeUnauthenticated, Message: "Authentication failed"},
 }
 
 // signIn is the middleware that lets a socket in by its token. It runs on
@@ -44,7 +45,7 @@ func (g *Gateway) signIn(ctx context.Context, s *socketio.Socket) error {
 	// A client that leaves half-way is let in and then leaves, as others do.
 	ctx = context.WithoutCancel(ctx)
 	from := g.admission.clientIP(s.Handshake().RemoteAddr, s.Handshake().Header())
-	identity, err := g.verifier.Verify(ctx, tokenOf(s))
+	identity, err := g.Verifier.Verify(ctx, tokenOf(s))
 	if err != nil {
 		g.refuseSignIn(s, from, err)
 		return refused
@@ -52,11 +53,11 @@ func (g *Gateway) signIn(ctx context.Context, s *socketio.Socket) error {
 	if previous, ok := s.Data().(*session); ok && !previous.continues(identity) {
 		s.RefuseRecovery()
 	}
-	user, err := g.chat.EnsureUser(ctx, chat.Actor{ID: chat.UserID(identity.UserID), Name: identity.Name})
+	user, err := g.Chat.EnsureUser(ctx, chat.Actor{ID: chat.UserID(identity.UserID), Name: identity.Name})
 	if err != nil {
-		g.metrics.ConnectionRefused(refusedToken)
+		g.Metrics.ConnectionRefused(refusedToken)
 		if public := chat.Public(err, "Authentication failed"); public.Code != chat.CodeInternal {
-			return &socketio.ConnectError{Message: public.Message, Data: errorOf(public)}
+			return &socketio.ConnectError{Message: public.Message, Data: command.RefusalOf(public)}
 		}
 		return err
 	}
@@ -69,12 +70,12 @@ func (g *Gateway) signIn(ctx context.Context, s *socketio.Socket) error {
 // refuseSignIn counts a token that was refused. On one connection a client may
 // try again, which counts as if it had opened a new one.
 func (g *Gateway) refuseSignIn(s *socketio.Socket, from netip.Addr, err error) {
-	g.metrics.ConnectionRefused(refusedToken)
-	if g.admission.connects.take(from) > 0 {
+	g.Metrics.ConnectionRefused(refusedToken)
+	if g.admission.connects.Take(from) > 0 {
 		s.Drop()
 		return
 	}
-	g.log.Info("sign-in refused", "from", from.String(), "err", err)
+	g.Log.Info("sign-in refused", "from", from.String(), "err", err)
 }
 
 // tokenOf finds the token where clients of all versions can put it.
@@ -96,23 +97,23 @@ func (g *Gateway) connected(ctx context.Context, s *socketio.Socket) {
 	signedIn := s.Data().(*session)
 	signedIn.actor.Origin = s.ID()
 	if !g.admission.enter(signedIn.from) {
-		g.turnAway(s, refusalNames[errTooManyHere], wireError{Code: codeTooManyConnections, Message: errTooManyHere.Error()})
+		g.turnAway(s, refusalNames[errTooManyHere], command.Refusal{Code: command.CodeTooManyConnections, Message: errTooManyHere.Error()})
 		return
 	}
 	if g.sessions.Add(1) > int64(g.cfg.MaxConnections) {
 		g.sessions.Add(-1)
 		g.admission.leave(signedIn.from)
-		g.turnAway(s, refusedCapacity, wireError{Code: codeServerAtCapacity, Message: errFull.Error()})
+		g.turnAway(s, refusedCapacity, command.Refusal{Code: command.CodeServerAtCapacity, Message: errFull.Error()})
 		return
 	}
 	signedIn.counted = true
-	g.metrics.ConnectionOpened()
+	g.Metrics.ConnectionOpened()
 	signedIn.expires.due = func() { g.expired(s) }
 	g.expiry.set(&signedIn.expires, signedIn.expires.at)
 	if err := g.subscribe(context.WithoutCancel(ctx), s, signedIn.actor); err != nil {
 		// Without its rooms it would miss messages without knowing: it has to
 		// come back.
-		g.log.Error("connection could not be subscribed", "user", string(signedIn.actor.ID), "err", err)
+		g.Log.Error("connection could not be subscribed", "user", string(signedIn.actor.ID), "err", err)
 		s.Drop()
 		return
 	}
@@ -121,8 +122,8 @@ func (g *Gateway) connected(ctx context.Context, s *socketio.Socket) {
 }
 
 // turnAway ends a connection that signed in and for which there is no place.
-func (g *Gateway) turnAway(s *socketio.Socket, reason string, why wireError) {
-	g.metrics.ConnectionRefused(reason)
+func (g *Gateway) turnAway(s *socketio.Socket, reason string, why command.Refusal) {
+	g.Metrics.ConnectionRefused(reason)
 	_ = s.Emit("error", why)
 	s.Disconnect(true)
 }
@@ -130,7 +131,7 @@ func (g *Gateway) turnAway(s *socketio.Socket, reason string, why wireError) {
 // subscribe puts a device into the rooms of its user, and sends what is unread.
 func (g *Gateway) subscribe(ctx context.Context, s *socketio.Socket, actor chat.Actor) error {
 	s.Join(hub.UserRoom(actor.ID))
-	rooms, err := g.chat.Memberships(ctx, actor.ID)
+	rooms, err := g.Chat.Memberships(ctx, actor.ID)
 	if err != nil {
 		return err
 	}
@@ -143,10 +144,13 @@ func (g *Gateway) subscribe(ctx context.Context, s *socketio.Socket, actor chat.
 			return err
 		}
 	}
+	if err := g.sendHeads(ctx, s, actor); err != nil {
+		return err
+	}
 	if s.Recovered() {
 		return nil // it has been sent what it missed
 	}
-	unread, err := g.chat.Unread(ctx, actor.ID, chat.MaxUnread)
+	unread, err := g.Chat.Unread(ctx, actor.ID, chat.MaxUnread)
 	if err != nil {
 		return err
 	}
@@ -156,8 +160,18 @@ func (g *Gateway) subscribe(ctx context.Context, s *socketio.Socket, actor chat.
 	return nil
 }
 
+// sendHeads tells a device how far the logs of its user's conversations go, so
+// that it knows whether it has missed something.
+func (g *Gateway) sendHeads(ctx context.Context, s *socketio.Socket, actor chat.Actor) error {
+	heads, err := g.Chat.Heads(ctx, actor.ID)
+	if err != nil || len(heads) == 0 {
+		return err
+	}
+	return s.Emit("conversation:heads", hub.HeadsOf(heads))
+}
+
 func (g *Gateway) leaveFormerRooms(ctx context.Context, s *socketio.Socket, actor chat.Actor) error {
-	rooms, err := g.chat.Memberships(ctx, actor.ID)
+	rooms, err := g.Chat.Memberships(ctx, actor.ID)
 	if err != nil {
 		return err
 	}
@@ -184,20 +198,20 @@ func (g *Gateway) disconnected(s *socketio.Socket, _ socketio.Reason) {
 		return
 	}
 	g.sessions.Add(-1)
-	g.metrics.ConnectionClosed()
+	g.Metrics.ConnectionClosed()
 	g.admission.leave(signedIn.from)
 	g.expiry.clear(&signedIn.expires)
 }
 
 // expired ends a connection whose token has run out.
 func (g *Gateway) expired(s *socketio.Socket) {
-	_ = s.Emit("error", wireError{Code: codeTokenExpired, Message: "Authentication failed"})
+	_ = s.Emit("error", command.Refusal{Code: command.CodeTokenExpired, Message: "Authentication failed"})
 	s.Disconnect(true)
 }
 
 // refresh takes a new token for a connection, which must be the same user's.
 func (g *Gateway) refresh(ctx context.Context, signedIn *session, token string) (time.Time, error) {
-	identity, err := g.verifier.Verify(ctx, token)
+	identity, err := g.Verifier.Verify(ctx, token)
 	if err != nil {
 		return time.Time{}, err
 	}

@@ -30,26 +30,37 @@ type Hub struct {
 	nsp *socketio.Namespace
 	log *slog.Logger
 
+	natives *index
+
 	queue chan batch
 	done  sync.WaitGroup
 }
 
-// batch is the events of one commit, or a question whether all before it were
-// told.
+// batch is the events of one commit, or ends of logs to announce, or a question
+// whether all before it were told.
 type batch struct {
 	events []chat.Event
+	heads  []chat.Head
 	told   chan struct{}
 }
 
 // New starts a hub; Stop ends it.
 func New(nsp *socketio.Namespace, log *slog.Logger) *Hub {
-	h := &Hub{nsp: nsp, log: log, queue: make(chan batch, queueSize)}
+	h := &Hub{nsp: nsp, log: log, natives: newIndex(), queue: make(chan batch, queueSize)}
 	h.done.Go(h.run)
 	return h
 }
 
 // Publish takes the events of one commit. It is a chat.Sink.
 func (h *Hub) Publish(events []chat.Event) { h.queue <- batch{events: events} }
+
+// Announce tells the audiences of conversations how far their logs go, behind all
+// that was published before: who has less has missed something.
+func (h *Hub) Announce(heads []chat.Head) {
+	if len(heads) > 0 {
+		h.queue <- batch{heads: heads}
+	}
+}
 
 // Flush returns once everything published before has been told, or when ctx
 // ends.
@@ -84,6 +95,7 @@ func (h *Hub) run() {
 			close(b.told)
 			continue
 		}
+		h.announce(b.heads)
 		events := b.events
 		for i := range events {
 			if err := h.tell(&events[i]); err != nil {
@@ -119,58 +131,116 @@ func ChatRooms(ids []string) []string {
 	return rooms
 }
 
-// tell sends one event to its audience.
+// tell sends one event to its audience. Who becomes a member is subscribed before,
+// who is none any more after.
 func (h *Hub) tell(e *chat.Event) error {
-	switch e.Kind {
-	case chat.MessageCreated:
-		return h.tellMessage(e)
-	case chat.MemberJoined:
-		devices := h.nsp.In(UserRoom(e.Membership.UserID))
-		err := devices.SocketsJoin(ChatRoom(e.Membership.RoomID))
-		return errors.Join(err, h.others(e).Emit("room:user_joined", membershipOf(e)))
-	case chat.MemberLeft:
-		err := h.others(e).Emit("room:user_left", membershipOf(e))
-		devices := h.nsp.In(UserRoom(e.Membership.UserID))
-		return errors.Join(err, devices.SocketsLeave(ChatRoom(e.Membership.RoomID)))
-	case chat.MemberRole:
-		return h.audience(e).Emit("room:role", roleOf(e))
-	case chat.MessageRead:
+	if e.Kind == chat.MessageRead {
 		return h.tellReceipts(e)
-	case chat.ConversationRead:
-		return h.others(e).Emit("conversation:read", markOf(e))
-	default:
+	}
+	out, ok := EventOf(e)
+	if !ok {
 		return errors.New("unknown kind of event")
 	}
+	to := h.audience(e)
+	if h.answered(e) {
+		to = h.others(e)
+	}
+	err := h.subscribe(e)
+	err = errors.Join(err, to.Emit(out.Name, out.Payload))
+	h.natives.send(roomsOf(e.Audience), out, e.Origin, h.answered(e))
+	return errors.Join(err, h.unsubscribe(e))
 }
 
-// tellMessage sends a room message to all members, and a direct one to all
-// devices of both sides but the one it came from, which has its own answer.
-func (h *Hub) tellMessage(e *chat.Event) error {
-	m := MessageOf(e.Message)
-	if e.Message.RoomID != "" {
-		return h.audience(e).Emit("room:message", m)
+// answered tells whether the connection that caused the event knows all that it
+// says, seq and all, from the answer to its command.
+func (h *Hub) answered(e *chat.Event) bool {
+	switch e.Kind {
+	case chat.MessageCreated:
+		return e.Message.RoomID == "" // a room message goes to its sender too
+	case chat.MemberJoined, chat.MemberLeft:
+		return e.By == e.Membership.UserID // who ends another's remains, and needs the seq
+	case chat.ConversationRead:
+		return true
 	}
-	return h.others(e).Emit("message:received", m)
+	return false
+}
+
+func (h *Hub) subscribe(e *chat.Event) error {
+	switch e.Kind {
+	case chat.MemberJoined:
+		return h.join([]string{UserRoom(e.Membership.UserID)}, ChatRoom(e.Membership.RoomID))
+	case chat.MembersAdded:
+		devices := make([]string, len(e.Added.Users))
+		for i, user := range e.Added.Users {
+			devices[i] = UserRoom(user)
+		}
+		return h.join(devices, ChatRoom(e.Added.RoomID))
+	}
+	return nil
+}
+
+func (h *Hub) unsubscribe(e *chat.Event) error {
+	switch e.Kind {
+	case chat.MemberLeft:
+		return h.leave(UserRoom(e.Membership.UserID), ChatRoom(e.Membership.RoomID))
+	case chat.RoomDeleted:
+		room := ChatRoom(e.Room.ID)
+		return h.leave(room, room)
+	}
+	return nil
+}
+
+// join puts the devices in some rooms into another room.
+func (h *Hub) join(devices []string, room string) error {
+	if len(devices) == 0 {
+		return nil // no rooms would be everybody
+	}
+	h.natives.joinAll(devices, room)
+	return h.nsp.In(devices...).SocketsJoin(room)
+}
+
+// leave takes the devices in one room out of another.
+func (h *Hub) leave(devices, room string) error {
+	h.natives.leaveAll([]string{devices}, room)
+	return h.nsp.In(devices).SocketsLeave(room)
 }
 
 func (h *Hub) tellReceipts(e *chat.Event) error {
 	var err error
 	for i := range e.Receipts {
-		err = errors.Join(err, h.audience(e).Emit("message:read", receiptOf(&e.Receipts[i])))
+		out := Event{"message:read", receiptOf(&e.Receipts[i])}
+		err = errors.Join(err, h.audience(e).Emit(out.Name, out.Payload))
+		h.natives.send(roomsOf(e.Audience), out, e.Origin, false)
 	}
 	return err
 }
 
+// announce may be lost: the next round tells again.
+func (h *Hub) announce(heads []chat.Head) {
+	for i := range heads {
+		rooms := roomsOf(heads[i].Audience)
+		out := Event{"conversation:head", HeadOf(&heads[i])}
+		h.natives.send(rooms, out, "", false)
+		if err := h.nsp.To(rooms...).Volatile().Emit(out.Name, out.Payload); err != nil {
+			h.log.Error("head could not be announced", "conversation", heads[i].ConversationID, "err", err)
+		}
+	}
+}
+
 // audience selects all who are to be told.
 func (h *Hub) audience(e *chat.Event) socketio.BroadcastOperator {
-	rooms := make([]string, 0, 1+len(e.Audience.Users))
-	if e.Audience.RoomID != "" {
-		rooms = append(rooms, ChatRoom(e.Audience.RoomID))
+	return h.nsp.To(roomsOf(e.Audience)...)
+}
+
+func roomsOf(to chat.Audience) []string {
+	rooms := make([]string, 0, 1+len(to.Users))
+	if to.RoomID != "" {
+		rooms = append(rooms, ChatRoom(to.RoomID))
 	}
-	for _, user := range e.Audience.Users {
+	for _, user := range to.Users {
 		rooms = append(rooms, UserRoom(user))
 	}
-	return h.nsp.To(rooms...)
+	return rooms
 }
 
 // others selects the audience without the connection that caused the event.

@@ -88,6 +88,8 @@ func message(i int) chat.Event {
 // they let a device see.
 func TestWhoIsTold(t *testing.T) {
 	at := time.Unix(0, 0)
+	own := chat.Place{ConversationID: "c", Seq: 1, At: at, By: "bob", Origin: "socket"}
+	others := chat.Place{ConversationID: "c", Seq: 1, At: at, By: "ada", Origin: "socket"}
 	member := chat.Membership{RoomID: "hall", UserID: "bob", UserName: "Bob", Role: chat.RoleAdmin}
 	named := chat.Membership{RoomID: strings.Repeat("x", 20), UserID: "bob"}
 	direct := &chat.Message{SenderID: "ada", RecipientID: "bob"}
@@ -99,16 +101,32 @@ func TestWhoIsTold(t *testing.T) {
 		{chat.NewMessageEvent(direct, "socket"), []string{"message:received to [user:ada user:bob] except [socket]"}},
 		{chat.NewMessageEvent(direct, ""), []string{"message:received to [user:ada user:bob] except []"}},
 		{
-			chat.NewMembershipEvent(chat.MemberJoined, "c", 1, at, member, "socket"),
+			chat.NewMembershipEvent(chat.MemberJoined, own, member),
 			[]string{"[user:bob] join [hall]", "room:user_joined to [hall user:bob] except [socket]"},
 		},
 		{
-			chat.NewMembershipEvent(chat.MemberLeft, "c", 1, at, member, "socket"),
+			chat.NewMembershipEvent(chat.MemberLeft, own, member),
 			[]string{"room:user_left to [hall user:bob] except [socket]", "[user:bob] leave [hall]"},
 		},
-		{chat.NewMembershipEvent(chat.MemberRole, "c", 1, at, member, "socket"), []string{"room:role to [hall user:bob] except []"}},
+		{ // the admin who does it remains
+			chat.NewMembershipEvent(chat.MemberLeft, others, member),
+			[]string{"room:user_left to [hall user:bob] except []", "[user:bob] leave [hall]"},
+		},
+		{chat.NewMembershipEvent(chat.MemberBanned, others, member), []string{"room:user_banned to [hall user:bob] except []"}},
+		{chat.NewMembershipEvent(chat.MemberInvited, others, member), []string{"room:invited to [user:bob] except []"}},
 		{
-			chat.NewMembershipEvent(chat.MemberJoined, "c", 1, at, named, ""), // could be a socket's id
+			chat.NewAddedEvent(others, chat.Added{RoomID: "hall", Count: 2, Users: []chat.UserID{"bob", "cyd"}}),
+			[]string{"[user:bob user:cyd] join [hall]", "room:members_added to [hall user:bob user:cyd] except []"},
+		},
+		{chat.NewRoomEvent(chat.RoomUpdated, others, chat.Room{ID: "hall"}), []string{"room:updated to [hall] except []"}},
+		{
+			chat.NewRoomEvent(chat.RoomDeleted, others, chat.Room{ID: "hall"}),
+			[]string{"room:deleted to [hall] except []", "[hall] leave [hall]"},
+		},
+		{chat.NewChangeEvent(chat.MessageEdited, others, direct), []string{"message:edited to [user:ada user:bob] except []"}},
+		{chat.NewMembershipEvent(chat.MemberRole, others, member), []string{"room:role to [hall user:bob] except []"}},
+		{
+			chat.NewMembershipEvent(chat.MemberJoined, chat.Place{ConversationID: "c", Seq: 1, At: at, Origin: ""}, named), // could be a socket's id
 			[]string{"[user:bob] join [room:" + named.RoomID + "]", "room:user_joined to [room:" + named.RoomID + " user:bob] except []"},
 		},
 		{

@@ -29,11 +29,18 @@ type Message struct {
 	Edited         bool                `json:"edited"`
 	EditedAt       *Time               `json:"editedAt,omitempty"`
 	Deleted        bool                `json:"deleted,omitempty"`
-	Reactions      map[string][]string `json:"reactions"`
+	Reactions      map[string]reactors `json:"reactions"`
 	ReplyTo        *string             `json:"replyTo"`
+	ThreadID       string              `json:"threadId,omitempty"`
 	Attachments    []string            `json:"attachments"`
+	Mentions       []chat.UserID       `json:"mentions,omitempty"`
+	PinnedAt       *Time               `json:"pinnedAt,omitempty"`
+	PinnedBy       chat.UserID         `json:"pinnedBy,omitempty"`
 	ClientMsgID    string              `json:"clientMsgId,omitempty"`
 }
+
+// reactors are who reacted with one emoji, the first of them.
+type reactors []chat.UserID
 
 // MessageOf is m as it travels.
 func MessageOf(m *chat.Message) Message {
@@ -50,9 +57,19 @@ func MessageOf(m *chat.Message) Message {
 		Seq:            m.Seq,
 		Edited:         !m.EditedAt.IsZero(),
 		Deleted:        !m.DeletedAt.IsZero(),
-		Reactions:      map[string][]string{},
+		Reactions:      make(map[string]reactors, len(m.Reactions)),
+		ThreadID:       m.ThreadID,
 		Attachments:    m.Attachments,
+		Mentions:       m.Mentions,
+		PinnedBy:       m.PinnedBy,
 		ClientMsgID:    m.ClientMsgID,
+	}
+	for _, r := range m.Reactions {
+		out.Reactions[r.Emoji] = r.Users
+	}
+	if !m.PinnedAt.IsZero() {
+		pinned := Time(m.PinnedAt)
+		out.PinnedAt = &pinned
 	}
 	if out.Edited {
 		edited := Time(m.EditedAt)
@@ -125,61 +142,11 @@ func RoomOf(r *chat.Room) Room {
 	}
 }
 
-// logged is what every event of a conversation's log carries.
-type logged struct {
-	ConversationID string `json:"conversationId"`
-	Seq            int64  `json:"seq"`
-	Timestamp      Time   `json:"timestamp"`
-}
-
-func loggedOf(e *chat.Event) logged {
-	return logged{ConversationID: e.ConversationID, Seq: e.Seq, Timestamp: Time(e.At)}
-}
-
-// membership is room:user_joined and room:user_left.
-type membership struct {
-	RoomID   string      `json:"roomId"`
-	UserID   chat.UserID `json:"userId"`
-	Username string      `json:"username"`
-	logged
-}
-
-func membershipOf(e *chat.Event) membership {
-	m := e.Membership
-	return membership{RoomID: m.RoomID, UserID: m.UserID, Username: m.UserName, logged: loggedOf(e)}
-}
-
-// role is room:role: what a member may do in the room has changed.
-type role struct {
-	RoomID string      `json:"roomId"`
-	UserID chat.UserID `json:"userId"`
-	Role   chat.Role   `json:"role"`
-	logged
-}
-
-func roleOf(e *chat.Event) role {
-	m := e.Membership
-	return role{RoomID: m.RoomID, UserID: m.UserID, Role: m.Role, logged: loggedOf(e)}
-}
-
-// receipt is message:read.
-type receipt struct {
-	MessageID      string      `json:"messageId"`
-	ConversationID string      `json:"conversationId"`
-	ReadBy         chat.UserID `json:"readBy"`
-	ReadAt         Time        `json:"readAt"`
-}
-
-func receiptOf(r *chat.Receipt) receipt {
-	return receipt{MessageID: r.MessageID, ConversationID: r.ConversationID, ReadBy: r.ReadBy, ReadAt: Time(r.ReadAt)}
-}
-
-// mark is conversation:read.
-type mark struct {
-	ConversationID string `json:"conversationId"`
-	Seq            int64  `json:"seq"`
-}
-
-func markOf(e *chat.Event) mark {
-	return mark{ConversationID: e.ConversationID, Seq: e.Mark.Seq}
+// RoomsOf are rooms as they travel.
+func RoomsOf(rooms []chat.Room) []Room {
+	out := make([]Room, len(rooms))
+	for i := range rooms {
+		out[i] = RoomOf(&rooms[i])
+	}
+	return out
 }

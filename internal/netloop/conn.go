@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 
 	"github.com/gobwas/ws"
 )
@@ -101,7 +102,8 @@ type Conn struct {
 	handler Handler
 	deflate *deflate
 
-	inbound inbound // the reader's own
+	inbound inbound     // the reader's own
+	heard   atomic.Bool // something came since Heard was last asked
 
 	mu         sync.Mutex
 	out        *outbound // nil while nothing waits
@@ -153,6 +155,10 @@ func (c *Conn) Ping(payload []byte) error {
 	}
 	return c.push(controlFrame(ws.OpPing, payload))
 }
+
+// Heard reports whether anything has come from the peer since it was last asked,
+// or since the beginning: what a heartbeat goes by.
+func (c *Conn) Heard() bool { return c.heard.Swap(false) }
 
 // Close begins the closing handshake behind what is queued. Code 0 sends none.
 // The descriptor is closed when the peer answers or Config.CloseTimeout has

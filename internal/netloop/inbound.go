@@ -25,6 +25,7 @@ type inbound struct {
 // is changed (unmasked in place) and free again when it returns.
 func (c *Conn) receive(data []byte) {
 	in := &c.inbound
+	c.heard.Store(true)
 	if in.discard {
 		return
 	}

@@ -2,14 +2,16 @@ package sqlite
 
 import (
 	"context"
+	"time"
 
 	"github.com/sockeye-im/sockeye/internal/chat"
 )
 
 // OpenAroundCommit is Open with a function that runs in place of each of the
-// writer's commits and may call the real one.
+// writer's commits and may call the real one. Nothing is
+// indexed, so that all commits are the test's.
 func OpenAroundCommit(ctx context.Context, cfg Config, sink chat.Sink, around func(commit func() error) error) (*Store, error) {
-	return open(ctx, cfg, sink, around)
+	return open(ctx, cfg, sink, time.Hour, around)
 }
 
 // WriterPragma asks the writer's own connection for a setting.

@@ -19,6 +19,8 @@ const (
 		WHERE m.conversation_id = ? AND m.seq < ? ORDER BY m.seq DESC LIMIT ?`
 	afterQuery = `SELECT ` + messageColumns + ` FROM messages m
 		WHERE m.conversation_id = ? AND m.seq > ? ORDER BY m.seq LIMIT ?`
+	pinnedQuery = `SELECT ` + messageColumns + ` FROM messages m
+		WHERE m.conversation_id = ? AND m.pinned_at IS NOT NULL ORDER BY m.seq LIMIT ?`
 )
 
 // Messages implements [chat.Messages].
@@ -35,18 +37,23 @@ func (s *Store) Messages(ctx context.Context, q chat.MessageQuery) (chat.Page, e
 			query = afterQuery
 		}
 	}
-	messages, err := s.messages(ctx, query, args...)
+	return messagePage(s.readers.rows(ctx), q.Limit, q.After == "", query, args...)
+}
+
+// messagePage reads a page by a query that asks for one message more than limit.
+func messagePage(each eachRow, limit int, newestFirst bool, query string, args ...any) (chat.Page, error) {
+	messages, err := readMessages(each, query, args...)
 	if err != nil {
 		return chat.Page{}, err
 	}
-	more := len(messages) > q.Limit
+	more := len(messages) > limit
 	if more {
-		messages = messages[:q.Limit]
+		messages = messages[:limit]
 	}
-	if q.After == "" {
+	if newestFirst {
 		slices.Reverse(messages)
 	}
-	return chat.Page{Messages: messages, More: more}, nil
+	return chat.Page{Messages: messages, More: more}, fillReactions(each, messages)
 }
 
 func (s *Store) seqOf(ctx context.Context, conversation, message string) (int64, error) {
@@ -85,14 +92,29 @@ const unreadQuery = `
 
 // Unread implements [chat.Messages].
 func (s *Store) Unread(ctx context.Context, user chat.UserID, limit int) ([]chat.Message, error) {
-	messages, err := s.messages(ctx, unreadQuery, user, limit)
+	each := s.readers.rows(ctx)
+	messages, err := readMessages(each, unreadQuery, user, limit)
+	if err != nil {
+		return nil, err
+	}
 	slices.Reverse(messages)
-	return messages, err
+	return messages, fillReactions(each, messages)
 }
 
-func (s *Store) messages(ctx context.Context, query string, args ...any) ([]chat.Message, error) {
+// Pinned implements [chat.Messages].
+func (s *Store) Pinned(ctx context.Context, conversationID string, limit int) ([]chat.Message, error) {
+	each := s.readers.rows(ctx)
+	messages, err := readMessages(each, pinnedQuery, conversationID, limit)
+	if err != nil {
+		return nil, err
+	}
+	return messages, fillReactions(each, messages)
+}
+
+// readMessages reads messages without their reactions.
+func readMessages(each eachRow, query string, args ...any) ([]chat.Message, error) {
 	messages := []chat.Message{}
-	err := s.readers.each(ctx, func(row scanner) error {
+	err := each(func(row scanner) error {
 		m, err := scanMessage(row)
 		messages = append(messages, m)
 		return err

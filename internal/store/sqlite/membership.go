@@ -8,25 +8,33 @@ import (
 	"github.com/sockeye-im/sockeye/internal/chat"
 )
 
+const roomColumns = `r.id, r.conversation_id, r.name, r.description, r.type, r.max_members, r.allow_file_upload,
+	r.allow_voice_message, r.retention_ms, r.created_by, r.created_at, c.member_count`
+
+const roomQuery = `SELECT ` + roomColumns + `
+	FROM rooms r JOIN conversations c ON c.id = r.conversation_id WHERE r.id = ?`
+
+// scanRoom reads the roomColumns, and further columns into more.
+func scanRoom(row scanner, more ...any) (chat.Room, error) {
+	var r chat.Room
+	var retention, createdAt int64
+	err := row.Scan(append([]any{&r.ID, &r.ConversationID, &r.Name, &r.Description, &r.Type, &r.MaxMembers,
+		&r.Settings.AllowFileUpload, &r.Settings.AllowVoiceMessage, &retention, &r.CreatedBy, &createdAt, &r.MemberCount}, more...)...)
+	r.Settings.MessageRetention = time.Duration(retention) * time.Millisecond
+	r.CreatedAt = instant(createdAt)
+	return r, err
+}
+
 // Room implements [chat.Rooms].
 func (s *Store) Room(ctx context.Context, id string) (chat.Room, error) {
-	r := chat.Room{ID: id}
-	var retention, createdAt int64
-	found, err := exists(s.readers.row(ctx, `
-		SELECT r.conversation_id, r.name, r.description, r.type, r.max_members, r.allow_file_upload,
-			r.allow_voice_message, r.retention_ms, r.created_by, r.created_at, c.member_count
-		FROM rooms r JOIN conversations c ON c.id = r.conversation_id
-		WHERE r.id = ?`, id).
-		Scan(&r.ConversationID, &r.Name, &r.Description, &r.Type, &r.MaxMembers, &r.Settings.AllowFileUpload,
-			&r.Settings.AllowVoiceMessage, &retention, &r.CreatedBy, &createdAt, &r.MemberCount))
+	r, err := scanRoom(s.readers.row(ctx, roomQuery, id))
+	found, err := exists(err)
 	if err != nil {
 		return chat.Room{}, fmt.Errorf("read room: %w", err)
 	}
 	if !found {
 		return chat.Room{}, chat.ErrRoomNotFound
 	}
-	r.Settings.MessageRetention = time.Duration(retention) * time.Millisecond
-	r.CreatedAt = instant(createdAt)
 	if r.MemberCount > chat.ListedMembers {
 		return r, nil
 	}
@@ -45,7 +53,7 @@ func (s *Store) fillLists(ctx context.Context, r *chat.Room) error {
 			r.Admins = append(r.Admins, user)
 		}
 		return err
-	}, `SELECT user_id, role FROM members WHERE conversation_id = ? ORDER BY joined_seq LIMIT ?`,
+	}, `SELECT user_id, role FROM members WHERE conversation_id = ? ORDER BY joined_seq, user_id LIMIT ?`,
 		r.ConversationID, chat.ListedMembers)
 	if err != nil {
 		return fmt.Errorf("read members: %w", err)
@@ -84,13 +92,15 @@ func (s *Store) Memberships(ctx context.Context, user chat.UserID) ([]string, er
 
 const accessByConversation = `
 	SELECT c.id, coalesce(r.id, ''),
-		EXISTS (SELECT 1 FROM members m WHERE m.conversation_id = c.id AND m.user_id = ?1)
+		EXISTS (SELECT 1 FROM members m WHERE m.conversation_id = c.id AND m.user_id = ?1),
+		EXISTS (SELECT 1 FROM invites i WHERE i.conversation_id = c.id AND i.user_id = ?1)
 	FROM conversations c LEFT JOIN rooms r ON r.conversation_id = c.id
 	WHERE c.id = ?2`
 
 const accessByRoom = `
 	SELECT r.conversation_id, r.id,
-		EXISTS (SELECT 1 FROM members m WHERE m.conversation_id = r.conversation_id AND m.user_id = ?1)
+		EXISTS (SELECT 1 FROM members m WHERE m.conversation_id = r.conversation_id AND m.user_id = ?1),
+		EXISTS (SELECT 1 FROM invites i WHERE i.conversation_id = r.conversation_id AND i.user_id = ?1)
 	FROM rooms r WHERE r.id = ?2`
 
 // Access implements [chat.Reads].
@@ -100,6 +110,6 @@ func (s *Store) Access(ctx context.Context, ref chat.ConversationRef, user chat.
 		query, id = accessByRoom, ref.RoomID
 	}
 	var a chat.Access
-	found, err := exists(s.readers.row(ctx, query, user, id).Scan(&a.ConversationID, &a.RoomID, &a.Member))
+	found, err := exists(s.readers.row(ctx, query, user, id).Scan(&a.ConversationID, &a.RoomID, &a.Member, &a.Invited))
 	return a, found, err
 }

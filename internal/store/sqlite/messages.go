@@ -4,10 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/sockeye-im/sockeye/internal/chat"
 )
@@ -39,7 +37,10 @@ func (t *tx) appendMessage(cmd *chat.Append) (chat.Message, error) {
 	if err := t.permitMessage(cmd, &m); err != nil {
 		return m, err
 	}
-	if err := t.checkReply(&m); err != nil {
+	if err := t.findThread(&m); err != nil {
+		return m, err
+	}
+	if err := t.keepMentioned(&m); err != nil {
 		return m, err
 	}
 	if err := t.insertMessage(&m, cmd.Fingerprint); err != nil {
@@ -48,6 +49,7 @@ func (t *tx) appendMessage(cmd *chat.Append) (chat.Message, error) {
 	// The event has its own copy: the caller may do with m as it likes.
 	stored := m
 	stored.Attachments = slices.Clone(m.Attachments)
+	stored.Mentions = slices.Clone(m.Mentions)
 	t.emit(chat.NewMessageEvent(&stored, cmd.Origin))
 	return m, nil
 }
@@ -69,28 +71,30 @@ func (t *tx) permitMessage(cmd *chat.Append, m *chat.Message) error {
 		return nil
 	}
 	var member bool
+	var settings chat.RoomSettings
 	found, err := exists(t.row(`
-		SELECT r.conversation_id, m.user_id IS NOT NULL
+		SELECT r.conversation_id, r.allow_file_upload, r.allow_voice_message, m.user_id IS NOT NULL
 		FROM rooms r LEFT JOIN members m ON m.conversation_id = r.conversation_id AND m.user_id = ?
-		WHERE r.id = ?`, m.SenderID, m.RoomID).Scan(&m.ConversationID, &member))
+		WHERE r.id = ?`, m.SenderID, m.RoomID).Scan(&m.ConversationID,
+		&settings.AllowFileUpload, &settings.AllowVoiceMessage, &member))
 	switch {
 	case err != nil:
 		return fmt.Errorf("look up room: %w", err)
 	case !found:
 		return chat.ErrRoomNotFound
-	case !member:
+	case !member && m.Type != chat.TypeSystem:
 		return chat.ErrNotInRoom
 	}
-	return nil
+	return settings.MayPost(m)
 }
 
-func (t *tx) checkReply(m *chat.Message) error {
+// findThread checks what m replies to, and joins its thread.
+func (t *tx) findThread(m *chat.Message) error {
 	if m.ReplyTo == "" {
 		return nil
 	}
-	var one int
-	found, err := exists(t.row(`SELECT 1 FROM messages WHERE id = ? AND conversation_id = ?`,
-		m.ReplyTo, m.ConversationID).Scan(&one))
+	found, err := exists(t.row(`SELECT coalesce(thread_id, id) FROM messages WHERE id = ? AND conversation_id = ?`,
+		m.ReplyTo, m.ConversationID).Scan(&m.ThreadID))
 	if err != nil {
 		return fmt.Errorf("look up replied message: %w", err)
 	}
@@ -120,25 +124,33 @@ func (t *tx) insertMessage(m *chat.Message, fingerprint []byte) error {
 		return err
 	}
 	m.Seq, m.Timestamp = seq, at
-	var attachments []byte
-	if len(m.Attachments) > 0 {
-		if attachments, err = json.Marshal(m.Attachments); err != nil {
-			return fmt.Errorf("encode attachments: %w", err)
-		}
+	attachments, err := listOf(m.Attachments)
+	if err != nil {
+		return fmt.Errorf("encode attachments: %w", err)
+	}
+	mentions, err := listOf(m.Mentions)
+	if err != nil {
+		return fmt.Errorf("encode mentions: %w", err)
+	}
+	var ordinal int64
+	if err := t.row(`UPDATE ordinals SET issued = issued + 1 RETURNING issued`).Scan(&ordinal); err != nil {
+		return fmt.Errorf("issue ordinal: %w", err)
 	}
 	if m.ClientMsgID == "" {
 		fingerprint = nil
 	}
 	_, err = t.exec(`
 		INSERT INTO messages (id, conversation_id, seq, room_id, recipient_id, sender_id, sender_name,
-			content, type, client_msg_id, fingerprint, reply_to, attachments, created_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			content, type, client_msg_id, fingerprint, reply_to, thread_id, attachments, mentions, created_at, ordinal)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		m.ID, m.ConversationID, m.Seq, optional(m.RoomID), optional(string(m.RecipientID)), m.SenderID, m.SenderName,
-		m.Content, m.Type, optional(m.ClientMsgID), fingerprint, optional(m.ReplyTo), optional(string(attachments)), at.UnixMilli())
+		m.Content, m.Type, optional(m.ClientMsgID), fingerprint, optional(m.ReplyTo), optional(m.ThreadID),
+		attachments, mentions, at.UnixMilli(), ordinal)
 	if err != nil {
 		return fmt.Errorf("insert message: %w", err)
 	}
-	return nil
+	t.indexable = true
+	return t.addMentions(m)
 }
 
 // ensureDirect makes the direct conversation of m's two users if there is none.
@@ -158,79 +170,13 @@ func (t *tx) ensureDirect(m *chat.Message) error {
 	return err
 }
 
-// entry is a line of a conversation's log that has no seq yet.
-type entry struct {
-	conversation string
-	kind         chat.EventKind
-	message      string      // its id, for what concerns a message
-	user         chat.UserID // for what concerns a member
-	actor        chat.UserID
-	at           time.Time
-}
-
-// log adds an entry to the log of an existing conversation. It returns the seq
-// and the time of the entry, which is never before that of the one before it.
-func (t *tx) log(e entry) (int64, time.Time, error) {
-	var seq, at int64
-	err := t.row(`
-		UPDATE conversations SET head_seq = head_seq + 1, last_at = max(last_at, ?)
-		WHERE id = ?
-		RETURNING head_seq, last_at`, e.at.UnixMilli(), e.conversation).Scan(&seq, &at)
-	if err != nil {
-		return 0, time.Time{}, fmt.Errorf("advance %s: %w", e.conversation, err)
+// listOf stores a list as JSON, an empty one as NULL.
+func listOf[T ~string](list []T) (sql.NullString, error) {
+	if len(list) == 0 {
+		return sql.NullString{}, nil
 	}
-	_, err = t.exec(`
-		INSERT INTO events (conversation_id, seq, kind, message_id, user_id, actor_id, at)
-		VALUES (?, ?, ?, ?, ?, ?, ?)`,
-		e.conversation, seq, e.kind, optional(e.message), optional(string(e.user)), e.actor, at)
-	if err != nil {
-		return 0, time.Time{}, fmt.Errorf("log %s: %w", e.kind, err)
-	}
-	return seq, instant(at), nil
-}
-
-const messageColumns = `m.id, m.conversation_id, m.seq, m.room_id, m.recipient_id, m.sender_id, m.sender_name,
-	m.content, m.type, m.client_msg_id, m.reply_to, m.attachments, m.created_at, m.edited_at, m.deleted_at`
-
-const sentQuery = `SELECT ` + messageColumns + `, m.fingerprint
-	FROM messages m WHERE m.sender_id = ? AND m.client_msg_id = ?`
-
-// scanMessage reads the messageColumns, and further columns into more.
-func scanMessage(row scanner, more ...any) (chat.Message, error) {
-	var m chat.Message
-	var room, recipient, clientMsgID, replyTo, attachments sql.NullString
-	var createdAt int64
-	var editedAt, deletedAt sql.NullInt64
-	dest := append([]any{&m.ID, &m.ConversationID, &m.Seq, &room, &recipient, &m.SenderID, &m.SenderName,
-		&m.Content, &m.Type, &clientMsgID, &replyTo, &attachments, &createdAt, &editedAt, &deletedAt}, more...)
-	if err := row.Scan(dest...); err != nil {
-		return m, err
-	}
-	m.RoomID, m.RecipientID = room.String, chat.UserID(recipient.String)
-	m.ClientMsgID, m.ReplyTo = clientMsgID.String, replyTo.String
-	m.Timestamp = instant(createdAt)
-	if editedAt.Valid {
-		m.EditedAt = instant(editedAt.Int64)
-	}
-	if deletedAt.Valid {
-		m.DeletedAt = instant(deletedAt.Int64)
-	}
-	if attachments.Valid {
-		if err := json.Unmarshal([]byte(attachments.String), &m.Attachments); err != nil {
-			return m, fmt.Errorf("attachments of message %s: %w", m.ID, err)
-		}
-	}
-	return m, nil
-}
-
-func scanSent(row scanner) (chat.Sent, bool, error) {
-	var sent chat.Sent
-	var err error
-	sent.Message, err = scanMessage(row, &sent.Fingerprint)
-	if errors.Is(err, sql.ErrNoRows) {
-		return chat.Sent{}, false, nil
-	}
-	return sent, err == nil, err
+	text, err := json.Marshal(list)
+	return optional(string(text)), err
 }
 
 // optional stores an empty string as NULL.

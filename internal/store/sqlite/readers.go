@@ -26,7 +26,7 @@ func (r *readers) row(ctx context.Context, query string, args ...any) scanner {
 }
 
 // each calls scan for every row.
-func (r *readers) each(ctx context.Context, scan func(scanner) error, query string, args ...any) (err error) {
+func (r *readers) each(ctx context.Context, scan func(scanner) error, query string, args ...any) error {
 	stmt, err := r.prepare(ctx, query)
 	if err != nil {
 		return err
@@ -35,6 +35,41 @@ func (r *readers) each(ctx context.Context, scan func(scanner) error, query stri
 	if err != nil {
 		return err
 	}
+	return drain(rows, scan)
+}
+
+// rows is each, bound to ctx.
+func (r *readers) rows(ctx context.Context) eachRow {
+	return func(scan func(scanner) error, query string, args ...any) error {
+		return r.each(ctx, scan, query, args...)
+	}
+}
+
+// eachRow calls scan for every row of a query, of readers, of one snapshot of them or
+// of the writer.
+type eachRow func(scan func(scanner) error, query string, args ...any) error
+
+// snapshot runs ask with a view of one state of the database, whatever is written
+// meanwhile.
+func (r *readers) snapshot(ctx context.Context, ask func(eachRow) error) (err error) {
+	tx, err := r.db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, tx.Rollback()) }()
+	// Not the prepared statements: to prepare one takes another connection of the
+	// pool, for which all who hold one might wait.
+	return ask(func(scan func(scanner) error, query string, args ...any) error {
+		rows, err := tx.QueryContext(ctx, query, args...)
+		if err != nil {
+			return err
+		}
+		return drain(rows, scan)
+	})
+}
+
+// drain calls scan for every row and closes them.
+func drain(rows *sql.Rows, scan func(scanner) error) (err error) {
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	for rows.Next() {
 		if err := scan(rows); err != nil {

@@ -31,11 +31,11 @@ func (t *tx) createRoom(cmd *chat.NewRoom) error {
 	}
 	if _, err := t.exec(`
 		INSERT INTO rooms (id, conversation_id, name, description, type, max_members,
-			allow_file_upload, allow_voice_message, retention_ms, created_by, created_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			allow_file_upload, allow_voice_message, retention_ms, created_by, created_at, folded)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		r.ID, r.ConversationID, r.Name, r.Description, r.Type, r.MaxMembers,
 		r.Settings.AllowFileUpload, r.Settings.AllowVoiceMessage, r.Settings.MessageRetention.Milliseconds(),
-		r.CreatedBy, at); err != nil {
+		r.CreatedBy, at, foldRoom(r.Name, r.Description)); err != nil {
 		return fmt.Errorf("insert room: %w", err)
 	}
 	return t.addMember(r.ConversationID, r.ID, cmd.Creator, chat.RoleAdmin, r.CreatedAt)
@@ -73,35 +73,52 @@ func (t *tx) join(cmd *chat.Join) (bool, error) {
 	if err := at.MayJoin(); err != nil {
 		return false, err
 	}
-	if at.Invited {
-		if _, err := t.exec(`DELETE FROM invites WHERE conversation_id = ? AND user_id = ?`,
-			conversation, cmd.Actor.ID); err != nil {
-			return false, fmt.Errorf("use up invitation: %w", err)
-		}
+	if err := t.forget(conversation, cmd.Actor.ID); err != nil {
+		return false, err
 	}
 	return true, t.addMember(conversation, cmd.RoomID, cmd.Actor, at.Role(), cmd.At)
 }
 
+// forget uses up what is kept of a user who is about to become a member.
+func (t *tx) forget(conversation string, user chat.UserID) error {
+	for _, statement := range []string{
+		`DELETE FROM invites WHERE conversation_id = ? AND user_id = ?`,
+		`DELETE FROM kicks WHERE conversation_id = ? AND user_id = ?`,
+	} {
+		if _, err := t.exec(statement, conversation, user); err != nil {
+			return fmt.Errorf("use up invitation: %w", err)
+		}
+	}
+	return nil
+}
+
 // addMember logs that the actor became a member, with nothing unread.
 func (t *tx) addMember(conversation, room string, a chat.Actor, role chat.Role, at time.Time) error {
-	seq, at, err := t.log(entry{conversation: conversation, kind: chat.MemberJoined, user: a.ID, actor: a.ID, at: at})
+	place, err := t.place(entry{
+		conversation: conversation, kind: chat.MemberJoined, user: a.ID, actor: a.ID, detail: string(role), at: at,
+	}, a.Origin)
 	if err != nil {
 		return err
 	}
-	if _, err := t.exec(`
-		INSERT INTO members (conversation_id, user_id, role, joined_seq, joined_at) VALUES (?, ?, ?, ?, ?)`,
-		conversation, a.ID, role, seq, at.UnixMilli()); err != nil {
-		return fmt.Errorf("insert member: %w", err)
+	if err := t.insertMember(place, a.ID, role); err != nil {
+		return err
 	}
 	if _, err := t.exec(`UPDATE conversations SET member_count = member_count + 1 WHERE id = ?`, conversation); err != nil {
 		return fmt.Errorf("count member: %w", err)
 	}
-	if err := t.setMark(conversation, a.ID, seq, at); err != nil {
-		return err
-	}
 	change := chat.Membership{RoomID: room, UserID: a.ID, UserName: a.Name, Role: role}
-	t.emit(chat.NewMembershipEvent(chat.MemberJoined, conversation, seq, at, change, a.Origin))
+	t.emit(chat.NewMembershipEvent(chat.MemberJoined, place, change))
 	return nil
+}
+
+// insertMember adds the row, and the mark: what was said before is not unread.
+func (t *tx) insertMember(at chat.Place, user chat.UserID, role chat.Role) error {
+	if _, err := t.exec(`
+		INSERT INTO members (conversation_id, user_id, role, joined_seq, joined_at) VALUES (?, ?, ?, ?, ?)`,
+		at.ConversationID, user, role, at.Seq, at.At.UnixMilli()); err != nil {
+		return fmt.Errorf("insert member: %w", err)
+	}
+	return t.setMark(at.ConversationID, user, at.Seq, at.At)
 }
 
 // Leave implements [chat.Rooms].
@@ -123,7 +140,9 @@ func (t *tx) leave(cmd *chat.Leave) (bool, error) {
 	if !found {
 		return false, chat.ErrRoomNotFound
 	}
-	role, remaining, err := t.removeMember(conversation, cmd)
+	role, remaining, err := t.removeMember(departure{
+		conversation: conversation, room: cmd.RoomID, user: cmd.Actor.ID, name: cmd.Actor.Name, by: cmd.Actor, at: cmd.At,
+	})
 	if err != nil || role == "" {
 		return false, err
 	}
@@ -141,27 +160,39 @@ func (t *tx) leave(cmd *chat.Leave) (bool, error) {
 	return true, nil
 }
 
-// removeMember logs that the actor is a member no longer. It returns the role
-// the actor had, empty for no member, and how many members remain.
-func (t *tx) removeMember(conversation string, cmd *chat.Leave) (chat.Role, int, error) {
-	a := cmd.Actor
+// departure is the end of a membership.
+type departure struct {
+	conversation string
+	room         string
+	user         chat.UserID
+	name         string
+	reason       chat.LeaveReason
+	by           chat.Actor
+	at           time.Time
+}
+
+// removeMember logs that a user is a member no longer. It returns the role that
+// the user had, empty for no member, and how many members remain.
+func (t *tx) removeMember(d departure) (chat.Role, int, error) {
 	var role chat.Role
 	found, err := exists(t.row(`DELETE FROM members WHERE conversation_id = ? AND user_id = ? RETURNING role`,
-		conversation, a.ID).Scan(&role))
+		d.conversation, d.user).Scan(&role))
 	if err != nil || !found {
 		return "", 0, err
 	}
 	var remaining int
 	if err := t.row(`UPDATE conversations SET member_count = member_count - 1 WHERE id = ? RETURNING member_count`,
-		conversation).Scan(&remaining); err != nil {
+		d.conversation).Scan(&remaining); err != nil {
 		return "", 0, fmt.Errorf("count member: %w", err)
 	}
-	seq, at, err := t.log(entry{conversation: conversation, kind: chat.MemberLeft, user: a.ID, actor: a.ID, at: cmd.At})
+	at, err := t.place(entry{
+		conversation: d.conversation, kind: chat.MemberLeft, user: d.user, actor: d.by.ID, detail: string(d.reason), at: d.at,
+	}, d.by.Origin)
 	if err != nil {
 		return "", 0, err
 	}
-	change := chat.Membership{RoomID: cmd.RoomID, UserID: a.ID, UserName: a.Name, Role: role}
-	t.emit(chat.NewMembershipEvent(chat.MemberLeft, conversation, seq, at, change, a.Origin))
+	change := chat.Membership{RoomID: d.room, UserID: d.user, UserName: d.name, Role: role, Reason: d.reason}
+	t.emit(chat.NewMembershipEvent(chat.MemberLeft, at, change))
 	return role, remaining, nil
 }
 
@@ -173,23 +204,14 @@ func (t *tx) ensureAdmin(conversation string, cmd *chat.Leave) error {
 		return err
 	}
 	var heir chat.UserID
-	var name string
 	if err := t.row(`
-		SELECT m.user_id, coalesce(u.name, m.user_id)
-		FROM members m LEFT JOIN users u ON u.id = m.user_id
-		WHERE m.conversation_id = ? AND m.role = 'member'
-		ORDER BY m.joined_seq LIMIT 1`, conversation).Scan(&heir, &name); err != nil {
+		SELECT user_id FROM members WHERE conversation_id = ? AND role = 'member'
+		ORDER BY joined_seq, user_id LIMIT 1`, conversation).Scan(&heir); err != nil {
 		return err
 	}
-	if _, err := t.exec(`UPDATE members SET role = 'admin' WHERE conversation_id = ? AND user_id = ?`, conversation, heir); err != nil {
-		return err
-	}
-	seq, at, err := t.log(entry{conversation: conversation, kind: chat.MemberRole, user: heir, actor: cmd.Actor.ID, at: cmd.At})
-	if err != nil {
-		return err
-	}
-	change := chat.Membership{RoomID: cmd.RoomID, UserID: heir, UserName: name, Role: chat.RoleAdmin}
 	// Nobody knows of this one yet, the leaver's connection included.
-	t.emit(chat.NewMembershipEvent(chat.MemberRole, conversation, seq, at, change, ""))
-	return nil
+	return t.changeRole(conversation, &chat.SetRole{
+		Moderate: chat.Moderate{RoomID: cmd.RoomID, Actor: chat.Actor{ID: cmd.Actor.ID}, UserID: heir, At: cmd.At},
+		Role:     chat.RoleAdmin,
+	})
 }

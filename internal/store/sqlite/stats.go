@@ -16,6 +16,8 @@ type Stats struct {
 	LargestBatch int
 	// FailedBatches are those of which nothing was stored.
 	FailedBatches uint64
+	// IndexFailures is how often words could not be indexed; it is tried again.
+	IndexFailures uint64
 	// Busy is the time spent in transactions, fsync included.
 	Busy time.Duration
 }
@@ -43,6 +45,12 @@ func (c *counters) add(commands int, took time.Duration, err error) {
 	if err != nil {
 		c.stats.FailedBatches++
 	}
+}
+
+func (c *counters) indexFailed() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.stats.IndexFailures++
 }
 
 func (c *counters) snapshot() Stats {

@@ -7,6 +7,9 @@
 // to a pool of other connections, which see what is committed and never wait
 // for the writer.
 //
+// Words of messages are indexed a moment after the messages are stored, by a
+// goroutine that gives the writer small portions of work.
+//
 // The file belongs to one process at a time: a second one would not see the
 // events of the first.
 package sqlite
@@ -83,6 +86,7 @@ func (c Config) Validate() error {
 type Store struct {
 	writer  *writer
 	readers *readers
+	indexer *indexer
 }
 
 var _ chat.Store = (*Store)(nil)
@@ -91,11 +95,14 @@ var _ chat.Store = (*Store)(nil)
 // the writer. It refuses to start if the database cannot be made durable. sink
 // receives the events of each commit, see [chat.Sink].
 func Open(ctx context.Context, cfg Config, sink chat.Sink) (*Store, error) {
-	return open(ctx, cfg, sink, func(commit func() error) error { return commit() })
+	return open(ctx, cfg, sink, indexDelay, func(commit func() error) error { return commit() })
 }
 
-// open is Open with a way to stand between the writer and its COMMIT.
-func open(ctx context.Context, cfg Config, sink chat.Sink, aroundCommit func(commit func() error) error) (_ *Store, err error) {
+// open is Open with a way to stand between the writer and its COMMIT, and to choose
+// how long the indexer waits.
+func open(
+	ctx context.Context, cfg Config, sink chat.Sink, indexDelay time.Duration, aroundCommit func(commit func() error) error,
+) (_ *Store, err error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
@@ -106,7 +113,8 @@ func open(ctx context.Context, cfg Config, sink chat.Sink, aroundCommit func(com
 	if err != nil {
 		return nil, fmt.Errorf("sqlite: %w", err)
 	}
-	db, err := sql.Open("sqlite", dataSource(path, cfg, "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)"))
+	// What is deleted is overwritten, rather than left in a free part of the file.
+	db, err := sql.Open("sqlite", dataSource(path, cfg, "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "secure_delete(1)"))
 	if err != nil {
 		return nil, fmt.Errorf("sqlite: open %s: %w", path, err)
 	}
@@ -132,15 +140,16 @@ func open(ctx context.Context, cfg Config, sink chat.Sink, aroundCommit func(com
 	}
 	pool.SetMaxOpenConns(cfg.Readers)
 	pool.SetMaxIdleConns(cfg.Readers)
-	return &Store{
-		writer:  startWriter(db, conn, cfg, sink, aroundCommit),
-		readers: &readers{db: pool},
-	}, nil
+	w := startWriter(db, conn, cfg, sink, aroundCommit)
+	r := &readers{db: pool}
+	return &Store{writer: w, readers: r, indexer: startIndexer(w, r, indexDelay)}, nil
 }
 
 // Close refuses new commands, carries out those that wait, and closes the file.
 // It must be called once.
 func (s *Store) Close() error {
+	// What is not indexed by then, the next Open finds.
+	s.indexer.stop()
 	// The writer goes last: the last connection to close folds the log into the
 	// file, which a query_only one could not.
 	s.writer.drain()

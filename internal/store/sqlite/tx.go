@@ -16,6 +16,8 @@ type tx struct {
 	conn     *sql.Conn
 	prepared map[string]*sql.Stmt
 	events   []chat.Event
+	// indexable is set when there is something new for the indexer.
+	indexable bool
 }
 
 // within carries out one command in a savepoint. The first error is the
@@ -71,6 +73,19 @@ func (t *tx) row(query string, args ...any) scanner {
 		return failed{err}
 	}
 	return stmt.QueryRowContext(context.Background(), args...)
+}
+
+// each calls scan for every row. The rows are read before anything else is done.
+func (t *tx) each(scan func(scanner) error, query string, args ...any) error {
+	stmt, err := t.prepare(query)
+	if err != nil {
+		return err
+	}
+	rows, err := stmt.QueryContext(context.Background(), args...)
+	if err != nil {
+		return err
+	}
+	return drain(rows, scan)
 }
 
 func (t *tx) prepare(query string) (*sql.Stmt, error) {

@@ -23,6 +23,8 @@ type writer struct {
 
 	queue   chan *command
 	stopped chan struct{} // closed when the goroutine has ended
+	// indexable holds a signal when a commit left something to the indexer.
+	indexable chan struct{}
 
 	// A sender holds mu for reading, so that the queue is not closed under it.
 	mu     sync.RWMutex
@@ -55,6 +57,7 @@ func startWriter(db *sql.DB, conn *sql.Conn, cfg Config, sink chat.Sink, aroundC
 		maxBatch:     cfg.MaxBatch,
 		queue:        make(chan *command, cfg.QueueSize),
 		stopped:      make(chan struct{}),
+		indexable:    make(chan struct{}, 1),
 	}
 	go w.loop()
 	return w
@@ -161,7 +164,13 @@ func (w *writer) commitBatch(batch []*command) {
 	if err == nil && len(w.tx.events) > 0 {
 		w.sink(w.tx.events)
 	}
-	w.tx.events = nil
+	if err == nil && w.tx.indexable {
+		select {
+		case w.indexable <- struct{}{}:
+		default: // it has not looked since the last signal
+		}
+	}
+	w.tx.events, w.tx.indexable = nil, false
 	for i, c := range batch {
 		if err != nil {
 			c.done <- err

@@ -51,7 +51,7 @@ func testDirectMessage(f *fixture) {
 	events := f.events.take()
 	equal(f, "number of events", len(events), 3)
 	equal(f, "event", events[1], chat.Event{
-		Kind: chat.MessageCreated, ConversationID: first.ConversationID, Seq: 2, At: start,
+		Kind: chat.MessageCreated, ConversationID: first.ConversationID, Seq: 2, At: start, By: "bert",
 		Audience: chat.Audience{Users: []chat.UserID{"bert", "anna"}},
 		Origin:   actor("bert").Origin,
 		Message:  &second,
@@ -66,7 +66,7 @@ func testRoomMessage(f *fixture) {
 	equal(f, "conversation", m.ConversationID, room.ConversationID)
 	equal(f, "seq after the creator's joining", m.Seq, int64(2))
 	equal(f, "events", f.events.take(), []chat.Event{{
-		Kind: chat.MessageCreated, ConversationID: room.ConversationID, Seq: 2, At: start,
+		Kind: chat.MessageCreated, ConversationID: room.ConversationID, Seq: 2, At: start, By: "anna",
 		Audience: chat.Audience{RoomID: room.ID},
 		Origin:   actor("anna").Origin,
 		Message:  &m,
@@ -81,7 +81,7 @@ func testMessageKeepsAllFields(f *fixture) {
 	cmd.Message.ReplyTo = question.ID
 	cmd.Message.Attachments = []string{"file-1", "f,i\"le"}
 	want := cmd.Message
-	want.Seq = 2
+	want.Seq, want.ThreadID = 2, question.ID
 	equal(f, "answer", f.append(cmd), want)
 	equal(f, "history", f.all(want.ConversationID)[1], want)
 	sent, found, err := f.store.Sent(f.Context(), "bert", want.ClientMsgID)

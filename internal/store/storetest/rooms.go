@@ -7,16 +7,20 @@ import (
 	"github.com/sockeye-im/sockeye/internal/chat"
 )
 
-func membershipEvent(kind chat.EventKind, room chat.Room, seq int64, user chat.UserID, role chat.Role, origin string) chat.Event {
-	return chat.NewMembershipEvent(kind, room.ConversationID, seq, start, chat.Membership{
-		RoomID: room.ID, UserID: user, UserName: actor(user).Name, Role: role,
-	}, origin)
+// membershipEvent is of a user's own doing.
+func membershipEvent(kind chat.EventKind, room chat.Room, seq int64, user chat.UserID, role chat.Role) chat.Event {
+	at := chat.Place{ConversationID: room.ConversationID, Seq: seq, At: start, By: user, Origin: actor(user).Origin}
+	return chat.NewMembershipEvent(kind, at, member(room, user, role))
+}
+
+func member(room chat.Room, user chat.UserID, role chat.Role) chat.Membership {
+	return chat.Membership{RoomID: room.ID, UserID: user, UserName: actor(user).Name, Role: role}
 }
 
 func testCreateRoom(f *fixture) {
 	room := f.room(chat.RoomPrivate, 7, "anna")
 	equal(f, "events", f.events.take(), []chat.Event{
-		membershipEvent(chat.MemberJoined, room, 1, "anna", chat.RoleAdmin, actor("anna").Origin),
+		membershipEvent(chat.MemberJoined, room, 1, "anna", chat.RoleAdmin),
 	})
 	got, err := f.store.Room(f.Context(), room.ID)
 	f.must(err)
@@ -38,7 +42,7 @@ func testJoin(f *fixture) {
 	f.events.take()
 	equal(f, "joined", f.join("bert", room.ID), true)
 	equal(f, "events", f.events.take(), []chat.Event{
-		membershipEvent(chat.MemberJoined, room, 2, "bert", chat.RoleMember, actor("bert").Origin),
+		membershipEvent(chat.MemberJoined, room, 2, "bert", chat.RoleMember),
 	})
 	equal(f, "joined the full room again", f.join("bert", room.ID), false)
 	f.quiet()
@@ -97,7 +101,7 @@ func testLeave(f *fixture) {
 	f.events.take()
 	equal(f, "left", f.leave("bert", room.ID), true)
 	equal(f, "events", f.events.take(), []chat.Event{
-		membershipEvent(chat.MemberLeft, room, 3, "bert", chat.RoleMember, actor("bert").Origin),
+		membershipEvent(chat.MemberLeft, room, 3, "bert", chat.RoleMember),
 	})
 	equal(f, "left again", f.leave("bert", room.ID), false)
 	f.quiet()
@@ -120,8 +124,10 @@ func testAdminFollows(f *fixture) {
 	f.events.take()
 	f.leave("anna", room.ID)
 	equal(f, "events", f.events.take(), []chat.Event{
-		membershipEvent(chat.MemberLeft, room, 5, "anna", chat.RoleAdmin, actor("anna").Origin),
-		membershipEvent(chat.MemberRole, room, 6, "zoe", chat.RoleAdmin, ""),
+		membershipEvent(chat.MemberLeft, room, 5, "anna", chat.RoleAdmin),
+		chat.NewMembershipEvent(chat.MemberRole, chat.Place{
+			ConversationID: room.ConversationID, Seq: 6, At: start, By: "anna",
+		}, member(room, "zoe", chat.RoleAdmin)),
 	})
 	f.leave("bert", room.ID)
 	equal(f, "number of events when another leaves", len(f.events.take()), 1)

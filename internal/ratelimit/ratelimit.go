@@ -1,4 +1,6 @@
-package gateway
+// Package ratelimit counts what happens too often: a token bucket for each key,
+// such as a user or an address.
+package ratelimit
 
 import (
 	"sync"
@@ -19,9 +21,9 @@ type Rate struct {
 
 func (r Rate) limit() rate.Limit { return rate.Limit(float64(r.Events) / r.Per.Seconds()) }
 
-// rates holds a token bucket for each key, which holds all that is allowed in the
-// rate's time. It may be used concurrently.
-type rates[K comparable] struct {
+// Buckets holds a token bucket for each key, which holds all that is allowed in
+// the rate's time. It may be used concurrently.
+type Buckets[K comparable] struct {
 	rate Rate
 	now  func() time.Time
 
@@ -30,13 +32,17 @@ type rates[K comparable] struct {
 	sweepAt int // how many buckets start the next sweep
 }
 
-func newRates[K comparable](r Rate, now func() time.Time) *rates[K] {
-	return &rates[K]{rate: r, now: now, buckets: make(map[K]*rate.Limiter), sweepAt: maxBuckets}
+// New makes buckets, all of the same rate.
+func New[K comparable](r Rate, now func() time.Time) *Buckets[K] {
+	return &Buckets[K]{rate: r, now: now, buckets: make(map[K]*rate.Limiter), sweepAt: maxBuckets}
 }
 
-// take takes one from the allowance of key. When there is none it returns how
+// Rate is what the buckets allow.
+func (r *Buckets[K]) Rate() Rate { return r.rate }
+
+// Take takes one from the allowance of key. When there is none it returns how
 // long to wait for it.
-func (r *rates[K]) take(key K) (wait time.Duration) {
+func (r *Buckets[K]) Take(key K) (wait time.Duration) {
 	if r.rate.Events <= 0 {
 		return 0
 	}
@@ -61,7 +67,7 @@ func (r *rates[K]) take(key K) (wait time.Duration) {
 // sweep throws full buckets away. A bucket that is not used is full within the
 // rate's time, so what stays was used in that; sweepAt grows with it, so that
 // sweeps stay rare.
-func (r *rates[K]) sweep(now time.Time) {
+func (r *Buckets[K]) sweep(now time.Time) {
 	for key, bucket := range r.buckets {
 		if bucket.TokensAt(now) >= float64(bucket.Burst()) {
 			delete(r.buckets, key)

@@ -1,0 +1,334 @@
+package account
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Register is the wish for a local account. Without a Name it is called by its Username.
+type Register struct {
+	Username, Name, Password string
+}
+
+// Login is a login name and its password.
+type Login struct {
+	Username, Password string
+}
+
+// ChangePassword is the wish for another password.
+type ChangePassword struct {
+	Password, NewPassword string
+}
+
+// Session is what somebody gets who logs in.
+type Session struct {
+	User  User
+	Token Token
+}
+
+// Register makes a local account and logs in. [ErrAccountsOff], [ErrRegistrationClosed], [ErrUsernameTaken].
+func (s *Service) Register(ctx context.Context, cmd Register) (Session, error) {
+	switch {
+	case !s.cfg.Local:
+		return Session{}, ErrAccountsOff
+	case !s.cfg.Registration:
+		return Session{}, ErrRegistrationClosed
+	}
+	return s.CreateLocal(ctx, cmd)
+}
+
+// CreateLocal is Register for the operator, whom a closed registration does not concern.
+func (s *Service) CreateLocal(ctx context.Context, cmd Register) (Session, error) {
+	if !s.cfg.Local {
+		return Session{}, ErrAccountsOff
+	}
+	if err := checkUsername(cmd.Username); err != nil {
+		return Session{}, err
+	}
+	cmd.Name = strings.TrimSpace(cmd.Name)
+	if cmd.Name == "" {
+		cmd.Name = cmd.Username
+	}
+	if err := checkDisplayName(cmd.Name); err != nil {
+		return Session{}, err
+	}
+	if err := checkPassword("password", cmd.Password); err != nil {
+		return Session{}, err
+	}
+	if _, taken, err := s.store.LocalByUsername(ctx, cmd.Username); err != nil {
+		return Session{}, fmt.Errorf("look up username: %w", err)
+	} else if taken {
+		return Session{}, ErrUsernameTaken
+	}
+	hash, err := s.passwords.hash(ctx, cmd.Password)
+	if err != nil {
+		return Session{}, err
+	}
+	now := s.timestamp()
+	user := User{ID: newLocalID(), Name: cmd.Name, Username: cmd.Username, CreatedAt: now}
+	if err := s.store.CreateLocal(ctx, CreateLocal{User: user, PasswordHash: hash}); err != nil {
+		return Session{}, fmt.Errorf("create account: %w", err)
+	}
+	token, err := s.sign(&user, now)
+	return Session{User: user, Token: token}, err
+}
+
+// newLocalID returns an id with 130 random bits.
+func newLocalID() string { return LocalPrefix + strings.ToLower(rand.Text()) }
+
+// Login gives a token to who knows the password. Whether there is such an account can be told neither from the answer nor
+// from the time it takes: [ErrInvalidCredentials]. With too many logins at once: an error with the code [CodeBusy].
+func (s *Service) Login(ctx context.Context, cmd Login) (Session, error) {
+	switch {
+	case !s.cfg.Local:
+		return Session{}, ErrAccountsOff
+	case cmd.Username == "":
+		return Session{}, missing("username")
+	case cmd.Password == "":
+		return Session{}, missing("password")
+	case len(cmd.Password) > MaxPasswordBytes:
+		return Session{}, ErrInvalidCredentials
+	}
+	local, err := s.lookUp(ctx, cmd.Username)
+	if err != nil {
+		return Session{}, err
+	}
+	if err := s.checkKnown(ctx, local.PasswordHash, cmd.Password); err != nil {
+		return Session{}, err
+	}
+	local.PasswordHash = s.upgrade(ctx, &local, cmd.Password)
+
+	issuing := s.issuing.of(local.User.ID)
+	issuing.RLock()
+	defer issuing.RUnlock()
+	current, found, err := s.store.Local(ctx, local.User.ID)
+	if err != nil {
+		return Session{}, fmt.Errorf("look up account: %w", err)
+	}
+	if !found || current.PasswordHash != local.PasswordHash {
+		return Session{}, ErrInvalidCredentials // the password was changed meanwhile
+	}
+	token, err := s.sign(&current.User, s.timestamp())
+	return Session{User: current.User, Token: token}, err
+}
+
+// lookUp returns the account with a login name, or one without anything.
+func (s *Service) lookUp(ctx context.Context, username string) (Local, error) {
+	if checkUsername(username) != nil {
+		return Local{}, nil
+	}
+	local, _, err := s.store.LocalByUsername(ctx, username)
+	if err != nil {
+		return Local{}, fmt.Errorf("look up username: %w", err)
+	}
+	return local, nil
+}
+
+func (s *Service) checkKnown(ctx context.Context, stored, password string) error {
+	matches, err := s.passwords.matches(ctx, stored, password)
+	if err != nil {
+		return err
+	}
+	if !matches {
+		return ErrInvalidCredentials
+	}
+	return nil
+}
+
+// upgrade hashes a password that is right again if that now costs more (or less), and returns the hash that is stored
+// then. Where it fails, the next login tries again.
+func (s *Service) upgrade(ctx context.Context, local *Local, password string) string {
+	if !s.passwords.outdated(local.PasswordHash) {
+		return local.PasswordHash
+	}
+	hash, err := s.passwords.hash(ctx, password)
+	if err != nil {
+		return local.PasswordHash
+	}
+	replaced, err := s.store.ReplacePassword(ctx, ReplacePassword{UserID: local.User.ID, Old: local.PasswordHash, New: hash})
+	if err != nil || !replaced {
+		return local.PasswordHash
+	}
+	return hash
+}
+
+// ChangePassword sets another password for an account whose password the caller knows, revokes all its tokens, and
+// returns a new one. [ErrInvalidCredentials].
+func (s *Service) ChangePassword(ctx context.Context, userID string, cmd ChangePassword) (Session, error) {
+	if !s.cfg.Local {
+		return Session{}, ErrAccountsOff
+	}
+	if cmd.Password == "" {
+		return Session{}, missing("password")
+	}
+	if err := checkPassword("newPassword", cmd.NewPassword); err != nil {
+		return Session{}, err
+	}
+	if len(cmd.Password) > MaxPasswordBytes {
+		return Session{}, ErrInvalidCredentials
+	}
+	local, _, err := s.store.Local(ctx, userID)
+	if err != nil {
+		return Session{}, fmt.Errorf("look up account: %w", err)
+	}
+	if err := s.checkKnown(ctx, local.PasswordHash, cmd.Password); err != nil {
+		return Session{}, err
+	}
+	return s.replacePassword(ctx, &local, cmd.NewPassword)
+}
+
+// ResetPassword sets another password without asking for the present one, for the operator, and revokes all tokens of the
+// account. [ErrUserNotFound].
+func (s *Service) ResetPassword(ctx context.Context, userID, password string) error {
+	if err := checkPassword("password", password); err != nil {
+		return err
+	}
+	local, found, err := s.store.Local(ctx, userID)
+	if err != nil {
+		return fmt.Errorf("look up account: %w", err)
+	}
+	if !found {
+		return ErrUserNotFound
+	}
+	_, err = s.replacePassword(ctx, &local, password)
+	return err
+}
+
+func (s *Service) replacePassword(ctx context.Context, local *Local, password string) (Session, error) {
+	hash, err := s.passwords.hash(ctx, password)
+	if err != nil {
+		return Session{}, err
+	}
+	var token Token
+	err = s.revoke(ctx, local.User.ID, func(r Revocation) error {
+		replaced, err := s.store.ReplacePassword(ctx, ReplacePassword{
+			UserID: local.User.ID, Old: local.PasswordHash, New: hash, Revoke: &r,
+		})
+		if err == nil && !replaced {
+			return ErrInvalidCredentials // somebody else was faster
+		}
+		return err
+	}, func() (err error) {
+		token, err = s.sign(&local.User, s.timestamp())
+		return err
+	})
+	return Session{User: local.User, Token: token}, err
+}
+
+// Refresh exchanges a token of a local account that is still good for a new one. The old one stays good until its time is
+// over. Users of other applications get their tokens there. [ErrRefreshRefused] when too long ago the password was given.
+func (s *Service) Refresh(ctx context.Context, identity Identity) (Session, error) {
+	since := identity.SignedInAt
+	if since.IsZero() {
+		since = identity.IssuedAt
+	}
+	if !identity.Local() || !s.cfg.Local || !s.now().Before(since.Add(s.cfg.RefreshFor)) {
+		return Session{}, ErrRefreshRefused
+	}
+	issuing := s.issuing.of(identity.UserID)
+	issuing.RLock()
+	defer issuing.RUnlock()
+	if s.revoked.has(&identity) {
+		return Session{}, refuse("token is revoked")
+	}
+	local, found, err := s.store.Local(ctx, identity.UserID)
+	if err != nil {
+		return Session{}, fmt.Errorf("look up account: %w", err)
+	}
+	if !found {
+		return Session{}, refuse("there is no local account %s", identity.UserID)
+	}
+	token, err := s.sign(&local.User, since)
+	return Session{User: local.User, Token: token}, err
+}
+
+// sign issues a token, after all that are revoked. The caller holds the user's lock, or nobody else knows the user yet.
+func (s *Service) sign(user *User, signedInAt time.Time) (Token, error) {
+	token, err := s.issuer.Issue(Grant{
+		UserID: user.ID, Name: user.Name, TTL: s.cfg.TokenTTL, IssuedAt: s.present(user.ID), SignedInAt: signedInAt,
+	})
+	if err != nil {
+		return Token{}, fmt.Errorf("issue token: %w", err)
+	}
+	return token, nil
+}
+
+// present is a time after the last revocation of a user's tokens, even if that was in this millisecond.
+func (s *Service) present(userID string) time.Time {
+	at := s.timestamp()
+	if last := s.revoked.cutoff(userID); !at.After(last) {
+		return last.Add(time.Millisecond)
+	}
+	return at
+}
+
+// RevokeUser makes all tokens of a user useless that were issued before now, of whatever issuer, and ends the user's
+// connections. Issuers that write times in whole seconds cannot tell tokens of this second apart: those are revoked too.
+func (s *Service) RevokeUser(ctx context.Context, userID string) error {
+	if userID == "" {
+		return missing("userId")
+	}
+	if err := checkUserID(userID); err != nil {
+		return invalid("userId", "cannot be used: "+err.Error())
+	}
+	return s.revoke(ctx, userID, func(r Revocation) error { return s.store.Revoke(ctx, r) }, nil)
+}
+
+// RevokeToken makes one token useless, which is what logging out is, and ends its connections. [ErrNotRevocable] if it
+// has no id.
+func (s *Service) RevokeToken(ctx context.Context, identity Identity) error {
+	if identity.TokenID == "" {
+		return ErrNotRevocable
+	}
+	issuing := s.issuing.of(identity.UserID)
+	issuing.Lock()
+	r := Revocation{At: s.timestamp(), Issuer: identity.Issuer, TokenID: identity.TokenID}
+	if !identity.ExpiresAt.IsZero() {
+		r.Until = identity.ExpiresAt.Add(keepRevoked)
+	}
+	err := s.store.Revoke(ctx, r)
+	if err == nil {
+		s.revoked.add(r, s.now())
+	}
+	issuing.Unlock()
+	if err != nil {
+		return fmt.Errorf("revoke token: %w", err)
+	}
+	s.revoked.end(r)
+	return nil
+}
+
+// keepRevoked is how long a token is remembered after it has expired, for clocks that differ.
+const keepRevoked = time.Hour
+
+// revoke stores that a user's tokens are revoked, and then runs after, which may be nil, before anybody else can get a
+// token.
+func (s *Service) revoke(ctx context.Context, userID string, store func(Revocation) error, after func() error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	issuing := s.issuing.of(userID)
+	issuing.Lock()
+	r := Revocation{At: s.timestamp(), UserID: userID, IssuedBy: s.present(userID)}
+	err := store(r)
+	stored := err == nil
+	if stored {
+		s.revoked.add(r, s.now())
+		if after != nil {
+			err = after()
+		}
+	}
+	issuing.Unlock()
+	if stored {
+		s.revoked.end(r)
+	}
+	var refusal *Error
+	if err != nil && !errors.As(err, &refusal) {
+		return fmt.Errorf("revoke tokens: %w", err)
+	}
+	return err
+}

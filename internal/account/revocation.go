@@ -1,0 +1,218 @@
+package account
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// Revocation says that tokens are no longer good: one, if TokenID is set, else all of a user.
+type Revocation struct {
+	At time.Time // of the command
+
+	Issuer, TokenID string
+	Until           time.Time // when one token can be forgotten; zero is never
+
+	UserID   string
+	IssuedBy time.Time // tokens issued then or earlier are revoked
+}
+
+// Revoked tells whether a token is revoked. It is a look into memory.
+func (s *Service) Revoked(_ context.Context, identity Identity) (bool, error) {
+	return s.revoked.has(&identity), nil
+}
+
+// EndReason is why a connection is ended.
+type EndReason string
+
+// The reasons.
+const (
+	EndRevoked      EndReason = "revoked"
+	EndDisconnected EndReason = "disconnected" // by the operator; the token is still good
+)
+
+// Connect notes a connection of a verified identity, so that it is ended as soon as its token is revoked. An identity that
+// is revoked by now is refused with [ErrUnauthenticated]: whoever comes in by Connect cannot slip through between being
+// verified and being noted.
+//
+// end is called at most once, by the goroutine of whoever revokes: it must not block. It may be called before Connect has
+// returned, and while Leave runs. Leave must be called when the connection has gone.
+func (s *Service) Connect(identity Identity, end func(EndReason)) (*Connection, error) {
+	c := &Connection{in: s.revoked, identity: identity, end: end}
+	if !s.revoked.enter(c) {
+		return nil, refuse("token is revoked")
+	}
+	return c, nil
+}
+
+// Disconnect ends all connections of a user on this node, without revoking anything, and returns how many.
+func (s *Service) Disconnect(userID string) int { return s.revoked.disconnect(userID) }
+
+// Connection is one that ends when its token is revoked. Its methods may be called concurrently.
+type Connection struct {
+	in       *revoked
+	identity Identity // guarded by in.mu
+	end      func(EndReason)
+	left     bool // guarded by in.mu
+}
+
+// Refresh gives the connection another token, of the same user and not revoked, or else it is [ErrUnauthenticated] and
+// the old one stays.
+func (c *Connection) Refresh(identity Identity) error {
+	c.in.mu.Lock()
+	defer c.in.mu.Unlock()
+	switch {
+	case identity.UserID != c.identity.UserID:
+		return refuse("the new token is another user's")
+	case c.left || c.in.hasLocked(&identity):
+		return refuse("token is revoked")
+	}
+	c.identity = identity
+	return nil
+}
+
+// Leave forgets the connection. It may be called more than once.
+func (c *Connection) Leave() { c.in.leave(c) }
+
+// tokenKey names a token: ids are unique for each issuer only.
+type tokenKey struct{ issuer, id string }
+
+// revoked is what is revoked, and the connections to end by it. Safe for concurrent use.
+type revoked struct {
+	mu          sync.RWMutex
+	users       map[string]time.Time   // issued by then
+	tokens      map[tokenKey]time.Time // until
+	connections map[string]map[*Connection]struct{}
+	sweepAt     int // how many tokens make it worth looking for those that can be forgotten
+}
+
+const leastSweep = 256
+
+func newRevoked() *revoked {
+	return &revoked{
+		users: make(map[string]time.Time), tokens: make(map[tokenKey]time.Time),
+		connections: make(map[string]map[*Connection]struct{}), sweepAt: leastSweep,
+	}
+}
+
+func (r *revoked) has(identity *Identity) bool {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.hasLocked(identity)
+}
+
+func (r *revoked) hasLocked(identity *Identity) bool {
+	if by, ok := r.users[identity.UserID]; ok && !identity.IssuedAt.After(by) {
+		return true
+	}
+	if identity.TokenID == "" {
+		return false
+	}
+	_, ok := r.tokens[tokenKey{identity.Issuer, identity.TokenID}]
+	return ok
+}
+
+// cutoff returns the time of issue up to which a user's tokens are revoked.
+func (r *revoked) cutoff(userID string) time.Time {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.users[userID]
+}
+
+// add makes a revocation hold. It does not end connections yet.
+func (r *revoked) add(one Revocation, now time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if one.TokenID == "" {
+		if one.IssuedBy.After(r.users[one.UserID]) {
+			r.users[one.UserID] = one.IssuedBy
+		}
+		return
+	}
+	r.tokens[tokenKey{one.Issuer, one.TokenID}] = one.Until
+	if len(r.tokens) < r.sweepAt {
+		return
+	}
+	for key, until := range r.tokens {
+		if !until.IsZero() && until.Before(now) {
+			delete(r.tokens, key)
+		}
+	}
+	r.sweepAt = max(leastSweep, 2*len(r.tokens))
+}
+
+func (r *revoked) enter(c *Connection) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.hasLocked(&c.identity) {
+		return false
+	}
+	of := r.connections[c.identity.UserID]
+	if of == nil {
+		of = make(map[*Connection]struct{}, 1)
+		r.connections[c.identity.UserID] = of
+	}
+	of[c] = struct{}{}
+	return true
+}
+
+func (r *revoked) leave(c *Connection) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.leaveLocked(c)
+}
+
+func (r *revoked) leaveLocked(c *Connection) {
+	if c.left {
+		return
+	}
+	c.left = true
+	of := r.connections[c.identity.UserID]
+	delete(of, c)
+	if len(of) == 0 {
+		delete(r.connections, c.identity.UserID)
+	}
+}
+
+// end ends the connections that a revocation concerns. A single token may be anybody's, so all are looked at: some
+// microseconds for a thousand.
+func (r *revoked) end(one Revocation) {
+	var ending []*Connection
+	r.mu.Lock()
+	collect := func(of map[*Connection]struct{}) {
+		for c := range of {
+			if r.hasLocked(&c.identity) {
+				ending = append(ending, c)
+			}
+		}
+	}
+	if one.TokenID == "" {
+		collect(r.connections[one.UserID])
+	} else {
+		for _, of := range r.connections {
+			collect(of)
+		}
+	}
+	r.endLocked(ending, EndRevoked)
+}
+
+func (r *revoked) disconnect(userID string) int {
+	var ending []*Connection
+	r.mu.Lock()
+	for c := range r.connections[userID] {
+		ending = append(ending, c)
+	}
+	r.endLocked(ending, EndDisconnected)
+	return len(ending)
+}
+
+// endLocked forgets connections, unlocks, and ends them.
+func (r *revoked) endLocked(ending []*Connection, why EndReason) {
+	for _, c := range ending {
+		r.leaveLocked(c)
+	}
+	r.mu.Unlock()
+	for _, c := range ending {
+		c.end(why)
+	}
+}

@@ -1,0 +1,124 @@
+package account
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Service carries out what concerns users: accounts and tokens, friends and blocks, API keys. All methods may be called
+// concurrently. It has no goroutines.
+type Service struct {
+	cfg       Config
+	store     Store
+	verifier  Verifier
+	issuer    *Issuer
+	now       func() time.Time
+	passwords *passwords
+	revoked   *revoked
+	issuing   stripes
+}
+
+// Verifier tells who a token speaks for, see [Verifiers].
+type Verifier interface {
+	Verify(ctx context.Context, token string) (Identity, error)
+}
+
+// Deps are what a Service works with; all are required.
+type Deps struct {
+	Store    Store
+	Verifier Verifier
+	Issuer   *Issuer
+	Now      func() time.Time // the clock, time.Now outside tests
+}
+
+// New returns a service that knows all revocations in the store; ctx bounds only the reading of them.
+func New(ctx context.Context, cfg Config, d Deps) (*Service, error) {
+	if d.Store == nil || d.Verifier == nil || d.Issuer == nil || d.Now == nil {
+		return nil, errors.New("account: a store, a verifier, an issuer and a clock are required")
+	}
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	s := &Service{
+		cfg: cfg, store: d.Store, verifier: d.Verifier, issuer: d.Issuer, now: d.Now,
+		passwords: newPasswords(cfg.Hashing), revoked: newRevoked(), issuing: stripes{seed: maphash.MakeSeed()},
+	}
+	if err := d.Store.Revoked(ctx, s.timestamp(), func(r Revocation) { s.revoked.add(r, s.now()) }); err != nil {
+		return nil, fmt.Errorf("account: read revocations: %w", err)
+	}
+	return s, nil
+}
+
+// Verify tells who a token speaks for, if it is good, not revoked and of a kind of account that is on. Every error
+// matches [ErrUnauthenticated] and tells the client no more, see [Refusal].
+func (s *Service) Verify(ctx context.Context, token string) (Identity, error) {
+	identity, err := s.verifier.Verify(ctx, token)
+	if err != nil {
+		return Identity{}, err
+	}
+	if err := s.admits(&identity); err != nil {
+		return Identity{}, err
+	}
+	return identity, nil
+}
+
+func (s *Service) admits(identity *Identity) error {
+	switch {
+	case identity.Local() && !s.cfg.Local:
+		return refuse("local accounts are off")
+	case !identity.Local() && !s.cfg.External:
+		return refuse("external accounts are off")
+	case s.revoked.has(identity):
+		return refuse("token is revoked")
+	}
+	return nil
+}
+
+// SignIn makes the user of a verified token known and returns what is stored. A user of another application is created
+// when first seen, and renamed when the token has another name; a local account has its name here, and must exist.
+// A refusal matches [ErrUnauthenticated].
+func (s *Service) SignIn(ctx context.Context, identity Identity) (User, error) {
+	if err := s.admits(&identity); err != nil {
+		return User{}, err
+	}
+	if identity.Local() {
+		user, found, err := s.store.User(ctx, identity.UserID)
+		if err != nil {
+			return User{}, fmt.Errorf("look up user: %w", err)
+		}
+		if !found {
+			return User{}, refuse("there is no local account %s", identity.UserID)
+		}
+		return user, nil
+	}
+	user, _, err := s.store.EnsureUser(ctx, EnsureUser{
+		ID: identity.UserID, Name: identity.Name, Rename: identity.Name != nameOfID(identity.UserID), At: s.timestamp(),
+	})
+	if err != nil {
+		return User{}, fmt.Errorf("ensure user: %w", err)
+	}
+	return user, nil
+}
+
+// Local tells whether the identity is that of an account on this server.
+func (i *Identity) Local() bool { return strings.HasPrefix(i.UserID, LocalPrefix) }
+
+// timestamp is the present in the precision that is stored.
+func (s *Service) timestamp() time.Time { return s.now().UTC().Truncate(time.Millisecond) }
+
+// stripes are locks by user, which keep tokens from being issued while they are revoked: who issues one holds the user's
+// for reading from the last look at what permits it until it has a time of issue; who revokes holds it for writing. Users
+// share locks, which only costs time.
+type stripes struct {
+	seed  maphash.Seed
+	locks [64]sync.RWMutex
+}
+
+func (s *stripes) of(userID string) *sync.RWMutex {
+	return &s.locks[maphash.String(s.seed, userID)%uint64(len(s.locks))]
+}

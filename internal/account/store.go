@@ -1,0 +1,138 @@
+package account
+
+import (
+	"context"
+	"time"
+)
+
+// Store keeps accounts. A driver is responsible for atomicity: every command is one transaction, of which all or nothing
+// is stored and which is durable before the method returns. The events of a commit go to the [Sink] that the driver was
+// given.
+//
+// Refusals are this package's errors; anything else is a fault. A command whose ctx ends before its transaction has begun
+// is not carried out; after that its outcome is waited for. Times are in milliseconds and UTC. All methods may be called
+// concurrently.
+//
+// The package accounttest holds the tests that every driver must pass.
+type Store interface {
+	Locals
+	Users
+	Friends
+	Revocations
+	APIKeys
+}
+
+// Locals keeps accounts with a password.
+type Locals interface {
+	// CreateLocal stores a user with a login name. [ErrUsernameTaken] if another has it in any case.
+	CreateLocal(ctx context.Context, cmd CreateLocal) error
+	// LocalByUsername finds an account by its login name in any case.
+	LocalByUsername(ctx context.Context, username string) (Local, bool, error)
+	// Local finds an account by its user.
+	Local(ctx context.Context, userID string) (Local, bool, error)
+	// ReplacePassword stores New where Old is still stored, and tells whether it was. With it goes cmd.Revoke, unless
+	// that is nil.
+	ReplacePassword(ctx context.Context, cmd ReplacePassword) (bool, error)
+}
+
+// Users keeps everybody who can sign in, local or not.
+type Users interface {
+	// EnsureUser creates a user, or renames one if the command says so, and tells whether it was created. Nothing is
+	// written if nothing changes. Being renamed is a [UserChanged].
+	EnsureUser(ctx context.Context, cmd EnsureUser) (u User, created bool, err error)
+	// ChangeUser changes what is set. [ErrUserNotFound]. A new name is a [UserChanged]. Nothing is written if nothing
+	// changes.
+	ChangeUser(ctx context.Context, cmd ChangeUser) (User, error)
+	User(ctx context.Context, id string) (User, bool, error)
+	// SearchUsers returns the users one of whose [Terms] begins with the folded text, by the first of these terms and
+	// then by their ids.
+	SearchUsers(ctx context.Context, folded string, limit int) ([]User, error)
+	// Seen moves the times at which users were last seen forward, never back. Unknown users are left out.
+	Seen(ctx context.Context, seen []Seen) error
+}
+
+// Friends keeps who is to whom what.
+type Friends interface {
+	// ChangePair carries out cmd.Change on what stands between two users, and publishes its events. Both must be known:
+	// [ErrUserNotFound]. A change that would pass [MaxFriends] of either, [MaxRequests] sent or [MaxBlocks] of the actor:
+	// the error of [Pair.OverLimit].
+	ChangePair(ctx context.Context, cmd ChangePair) (Pair, error)
+	// Pair returns what stands between two users, as a sees it. It knows nothing of unknown users.
+	Pair(ctx context.Context, a, b string) (Pair, error)
+	// Circle returns the newest of each list first, at most limit of each. Received requests of whom the user has blocked
+	// are left out.
+	Circle(ctx context.Context, userID string, limit int) (Circle, error)
+	// FriendIDs returns all friends, sorted.
+	FriendIDs(ctx context.Context, userID string) ([]string, error)
+	// BlockedIDs returns all whom the user has blocked or who have blocked the user, sorted.
+	BlockedIDs(ctx context.Context, userID string) ([]string, error)
+}
+
+// Revocations keeps which tokens are no longer good.
+type Revocations interface {
+	// Revoke stores a revocation. Of a user's the latest stays. What may be forgotten by then is.
+	Revoke(ctx context.Context, r Revocation) error
+	// Revoked calls yield with all revocations but those of tokens whose Until is before now: they may be forgotten.
+	Revoked(ctx context.Context, now time.Time, yield func(Revocation)) error
+}
+
+// APIKeys keeps the API keys of the application's own backend.
+type APIKeys interface {
+	CreateAPIKey(ctx context.Context, k APIKey, hash []byte) error
+	// APIKeyByHash finds a key, revoked or not.
+	APIKeyByHash(ctx context.Context, hash []byte) (APIKey, bool, error)
+	// APIKeys returns all, the oldest first.
+	APIKeys(ctx context.Context) ([]APIKey, error)
+	// RevokeAPIKey notes the time, unless one is noted, and tells whether there is such a key.
+	RevokeAPIKey(ctx context.Context, id string, at time.Time) (bool, error)
+}
+
+// Local is what is kept of an account with a password.
+type Local struct {
+	User         User
+	PasswordHash string
+}
+
+// CreateLocal is the command to store an account with a password.
+type CreateLocal struct {
+	User         User
+	PasswordHash string
+}
+
+// ReplacePassword is the command to store another hash for an account.
+type ReplacePassword struct {
+	UserID   string
+	Old, New string
+	Revoke   *Revocation
+}
+
+// EnsureUser is the command to know a user. A user who is known keeps the name, unless Rename is set.
+type EnsureUser struct {
+	ID, Name string
+	Rename   bool
+	At       time.Time
+}
+
+// ChangeUser is the command to change a user; nil leaves as it is.
+type ChangeUser struct {
+	ID     string
+	Name   *string
+	Admin  *bool
+	Origin string
+	At     time.Time
+}
+
+// Seen is when a user's last device went.
+type Seen struct {
+	UserID string
+	At     time.Time
+}
+
+// ChangePair is the command to change what stands between two users.
+type ChangePair struct {
+	Actor, Target string
+	Origin        string
+	At            time.Time
+	// Change is one of this package's rules: it returns what shall be, and what that is as events of the actor's.
+	Change func(Pair) (Pair, []PairEvent, error)
+}

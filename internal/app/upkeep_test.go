@@ -1,0 +1,58 @@
+package app
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/sockeye-im/sockeye/internal/chat"
+)
+
+// changing answers what upkeep asks of a store, and notes when.
+type changing struct {
+	chat.Store
+	asked    []time.Duration
+	retained int
+}
+
+func (c *changing) Changed(_ context.Context, since time.Time, _ int) ([]chat.Head, error) {
+	c.asked = append(c.asked, time.Since(since))
+	return []chat.Head{{ConversationID: "c", Seq: 1}}, nil
+}
+
+func (c *changing) Retain(context.Context, chat.Retain) (int, error) {
+	c.retained++
+	return 0, nil
+}
+
+func TestUpkeep(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := new(changing)
+		service, err := chat.New(chat.DefaultConfig(), store, time.Now, chat.NewID, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		announced := 0
+		u := &upkeep{
+			chat: service, announce: func(heads []chat.Head) { announced += len(heads) },
+			now: time.Now, log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		}
+		u.start()
+		time.Sleep(2*time.Hour + time.Second)
+		synctest.Wait()
+		if err := u.stop(); err != nil {
+			t.Error(err)
+		}
+		if announced != 240 || store.retained != 2 {
+			t.Errorf("announced %d times, retained %d times in two hours", announced, store.retained)
+		}
+		for _, span := range store.asked {
+			if span <= announceEvery {
+				t.Fatalf("asked for the last %s only: rounds must overlap", span)
+			}
+		}
+	})
+}

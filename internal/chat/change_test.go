@@ -1,0 +1,187 @@
+package chat_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sockeye-im/sockeye/internal/chat"
+)
+
+func TestEditMessage(t *testing.T) {
+	cfg := chat.DefaultConfig()
+	cfg.EditWindow = 10 * time.Second // the clock moves by a second at each look
+	w := newWorld(t, cfg, nil)
+	m := w.direct(anna, bert, "hi")
+	edited, err := w.EditMessage(t.Context(), anna, m.ID, "ho")
+	w.must(err)
+	equal(t, "content", edited.Content, "ho")
+	w.quiet(func() {
+		_, err := w.EditMessage(t.Context(), anna, m.ID, "ho")
+		w.must(err)
+	})
+	for range 10 {
+		w.direct(anna, carl, "time goes by")
+	}
+	for _, test := range []struct {
+		by          chat.Actor
+		id, content string
+		want        chat.Error
+	}{
+		{anna, "", "x", chat.Error{Code: chat.CodeMissingFields, Field: "messageId"}},
+		{anna, m.ID, "", chat.Error{Code: chat.CodeMissingFields, Field: "content"}},
+		{anna, m.ID, strings.Repeat("x", 10_001), chat.Error{Code: chat.CodeLimitExceeded, Field: "content", Limit: 10_000}},
+		{bert, m.ID, "x", chat.Error{Code: chat.CodeNotOwnMessage, Message: "Can only edit own messages"}},
+		{anna, m.ID, "x", chat.Error{Code: chat.CodeEditWindowExceeded, Message: "Message edit time limit exceeded"}},
+		{carl, m.ID, "x", chat.Error{Code: chat.CodeMessageNotFound, Message: "Message not found"}},
+	} {
+		w.quiet(func() {
+			_, err := w.EditMessage(t.Context(), test.by, test.id, test.content)
+			refusal(t, err, test.want)
+		})
+	}
+}
+
+func TestEditPassesTheFilter(t *testing.T) {
+	w := newWorld(t, chat.DefaultConfig(), func(_ context.Context, d *chat.Draft) error {
+		if strings.Contains(d.Content, "bad") {
+			return &chat.Error{Code: chat.CodeInvalidField, Message: "no", Field: "content"}
+		}
+		d.Content = strings.ToUpper(d.Content)
+		return nil
+	})
+	m := w.direct(anna, bert, "hi")
+	edited, err := w.EditMessage(t.Context(), anna, m.ID, "ho")
+	w.must(err)
+	equal(t, "content", edited.Content, "HO")
+	_, err = w.EditMessage(t.Context(), anna, m.ID, "bad")
+	refusal(t, err, chat.Error{Code: chat.CodeInvalidField, Message: "no", Field: "content"})
+}
+
+func TestDeleteAndPinRefusals(t *testing.T) {
+	w := newWorld(t, chat.DefaultConfig(), nil)
+	w.room(anna, chat.CreateRoom{ID: "room"})
+	w.join(bert, "room")
+	m := w.toRoom(anna, "room", "hi")
+	_, err := w.DeleteMessage(t.Context(), bert, m.ID)
+	refusal(t, err, chat.Error{Code: chat.CodeDeleteNotPermitted, Message: "No permission to delete message"})
+	_, err = w.PinMessage(t.Context(), bert, m.ID, true)
+	refusal(t, err, chat.Error{Code: chat.CodePinNotPermitted})
+	_, err = w.PinMessage(t.Context(), anna, m.ID, true)
+	w.must(err)
+	pinned, err := w.Pinned(t.Context(), bert, chat.HistoryQuery{RoomID: "room"})
+	w.must(err)
+	equal(t, "pinned", contents(pinned), []string{"hi"})
+	for range 2 {
+		deleted, err := w.DeleteMessage(t.Context(), anna, m.ID)
+		w.must(err)
+		equal(t, "content", deleted.Content, "")
+	}
+	thread, err := w.Thread(t.Context(), bert, chat.ThreadQuery{MessageID: m.ID})
+	w.must(err)
+	equal(t, "replies", contents(thread.Replies.Messages), []string{})
+	_, err = w.Thread(t.Context(), bert, chat.ThreadQuery{MessageID: m.ID, Before: "x", After: "y"})
+	refusal(t, err, chat.Error{Code: chat.CodeInvalidField, Field: "after"})
+}
+
+func TestEmoji(t *testing.T) {
+	w := newWorld(t, chat.DefaultConfig(), nil)
+	m := w.direct(anna, bert, "hi")
+	for _, emoji := range []string{"👍", "👍🏽", "❤️", "🇩🇪", "👨‍👩‍👧‍👦", "1️⃣", "#️⃣", "‼️", "🏴󠁧󠁢󠁥󠁮󠁧󠁿", "↔️", "🏳️‍🌈"} {
+		if err := w.React(t.Context(), anna, m.ID, emoji, true); err != nil {
+			t.Errorf("%s: %v", emoji, err)
+		}
+	}
+	for emoji, want := range map[string]chat.Error{
+		"":                      {Code: chat.CodeMissingFields, Field: "emoji"},
+		"a":                     {Code: chat.CodeInvalidField, Field: "emoji"},
+		"1":                     {Code: chat.CodeInvalidField, Field: "emoji"},
+		"👍👍":                    {Code: chat.CodeInvalidField, Field: "emoji"},
+		"👍\x20":                 {Code: chat.CodeInvalidField, Field: "emoji"},
+		"🇩":                     {Code: chat.CodeInvalidField, Field: "emoji"},
+		"👨\u200d":               {Code: chat.CodeInvalidField, Field: "emoji"},
+		"\ufe0f":                {Code: chat.CodeInvalidField, Field: "emoji"},
+		"\xff":                  {Code: chat.CodeInvalidField, Field: "emoji"},
+		"<b>":                   {Code: chat.CodeInvalidField, Field: "emoji"},
+		strings.Repeat("👍🏽", 5): {Code: chat.CodeLimitExceeded, Field: "emoji", Limit: 32},
+	} {
+		refusal(t, w.React(t.Context(), anna, m.ID, emoji, true), want)
+	}
+	w.quiet(func() { w.must(w.React(t.Context(), anna, m.ID, "👍", true)) })
+	for i := range 9 {
+		w.must(w.React(t.Context(), bert, m.ID, string(rune('\U0001f400'+i)), true))
+	}
+	refusal(t, w.React(t.Context(), bert, m.ID, "🎣", true), chat.Error{Code: chat.CodeTooManyReactions, Field: "emoji", Limit: 20})
+	w.must(w.React(t.Context(), bert, m.ID, "👍", true))
+}
+
+func TestMentions(t *testing.T) {
+	w := newWorld(t, chat.DefaultConfig(), nil)
+	w.room(anna, chat.CreateRoom{ID: "room"})
+	for _, id := range []chat.UserID{"bert", "u_1.x", "ünal", "carl"} {
+		w.join(chat.Actor{ID: id, Name: "N"}, "room")
+	}
+	for text, want := range map[string][]chat.UserID{
+		"hi":                               nil,
+		"@bert":                            {"bert"},
+		"(@bert, @u_1.x.) and @ünal!":      {"bert", "u_1.x", "ünal"},
+		"mail anna@bert @@carl @bert's":    {"carl", "bert"},
+		"@nobody @Bert @ bert":             nil,
+		"@bert @bert":                      {"bert"},
+		strings.Repeat("@x ", 3) + "@anna": nil,
+	} {
+		equal(t, fmt.Sprintf("%q", text), w.toRoom(anna, "room", text).Mentions, want)
+	}
+}
+
+// enemies has blocked each other.
+type enemies map[chat.UserID]chat.UserID
+
+func (e enemies) Blocked(_ context.Context, a, b chat.UserID) (bool, error) {
+	return e[a] == b || e[b] == a, nil
+}
+
+func TestBlocks(t *testing.T) {
+	w := newWorld(t, chat.DefaultConfig(), nil)
+	w.room(anna, chat.CreateRoom{ID: "room"})
+	w.join(bert, "room")
+	said := chat.SendDirect{RecipientID: "bert", Content: "hi", ClientMsgID: "c1"}
+	m, err := w.SendDirect(t.Context(), anna, said)
+	w.must(err)
+	w.must(w.React(t.Context(), anna, m.ID, "👍", true))
+	chat.WithBlocks(enemies{"bert": "anna"})(w.Service)
+
+	friends := chat.Error{Code: chat.CodeNotFriends, Message: "Can only send messages to friends"}
+	for _, pair := range [][2]chat.Actor{{anna, bert}, {bert, anna}} {
+		_, err := w.SendDirect(t.Context(), pair[0], chat.SendDirect{RecipientID: pair[1].ID, Content: "x"})
+		refusal(t, err, friends)
+		refusal(t, w.React(t.Context(), pair[0], m.ID, "🎣", true), friends)
+	}
+	_, err = w.EditMessage(t.Context(), anna, m.ID, "insult")
+	refusal(t, err, friends)
+	w.quiet(func() {
+		again, err := w.SendDirect(t.Context(), anna, said)
+		w.must(err)
+		equal(t, "sent again", again.ID, m.ID)
+		w.must(w.React(t.Context(), anna, m.ID, "👍", true))
+	})
+	w.must(w.React(t.Context(), anna, m.ID, "👍", false))
+	w.must(w.React(t.Context(), bert, w.toRoom(anna, "room", "in a room").ID, "👍", true))
+	w.direct(anna, carl, "not blocked")
+	_, err = w.DeleteMessage(t.Context(), anna, m.ID)
+	w.must(err)
+}
+
+func TestPostSystem(t *testing.T) {
+	w := newWorld(t, chat.DefaultConfig(), nil)
+	w.room(anna, chat.CreateRoom{ID: "room"})
+	m, err := w.PostSystem(t.Context(), chat.PostSystem{RoomID: "room", Content: "Maintenance at noon"})
+	w.must(err)
+	equal(t, "message", []any{m.SenderID, m.Type, m.RoomID}, []any{chat.SystemUser, chat.TypeSystem, "room"})
+	_, err = w.PostSystem(t.Context(), chat.PostSystem{RoomID: "none", Content: "x"})
+	refusal(t, err, chat.Error{Code: chat.CodeRoomNotFound})
+	_, err = w.EnsureUser(t.Context(), chat.Actor{ID: chat.SystemUser})
+	refusal(t, err, chat.Error{Code: chat.CodeInvalidField, Field: "userId"})
+}

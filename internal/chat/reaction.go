@@ -1,0 +1,166 @@
+package chat
+
+import (
+	"context"
+	"fmt"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// The limits of reactions.
+const (
+	// MaxEmojiBytes is the longest emoji: the longest families take 25 to 28.
+	MaxEmojiBytes = 32
+	// MaxEmoji is how many different ones a message may have.
+	MaxEmoji = 20
+)
+
+// React is the command to add a reaction, or to remove it.
+type React struct {
+	MessageID string
+	Actor     Actor
+	Emoji     string
+	Added     bool
+	At        time.Time
+	// Most is how many different emoji a message may have: ErrTooManyReactions.
+	Most int
+}
+
+// Permit is the rule for reactions, which a driver asks inside the transaction,
+// and then whether the reaction is there already.
+func (c *React) Permit(m *Message, s Standing) error {
+	if visible(s) != nil || !m.DeletedAt.IsZero() {
+		return ErrMessageNotFound
+	}
+	return nil
+}
+
+// React adds the caller's reaction to a message, or removes it. What is so already
+// is ok and emits nothing.
+func (s *Service) React(ctx context.Context, a Actor, messageID, emoji string, added bool) error {
+	if err := requireMessageID(messageID); err != nil {
+		return err
+	}
+	if err := checkEmoji(emoji); err != nil {
+		return err
+	}
+	cmd := React{MessageID: messageID, Actor: a, Emoji: emoji, Added: added, At: s.timestamp(), Most: MaxEmoji}
+	if added && s.blocks != nil {
+		repeated, err := s.reviewReaction(ctx, &cmd)
+		if repeated || err != nil {
+			return err
+		}
+	}
+	if err := s.store.React(ctx, cmd); err != nil {
+		return fmt.Errorf("react: %w", err)
+	}
+	return nil
+}
+
+// reviewReaction refuses what would reach a user that has blocked the caller.
+func (s *Service) reviewReaction(ctx context.Context, cmd *React) (repeated bool, err error) {
+	m, standing, err := s.store.Message(ctx, cmd.MessageID, cmd.Actor.ID)
+	if err != nil {
+		return false, fmt.Errorf("read message: %w", err)
+	}
+	if err := cmd.Permit(&m, standing); err != nil {
+		return false, err
+	}
+	if m.RoomID == "" && m.reacted(cmd.Actor.ID, cmd.Emoji) {
+		return true, nil
+	}
+	return false, s.refuseBlocked(ctx, &m)
+}
+
+// reacted looks through the listed users, who are all in a direct conversation.
+func (m *Message) reacted(user UserID, emoji string) bool {
+	for _, r := range m.Reactions {
+		if r.Emoji != emoji {
+			continue
+		}
+		for _, u := range r.Users {
+			if u == user {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// checkEmoji accepts one emoji: a symbol with what modifies it, several joined
+// into one, a flag or a keycap. It does not know which of them have a picture.
+func checkEmoji(emoji string) error {
+	if emoji == "" {
+		return missing("emoji")
+	}
+	if len(emoji) > MaxEmojiBytes {
+		return tooMuch("emoji", MaxEmojiBytes, "bytes")
+	}
+	if !utf8.ValidString(emoji) || !oneEmoji([]rune(emoji)) {
+		return invalid("emoji", "must be one emoji")
+	}
+	return nil
+}
+
+const (
+	zeroWidthJoiner = '\u200d'
+	keycap          = '\u20e3'
+)
+
+func oneEmoji(runes []rune) bool {
+	if regional(runes[0]) {
+		return len(runes) == 2 && regional(runes[1])
+	}
+	if keycapBase(runes[0]) {
+		return len(runes) > 1 && runes[len(runes)-1] == keycap && modifiers(runes[1:])
+	}
+	joined := true // a symbol may stand here
+	for _, r := range runes {
+		switch {
+		case r == zeroWidthJoiner:
+			if joined {
+				return false
+			}
+			joined = true
+		case modifier(r):
+			if joined {
+				return false
+			}
+		case joined && pictured(r):
+			joined = false
+		default:
+			return false
+		}
+	}
+	return !joined
+}
+
+func modifiers(runes []rune) bool {
+	for _, r := range runes {
+		if !modifier(r) {
+			return false
+		}
+	}
+	return true
+}
+
+func regional(r rune) bool { return '\U0001f1e6' <= r && r <= '\U0001f1ff' }
+
+func keycapBase(r rune) bool { return '0' <= r && r <= '9' || r == '#' || r == '*' }
+
+// modifier is a variation selector, a skin tone, a tag of a flag, or the keycap.
+func modifier(r rune) bool {
+	return r == '\ufe0e' || r == '\ufe0f' || '\U0001f3fb' <= r && r <= '\U0001f3ff' ||
+		'\U000e0020' <= r && r <= '\U000e007f' || r == keycap
+}
+
+// pictured is a symbol, or one of the few emoji that Unicode counts as something
+// else. ASCII has none.
+func pictured(r rune) bool {
+	switch r {
+	case '\u203c', '\u2049', '\u2139', '\u3030', '\u303d':
+		return true
+	}
+	return r > unicode.MaxASCII && unicode.In(r, unicode.So, unicode.Sm)
+}

@@ -1,0 +1,40 @@
+package command
+
+import (
+	"context"
+
+	"github.com/sockeye-im/sockeye/internal/chat"
+	"github.com/sockeye-im/sockeye/internal/hub"
+)
+
+var sessionRows = []row{
+	declare("auth:refresh", "Failed to refresh", authRefresh),
+}
+
+type refreshPayload struct {
+	Token string `json:"token"`
+}
+
+type refreshAck struct {
+	accepted
+	ExpiresAt *hub.Time `json:"expiresAt,omitempty"` // absent: never
+}
+
+func authRefresh(ctx context.Context, c *call, p refreshPayload) (any, error) {
+	if p.Token == "" {
+		return nil, &chat.Error{Code: chat.CodeMissingFields, Message: "Missing required fields", Field: "token"}
+	}
+	if c.Refresh == nil {
+		return nil, &chat.Error{Code: chat.CodeInvalidField, Message: "There is no connection to refresh"}
+	}
+	expires, err := c.Refresh(ctx, p.Token)
+	if err != nil {
+		return nil, err
+	}
+	answer := refreshAck{accepted: done}
+	if !expires.IsZero() {
+		at := hub.Time(expires)
+		answer.ExpiresAt = &at
+	}
+	return answer, nil
+}

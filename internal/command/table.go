@@ -1,0 +1,173 @@
+// Package command is everything that clients can ask for, whatever protocol they
+// speak: one table of rows, each with a name, a payload, limits and a handler.
+// Gateways and the HTTP API decode, look a command up by its name and answer in
+// their own way; they add no rules.
+//
+//	table.go     Table: runs a command, with its rate and its metrics
+//	payload.go   what is wrong with a payload, by field
+//	refusal.go   the one map from errors to what clients see
+//	messages.go, rooms.go, …   the rows, by theme
+package command
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/sockeye-im/sockeye/internal/chat"
+	"github.com/sockeye-im/sockeye/internal/ratelimit"
+)
+
+// Caller is who asks, and how to answer beside the acknowledgement.
+type Caller struct {
+	Actor chat.Actor
+	// Emit sends an event to the connection that asks. It does nothing when that
+	// is gone: a client that did not get its answer asks again.
+	Emit func(event string, payload any)
+	// Refresh takes a new token for the connection; nil where there is none.
+	Refresh func(ctx context.Context, token string) (expires time.Time, err error)
+}
+
+// Decode stores a payload in what dst points to, as encoding/json does.
+type Decode func(dst any) error
+
+// Metrics counts commands.
+type Metrics interface {
+	Message(kind string, ok bool)
+	Observe(operation string, took time.Duration)
+	Error(kind, code string)
+}
+
+// Deps are what a Table works with; all but Events are required.
+type Deps struct {
+	Events  ratelimit.Rate // of one kind, by one user; zero is no limit
+	Chat    *chat.Service
+	Metrics Metrics
+	Log     *slog.Logger
+	Now     func() time.Time
+}
+
+// Table runs commands. It may be used concurrently.
+type Table struct {
+	Deps
+	rates *ratelimit.Buckets[eventKey]
+	rows  map[string]*row
+}
+
+// row is one command.
+type row struct {
+	name string
+	// fault is what the client is told when the server is at fault.
+	fault string
+	run   func(ctx context.Context, c *call, decode Decode) (answer any, err error)
+}
+
+// call is one command under way.
+type call struct {
+	*Caller
+	table *Table
+	row   *row
+}
+
+// New makes the table.
+func New(d Deps) *Table {
+	t := &Table{Deps: d, rates: ratelimit.New[eventKey](d.Events, d.Now), rows: make(map[string]*row, len(rows))}
+	for i := range rows {
+		t.rows[rows[i].name] = &rows[i]
+	}
+	return t
+}
+
+// Names are the names of all commands.
+func Names() []string {
+	names := make([]string, len(rows))
+	for i := range rows {
+		names[i] = rows[i].name
+	}
+	return names
+}
+
+// Run carries a command out and returns what acknowledges it, or why not. What
+// was received is carried out even if the client is gone by now, so the end of
+// ctx is not heeded, only its values.
+func (t *Table) Run(ctx context.Context, caller *Caller, name string, decode Decode) (answer any, refusal *Refusal) {
+	began := t.Now()
+	r := t.rows[name]
+	if r == nil {
+		return nil, &Refusal{Code: CodeUnknownCommand, Message: "Unknown command"}
+	}
+	answer, err := r.run(context.WithoutCancel(ctx), &call{Caller: caller, table: t, row: r}, decode)
+	t.Metrics.Message(name, err == nil)
+	t.Metrics.Observe(name, t.Now().Sub(began))
+	if err == nil {
+		return answer, nil
+	}
+	refusal = refusalOf(err, r.fault)
+	t.Metrics.Error("command", refusal.Code)
+	if refusal.Code == string(chat.CodeInternal) {
+		t.Log.Error("command failed", "event", name, "err", err)
+	}
+	return nil, refusal
+}
+
+// declare makes a row whose payload is a P.
+func declare[P any](name, fault string, run func(ctx context.Context, c *call, p P) (any, error)) row {
+	return row{name: name, fault: fault, run: func(ctx context.Context, c *call, decode Decode) (any, error) {
+		var p P
+		malformed := readPayload(decode, &p)
+		if err := c.withinRate(ctx, p); err != nil { // what is malformed counts too
+			return nil, err
+		}
+		if malformed != nil {
+			return nil, malformed
+		}
+		return run(ctx, c, p)
+	}}
+}
+
+// rows is the table.
+var rows = concat(messageRows, changeRows, findRows, roomRows, directoryRows, moderationRows, readRows, sessionRows)
+
+func concat(groups ...[]row) []row {
+	var all []row
+	for _, group := range groups {
+		all = append(all, group...)
+	}
+	return all
+}
+
+// eventKey is what a rate is counted for.
+type eventKey struct {
+	user chat.UserID
+	name string
+}
+
+// repeatable is a payload whose repetition is answered whatever the rate.
+type repeatable interface{ clientMsgID() string }
+
+func (c *call) withinRate(ctx context.Context, payload any) error {
+	wait := c.table.rates.Take(eventKey{c.Actor.ID, c.row.name})
+	if wait == 0 {
+		return nil
+	}
+	if r, ok := payload.(repeatable); ok {
+		known, err := c.table.Chat.Known(ctx, c.Actor, r.clientMsgID())
+		if err != nil || known {
+			return err
+		}
+	}
+	return &rateError{rate: c.table.rates.Rate(), wait: wait}
+}
+
+// Rejected is the acknowledgement of a command that was refused.
+type Rejected struct {
+	OK    bool     `json:"ok"`
+	Error *Refusal `json:"error"`
+}
+
+// accepted begins every acknowledgement of a command that was carried out.
+type accepted struct {
+	OK bool `json:"ok"`
+}
+
+var done = accepted{OK: true}

@@ -1,0 +1,154 @@
+package hub
+
+import "sync"
+
+// Subscriber is a connection that is no Socket.IO one.
+type Subscriber interface {
+	// ID is the connection's id, unlike that of any other connection.
+	ID() string
+	// Dialect says how events are written for it. Connections of one dialect get
+	// the same bytes.
+	Dialect() Dialect
+	// Deliver queues what the dialect wrote. It must not block.
+	Deliver(frame any)
+}
+
+// Dialect writes events. It must be comparable.
+type Dialect interface {
+	// Write returns the event as Subscriber.Deliver takes it; nil when the dialect
+	// has no such event. own: it is for the connection that caused the event.
+	Write(e Event, own bool) any
+}
+
+// index knows which subscribers are in which rooms; the rooms are called as those
+// of Socket.IO.
+type index struct {
+	mu    sync.RWMutex
+	rooms map[string]map[Subscriber]struct{}
+	in    map[Subscriber]map[string]struct{}
+}
+
+func newIndex() *index {
+	return &index{rooms: make(map[string]map[Subscriber]struct{}), in: make(map[Subscriber]map[string]struct{})}
+}
+
+// Attach makes a subscriber known, in its user's room.
+func (h *Hub) Attach(s Subscriber, userRoom string) {
+	x := h.natives
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.in[s] = make(map[string]struct{})
+	x.join(s, userRoom)
+}
+
+// Detach forgets a subscriber.
+func (h *Hub) Detach(s Subscriber) {
+	x := h.natives
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for room := range x.in[s] {
+		x.leave(s, room)
+	}
+	delete(x.in, s)
+}
+
+// Join puts an attached subscriber into rooms, and Leave takes it out.
+func (h *Hub) Join(s Subscriber, rooms ...string) {
+	x := h.natives
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for _, room := range rooms {
+		x.join(s, room)
+	}
+}
+
+// Leave takes a subscriber out of rooms.
+func (h *Hub) Leave(s Subscriber, rooms ...string) {
+	x := h.natives
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for _, room := range rooms {
+		x.leave(s, room)
+	}
+}
+
+func (x *index) join(s Subscriber, room string) {
+	rooms, attached := x.in[s]
+	if !attached {
+		return
+	}
+	rooms[room] = struct{}{}
+	if x.rooms[room] == nil {
+		x.rooms[room] = make(map[Subscriber]struct{})
+	}
+	x.rooms[room][s] = struct{}{}
+}
+
+func (x *index) leave(s Subscriber, room string) {
+	delete(x.in[s], room)
+	delete(x.rooms[room], s)
+	if len(x.rooms[room]) == 0 {
+		delete(x.rooms, room)
+	}
+}
+
+// joinAll puts the subscribers of some rooms into another, and leaveAll takes
+// them out.
+func (x *index) joinAll(of []string, room string) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for _, from := range of {
+		for s := range x.rooms[from] {
+			x.join(s, room)
+		}
+	}
+}
+
+func (x *index) leaveAll(of []string, room string) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for _, from := range of {
+		for s := range x.rooms[from] {
+			x.leave(s, room)
+		}
+	}
+}
+
+// send writes an event once for each dialect and delivers it to whoever is in any
+// of the rooms, once. skip leaves out the connection that caused it.
+func (x *index) send(rooms []string, e Event, origin string, skip bool) {
+	type way struct {
+		dialect Dialect
+		own     bool
+	}
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	var seen map[Subscriber]struct{}
+	if len(rooms) > 1 {
+		seen = make(map[Subscriber]struct{})
+	}
+	written := make(map[way]any)
+	for _, room := range rooms {
+		for s := range x.rooms[room] {
+			if _, again := seen[s]; again {
+				continue
+			}
+			if seen != nil {
+				seen[s] = struct{}{}
+			}
+			own := origin != "" && s.ID() == origin
+			if own && skip {
+				continue
+			}
+			w := way{s.Dialect(), own}
+			frame, ok := written[w]
+			if !ok {
+				frame = w.dialect.Write(e, own)
+				written[w] = frame
+			}
+			if frame != nil {
+				s.Deliver(frame)
+			}
+		}
+	}
+}

@@ -1,0 +1,253 @@
+package presence
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/sockeye-im/sockeye/internal/account"
+)
+
+// Config is what an operator may choose about presence.
+type Config struct {
+	// Grace is how long a user without a device still counts as online, so that a reload does not show.
+	Grace time.Duration
+}
+
+// DefaultConfig returns the defaults: 5 s.
+func DefaultConfig() Config { return Config{Grace: 5 * time.Second} }
+
+// Validate reports the first setting that cannot be used.
+func (c Config) Validate() error {
+	if c.Grace < 0 {
+		return fmt.Errorf("presence: grace is %s, it cannot be negative", c.Grace)
+	}
+	return nil
+}
+
+// People knows whom to tell, and keeps when users went. Its methods may block.
+type People interface {
+	// FriendIDs returns who may know of a user's presence.
+	FriendIDs(ctx context.Context, userID string) ([]string, error)
+	Seen(ctx context.Context, seen []account.Seen) error
+}
+
+// Teller brings news to devices. Its methods are called by one goroutine, in order, and must not block. They may keep the
+// slices.
+type Teller interface {
+	// Online and Offline tell all devices of the users.
+	Online(to []string, who account.Person)
+	Offline(to []string, who account.Person)
+	// Present tells one device which friends of its user are online. It may be empty.
+	Present(device string, online []string)
+}
+
+const (
+	retryAfter = time.Second // after a fault of People
+	seenAtOnce = 500         // how many are handed to People.Seen at most
+	maxUnsaved = 10_000      // how many wait for People to get well; further ones are dropped, and logged
+)
+
+// Tracker counts devices. All methods may be called concurrently, and none of them waits for People or Teller, except
+// Stop. What is to be told waits in the state of each user, of which there are no more than connections, and news that
+// are outdated before they were told are not told at all.
+type Tracker struct {
+	people People
+	teller Teller
+	log    *slog.Logger
+	now    func() time.Time
+
+	mu      sync.Mutex
+	users   map[string]*user
+	dirty   []*user // those with something to tell, in order, each once
+	gone    *deadlines[string]
+	retries *deadlines[string]
+	stopped bool
+
+	unsaved []account.Seen // guarded by mu; only the worker, and after it Stop, takes from it
+
+	wake   chan struct{}
+	cancel context.CancelFunc
+	done   sync.WaitGroup
+}
+
+// user is what is known of somebody who is here, or was a moment ago.
+type user struct {
+	who     account.Person
+	devices map[string]bool // true: has not been told who is present
+	left    time.Time       // when the last device went; zero while there is one
+	over    bool            // the grace is over
+	told    bool            // friends think that the user is online
+	queued  bool            // is in dirty
+	newTo   map[string]bool // friends of late, who do not know yet
+}
+
+// NewTracker starts a tracker; Stop ends it. now is the clock, time.Now outside tests.
+func NewTracker(cfg Config, people People, teller Teller, log *slog.Logger, now func() time.Time) (*Tracker, error) {
+	if people == nil || teller == nil || log == nil || now == nil {
+		return nil, errors.New("presence: people, a teller, a log and a clock are required")
+	}
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	t := &Tracker{
+		people: people, teller: teller, log: log, now: now,
+		users: make(map[string]*user), gone: newDeadlines[string](cfg.Grace), retries: newDeadlines[string](retryAfter),
+		wake: make(chan struct{}, 1), cancel: cancel,
+	}
+	t.done.Go(func() { t.work(ctx) })
+	return t, nil
+}
+
+// Stop ends the tracker and stores when those who are still here were last seen: now. ctx bounds the storing. Nobody is
+// told anything any more.
+func (t *Tracker) Stop(ctx context.Context) error {
+	t.mu.Lock()
+	t.stopped = true
+	for id, u := range t.users {
+		switch {
+		case u.over: // the worker has it
+		case u.left.IsZero():
+			t.unsavedLater(account.Seen{UserID: id, At: t.now()})
+		default:
+			t.unsavedLater(account.Seen{UserID: id, At: u.left})
+		}
+	}
+	t.mu.Unlock()
+	t.cancel()
+	t.done.Wait()
+	return t.save(ctx)
+}
+
+// Connect notes a device of a user, by an id that no other connection of the node has. It must be reachable by the teller
+// before. A device that is here is left as it is.
+func (t *Tracker) Connect(who account.Person, device string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.stopped {
+		return
+	}
+	u := t.users[who.ID]
+	if u == nil {
+		u = &user{devices: make(map[string]bool, 1)}
+		t.users[who.ID] = u
+	}
+	if _, here := u.devices[device]; here {
+		return
+	}
+	u.who = who
+	u.devices[device] = true
+	u.left, u.over = time.Time{}, false
+	t.gone.clear(who.ID)
+	t.enqueue(u)
+}
+
+// Disconnect notes that a device has gone. Unknown ones are left out.
+func (t *Tracker) Disconnect(userID, device string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	u := t.users[userID]
+	if u == nil || t.stopped {
+		return
+	}
+	if _, here := u.devices[device]; !here {
+		return
+	}
+	delete(u.devices, device)
+	if len(u.devices) == 0 {
+		u.left = t.now()
+		t.gone.set(userID, u.left)
+		t.signal() // its time may be the next
+	}
+}
+
+// Befriended tells each of two new friends if the other one is online.
+func (t *Tracker) Befriended(a, b string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, pair := range [][2]string{{a, b}, {b, a}} {
+		if u := t.users[pair[0]]; u != nil && !t.stopped {
+			u.befriend(pair[1])
+			t.enqueue(u)
+		}
+	}
+}
+
+func (u *user) befriend(userID string) {
+	if u.newTo == nil {
+		u.newTo = make(map[string]bool, 1)
+	}
+	u.newTo[userID] = true
+}
+
+// Online returns those of the users who are online, in their order.
+func (t *Tracker) Online(userIDs []string) []string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	online := []string{}
+	for _, id := range userIDs {
+		if u := t.users[id]; u != nil && !u.over {
+			online = append(online, id)
+		}
+	}
+	return online
+}
+
+// List returns up to limit users who are online, by their ids, beginning after one of them, which may be empty.
+func (t *Tracker) List(after string, limit int) []string {
+	t.mu.Lock()
+	ids := make([]string, 0, len(t.users))
+	for id, u := range t.users {
+		if !u.over && id > after {
+			ids = append(ids, id)
+		}
+	}
+	t.mu.Unlock()
+	slices.Sort(ids)
+	return ids[:min(max(limit, 0), len(ids))]
+}
+
+// Count returns how many users are online.
+func (t *Tracker) Count() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	n := 0
+	for _, u := range t.users {
+		if !u.over {
+			n++
+		}
+	}
+	return n
+}
+
+// Devices returns how many devices a user has here.
+func (t *Tracker) Devices(userID string) int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	u := t.users[userID]
+	if u == nil {
+		return 0
+	}
+	return len(u.devices)
+}
+
+func (t *Tracker) enqueue(u *user) {
+	if u.queued {
+		return
+	}
+	u.queued = true
+	t.dirty = append(t.dirty, u)
+	t.signal()
+}
+
+func (t *Tracker) signal() {
+	select {
+	case t.wake <- struct{}{}:
+	default:
+	}
+}

@@ -1,0 +1,176 @@
+package accounttest
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/sockeye-im/sockeye/internal/account"
+)
+
+// mirror is the pair as the other one sees it.
+func mirror(p account.Pair) account.Pair {
+	return account.Pair{Friends: p.Friends, Sent: p.Received, Received: p.Sent, Blocks: p.BlockedBy, BlockedBy: p.Blocks}
+}
+
+// testPairs takes two users from each possible pair to each other one.
+func testPairs(f *fixture) {
+	var pairs []account.Pair
+	for bits := range 16 {
+		pairs = append(pairs, account.Pair{
+			Friends: bits&1 != 0, Sent: bits&2 != 0, Received: bits&4 != 0, Blocks: bits&8 != 0,
+		})
+	}
+	f.user("a", "b", "c")
+	f.set("a", "c", start, account.Pair{Friends: true})
+	for _, ids := range [][2]string{{"a", "b"}, {"b", "a"}} {
+		actor, target := ids[0], ids[1]
+		for _, from := range pairs {
+			for _, to := range pairs {
+				f.set(actor, target, start, from)
+				got, err := f.store.ChangePair(f.Context(), account.ChangePair{
+					Actor: actor, Target: target, At: start, Origin: "here",
+					Change: func(p account.Pair) (account.Pair, []account.PairEvent, error) {
+						equal(f, "before", p, from)
+						return to, []account.PairEvent{{Kind: account.FriendAccepted}, {Kind: account.UserBlocked, Private: true}}, nil
+					},
+				})
+				f.must(err)
+				equal(f, "answer", got, to)
+				f.pairIs(actor, target, to)
+				one := account.Event{
+					Kind: account.FriendAccepted, At: start, Origin: "here",
+					Actor: account.Person{ID: actor, Name: "Name of " + actor}, Other: account.Person{ID: target, Name: "Name of " + target},
+				}
+				other := one
+				other.Kind, other.Private = account.UserBlocked, true
+				if from == to {
+					f.quiet()
+				} else {
+					equal(f, "events", f.events.take(), []account.Event{one, other})
+				}
+			}
+		}
+		f.set(actor, target, start, account.Pair{})
+	}
+	f.pairIs("a", "c", account.Pair{Friends: true})
+}
+
+func (f *fixture) pairIs(a, b string, want account.Pair) {
+	f.Helper()
+	got, err := f.store.Pair(f.Context(), a, b)
+	f.must(err)
+	equal(f, "stored", got, want)
+	got, err = f.store.Pair(f.Context(), b, a)
+	f.must(err)
+	equal(f, "seen from the other side", got, mirror(want))
+}
+
+func testUnknownPair(f *fixture) {
+	f.user("a")
+	for _, ids := range [][2]string{{"a", "nobody"}, {"nobody", "a"}} {
+		_, err := f.store.ChangePair(f.Context(), account.ChangePair{
+			Actor: ids[0], Target: ids[1], At: start,
+			Change: func(p account.Pair) (account.Pair, []account.PairEvent, error) { p.Sent = true; return p, nil, nil },
+		})
+		f.refused(err, account.ErrUserNotFound)
+		f.pairIs(ids[0], ids[1], account.Pair{})
+	}
+}
+
+func testRefusedPair(f *fixture) {
+	f.user("a", "b")
+	no := errors.New("no")
+	_, err := f.store.ChangePair(f.Context(), account.ChangePair{
+		Actor: "a", Target: "b", At: start,
+		Change: func(p account.Pair) (account.Pair, []account.PairEvent, error) {
+			p.Sent = true
+			return p, []account.PairEvent{{Kind: account.FriendRequested}}, no
+		},
+	})
+	f.refused(err, no)
+	f.quiet()
+	f.pairIs("a", "b", account.Pair{})
+}
+
+func testTooManyRequests(f *fixture) {
+	f.user("a")
+	request := func(i int) error {
+		id := fmt.Sprintf("x%04d", i)
+		if _, _, err := f.store.EnsureUser(f.Context(), account.EnsureUser{ID: id, Name: id, At: start}); err != nil {
+			return err
+		}
+		_, err := f.store.ChangePair(f.Context(), account.ChangePair{
+			Actor: "a", Target: id, At: start,
+			Change: func(p account.Pair) (account.Pair, []account.PairEvent, error) {
+				p.Sent = true
+				return p, []account.PairEvent{{Kind: account.FriendRequested}}, nil
+			},
+		})
+		return err
+	}
+	atOnce(account.MaxRequests, func(i int) {
+		if err := request(i); err != nil {
+			f.Error(err)
+		}
+	})
+	equal(f, "events", len(f.events.take()), account.MaxRequests)
+	err := request(account.MaxRequests)
+	var refusal *account.Error
+	if !errors.As(err, &refusal) || refusal.Code != account.CodeLimitExceeded || refusal.Limit != account.MaxRequests {
+		f.Fatalf("one more: %v", err)
+	}
+	f.quiet()
+	f.pairIs("a", fmt.Sprintf("x%04d", account.MaxRequests), account.Pair{})
+}
+
+func testCircle(f *fixture) {
+	f.user("me", "f1", "f2", "f3", "out", "in", "hidden", "bad")
+	at := func(minutes int) time.Time { return start.Add(time.Duration(minutes) * time.Minute) }
+	f.set("me", "f1", at(1), account.Pair{Friends: true})
+	f.set("f2", "me", at(3), account.Pair{Friends: true})
+	f.set("me", "f3", at(2), account.Pair{Friends: true})
+	f.set("me", "out", at(1), account.Pair{Sent: true})
+	f.set("in", "me", at(1), account.Pair{Sent: true})
+	f.set("me", "hidden", at(1), account.Pair{Blocks: true})
+	f.set("hidden", "me", at(2), account.Pair{Sent: true, BlockedBy: true})
+	f.set("bad", "me", at(1), account.Pair{Blocks: true})
+
+	contact := func(id string, minutes int) account.Contact {
+		return account.Contact{User: account.User{ID: id, Name: "Name of " + id, CreatedAt: start}, Since: at(minutes)}
+	}
+	circle := func(id string, limit int) account.Circle {
+		f.Helper()
+		c, err := f.store.Circle(f.Context(), id, limit)
+		f.must(err)
+		return c
+	}
+	equal(f, "mine", circle("me", 10), account.Circle{
+		Friends:  []account.Contact{contact("f2", 3), contact("f3", 2), contact("f1", 1)},
+		Sent:     []account.Contact{contact("out", 1)},
+		Received: []account.Contact{contact("in", 1)},
+		Blocked:  []account.Contact{contact("hidden", 1)},
+	})
+	equal(f, "limited", circle("me", 2).Friends, []account.Contact{contact("f2", 3), contact("f3", 2)})
+	none := []account.Contact{}
+	equal(f, "of who is blocked", circle("hidden", 10), account.Circle{
+		Friends: none, Sent: []account.Contact{contact("me", 2)}, Received: none, Blocked: none,
+	})
+	equal(f, "of nobody", circle("nobody", 10), account.Circle{Friends: none, Sent: none, Received: none, Blocked: none})
+}
+
+func testIDs(f *fixture) {
+	f.user("m", "a", "z", "b1", "b2", "b3")
+	f.set("m", "z", start, account.Pair{Friends: true})
+	f.set("m", "a", start, account.Pair{Friends: true})
+	f.set("m", "b2", start, account.Pair{Blocks: true})
+	f.set("b1", "m", start, account.Pair{Blocks: true})
+	f.set("b3", "m", start, account.Pair{Blocks: true})
+	f.set("m", "b3", start, account.Pair{Blocks: true, BlockedBy: true})
+	ids := func(list []string, err error) []string { f.Helper(); f.must(err); return list }
+	equal(f, "friends", ids(f.store.FriendIDs(f.Context(), "m")), []string{"a", "z"})
+	equal(f, "friend of one", ids(f.store.FriendIDs(f.Context(), "z")), []string{"m"})
+	equal(f, "blocked either way", ids(f.store.BlockedIDs(f.Context(), "m")), []string{"b1", "b2", "b3"})
+	equal(f, "blocked", ids(f.store.BlockedIDs(f.Context(), "b1")), []string{"m"})
+	equal(f, "nobody's", ids(f.store.FriendIDs(f.Context(), "nobody")), []string{})
+}

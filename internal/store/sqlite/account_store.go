@@ -1,0 +1,79 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"time"
+
+	"github.com/sockeye-im/sockeye/internal/account"
+)
+
+// Accounts is an [account.Store] in the same file and with the same writer as the
+// chats. It lives as long as its Store. All methods may be called concurrently.
+type Accounts struct {
+	store *Store
+	sink  account.Sink
+
+	// last is closed when the events of the last command that was carried out have
+	// been published. It belongs to the writer's goroutine.
+	last chan struct{}
+}
+
+var _ account.Store = (*Accounts)(nil)
+
+// Accounts returns the accounts of the database. sink receives the events of each
+// command, see [account.Sink]. It is to be called once: the order of events is
+// kept within one Accounts.
+func (s *Store) Accounts(sink account.Sink) *Accounts {
+	begun := make(chan struct{})
+	close(begun)
+	return &Accounts{store: s, sink: sink, last: begun}
+}
+
+// accountTx is the writer's transaction as a command about accounts sees it.
+type accountTx struct {
+	*tx
+	told []account.Event
+}
+
+func (t *accountTx) tell(e account.Event) { t.told = append(t.told, e) }
+
+// do has run carried out by the writer and then publishes its events. The writer
+// hands each command the end of the one before it, so that the events of all
+// come out in the order of commits, without the writer's waiting for a sink.
+func (a *Accounts) do(ctx context.Context, run func(*accountTx) error) error {
+	var events []account.Event
+	var before, after chan struct{}
+	err := a.store.writer.do(ctx, func(tx *tx) error {
+		before, after = a.last, make(chan struct{})
+		a.last = after
+		t := &accountTx{tx: tx}
+		err := run(t)
+		events = t.told
+		return err
+	})
+	if after == nil {
+		return err // it was never begun
+	}
+	defer close(after)
+	<-before
+	if err == nil && len(events) > 0 {
+		a.sink(events)
+	}
+	return err
+}
+
+// millis is a time for a column that may be NULL, which is the zero time.
+func millis(t time.Time) sql.NullInt64 {
+	return sql.NullInt64{Int64: t.UnixMilli(), Valid: !t.IsZero()}
+}
+
+// instantOrZero is the opposite of millis.
+func instantOrZero(millis sql.NullInt64) time.Time {
+	if !millis.Valid {
+		return time.Time{}
+	}
+	return instant(millis.Int64)
+}
+
+func (a *Accounts) readers() *readers { return a.store.readers }

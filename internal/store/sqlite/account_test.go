@@ -1,0 +1,23 @@
+package sqlite_test
+
+import (
+	"testing"
+
+	"github.com/sockeye-im/sockeye/internal/account"
+	"github.com/sockeye-im/sockeye/internal/chat"
+	"github.com/sockeye-im/sockeye/internal/store/accounttest"
+	"github.com/sockeye-im/sockeye/internal/store/sqlite"
+)
+
+var _ chat.Blocks = (*sqlite.Accounts)(nil)
+
+func TestAccountConformance(t *testing.T) {
+	accounttest.Run(t, func(t *testing.T) accounttest.Driver { return accountDriver{t.TempDir()} })
+}
+
+// accountDriver opens the accounts of a folder's database.
+type accountDriver struct{ dir string }
+
+func (d accountDriver) Open(t testing.TB, sink account.Sink) account.Store {
+	return openStore(t, d.dir, discard).Accounts(sink)
+}

@@ -1,0 +1,133 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/sockeye-im/sockeye/internal/account"
+)
+
+// Revoke implements [account.Revocations].
+func (a *Accounts) Revoke(ctx context.Context, r account.Revocation) error {
+	return a.do(ctx, func(t *accountTx) error { return t.revoke(&r) })
+}
+
+func (t *accountTx) revoke(r *account.Revocation) error {
+	if err := t.forget(r.At); err != nil {
+		return err
+	}
+	var err error
+	if r.TokenID != "" {
+		_, err = t.exec(`
+			INSERT INTO revoked_tokens (issuer, token_id, until) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`,
+			r.Issuer, r.TokenID, millis(r.Until))
+	} else {
+		_, err = t.exec(`
+			INSERT INTO revoked_users (user_id, issued_by) VALUES (?, ?)
+			ON CONFLICT (user_id) DO UPDATE SET issued_by = max(issued_by, excluded.issued_by)`,
+			r.UserID, r.IssuedBy.UnixMilli())
+	}
+	if err != nil {
+		return fmt.Errorf("revoke: %w", err)
+	}
+	return nil
+}
+
+// forget removes what a token's own end of time makes needless.
+func (t *accountTx) forget(now time.Time) error {
+	if _, err := t.exec(`DELETE FROM revoked_tokens WHERE until < ?`, now.UnixMilli()); err != nil {
+		return fmt.Errorf("forget revocations: %w", err)
+	}
+	return nil
+}
+
+// Revoked implements [account.Revocations].
+func (a *Accounts) Revoked(ctx context.Context, now time.Time, yield func(account.Revocation)) error {
+	if err := a.do(ctx, func(t *accountTx) error { return t.forget(now) }); err != nil {
+		return err
+	}
+	err := a.readers().each(ctx, func(row scanner) error {
+		var r account.Revocation
+		var by int64
+		err := row.Scan(&r.UserID, &by)
+		r.IssuedBy = instant(by)
+		yield(r)
+		return err
+	}, `SELECT user_id, issued_by FROM revoked_users`)
+	if err != nil {
+		return fmt.Errorf("read revoked users: %w", err)
+	}
+	err = a.readers().each(ctx, func(row scanner) error {
+		var r account.Revocation
+		var until sql.NullInt64
+		err := row.Scan(&r.Issuer, &r.TokenID, &until)
+		r.Until = instantOrZero(until)
+		yield(r)
+		return err
+	}, `SELECT issuer, token_id, until FROM revoked_tokens`)
+	if err != nil {
+		return fmt.Errorf("read revoked tokens: %w", err)
+	}
+	return nil
+}
+
+// CreateAPIKey implements [account.APIKeys].
+func (a *Accounts) CreateAPIKey(ctx context.Context, k account.APIKey, hash []byte) error {
+	scopes := make([]string, len(k.Scopes))
+	for i, scope := range k.Scopes {
+		scopes[i] = string(scope)
+	}
+	return a.do(ctx, func(t *accountTx) error {
+		_, err := t.exec(`INSERT INTO api_keys (id, hash, name, scopes, created_at, revoked_at) VALUES (?, ?, ?, ?, ?, ?)`,
+			k.ID, hash, k.Name, strings.Join(scopes, " "), k.CreatedAt.UnixMilli(), millis(k.RevokedAt))
+		return err
+	})
+}
+
+const apiKeyColumns = `id, name, scopes, created_at, revoked_at`
+
+func scanAPIKey(row scanner) (k account.APIKey, err error) {
+	var scopes string
+	var createdAt int64
+	var revokedAt sql.NullInt64
+	err = row.Scan(&k.ID, &k.Name, &scopes, &createdAt, &revokedAt)
+	for scope := range strings.FieldsSeq(scopes) {
+		k.Scopes = append(k.Scopes, account.Scope(scope))
+	}
+	k.CreatedAt, k.RevokedAt = instant(createdAt), instantOrZero(revokedAt)
+	return k, err
+}
+
+// APIKeyByHash implements [account.APIKeys].
+func (a *Accounts) APIKeyByHash(ctx context.Context, hash []byte) (account.APIKey, bool, error) {
+	k, err := scanAPIKey(a.readers().row(ctx, `SELECT `+apiKeyColumns+` FROM api_keys WHERE hash = ?`, hash))
+	found, err := exists(err)
+	if !found {
+		return account.APIKey{}, false, err
+	}
+	return k, true, nil
+}
+
+// APIKeys implements [account.APIKeys].
+func (a *Accounts) APIKeys(ctx context.Context) ([]account.APIKey, error) {
+	keys := []account.APIKey{}
+	err := a.readers().each(ctx, func(row scanner) error {
+		k, err := scanAPIKey(row)
+		keys = append(keys, k)
+		return err
+	}, `SELECT `+apiKeyColumns+` FROM api_keys ORDER BY created_at, id`)
+	return keys, err
+}
+
+// RevokeAPIKey implements [account.APIKeys].
+func (a *Accounts) RevokeAPIKey(ctx context.Context, id string, at time.Time) (found bool, err error) {
+	err = a.do(ctx, func(t *accountTx) error {
+		rows, err := t.exec(`UPDATE api_keys SET revoked_at = coalesce(revoked_at, ?) WHERE id = ?`, at.UnixMilli(), id)
+		found = rows == 1
+		return err
+	})
+	return found && err == nil, err
+}

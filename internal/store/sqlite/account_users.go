@@ -1,0 +1,241 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/sockeye-im/sockeye/internal/account"
+)
+
+const userColumns = `u.id, u.name, u.username, u.admin, u.created_at, u.last_seen_at`
+
+// scanUser reads userColumns, and what follows them into more.
+func scanUser(row scanner, u *account.User, more ...any) error {
+	var username sql.NullString
+	var createdAt int64
+	var seen sql.NullInt64
+	err := row.Scan(append([]any{&u.ID, &u.Name, &username, &u.Admin, &createdAt, &seen}, more...)...)
+	u.Username, u.CreatedAt, u.LastSeen = username.String, instant(createdAt), instantOrZero(seen)
+	return err
+}
+
+const userQuery = `SELECT ` + userColumns + ` FROM users u WHERE u.id = ?`
+
+// User implements [account.Users].
+func (a *Accounts) User(ctx context.Context, id string) (u account.User, found bool, err error) {
+	found, err = exists(scanUser(a.readers().row(ctx, userQuery, id), &u))
+	return u, found, err
+}
+
+func (t *accountTx) user(id string) (u account.User, found bool, err error) {
+	found, err = exists(scanUser(t.row(userQuery, id), &u))
+	return u, found, err
+}
+
+// EnsureUser implements [account.Users]. A user who is known under that name costs
+// a read and no place in the queue.
+func (a *Accounts) EnsureUser(ctx context.Context, cmd account.EnsureUser) (u account.User, created bool, err error) {
+	var indexed string
+	known, err := exists(scanUser(a.readers().row(ctx,
+		`SELECT `+userColumns+`, u.indexed_name FROM users u WHERE u.id = ?`, cmd.ID), &u, &indexed))
+	if err != nil {
+		return account.User{}, false, err
+	}
+	if known && indexed == u.Name && (u.Name == cmd.Name || !cmd.Rename) {
+		return u, false, nil
+	}
+	err = a.do(ctx, func(t *accountTx) (err error) {
+		u, created, err = t.ensureUser(&cmd)
+		return err
+	})
+	return u, created, err
+}
+
+func (t *accountTx) ensureUser(cmd *account.EnsureUser) (account.User, bool, error) {
+	u, known, err := t.user(cmd.ID)
+	if err != nil {
+		return account.User{}, false, err
+	}
+	if !known {
+		u = account.User{ID: cmd.ID, Name: cmd.Name, CreatedAt: cmd.At}
+		return u, true, t.insertUser(&u)
+	}
+	if cmd.Rename && u.Name != cmd.Name {
+		u.Name = cmd.Name
+		t.tell(account.Event{Kind: account.UserChanged, At: cmd.At, Actor: account.Person{ID: u.ID, Name: u.Name}})
+	}
+	return u, false, t.nameUser(&u)
+}
+
+func (t *accountTx) insertUser(u *account.User) error {
+	if _, err := t.exec(`
+		INSERT INTO users (id, name, username, admin, created_at) VALUES (?, ?, ?, ?, ?)`,
+		u.ID, u.Name, sql.NullString{String: u.Username, Valid: u.Username != ""}, u.Admin, u.CreatedAt.UnixMilli()); err != nil {
+		return fmt.Errorf("insert user: %w", err)
+	}
+	return t.nameUser(u)
+}
+
+// nameUser stores the name of a user, and what the user is found by.
+func (t *accountTx) nameUser(u *account.User) error {
+	if _, err := t.exec(`UPDATE users SET name = ?1, indexed_name = ?1 WHERE id = ?2`, u.Name, u.ID); err != nil {
+		return fmt.Errorf("name user: %w", err)
+	}
+	if _, err := t.exec(`DELETE FROM user_terms WHERE user_id = ?`, u.ID); err != nil {
+		return fmt.Errorf("forget terms: %w", err)
+	}
+	for _, term := range account.Terms(u.Username, u.Name) {
+		if _, err := t.exec(`INSERT INTO user_terms (term, user_id) VALUES (?, ?)`, term, u.ID); err != nil {
+			return fmt.Errorf("insert term: %w", err)
+		}
+	}
+	return nil
+}
+
+// ChangeUser implements [account.Users].
+func (a *Accounts) ChangeUser(ctx context.Context, cmd account.ChangeUser) (account.User, error) {
+	changes := func(u *account.User) bool {
+		return cmd.Name != nil && *cmd.Name != u.Name || cmd.Admin != nil && *cmd.Admin != u.Admin
+	}
+	u, found, err := a.User(ctx, cmd.ID)
+	switch {
+	case err != nil:
+		return account.User{}, err
+	case !found:
+		return account.User{}, account.ErrUserNotFound
+	case !changes(&u):
+		return u, nil
+	}
+	err = a.do(ctx, func(t *accountTx) (err error) {
+		u, err = t.changeUser(&cmd)
+		return err
+	})
+	return u, err
+}
+
+func (t *accountTx) changeUser(cmd *account.ChangeUser) (account.User, error) {
+	u, found, err := t.user(cmd.ID)
+	switch {
+	case err != nil:
+		return account.User{}, err
+	case !found:
+		return account.User{}, account.ErrUserNotFound
+	}
+	if cmd.Admin != nil && *cmd.Admin != u.Admin {
+		u.Admin = *cmd.Admin
+		if _, err := t.exec(`UPDATE users SET admin = ? WHERE id = ?`, u.Admin, u.ID); err != nil {
+			return account.User{}, fmt.Errorf("update user: %w", err)
+		}
+	}
+	if cmd.Name == nil || *cmd.Name == u.Name {
+		return u, nil
+	}
+	u.Name = *cmd.Name
+	t.tell(account.Event{
+		Kind: account.UserChanged, At: cmd.At, Actor: account.Person{ID: u.ID, Name: u.Name}, Origin: cmd.Origin,
+	})
+	return u, t.nameUser(&u)
+}
+
+// SearchUsers implements [account.Users]. A user has few terms, so that a page of
+// users is within as many pages of terms.
+func (a *Accounts) SearchUsers(ctx context.Context, folded string, limit int) ([]account.User, error) {
+	users := []account.User{}
+	err := a.readers().each(ctx, func(row scanner) error {
+		var u account.User
+		if err := scanUser(row, &u); err != nil {
+			return err
+		}
+		if len(users) < limit && !slices.ContainsFunc(users, func(x account.User) bool { return x.ID == u.ID }) {
+			users = append(users, u)
+		}
+		return nil
+	}, `
+		SELECT `+userColumns+` FROM (
+			SELECT term, user_id FROM user_terms WHERE term >= ?1 AND term < ?2 ORDER BY term, user_id LIMIT ?3) t
+		JOIN users u ON u.id = t.user_id ORDER BY t.term, t.user_id`,
+		folded, folded+"\U0010FFFF", limit*account.MaxTerms)
+	return users, err
+}
+
+// Seen implements [account.Users].
+func (a *Accounts) Seen(ctx context.Context, seen []account.Seen) error {
+	return a.do(ctx, func(t *accountTx) error {
+		for _, one := range seen {
+			at := one.At.UnixMilli()
+			if _, err := t.exec(`
+				UPDATE users SET last_seen_at = ?1 WHERE id = ?2 AND (last_seen_at IS NULL OR last_seen_at < ?1)`,
+				at, one.UserID); err != nil {
+				return fmt.Errorf("note last seen: %w", err)
+			}
+		}
+		return nil
+	})
+}
+
+// CreateLocal implements [account.Locals].
+func (a *Accounts) CreateLocal(ctx context.Context, cmd account.CreateLocal) error {
+	if cmd.User.Username == "" || cmd.PasswordHash == "" {
+		return errors.New("a local account needs a username and a password")
+	}
+	return a.do(ctx, func(t *accountTx) error {
+		var one int
+		key := account.Fold(cmd.User.Username)
+		taken, err := exists(t.row(`SELECT 1 FROM local_accounts WHERE username_key = ?`, key).Scan(&one))
+		switch {
+		case err != nil:
+			return fmt.Errorf("look up username: %w", err)
+		case taken:
+			return account.ErrUsernameTaken
+		}
+		if err := t.insertUser(&cmd.User); err != nil {
+			return err
+		}
+		if _, err := t.exec(`INSERT INTO local_accounts (user_id, username_key, password_hash) VALUES (?, ?, ?)`,
+			cmd.User.ID, key, cmd.PasswordHash); err != nil {
+			return fmt.Errorf("insert account: %w", err)
+		}
+		return nil
+	})
+}
+
+const localQuery = `
+	SELECT ` + userColumns + `, l.password_hash FROM local_accounts l JOIN users u ON u.id = l.user_id WHERE `
+
+// LocalByUsername implements [account.Locals].
+func (a *Accounts) LocalByUsername(ctx context.Context, username string) (account.Local, bool, error) {
+	return a.local(ctx, localQuery+`l.username_key = ?`, account.Fold(username))
+}
+
+// Local implements [account.Locals].
+func (a *Accounts) Local(ctx context.Context, userID string) (account.Local, bool, error) {
+	return a.local(ctx, localQuery+`l.user_id = ?`, userID)
+}
+
+func (a *Accounts) local(ctx context.Context, query, key string) (l account.Local, found bool, err error) {
+	found, err = exists(scanUser(a.readers().row(ctx, query, key), &l.User, &l.PasswordHash))
+	if !found {
+		return account.Local{}, false, err
+	}
+	return l, true, nil
+}
+
+// ReplacePassword implements [account.Locals].
+func (a *Accounts) ReplacePassword(ctx context.Context, cmd account.ReplacePassword) (replaced bool, err error) {
+	err = a.do(ctx, func(t *accountTx) error {
+		rows, err := t.exec(`UPDATE local_accounts SET password_hash = ? WHERE user_id = ? AND password_hash = ?`,
+			cmd.New, cmd.UserID, cmd.Old)
+		if err != nil {
+			return fmt.Errorf("update password: %w", err)
+		}
+		replaced = rows == 1
+		if !replaced || cmd.Revoke == nil {
+			return nil
+		}
+		return t.revoke(cmd.Revoke)
+	})
+	return replaced && err == nil, err
+}

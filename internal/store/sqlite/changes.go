@@ -1,0 +1,216 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/sockeye-im/sockeye/internal/chat"
+)
+
+// EditMessage implements [chat.Changes].
+func (s *Store) EditMessage(ctx context.Context, cmd chat.Edit) (m chat.Message, err error) {
+	err = s.writer.do(ctx, func(tx *tx) (err error) {
+		m, err = tx.editMessage(&cmd)
+		return err
+	})
+	return m, err
+}
+
+func (t *tx) editMessage(cmd *chat.Edit) (chat.Message, error) {
+	m, standing, err := t.message(cmd.MessageID, cmd.Editor.ID)
+	if err != nil {
+		return m, err
+	}
+	change, err := cmd.Permit(&m, standing)
+	if err != nil || !change {
+		return m, err
+	}
+	if err := t.removeMentions(&m); err != nil {
+		return m, err
+	}
+	m.Content, m.Mentions = cmd.Content, cmd.Mentions
+	if err := t.keepMentioned(&m); err != nil {
+		return m, err
+	}
+	at, err := t.place(entry{
+		conversation: m.ConversationID, kind: chat.MessageEdited, message: m.ID, actor: cmd.Editor.ID, at: cmd.At,
+	}, cmd.Editor.Origin)
+	if err != nil {
+		return m, err
+	}
+	m.EditedAt = at.At
+	mentions, err := listOf(m.Mentions)
+	if err != nil {
+		return m, fmt.Errorf("encode mentions: %w", err)
+	}
+	if _, err := t.exec(`UPDATE messages SET content = ?, mentions = ?, edited_at = ? WHERE id = ?`,
+		m.Content, mentions, at.At.UnixMilli(), m.ID); err != nil {
+		return m, fmt.Errorf("update message: %w", err)
+	}
+	if err := t.addMentions(&m); err != nil {
+		return m, err
+	}
+	if err := t.replaceWords(&m); err != nil {
+		return m, err
+	}
+	t.emitChange(chat.MessageEdited, at, &m)
+	return m, nil
+}
+
+// DeleteMessage implements [chat.Changes].
+func (s *Store) DeleteMessage(ctx context.Context, cmd chat.Delete) (m chat.Message, err error) {
+	err = s.writer.do(ctx, func(tx *tx) (err error) {
+		m, err = tx.deleteMessage(&cmd)
+		return err
+	})
+	return m, err
+}
+
+func (t *tx) deleteMessage(cmd *chat.Delete) (chat.Message, error) {
+	m, standing, err := t.message(cmd.MessageID, cmd.Actor.ID)
+	if err != nil {
+		return m, err
+	}
+	change, err := cmd.Permit(&m, standing)
+	if err != nil || !change {
+		return m, err
+	}
+	at, err := t.place(entry{
+		conversation: m.ConversationID, kind: chat.MessageDeleted, message: m.ID, actor: cmd.Actor.ID, at: cmd.At,
+	}, cmd.Actor.Origin)
+	if err != nil {
+		return m, err
+	}
+	if err := t.wipe(&m); err != nil {
+		return m, err
+	}
+	if _, err := t.exec(`UPDATE messages SET deleted_at = ? WHERE id = ?`, at.At.UnixMilli(), m.ID); err != nil {
+		return m, fmt.Errorf("mark as deleted: %w", err)
+	}
+	m.DeletedAt = at.At
+	t.emitChange(chat.MessageDeleted, at, &m)
+	return m, nil
+}
+
+// wipe removes what was said in m and about it, wherever it is kept.
+func (t *tx) wipe(m *chat.Message) error {
+	if err := t.removeMentions(m); err != nil {
+		return err
+	}
+	if err := t.removeWords(m.ID); err != nil {
+		return err
+	}
+	for _, statement := range []string{
+		`UPDATE messages SET content = '', attachments = NULL, mentions = NULL, fingerprint = NULL,
+			pinned_at = NULL, pinned_by = NULL WHERE id = ?`,
+		`DELETE FROM reactions WHERE message_id = ?`,
+		`DELETE FROM reaction_groups WHERE message_id = ?`,
+		`UPDATE events SET detail = NULL WHERE message_id = ? AND kind IN ('reaction.added', 'reaction.removed')`,
+	} {
+		if _, err := t.exec(statement, m.ID); err != nil {
+			return fmt.Errorf("wipe message: %w", err)
+		}
+	}
+	m.Content, m.Attachments, m.Mentions, m.Reactions = "", nil, nil, nil
+	m.PinnedAt, m.PinnedBy = time.Time{}, ""
+	return nil
+}
+
+// PinMessage implements [chat.Changes].
+func (s *Store) PinMessage(ctx context.Context, cmd chat.Pin) (m chat.Message, err error) {
+	err = s.writer.do(ctx, func(tx *tx) (err error) {
+		m, err = tx.pinMessage(&cmd)
+		return err
+	})
+	return m, err
+}
+
+func (t *tx) pinMessage(cmd *chat.Pin) (chat.Message, error) {
+	m, standing, err := t.message(cmd.MessageID, cmd.Actor.ID)
+	if err != nil {
+		return m, err
+	}
+	change, err := cmd.Permit(&m, standing)
+	if err != nil || !change {
+		return m, err
+	}
+	kind := chat.MessageUnpinned
+	if cmd.Pinned {
+		kind = chat.MessagePinned
+		var pinned int
+		if err := t.row(`SELECT count(*) FROM messages WHERE conversation_id = ? AND pinned_at IS NOT NULL`,
+			m.ConversationID).Scan(&pinned); err != nil {
+			return m, fmt.Errorf("count pinned messages: %w", err)
+		}
+		if pinned >= cmd.Most {
+			return m, chat.ErrTooManyPins
+		}
+	}
+	at, err := t.place(entry{
+		conversation: m.ConversationID, kind: kind, message: m.ID, actor: cmd.Actor.ID, at: cmd.At,
+	}, cmd.Actor.Origin)
+	if err != nil {
+		return m, err
+	}
+	var pinnedAt sql.NullInt64
+	m.PinnedBy = ""
+	if cmd.Pinned {
+		pinnedAt, m.PinnedBy = sql.NullInt64{Int64: at.At.UnixMilli(), Valid: true}, cmd.Actor.ID
+	}
+	m.PinnedAt = optionalTime(pinnedAt)
+	if _, err := t.exec(`UPDATE messages SET pinned_at = ?, pinned_by = ? WHERE id = ?`,
+		pinnedAt, optional(string(m.PinnedBy)), m.ID); err != nil {
+		return m, fmt.Errorf("pin message: %w", err)
+	}
+	t.emitChange(kind, at, &m)
+	return m, nil
+}
+
+const standingQuery = `SELECT ` + messageColumns + `,
+	(SELECT mb.role FROM members mb WHERE mb.conversation_id = m.conversation_id AND mb.user_id = ?1)
+	FROM messages m WHERE m.id = ?2`
+
+// message returns a message, with its reactions, and what the user is in its
+// conversation.
+func (t *tx) message(id string, user chat.UserID) (chat.Message, chat.Standing, error) {
+	m, standing, err := scanStanding(t.row(standingQuery, user, id))
+	if err != nil {
+		return m, standing, err
+	}
+	one := []chat.Message{m}
+	err = fillReactions(t.each, one)
+	return one[0], standing, err
+}
+
+// Message implements [chat.Messages].
+func (s *Store) Message(ctx context.Context, id string, user chat.UserID) (chat.Message, chat.Standing, error) {
+	m, standing, err := scanStanding(s.readers.row(ctx, standingQuery, user, id))
+	if err != nil {
+		return m, standing, err
+	}
+	one := []chat.Message{m}
+	err = fillReactions(s.readers.rows(ctx), one)
+	return one[0], standing, err
+}
+
+func scanStanding(row scanner) (chat.Message, chat.Standing, error) {
+	var role sql.NullString
+	m, err := scanMessage(row, &role)
+	found, err := exists(err)
+	if err == nil && !found {
+		err = chat.ErrMessageNotFound
+	}
+	return m, chat.Standing{Role: chat.Role(role.String)}, err
+}
+
+// emitChange gives the event a copy of m: the caller may do with m as it likes.
+func (t *tx) emitChange(kind chat.EventKind, at chat.Place, m *chat.Message) {
+	now := *m
+	now.Attachments = slices.Clone(m.Attachments)
+	now.Mentions = slices.Clone(m.Mentions)
+	now.Reactions = slices.Clone(m.Reactions)
+	t.emit(chat.NewChangeEvent(kind, at, &now))
+}

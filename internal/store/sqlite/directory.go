@@ -1,0 +1,98 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/sockeye-im/sockeye/internal/chat"
+)
+
+// The queries of lists of rooms. The parameters are user, position and limit.
+var roomLists = map[chat.RoomFilter]string{
+	chat.RoomsPublic: `SELECT ` + roomColumns + `
+		FROM rooms r JOIN conversations c ON c.id = r.conversation_id
+		WHERE r.type = 'public' AND ?1 IS NOT NULL AND r.id > ?2 ORDER BY r.id LIMIT ?3`,
+	chat.RoomsMine: `SELECT ` + roomColumns + `
+		FROM members m CROSS JOIN rooms r ON r.conversation_id = m.conversation_id
+		JOIN conversations c ON c.id = r.conversation_id
+		WHERE m.user_id = ?1 AND r.id > ?2 ORDER BY r.id LIMIT ?3`,
+	chat.RoomsInvited: `SELECT ` + roomColumns + `
+		FROM invites i CROSS JOIN rooms r ON r.conversation_id = i.conversation_id
+		JOIN conversations c ON c.id = r.conversation_id
+		WHERE i.user_id = ?1 AND r.id > ?2 ORDER BY r.id LIMIT ?3`,
+}
+
+// Rooms implements [chat.Directory].
+func (s *Store) Rooms(ctx context.Context, user chat.UserID, q chat.RoomQuery) (chat.RoomPage, error) {
+	query, known := roomLists[q.Filter]
+	if !known {
+		return chat.RoomPage{}, fmt.Errorf("sqlite: no list of rooms %q", q.Filter)
+	}
+	rooms, err := s.rooms(ctx, query, user, q.After, q.Limit+1)
+	if err != nil {
+		return chat.RoomPage{}, err
+	}
+	page := chat.RoomPage{Rooms: rooms}
+	if len(rooms) > q.Limit {
+		page.Rooms, page.Next = rooms[:q.Limit], rooms[q.Limit-1].ID
+	}
+	return page, nil
+}
+
+// SearchRooms implements [chat.Directory]. It looks at every public room: what is
+// looked for may be inside a word.
+func (s *Store) SearchRooms(ctx context.Context, folded string, limit int) ([]chat.Room, error) {
+	return s.rooms(ctx, `SELECT `+roomColumns+`
+		FROM rooms r JOIN conversations c ON c.id = r.conversation_id
+		WHERE r.type = 'public' AND instr(r.folded, ?) > 0 ORDER BY r.id LIMIT ?`, folded, limit)
+}
+
+func (s *Store) rooms(ctx context.Context, query string, args ...any) ([]chat.Room, error) {
+	rooms := []chat.Room{}
+	err := s.readers.each(ctx, func(row scanner) error {
+		r, err := scanRoom(row)
+		rooms = append(rooms, r)
+		return err
+	}, query, args...)
+	return rooms, err
+}
+
+// Members implements [chat.Directory].
+func (s *Store) Members(ctx context.Context, user chat.UserID, q chat.MemberQuery) (chat.MemberPage, error) {
+	page := chat.MemberPage{Members: []chat.Member{}}
+	err := s.readers.snapshot(ctx, func(each eachRow) error {
+		var conversation string
+		var found, member bool
+		err := each(func(row scanner) error {
+			var invited bool
+			var room string
+			found = true
+			return row.Scan(&conversation, &room, &member, &invited)
+		}, accessByRoom, user, q.RoomID)
+		switch {
+		case err != nil:
+			return fmt.Errorf("look up room: %w", err)
+		case !found:
+			return chat.ErrRoomNotFound
+		case !member:
+			return chat.ErrNotInRoom
+		}
+		return each(func(row scanner) error {
+			var m chat.Member
+			var joinedAt int64
+			err := row.Scan(&m.UserID, &m.Name, &m.Role, &joinedAt)
+			m.JoinedAt = instant(joinedAt)
+			page.Members = append(page.Members, m)
+			return err
+		}, `SELECT m.user_id, coalesce(u.name, m.user_id), m.role, m.joined_at
+			FROM members m LEFT JOIN users u ON u.id = m.user_id
+			WHERE m.conversation_id = ? AND m.user_id > ? ORDER BY m.user_id LIMIT ?`, conversation, q.After, q.Limit+1)
+	})
+	if err != nil {
+		return chat.MemberPage{}, err
+	}
+	if len(page.Members) > q.Limit {
+		page.Members, page.Next = page.Members[:q.Limit], page.Members[q.Limit-1].UserID
+	}
+	return page, nil
+}

@@ -1,0 +1,29 @@
+package sqlite
+
+// Query is a query with the indexes that it must use.
+type Query struct {
+	Text string
+	Uses []string
+}
+
+// Queries are those that are asked of conversations of any length.
+func Queries() map[string]Query {
+	bySeq := "(conversation_id=? AND seq"
+	return map[string]Query{
+		"newest messages":     {newestQuery, []string{"(conversation_id=?)"}},
+		"messages before":     {beforeQuery, []string{bySeq}},
+		"messages after":      {afterQuery, []string{bySeq}},
+		"newest replies":      {newestReplies, []string{"messages_by_thread"}},
+		"replies before":      {repliesBefore, []string{"messages_by_thread (thread_id=? AND seq<?)"}},
+		"replies after":       {repliesAfter, []string{"messages_by_thread (thread_id=? AND seq>?)"}},
+		"pinned messages":     {pinnedQuery, []string{"messages_pinned"}},
+		"events":              {eventsQuery, []string{bySeq}},
+		"unread messages":     {unreadQuery, []string{"members_by_user"}},
+		"conversations":       {listQuery, []string{"COVERING INDEX messages_unread (conversation_id=? AND seq>?)", "members_by_user"}},
+		"new conversations":   {newQuery, []string{"members_by_user"}},
+		"reactions":           {reactionsQuery, []string{"PRIMARY KEY (message_id=?"}},
+		"found messages":      {foundQuery, []string{"messages_by_ordinal", "PRIMARY KEY (conversation_id=? AND user_id=?)"}},
+		"repeated sends":      {sentQuery, []string{"messages_by_client_msg_id"}},
+		"access to a message": {standingQuery, []string{"(id=?)"}},
+	}
+}

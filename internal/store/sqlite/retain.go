@@ -1,0 +1,130 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+	"math"
+
+	"github.com/sockeye-im/sockeye/internal/chat"
+)
+
+// dueQuery finds conversations with something to remove. The time of the oldest
+// entry tells: times within a log never go back.
+const dueQuery = `
+	SELECT c.id FROM rooms r
+	CROSS JOIN conversations c ON c.id = r.conversation_id
+	CROSS JOIN events e ON e.conversation_id = c.id AND e.seq = c.first_seq
+	WHERE r.retention_ms > 0 AND e.at < ?1 - r.retention_ms
+	UNION ALL
+	SELECT c.id FROM conversations c
+	CROSS JOIN events e ON e.conversation_id = c.id AND e.seq = c.first_seq
+	WHERE c.kind = 'direct' AND ?2 > 0 AND e.at < ?1 - ?2
+	UNION ALL
+	SELECT c.id FROM conversations c
+	WHERE c.kind = 'room' AND NOT EXISTS (SELECT 1 FROM rooms r WHERE r.conversation_id = c.id)
+	LIMIT ?3`
+
+// dueAtOnce is how many conversations are looked up at a time.
+const dueAtOnce = 1000
+
+// Retain implements [chat.Upkeep].
+func (s *Store) Retain(ctx context.Context, cmd chat.Retain) (removed int, err error) {
+	for {
+		var due []string
+		err := s.readers.each(ctx, func(row scanner) error {
+			var id string
+			err := row.Scan(&id)
+			due = append(due, id)
+			return err
+		}, dueQuery, cmd.Now.UnixMilli(), cmd.DirectRetention.Milliseconds(), dueAtOnce)
+		if err != nil {
+			return removed, fmt.Errorf("look for old entries: %w", err)
+		}
+		for _, conversation := range due {
+			n, err := s.retain(ctx, conversation, &cmd)
+			removed += n
+			if err != nil {
+				return removed, err
+			}
+		}
+		if len(due) < dueAtOnce {
+			return removed, nil
+		}
+	}
+}
+
+// retain works on one conversation until nothing in it is due.
+func (s *Store) retain(ctx context.Context, conversation string, cmd *chat.Retain) (removed int, err error) {
+	for more := true; more; {
+		var n int
+		err := s.writer.do(ctx, func(tx *tx) (err error) {
+			n, err = tx.retain(conversation, cmd)
+			return err
+		})
+		if err != nil {
+			return removed, err
+		}
+		removed += n
+		more = n > 0
+	}
+	return removed, nil
+}
+
+// retain removes the oldest entries of a conversation. What is due is asked again:
+// the room's retention may be another by now.
+func (t *tx) retain(conversation string, cmd *chat.Retain) (int, error) {
+	var kind string
+	var first, retention int64
+	var room bool
+	if err := t.row(`
+		SELECT c.kind, c.first_seq, r.id IS NOT NULL, coalesce(r.retention_ms, 0)
+		FROM conversations c LEFT JOIN rooms r ON r.conversation_id = c.id WHERE c.id = ?`, conversation).
+		Scan(&kind, &first, &room, &retention); err != nil {
+		return 0, fmt.Errorf("look up conversation: %w", err)
+	}
+	until := int64(math.MaxInt64) // of a room that is no more all goes
+	switch {
+	case kind == "direct":
+		until = cmd.Now.UnixMilli() - cmd.DirectRetention.Milliseconds()
+	case room && retention == 0:
+		return 0, nil
+	case room:
+		until = cmd.Now.UnixMilli() - retention
+	}
+	var last int64
+	var entries int
+	if err := t.row(`
+		SELECT coalesce(max(seq), 0), count(*) FROM (
+			SELECT seq, at FROM events WHERE conversation_id = ? AND seq >= ? ORDER BY seq LIMIT ?)
+		WHERE at < ?`, conversation, first, cmd.Portion, until).Scan(&last, &entries); err != nil {
+		return 0, fmt.Errorf("find old entries: %w", err)
+	}
+	if entries > 0 {
+		return entries, t.removeUntil(conversation, last)
+	}
+	if kind == "room" && !room {
+		if _, err := t.exec(`DELETE FROM conversations WHERE id = ?`, conversation); err != nil {
+			return 0, fmt.Errorf("remove conversation: %w", err)
+		}
+	}
+	return 0, nil
+}
+
+// removeUntil removes what was logged up to and with a seq, and the messages made by
+// it with all that belongs to them.
+func (t *tx) removeUntil(conversation string, last int64) error {
+	for _, statement := range []string{
+		`DELETE FROM message_words WHERE rowid IN (SELECT ordinal FROM messages WHERE conversation_id = ? AND seq <= ?)`,
+		`DELETE FROM mentions WHERE conversation_id = ? AND seq <= ?`,
+		`DELETE FROM messages WHERE conversation_id = ? AND seq <= ?`,
+		`DELETE FROM events WHERE conversation_id = ? AND seq <= ?`,
+	} {
+		if _, err := t.exec(statement, conversation, last); err != nil {
+			return fmt.Errorf("remove old entries: %w", err)
+		}
+	}
+	if _, err := t.exec(`UPDATE conversations SET first_seq = ? WHERE id = ?`, last+1, conversation); err != nil {
+		return fmt.Errorf("move first seq: %w", err)
+	}
+	return nil
+}

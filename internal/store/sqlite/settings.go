@@ -1,0 +1,78 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/sockeye-im/sockeye/internal/chat"
+)
+
+// UpdateRoom implements [chat.Rooms].
+func (s *Store) UpdateRoom(ctx context.Context, cmd chat.UpdateRoom) error {
+	return s.writer.do(ctx, func(tx *tx) error { return tx.updateRoom(&cmd) })
+}
+
+func (t *tx) updateRoom(cmd *chat.UpdateRoom) error {
+	conversation, err := t.administered(cmd.RoomID, cmd.Actor.ID)
+	if err != nil {
+		return err
+	}
+	r, err := scanRoom(t.row(roomQuery, cmd.RoomID))
+	if err != nil {
+		return fmt.Errorf("read room: %w", err)
+	}
+	change, err := cmd.Apply(&r)
+	if err != nil || !change {
+		return err
+	}
+	if _, err := t.exec(`
+		UPDATE rooms SET name = ?, description = ?, type = ?, max_members = ?,
+			allow_file_upload = ?, allow_voice_message = ?, retention_ms = ?, folded = ?
+		WHERE id = ?`,
+		r.Name, r.Description, r.Type, r.MaxMembers, r.Settings.AllowFileUpload, r.Settings.AllowVoiceMessage,
+		r.Settings.MessageRetention.Milliseconds(), foldRoom(r.Name, r.Description), r.ID); err != nil {
+		return fmt.Errorf("update room: %w", err)
+	}
+	return t.logRoom(chat.RoomUpdated, conversation, cmd.Actor, &r, cmd.At)
+}
+
+// DeleteRoom implements [chat.Rooms]. The log keeps its end, without anybody who may
+// read it; retention removes the rest in portions.
+func (s *Store) DeleteRoom(ctx context.Context, cmd chat.DeleteRoom) error {
+	return s.writer.do(ctx, func(tx *tx) error { return tx.deleteRoom(&cmd) })
+}
+
+func (t *tx) deleteRoom(cmd *chat.DeleteRoom) error {
+	conversation, err := t.administered(cmd.RoomID, cmd.Actor.ID)
+	if err != nil {
+		return err
+	}
+	r, err := scanRoom(t.row(roomQuery, cmd.RoomID))
+	if err != nil {
+		return fmt.Errorf("read room: %w", err)
+	}
+	if err := t.logRoom(chat.RoomDeleted, conversation, cmd.Actor, &r, cmd.At); err != nil {
+		return err
+	}
+	for _, statement := range []string{
+		`DELETE FROM members WHERE conversation_id = ?`,
+		`DELETE FROM invites WHERE conversation_id = ?`,
+		`DELETE FROM rooms WHERE conversation_id = ?`,
+		`UPDATE conversations SET member_count = 0 WHERE id = ?`,
+	} {
+		if _, err := t.exec(statement, conversation); err != nil {
+			return fmt.Errorf("delete room: %w", err)
+		}
+	}
+	return nil
+}
+
+func (t *tx) logRoom(kind chat.EventKind, conversation string, by chat.Actor, r *chat.Room, at time.Time) error {
+	place, err := t.place(entry{conversation: conversation, kind: kind, actor: by.ID, at: at}, by.Origin)
+	if err != nil {
+		return err
+	}
+	t.emit(chat.NewRoomEvent(kind, place, *r))
+	return nil
+}

@@ -1,0 +1,90 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/sockeye-im/sockeye/internal/chat"
+)
+
+const (
+	newestReplies = `SELECT ` + messageColumns + ` FROM messages m
+		WHERE m.thread_id = ? ORDER BY m.seq DESC LIMIT ?`
+	repliesBefore = `SELECT ` + messageColumns + ` FROM messages m
+		WHERE m.thread_id = ? AND m.seq < ? ORDER BY m.seq DESC LIMIT ?`
+	repliesAfter = `SELECT ` + messageColumns + ` FROM messages m
+		WHERE m.thread_id = ? AND m.seq > ? ORDER BY m.seq LIMIT ?`
+)
+
+// Thread implements [chat.Messages].
+func (s *Store) Thread(ctx context.Context, user chat.UserID, q chat.ThreadQuery) (thread chat.Thread, err error) {
+	err = s.readers.snapshot(ctx, func(each eachRow) error {
+		thread, err = readThread(each, user, &q)
+		return err
+	})
+	return thread, err
+}
+
+func readThread(each eachRow, user chat.UserID, q *chat.ThreadQuery) (chat.Thread, error) {
+	named, err := oneVisible(each, user, q.MessageID)
+	if err != nil {
+		return chat.Thread{}, err
+	}
+	root := named.ThreadID
+	if root == "" {
+		root = named.ID
+	}
+	query, args := newestReplies, []any{root, q.Limit + 1}
+	if cursor := q.Before + q.After; cursor != "" {
+		at, err := cursorOf(each, root, q)
+		if err != nil {
+			return chat.Thread{}, err
+		}
+		query, args = repliesBefore, []any{root, at, q.Limit + 1}
+		if q.After != "" {
+			query = repliesAfter
+		}
+	}
+	page, err := messagePage(each, q.Limit, q.After == "", query, args...)
+	if err != nil {
+		return chat.Thread{}, fmt.Errorf("read replies: %w", err)
+	}
+	first, err := oneVisible(each, user, root)
+	if errors.Is(err, chat.ErrMessageNotFound) {
+		return chat.Thread{Replies: page}, nil
+	}
+	return chat.Thread{Root: &first, Replies: page}, err
+}
+
+// oneVisible returns a message of a conversation that the user is in.
+func oneVisible(each eachRow, user chat.UserID, id string) (chat.Message, error) {
+	found, err := readMessages(each, `SELECT `+messageColumns+` FROM messages m
+		JOIN members mb ON mb.conversation_id = m.conversation_id AND mb.user_id = ? WHERE m.id = ?`, user, id)
+	if err != nil {
+		return chat.Message{}, fmt.Errorf("look up message: %w", err)
+	}
+	if len(found) == 0 {
+		return chat.Message{}, chat.ErrMessageNotFound
+	}
+	return found[0], fillReactions(each, found)
+}
+
+// cursorOf returns the seq of the cursor, which belongs to the thread.
+func cursorOf(each eachRow, root string, q *chat.ThreadQuery) (int64, error) {
+	field := "before"
+	if q.After != "" {
+		field = "after"
+	}
+	seq, found := int64(0), false
+	err := each(func(row scanner) error {
+		found = true
+		return row.Scan(&seq)
+	}, `SELECT seq FROM messages WHERE id = ?1 AND (id = ?2 OR thread_id = ?2)`, q.Before+q.After, root)
+	if err == nil && !found {
+		refusal := *chat.ErrMessageNotFound
+		refusal.Field = field
+		return 0, &refusal
+	}
+	return seq, err
+}

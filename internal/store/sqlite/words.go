@@ -1,0 +1,155 @@
+package sqlite
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"math"
+	"strings"
+
+	"github.com/sockeye-im/sockeye/internal/chat"
+	"github.com/sockeye-im/sockeye/internal/chat/lexeme"
+)
+
+// maxScopes is how many conversations a search is narrowed to within the index.
+// Above that the words alone are looked up and the rest is sorted out afterwards.
+const maxScopes = 500
+
+// scopeOf is the word that stands for a conversation in the index.
+func scopeOf(conversation string) string {
+	digest := sha256.Sum256([]byte(conversation))
+	return "c" + hex.EncodeToString(digest[:8])
+}
+
+// addWords puts a message into the index, by its ordinal.
+func (t *tx) addWords(ordinal int64, conversation, content string) error {
+	if _, err := t.exec(`INSERT INTO message_words (rowid, scope, body) VALUES (?, ?, ?)`,
+		ordinal, scopeOf(conversation), lexeme.Of(content)); err != nil {
+		return fmt.Errorf("index message: %w", err)
+	}
+	return nil
+}
+
+// removeWords takes a message out of the index, in which it need not be yet.
+func (t *tx) removeWords(message string) error {
+	if _, err := t.exec(`
+		DELETE FROM message_words WHERE rowid = (
+			SELECT m.ordinal FROM messages m JOIN ordinals o ON m.ordinal <= o.indexed WHERE m.id = ?)`, message); err != nil {
+		return fmt.Errorf("remove from index: %w", err)
+	}
+	return nil
+}
+
+// replaceWords indexes m anew, if the indexer has passed it: it would not come back.
+func (t *tx) replaceWords(m *chat.Message) error {
+	var ordinal int64
+	passed, err := exists(t.row(`SELECT m.ordinal FROM messages m JOIN ordinals o ON m.ordinal <= o.indexed WHERE m.id = ?`,
+		m.ID).Scan(&ordinal))
+	if err != nil || !passed {
+		return err
+	}
+	if err := t.removeWords(m.ID); err != nil {
+		return err
+	}
+	return t.addWords(ordinal, m.ConversationID, m.Content)
+}
+
+// foundQuery walks the index from the newest message on. That the user is in the
+// conversation is asked of the members, whatever the index was asked.
+const foundQuery = `SELECT ` + messageColumns + `
+	FROM message_words w
+	CROSS JOIN messages m ON m.ordinal = w.rowid
+	CROSS JOIN members mb ON mb.conversation_id = m.conversation_id AND mb.user_id = ?1
+	WHERE w.message_words MATCH ?2 AND w.rowid < ?3 AND m.deleted_at IS NULL
+		AND (?4 = '' OR m.conversation_id = ?4)
+	ORDER BY w.rowid DESC LIMIT ?5`
+
+// SearchMessages implements [chat.Search].
+func (s *Store) SearchMessages(ctx context.Context, q chat.MessageSearch) (page chat.Page, err error) {
+	err = s.readers.snapshot(ctx, func(each eachRow) error {
+		page, err = searchMessages(each, &q)
+		return err
+	})
+	return page, err
+}
+
+func searchMessages(each eachRow, q *chat.MessageSearch) (chat.Page, error) {
+	before, err := ordinalBefore(each, q)
+	if err != nil {
+		return chat.Page{}, err
+	}
+	scopes, err := scopesOf(each, q)
+	if err != nil {
+		return chat.Page{}, err
+	}
+	if len(scopes) == 0 {
+		return chat.Page{Messages: []chat.Message{}}, nil
+	}
+	messages := []chat.Message{}
+	err = each(func(row scanner) error {
+		m, err := scanMessage(row)
+		messages = append(messages, m)
+		return err
+	}, foundQuery, q.User, match(q.Terms, scopes), before, q.ConversationID, q.Limit+1)
+	if err != nil {
+		return chat.Page{}, fmt.Errorf("look up words: %w", err)
+	}
+	more := len(messages) > q.Limit
+	if more {
+		messages = messages[:q.Limit]
+	}
+	return chat.Page{Messages: messages, More: more}, fillReactions(each, messages)
+}
+
+// ordinalBefore finds the cursor, if it is one that the user may see.
+func ordinalBefore(each eachRow, q *chat.MessageSearch) (int64, error) {
+	if q.Before == "" {
+		return math.MaxInt64, nil
+	}
+	before, found := int64(0), false
+	err := each(func(row scanner) error {
+		found = true
+		return row.Scan(&before)
+	}, `SELECT m.ordinal FROM messages m
+		JOIN members mb ON mb.conversation_id = m.conversation_id AND mb.user_id = ? WHERE m.id = ?`, q.User, q.Before)
+	if err == nil && !found {
+		err = chat.ErrMessageNotFound
+	}
+	return before, err
+}
+
+// scopesOf returns the words of the conversations to look at, one more than fit if
+// there are too many.
+func scopesOf(each eachRow, q *chat.MessageSearch) ([]string, error) {
+	var scopes []string
+	err := each(func(row scanner) error {
+		var id string
+		err := row.Scan(&id)
+		scopes = append(scopes, scopeOf(id))
+		return err
+	}, `SELECT conversation_id FROM members WHERE user_id = ?1 AND (?2 = '' OR conversation_id = ?2) LIMIT ?3`,
+		q.User, q.ConversationID, maxScopes+1)
+	return scopes, err
+}
+
+// match writes the question to the index. Lexemes are letters, digits and marks,
+// and are quoted: none is an operator.
+func match(terms []lexeme.Term, scopes []string) string {
+	var out strings.Builder
+	if len(scopes) <= maxScopes {
+		out.WriteString(`scope : ("` + strings.Join(scopes, `" OR "`) + `") AND `)
+	}
+	out.WriteString("body : (")
+	for i, term := range terms {
+		if i > 0 {
+			out.WriteString(" AND ")
+		}
+		out.WriteString(`"` + strings.Join(term.Lexemes, " ") + `"`)
+		if term.Prefix {
+			out.WriteString(" *")
+		}
+	}
+	out.WriteString(")")
+	return out.String()
+}
