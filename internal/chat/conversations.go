@@ -95,7 +95,7 @@ func parsePosition(cursor string) (Position, error) {
 			return Position{LastAt: time.UnixMilli(millis).UTC(), ConversationID: id}, nil
 		}
 	}
-	return Position{}, invalid("cursor", "must be the next of a page")
+	return Position{}, invalid("after", "must be the next of a page")
 }
 
 // MarkConversation is the command to move a mark to a seq.

@@ -146,7 +146,7 @@ func TestConversationsByPages(t *testing.T) {
 	equal(t, "newest first", peers, []chat.UserID{"user-4", "user-3", "user-2", "user-1", "user-0"})
 	for _, cursor := range []string{"?", "eA", "MTIz"} {
 		_, err := w.Conversations(t.Context(), anna, cursor, 2)
-		refusal(t, err, chat.Error{Code: chat.CodeInvalidField, Field: "cursor"})
+		refusal(t, err, chat.Error{Code: chat.CodeInvalidField, Field: "after"})
 	}
 }
 
