@@ -80,6 +80,7 @@ func (w *watch) quiet(n *node, why string) {
 func (n *node) watched(t *testing.T, ada *device, others ...*device) *watch {
 	t.Helper()
 	n.hall(ada, others...)
+	n.told() // before the second device comes, which would hear of it too
 	w := &watch{t: t, seq: int64(1 + len(others)), devices: append([]*device{ada, n.device("ada")}, others...)}
 	w.conversation = ada.must("room:get", `{"roomId":"hall"}`).conversation(t)
 	return w
