@@ -129,14 +129,14 @@ func (c *client) post(j job) {
 	}
 	if !c.running {
 		c.running = true
-		c.server.work.add()
+		c.server.work.Add()
 		go c.work()
 	}
 }
 
 // work does the queued jobs in order and ends when there are none.
 func (c *client) work() {
-	defer c.server.work.done()
+	defer c.server.work.Done()
 	var batch []job
 	for {
 		c.mu.Lock()

@@ -68,7 +68,5 @@ func KeptSessions(n *Namespace) int {
 
 // Idle reports whether no event is being handled.
 func Idle(s *Server) bool {
-	s.work.mu.Lock()
-	defer s.work.mu.Unlock()
-	return s.work.n == 0
+	return s.work.Len() == 0
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/sockeye-im/sockeye/engineio"
+	"github.com/sockeye-im/sockeye/internal/ordered"
 )
 
 // Config configures a Server. The zero value of a field stands for its default.
@@ -99,8 +100,8 @@ func (c Config) withDefaults() Config {
 type Server struct {
 	cfg    Config
 	engine *engineio.Server
-	pidKey [32]byte // signs the private session ids of recovery
-	work   workers  // goroutines that handle events
+	pidKey [32]byte        // signs the private session ids of recovery
+	work   ordered.Workers // goroutines that handle events
 
 	quiesced atomic.Bool // connections are read no more
 
@@ -171,7 +172,7 @@ func (s *Server) Connections() int { return s.engine.Len() }
 func (s *Server) Quiesce(ctx context.Context) error {
 	s.quiesced.Store(true)
 	s.engine.Quiesce()
-	return s.work.wait(ctx)
+	return s.work.Wait(ctx)
 }
 
 // Shutdown quiesces the server, closes all connections in a way that clients
@@ -186,7 +187,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		err = nil // closing the connections may yet free the handlers
 	}
 	err = errors.Join(err, s.engine.Shutdown(ctx))
-	err = errors.Join(err, s.work.wait(ctx))
+	err = errors.Join(err, s.work.Wait(ctx))
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	for _, n := range s.namespaces {

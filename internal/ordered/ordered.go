@@ -50,14 +50,14 @@ func (q *Queue[J]) Post(owner Owner[J], limits *Limits, job J, size int) {
 	}
 	if !q.running {
 		q.running = true
-		limits.Workers.add()
+		limits.Workers.Add()
 		go q.work(owner, limits.Workers)
 	}
 }
 
 // work does the jobs that are there and ends when there are none.
 func (q *Queue[J]) work(owner Owner[J], workers *Workers) {
-	defer workers.done()
+	defer workers.Done()
 	var batch []J
 	for {
 		batch = q.take(owner, batch)
@@ -96,13 +96,15 @@ type Workers struct {
 	idle chan struct{} // made by Wait, closed when n falls to 0
 }
 
-func (w *Workers) add() {
+// Add counts a goroutine that is about to start.
+func (w *Workers) Add() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.n++
 }
 
-func (w *Workers) done() {
+// Done counts a goroutine that ends.
+func (w *Workers) Done() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.n--
@@ -110,6 +112,13 @@ func (w *Workers) done() {
 		close(w.idle)
 		w.idle = nil
 	}
+}
+
+// Len is the number of goroutines counted at the moment.
+func (w *Workers) Len() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.n
 }
 
 // Wait returns once there are none, or when ctx ends, with its error.
