@@ -12,6 +12,7 @@ package command
 import (
 	"context"
 	"log/slog"
+	"reflect"
 	"time"
 
 	"github.com/sockeye-im/sockeye/internal/chat"
@@ -58,8 +59,9 @@ type Table struct {
 type row struct {
 	name string
 	// fault is what the client is told when the server is at fault.
-	fault string
-	run   func(ctx context.Context, c *call, decode Decode) (answer any, err error)
+	fault           string
+	payload, answer reflect.Type // what it takes, and what acknowledges it
+	run             func(ctx context.Context, c *call, decode Decode) (answer any, err error)
 }
 
 // call is one command under way.
@@ -110,9 +112,10 @@ func (t *Table) Run(ctx context.Context, caller *Caller, name string, decode Dec
 	return nil, refusal
 }
 
-// declare makes a row whose payload is a P.
-func declare[P any](name, fault string, run func(ctx context.Context, c *call, p P) (any, error)) row {
-	return row{name: name, fault: fault, run: func(ctx context.Context, c *call, decode Decode) (any, error) {
+// declare makes a row that takes a P and is acknowledged by an A.
+func declare[P, A any](name, fault string, run func(ctx context.Context, c *call, p P) (A, error)) row {
+	r := row{name: name, fault: fault, payload: reflect.TypeFor[P](), answer: reflect.TypeFor[A]()}
+	r.run = func(ctx context.Context, c *call, decode Decode) (any, error) {
 		var p P
 		malformed := readPayload(decode, &p)
 		if err := c.withinRate(ctx, p); err != nil { // what is malformed counts too
@@ -122,7 +125,8 @@ func declare[P any](name, fault string, run func(ctx context.Context, c *call, p
 			return nil, malformed
 		}
 		return run(ctx, c, p)
-	}}
+	}
+	return r
 }
 
 // rows is the table.
