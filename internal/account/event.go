@@ -23,6 +23,8 @@ type Event struct {
 	At   time.Time
 	// Actor is whose doing it is, Other whom it is about; with UserChanged there is no Other.
 	Actor, Other Person
+	// Friends are the ids of those who see the new name of a UserChanged.
+	Friends []string
 	// Private events are told to the devices of the actor alone; Other must not learn of them.
 	Private bool
 	// Origin is the connection that caused the event. It may be empty.
@@ -32,10 +34,13 @@ type Event struct {
 // Person is a user as others see them.
 type Person struct{ ID, Name string }
 
-// Audience returns the ids of those who are told: all devices of each. Of a UserChanged friends are told too.
+// Audience returns the ids of those who are told: all devices of each.
 func (e *Event) Audience() []string {
-	if e.Private || e.Other.ID == "" {
+	switch {
+	case e.Private:
 		return []string{e.Actor.ID}
+	case e.Other.ID == "":
+		return append([]string{e.Actor.ID}, e.Friends...)
 	}
 	return []string{e.Other.ID, e.Actor.ID}
 }

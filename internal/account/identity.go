@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -42,6 +43,36 @@ type Identity struct {
 	// Topics limits the topics that the bearer may subscribe to (the claim "topics", patterns). nil: there is no limit;
 	// empty: there are none. At most MaxTopicPatterns of at most MaxTopicBytes each.
 	Topics []string
+}
+
+// MayHear tells whether the bearer may subscribe to a topic: one of Topics, in which * stands for any characters, is like
+// it.
+func (i *Identity) MayHear(topic string) bool {
+	if i.Topics == nil {
+		return true
+	}
+	return slices.ContainsFunc(i.Topics, func(pattern string) bool { return like(pattern, topic) })
+}
+
+// like matches a text with a pattern. It looks at each character of the text at most once for each part between stars.
+func like(pattern, text string) bool {
+	parts := strings.Split(pattern, "*")
+	if len(parts) == 1 {
+		return pattern == text
+	}
+	first, last := parts[0], parts[len(parts)-1]
+	if len(text) < len(first)+len(last) || !strings.HasPrefix(text, first) || !strings.HasSuffix(text, last) {
+		return false
+	}
+	text = text[len(first) : len(text)-len(last)]
+	for _, part := range parts[1 : len(parts)-1] {
+		at := strings.Index(text, part)
+		if at < 0 {
+			return false
+		}
+		text = text[at+len(part):]
+	}
+	return true
 }
 
 // ErrUnauthenticated matches (errors.Is) every error of [Verifiers.Verify].

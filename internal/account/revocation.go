@@ -31,7 +31,7 @@ const (
 	EndDisconnected EndReason = "disconnected" // by the operator; the token is still good
 )
 
-// Connect notes a connection of a verified identity, so that it is ended as soon as its token is revoked. An identity that
+// Connect notes a connection of a verified identity with the user's stored name, so that it is ended as soon as its token is revoked. An identity that
 // is revoked by now is refused with [ErrUnauthenticated]: whoever comes in by Connect cannot slip through between being
 // verified and being noted.
 //
@@ -56,6 +56,29 @@ type Connection struct {
 	left     bool // guarded by in.mu
 }
 
+// Name is the user's, also after [Service.Renamed].
+func (c *Connection) Name() string {
+	c.in.mu.RLock()
+	defer c.in.mu.RUnlock()
+	return c.identity.Name
+}
+
+// MayHear is [Identity.MayHear] of the token the connection has now.
+func (c *Connection) MayHear(topic string) bool {
+	c.in.mu.RLock()
+	defer c.in.mu.RUnlock()
+	return c.identity.MayHear(topic)
+}
+
+// Renamed gives the connections of a user another name. It is for who hears of a UserChanged.
+func (s *Service) Renamed(userID, name string) {
+	s.revoked.mu.Lock()
+	defer s.revoked.mu.Unlock()
+	for c := range s.revoked.connections[userID] {
+		c.identity.Name = name
+	}
+}
+
 // Refresh gives the connection another token, of the same user and not revoked, or else it is [ErrUnauthenticated] and
 // the old one stays.
 func (c *Connection) Refresh(identity Identity) error {
@@ -67,6 +90,7 @@ func (c *Connection) Refresh(identity Identity) error {
 	case c.left || c.in.hasLocked(&identity):
 		return refuse("token is revoked")
 	}
+	identity.Name = c.identity.Name // as it is stored, see Renamed
 	c.identity = identity
 	return nil
 }

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/sockeye-im/sockeye/internal/account"
-	"github.com/sockeye-im/sockeye/internal/account/jwks"
 	"github.com/sockeye-im/sockeye/internal/chat"
 	"github.com/sockeye-im/sockeye/internal/command"
 	"github.com/sockeye-im/sockeye/internal/config"
@@ -21,6 +20,7 @@ import (
 	"github.com/sockeye-im/sockeye/internal/httpapi"
 	"github.com/sockeye-im/sockeye/internal/hub"
 	"github.com/sockeye-im/sockeye/internal/ops"
+	"github.com/sockeye-im/sockeye/internal/presence"
 	"github.com/sockeye-im/sockeye/internal/store/sqlite"
 	"github.com/sockeye-im/sockeye/internal/web"
 	"github.com/sockeye-im/sockeye/socketio"
@@ -74,6 +74,9 @@ type server struct {
 	sockets   *socketio.Server
 	hub       *hub.Hub
 	store     *sqlite.Store
+	accounts  *account.Service
+	presence  *presence.Tracker
+	typing    *presence.Typing
 	chat      *chat.Service
 	metrics   *ops.Metrics
 	gateway   *gateway.Gateway
@@ -84,7 +87,8 @@ type server struct {
 
 func (s *server) build(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{
-		s.lockData, s.buildAccounts, s.buildSockets, s.buildStore, s.buildChat, s.buildUpkeep, s.buildGateway, s.buildHTTP,
+		s.lockData, s.buildTrust, s.buildSockets, s.buildStore, s.buildAccounts, s.buildPresence, s.buildChat, s.buildUpkeep,
+		s.buildGateway, s.buildHTTP,
 	} {
 		if err := step(ctx); err != nil {
 			return err
@@ -99,27 +103,6 @@ func (s *server) lockData(context.Context) error {
 		return err
 	}
 	s.parts.add("data folder", unlock)
-	return nil
-}
-
-func (s *server) buildAccounts(ctx context.Context) error {
-	secret, err := s.cfg.Account.Secret()
-	if err != nil {
-		return err
-	}
-	if s.issuer, err = account.NewIssuer(secret, time.Now); err != nil {
-		return err
-	}
-	s.verifiers, err = account.NewVerifiers(ctx, account.TrustConfig{
-		Secret: secret, External: s.cfg.Account.Issuers, Leeway: s.cfg.Account.JWTLeeway, Now: time.Now,
-		OpenJWKS: func(ctx context.Context, url string) (account.Keys, error) {
-			return jwks.Open(ctx, url, http.DefaultTransport, s.log)
-		},
-	})
-	if err != nil {
-		return err
-	}
-	s.parts.add("verifiers", func() error { s.verifiers.Stop(); return nil })
 	return nil
 }
 
@@ -162,8 +145,7 @@ func (s *server) buildStore(ctx context.Context) error {
 }
 
 func (s *server) buildChat(context.Context) error {
-	cfg := chat.Config{DirectPolicy: chat.DirectPolicy(s.cfg.Chat.DMPolicy), MaxText: s.cfg.Limits.TextLimit}
-	service, err := chat.New(cfg, s.store, time.Now, chat.NewID, nil)
+	service, err := chat.New(chatConfig(s.cfg), s.store, time.Now, chat.NewID, nil, chat.WithBlocks(blocks{s.accounts}))
 	s.chat = service
 	return err
 }
@@ -185,9 +167,13 @@ func (s *server) buildGateway(context.Context) error {
 		return err
 	}
 	s.metrics = metrics
-	table := command.New(command.Deps{Events: eventRate(s.cfg), Chat: s.chat, Metrics: metrics, Log: s.log, Now: time.Now})
+	table := command.New(command.Deps{
+		Events: eventRate(s.cfg), Chat: s.chat, Accounts: s.accounts, Presence: s.presence, Typing: s.typing,
+		Metrics: metrics, Log: s.log, Now: time.Now,
+	})
 	s.gateway = gateway.New(gatewayConfig(s.cfg), gateway.Deps{
-		Commands: table, Chat: s.chat, Verifier: s.verifiers, Metrics: metrics, Log: s.log, Now: time.Now,
+		Commands: table, Chat: s.chat, Accounts: s.accounts, Presence: s.presence, Typing: s.typing,
+		Metrics: metrics, Log: s.log, Now: time.Now,
 	})
 	s.parts.add("gateway", func() error { s.gateway.Stop(); return nil })
 	s.gateway.Serve(s.sockets.Of("/"))

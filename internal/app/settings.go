@@ -7,8 +7,11 @@ import (
 	"time"
 
 	"github.com/sockeye-im/sockeye/engineio"
+	"github.com/sockeye-im/sockeye/internal/account"
+	"github.com/sockeye-im/sockeye/internal/chat"
 	"github.com/sockeye-im/sockeye/internal/config"
 	"github.com/sockeye-im/sockeye/internal/gateway"
+	"github.com/sockeye-im/sockeye/internal/presence"
 	"github.com/sockeye-im/sockeye/internal/ratelimit"
 	"github.com/sockeye-im/sockeye/socketio"
 )
@@ -56,6 +59,35 @@ func gatewayConfig(cfg config.Config) gateway.Config {
 	return out
 }
 
+// accountConfig is the part that concerns who may sign in.
+func accountConfig(cfg config.Config) account.Config {
+	out := account.DefaultConfig()
+	out.Local, out.External = cfg.Account.LocalAccounts.On, cfg.Account.ExternalAccounts.On
+	out.Registration = cfg.Account.Registration.On
+	out.TokenTTL, out.RefreshFor = cfg.Account.TokenTTL, cfg.Account.RefreshFor
+	return out
+}
+
+// chatConfig is the part that concerns conversations.
+func chatConfig(cfg config.Config) chat.Config {
+	return chat.Config{
+		DirectPolicy:    chat.DirectPolicy(cfg.Chat.DMPolicy),
+		DirectRetention: cfg.Chat.DMRetention,
+		MaxText:         cfg.Limits.TextLimit,
+		EditWindow:      cfg.Chat.EditWindow,
+	}
+}
+
+// typingConfig is the part that concerns who types. Between whom direct messages
+// are allowed, typing is seen.
+func typingConfig(cfg config.Config) presence.TypingConfig {
+	out := presence.DefaultTypingConfig()
+	out.Expires = cfg.Chat.TypingLifetime
+	out.Repeat = min(out.Repeat, out.Expires/2)
+	out.FriendsOnly = chat.DirectPolicy(cfg.Chat.DMPolicy) == chat.DirectFriends
+	return out
+}
+
 // nativeConfig is the part that concerns plain WebSockets.
 func nativeConfig(cfg config.Config) gateway.NativeConfig {
 	return gateway.NativeConfig{
@@ -81,6 +113,7 @@ func (s *server) watch() error {
 	return errors.Join(
 		m.Watch("websocket_connections", "Open connections that have signed in.", func() float64 { return float64(s.gateway.Connections()) }),
 		m.Watch("websocket_connections_open", "Open connections, signed in or not.", func() float64 { return float64(s.sockets.Connections()) }),
+		m.Watch("sockeye_users_online", "Users who are online.", func() float64 { return float64(s.presence.Count()) }),
 		m.Watch("sockeye_hub_queue", "Commits whose events wait to be told to connections.", func() float64 { return float64(s.hub.Waiting()) }),
 		m.Watch("sockeye_store_queue", "Commands that wait for the store's writer.", func() float64 { return float64(s.store.Stats().Queued) }),
 		m.WatchTotal("sockeye_store_commands_total", "Commands that were in the store's transactions.", func() float64 { return float64(s.store.Stats().Commands) }),

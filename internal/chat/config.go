@@ -30,10 +30,10 @@ type Config struct {
 // DefaultEditWindow is how long a message may be edited unless configured.
 const DefaultEditWindow = 5 * time.Minute
 
-// DefaultConfig returns the defaults: anyone may write to anyone, 10,000
+// DefaultConfig returns the defaults: friends may write to each other, 10,000
 // characters a field, 5 minutes to edit, direct messages for ever.
 func DefaultConfig() Config {
-	return Config{DirectPolicy: DirectAnyone, MaxText: 10_000, EditWindow: DefaultEditWindow}
+	return Config{DirectPolicy: DirectFriends, MaxText: 10_000, EditWindow: DefaultEditWindow}
 }
 
 // Validate reports the first setting that cannot be used.

@@ -160,3 +160,13 @@ func (s *Service) readable(ctx context.Context, a Actor, q *HistoryQuery) (strin
 		return "", ErrConversationNotFound
 	}
 }
+
+// RequireMember refuses who is not in a room, as all that is done there is
+// refused: ErrRoomNotFound, ErrNotInRoom.
+func (s *Service) RequireMember(ctx context.Context, a Actor, roomID string) error {
+	if err := requireRoomID(roomID); err != nil {
+		return err
+	}
+	_, err := s.readable(ctx, a, &HistoryQuery{RoomID: roomID})
+	return err
+}

@@ -60,7 +60,7 @@ func sendDirect(ctx context.Context, c *call, p sendDirectPayload) (any, error) 
 		return nil, err
 	}
 	answer := sentOf(&m)
-	c.Emit("message:sent", answer)
+	c.emit("message:sent", answer)
 	return sentAck{done, answer}, nil
 }
 

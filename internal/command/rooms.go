@@ -51,7 +51,7 @@ func joinRoom(ctx context.Context, c *call, p roomPayload) (any, error) {
 		return nil, err
 	}
 	messages := hub.MessagesOf(joined.Messages)
-	c.Emit("room:messages", messages)
+	c.emit("room:messages", messages)
 	return joinAck{roomAck{done, hub.RoomOf(&joined.Room)}, messages}, nil
 }
 

@@ -11,6 +11,9 @@ var sessionRows = []row{
 	declare("auth:refresh", "Failed to refresh", authRefresh),
 }
 
+// errNoConnection refuses what concerns a connection to who asks without one.
+var errNoConnection = &chat.Error{Code: chat.CodeInvalidField, Message: "There is no connection that this could concern"}
+
 type refreshPayload struct {
 	Token string `json:"token"`
 }
@@ -24,10 +27,10 @@ func authRefresh(ctx context.Context, c *call, p refreshPayload) (any, error) {
 	if p.Token == "" {
 		return nil, &chat.Error{Code: chat.CodeMissingFields, Message: "Missing required fields", Field: "token"}
 	}
-	if c.Refresh == nil {
-		return nil, &chat.Error{Code: chat.CodeInvalidField, Message: "There is no connection to refresh"}
+	if c.Device == nil {
+		return nil, errNoConnection
 	}
-	expires, err := c.Refresh(ctx, p.Token)
+	expires, err := c.Device.Refresh(ctx, p.Token)
 	if err != nil {
 		return nil, err
 	}

@@ -15,18 +15,32 @@ import (
 	"reflect"
 	"time"
 
+	"github.com/sockeye-im/sockeye/internal/account"
 	"github.com/sockeye-im/sockeye/internal/chat"
+	"github.com/sockeye-im/sockeye/internal/presence"
 	"github.com/sockeye-im/sockeye/internal/ratelimit"
 )
 
-// Caller is who asks, and how to answer beside the acknowledgement.
+// Caller is who asks.
 type Caller struct {
-	Actor chat.Actor
-	// Emit sends an event to the connection that asks. It does nothing when that
-	// is gone: a client that did not get its answer asks again.
-	Emit func(event string, payload any)
-	// Refresh takes a new token for the connection; nil where there is none.
-	Refresh func(ctx context.Context, token string) (expires time.Time, err error)
+	Actor  chat.Actor
+	Device Device // nil for who asks without a connection
+}
+
+// Device is the connection that asks. Its commands run one after the other.
+type Device interface {
+	// Emit sends an event beside the acknowledgement. It does nothing when the
+	// connection is gone: a client that did not get its answer asks again.
+	Emit(event string, payload any)
+	// Refresh takes a new token for the connection, of the same user.
+	Refresh(ctx context.Context, token string) (expires time.Time, err error)
+	// MayHear tells whether the token permits a topic.
+	MayHear(topic string) bool
+	// Topics returns those that are subscribed to, which Subscribe and Unsubscribe
+	// change.
+	Topics() []string
+	Subscribe(topics []string)
+	Unsubscribe(topics []string)
 }
 
 // Decode stores a payload in what dst points to, as encoding/json does.
@@ -41,11 +55,14 @@ type Metrics interface {
 
 // Deps are what a Table works with; all but Events are required.
 type Deps struct {
-	Events  ratelimit.Rate // of one kind, by one user; zero is no limit
-	Chat    *chat.Service
-	Metrics Metrics
-	Log     *slog.Logger
-	Now     func() time.Time
+	Events   ratelimit.Rate // of one kind, by one user; zero is no limit
+	Chat     *chat.Service
+	Accounts *account.Service
+	Presence *presence.Tracker
+	Typing   *presence.Typing
+	Metrics  Metrics
+	Log      *slog.Logger
+	Now      func() time.Time
 }
 
 // Table runs commands. It may be used concurrently.
@@ -69,6 +86,13 @@ type call struct {
 	*Caller
 	table *Table
 	row   *row
+}
+
+// emit sends an event to the connection that asks, if one does.
+func (c *call) emit(event string, payload any) {
+	if c.Device != nil {
+		c.Device.Emit(event, payload)
+	}
 }
 
 // New makes the table.
@@ -130,7 +154,8 @@ func declare[P, A any](name, fault string, run func(ctx context.Context, c *call
 }
 
 // rows is the table.
-var rows = concat(messageRows, changeRows, findRows, roomRows, directoryRows, moderationRows, readRows, sessionRows)
+var rows = concat(messageRows, changeRows, findRows, roomRows, directoryRows, moderationRows, readRows, friendRows, userRows, presenceRows,
+	topicRows, sessionRows)
 
 func concat(groups ...[]row) []row {
 	var all []row

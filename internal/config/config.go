@@ -44,6 +44,12 @@ type Account struct {
 
 	Issuers   Issuers       `placeholder:"YAML" help:"Other issuers, a YAML or JSON list of {issuer, audience, secret|key-file|jwks-url, algorithms}."`
 	JWTLeeway time.Duration `name:"jwt-leeway" default:"0s" help:"How far the times in a token may be off."`
+
+	LocalAccounts    Switch        `default:"on" help:"Accounts with a password on this server: on or off."`
+	ExternalAccounts Switch        `default:"on" help:"Users whose tokens another application signs: on or off."`
+	Registration     Switch        `default:"on" help:"Let anybody make an account: on or off."`
+	TokenTTL         time.Duration `name:"token-ttl" default:"24h" help:"How long the tokens of accounts last."`
+	RefreshFor       time.Duration `default:"720h" help:"How long after logging in a token can be exchanged for a new one."`
 }
 
 // Signing says where the secret of the server's own tokens comes from. It stands alone because every command that signs
@@ -92,7 +98,11 @@ type Wire struct {
 
 // Chat sets the rules of messaging.
 type Chat struct {
-	DMPolicy string `name:"dm-policy" default:"anyone" help:"Who may send direct messages: anyone or friends."`
+	DMPolicy       string        `name:"dm-policy" default:"friends" help:"Between whom direct messages are allowed: friends or anyone."`
+	DMRetention    time.Duration `name:"dm-retention" default:"0s" help:"How long direct messages are kept; 0 is for ever."`
+	EditWindow     time.Duration `default:"5m" help:"How long after sending a message may be edited."`
+	OfflineGrace   time.Duration `default:"5s" help:"How long somebody without a device still counts as online."`
+	TypingLifetime time.Duration `default:"6s" help:"How long somebody types who does not say so again."`
 }
 
 // Log sets up logging, which goes to standard error.

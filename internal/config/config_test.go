@@ -41,7 +41,11 @@ func TestDefaults(t *testing.T) {
 	hundred := config.Rate{Events: 100, Per: time.Minute}
 	want := config.Config{
 		Listen:  ":3000",
-		Account: config.Account{Signing: config.Signing{Data: "./data"}},
+		Account: config.Account{
+			Signing:       config.Signing{Data: "./data"},
+			LocalAccounts: config.Switch{On: true}, ExternalAccounts: config.Switch{On: true}, Registration: config.Switch{On: true},
+			TokenTTL: 24 * time.Hour, RefreshFor: 30 * 24 * time.Hour,
+		},
 		Limits: config.Limits{
 			Limits: config.Switch{On: true}, MaxConnections: 10_000, MaxConnectionsPerIP: 1000, RateEvents: hundred, RateConnections: hundred,
 			AuthTimeout: 10 * time.Second, TextLimit: 10_000, MaxPayload: 1e6, QueueFrames: 256, QueueBytes: 1 << 20, WriteStall: 10 * time.Second,
@@ -49,7 +53,9 @@ func TestDefaults(t *testing.T) {
 		Wire: config.Wire{
 			Transports: []string{"websocket", "polling"}, EIO3: config.Switch{On: true}, PingInterval: 25 * time.Second, PingTimeout: time.Minute, Recovery: 2 * time.Minute,
 		},
-		Chat:         config.Chat{DMPolicy: "anyone"},
+		Chat: config.Chat{
+			DMPolicy: "friends", EditWindow: 5 * time.Minute, OfflineGrace: 5 * time.Second, TypingLifetime: 6 * time.Second,
+		},
 		Log:          config.Log{Level: "info", Format: "json"},
 		Metrics:      config.Switch{On: true},
 		DrainTimeout: 10 * time.Second,
@@ -68,7 +74,9 @@ func TestOneNameEverywhere(t *testing.T) {
 		"limits":  "off", "max-connections": "77", "max-connections-per-ip": "7", "rate-events": "5/s", "rate-connections": "off",
 		"trusted-proxies": "10.0.0.0/8,::1", "auth-timeout": "4s", "text-limit": "99", "max-payload": "2MB", "queue-frames": "12",
 		"queue-bytes": "3KiB", "write-stall": "7s", "transports": "polling", "eio3": "off", "ping-interval": "300ms",
-		"ping-timeout": "200ms", "compression": "on", "recovery": "0s", "chat-dm-policy": "friends", "log-level": "debug",
+		"ping-timeout": "200ms", "compression": "on", "recovery": "0s", "chat-dm-policy": "anyone", "log-level": "debug",
+		"chat-dm-retention": "24h", "chat-edit-window": "1h", "chat-offline-grace": "0s", "chat-typing-lifetime": "9s",
+		"external-accounts": "off", "registration": "off", "token-ttl": "1h", "refresh-for": "0s",
 		"log-format": "text", "metrics": "off", "pprof": "on", "drain-timeout": "1s",
 	}
 	defaults, err := config.Default()
@@ -114,6 +122,7 @@ func mustDifferInEveryLeaf(t *testing.T, path string, a, b reflect.Value) {
 		name := path + a.Type().Field(i).Name
 		switch {
 		case name == "File", name == "Version":
+		case name == "Account.LocalAccounts": // both kinds cannot be off
 		case a.Field(i).Kind() == reflect.Struct && a.Field(i).Type() != reflect.TypeFor[config.Rate]():
 			mustDifferInEveryLeaf(t, name+".", a.Field(i), b.Field(i))
 		case reflect.DeepEqual(a.Field(i).Interface(), b.Field(i).Interface()):
@@ -267,6 +276,8 @@ func TestValuesRefused(t *testing.T) {
 		"drain":                {"--drain-timeout=11m", []string{"drain-timeout", "10m"}},
 		"leeway":               {"--jwt-leeway=6m", []string{"jwt-leeway", "5m"}},
 		"policy":               {"--chat-dm-policy=nobody", []string{"chat-dm-policy", `"nobody"`, "anyone, friends"}},
+		"token ttl":            {"--token-ttl=1s", []string{"token-ttl", "1m0s"}},
+		"edit window":          {"--chat-edit-window=0s", []string{"chat-edit-window", "from 1s"}},
 		"log level":            {"--log-level=loud", []string{"log-level", `"loud"`, "debug, info, warn, error"}},
 		"log format":           {"--log-format=xml", []string{"log-format", `"xml"`, "json, text"}},
 		"transport":            {"--transports=websocket,webtransport", []string{"transports", `"webtransport"`, "polling"}},
@@ -294,7 +305,9 @@ func TestValuesRefused(t *testing.T) {
 			mustSay(t, err, tc.says...)
 		})
 	}
-	_, err := config.Parse(nil, environment{"SOCKEYE_MAX_CONNECTIONS": "many"}.lookup)
+	_, err := config.Parse([]string{"--local-accounts=off", "--external-accounts=off"}, environment{}.lookup)
+	mustSay(t, err, "local-accounts", "external-accounts", "both off")
+	_, err = config.Parse(nil, environment{"SOCKEYE_MAX_CONNECTIONS": "many"}.lookup)
 	mustSay(t, err, "--max-connections", "SOCKEYE_MAX_CONNECTIONS", `"many"`)
 }
 

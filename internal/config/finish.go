@@ -85,7 +85,14 @@ func (a *Account) check() error {
 		}
 		seen[issuer.Issuer] = true
 	}
-	return within("jwt-leeway", a.JWTLeeway, 0, 5*time.Minute)
+	if !a.LocalAccounts.On && !a.ExternalAccounts.On {
+		return fmt.Errorf("local-accounts and external-accounts are both off, nobody could sign in")
+	}
+	return first(
+		within("jwt-leeway", a.JWTLeeway, 0, 5*time.Minute),
+		within("token-ttl", a.TokenTTL, time.Minute, 10*365*24*time.Hour),
+		within("refresh-for", a.RefreshFor, 0, 10*365*24*time.Hour),
+	)
 }
 
 func (l *Limits) check() error {
@@ -123,6 +130,10 @@ func (w *Wire) check() error {
 func (c *Config) checkWords() error {
 	return first(
 		oneOf("chat-dm-policy", c.Chat.DMPolicy, "anyone", "friends"),
+		within("chat-dm-retention", c.Chat.DMRetention, 0, 100*365*24*time.Hour),
+		within("chat-edit-window", c.Chat.EditWindow, time.Second, 100*365*24*time.Hour),
+		within("chat-offline-grace", c.Chat.OfflineGrace, 0, 10*time.Minute),
+		within("chat-typing-lifetime", c.Chat.TypingLifetime, time.Second, time.Minute),
 		oneOf("log-level", c.Log.Level, "debug", "info", "warn", "error"),
 		oneOf("log-format", c.Log.Format, "json", "text"),
 	)

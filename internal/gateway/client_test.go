@@ -389,6 +389,11 @@ func (d *device) unread() []packet {
 	return append([]packet(nil), d.packets...)
 }
 
+// rest is what has come that was not unasked.
+func (d *device) rest() []packet {
+	return slices.DeleteFunc(d.unread(), func(p packet) bool { return slices.Contains(unasked, p.name) })
+}
+
 // event waits for an event of that name and decodes its argument.
 func (d *device) event(name string, dst any) {
 	d.t.Helper()
@@ -417,13 +422,16 @@ func (d *device) logged() message {
 	return m
 }
 
+// unasked are events that come by themselves as devices sign in and go.
+var unasked = []string{"conversation:heads", "presence", "user:online", "user:offline"}
+
 // quiet proves that nothing more has come of all that was done before, but for
-// the ends of logs that every device is told at sign-in.
+// what comes by itself.
 func (d *device) quiet(n *node, why string) {
 	d.t.Helper()
 	n.told()
 	d.settle()
-	got := slices.DeleteFunc(d.unread(), func(p packet) bool { return p.name == "conversation:heads" })
+	got := d.rest()
 	if len(got) > 0 {
 		d.t.Errorf("%s: got %.300s", why, got)
 	}

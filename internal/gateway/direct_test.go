@@ -132,10 +132,18 @@ func TestRepeatedClientMsgIDs(t *testing.T) {
 }
 
 func TestDirectMessagesBetweenFriendsOnly(t *testing.T) {
-	n := serve(t, func(s *setup) { s.chat.DirectPolicy = chat.DirectFriends })
-	ada, bob := n.device("ada"), n.device("bob")
-	ada.mustFail("message:send", `{"recipientId":"bob","content":"hi"}`, "not_friends", "Can only send messages to friends")
-	bob.quiet(n, "a refused message")
+	n := serve(t)
+	ada, eve := n.device("ada"), n.device("eve")
+	eve.mustFail("message:send", `{"recipientId":"ada","content":"hi"}`, "not_friends", "Can only send messages to friends")
+	ada.quiet(n, "a refused message")
+	open := serve(t, func(s *setup) { s.chat.DirectPolicy = chat.DirectAnyone })
+	ada, eve = open.device("ada"), open.device("eve")
+	eve.must("message:send", `{"recipientId":"ada","content":"hi"}`)
+	ada.message("message:received")
+	ada.must("user:block", `{"userId":"eve"}`)
+	eve.mustFail("message:send", `{"recipientId":"ada","content":"hi"}`, "not_friends", "Can only send messages to friends")
+	ada.mustFail("message:send", `{"recipientId":"eve","content":"hi"}`, "not_friends", "Can only send messages to friends")
+	ada.quiet(open, "a refused message")
 }
 
 func TestMarkingAsReadTellsSenderAndOwnDevices(t *testing.T) {

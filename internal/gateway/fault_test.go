@@ -3,9 +3,12 @@ package gateway_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
+	"github.com/sockeye-im/sockeye/internal/account"
 	"github.com/sockeye-im/sockeye/internal/chat"
 	"github.com/sockeye-im/sockeye/internal/command"
 )
@@ -17,6 +20,9 @@ var errDisk = errors.New("disk /dev/sdz is on fire")
 
 func (broken) AppendMessage(context.Context, chat.Append) (chat.Message, error) {
 	return chat.Message{}, errDisk
+}
+func (broken) Message(context.Context, string, chat.UserID) (chat.Message, chat.Standing, error) {
+	return chat.Message{}, chat.Standing{}, errDisk
 }
 func (broken) EditMessage(context.Context, chat.Edit) (chat.Message, error) {
 	return chat.Message{}, errDisk
@@ -64,10 +70,70 @@ func (broken) SetRole(context.Context, chat.SetRole) error                     {
 func (broken) MarkRead(context.Context, chat.MarkRead) ([]chat.Receipt, error) { return nil, errDisk }
 func (broken) MarkConversation(context.Context, chat.MarkConversation) error   { return errDisk }
 
+// brokenAccounts is such a store of accounts, once it is on.
+type brokenAccounts struct {
+	account.Store
+	on atomic.Bool
+}
+
+func (b *brokenAccounts) err() error {
+	if b.on.Load() {
+		return errDisk
+	}
+	return nil
+}
+
+func (b *brokenAccounts) ChangePair(ctx context.Context, cmd account.ChangePair) (account.Pair, error) {
+	if err := b.err(); err != nil {
+		return account.Pair{}, err
+	}
+	return b.Store.ChangePair(ctx, cmd)
+}
+
+func (b *brokenAccounts) Pair(ctx context.Context, one, other string) (account.Pair, error) {
+	if err := b.err(); err != nil {
+		return account.Pair{}, err
+	}
+	return b.Store.Pair(ctx, one, other)
+}
+
+func (b *brokenAccounts) Circle(ctx context.Context, user string, limit int) (account.Circle, error) {
+	if err := b.err(); err != nil {
+		return account.Circle{}, err
+	}
+	return b.Store.Circle(ctx, user, limit)
+}
+
+func (b *brokenAccounts) FriendIDs(ctx context.Context, user string) ([]string, error) {
+	if err := b.err(); err != nil {
+		return nil, err
+	}
+	return b.Store.FriendIDs(ctx, user)
+}
+
+func (b *brokenAccounts) User(ctx context.Context, id string) (account.User, bool, error) {
+	if err := b.err(); err != nil {
+		return account.User{}, false, err
+	}
+	return b.Store.User(ctx, id)
+}
+
+func (b *brokenAccounts) SearchUsers(ctx context.Context, folded string, limit int) ([]account.User, error) {
+	if err := b.err(); err != nil {
+		return nil, err
+	}
+	return b.Store.SearchUsers(ctx, folded, limit)
+}
+
 // A fault of the server is told in general words; what it was is for the log.
 func TestFaults(t *testing.T) {
-	n := serve(t, func(s *setup) { s.store = func(inner chat.Store) chat.Store { return broken{inner} } })
+	people := new(brokenAccounts)
+	n := serve(t, func(s *setup) {
+		s.store = func(inner chat.Store) chat.Store { return broken{inner} }
+		s.people = func(inner account.Store) account.Store { people.Store = inner; return people }
+	})
 	ada, bob := n.device("ada"), n.device("bob")
+	people.on.Store(true)
 	faults := map[string]struct{ payload, message string }{
 		"message:send":      {`{"recipientId":"bob","content":"x"}`, "Failed to send message"},
 		"room:message":      {`{"roomId":"hall","content":"x"}`, "Failed to send room message"},
@@ -100,9 +166,20 @@ func TestFaults(t *testing.T) {
 		"conversation:read": {`{"conversationId":"c","seq":1}`, "Failed to mark conversation as read"},
 		"conversation:list": {`{}`, "Failed to list conversations"},
 		"sync":              {`{"conversations":{}}`, "Failed to sync"},
+		"friend:request":    {`{"userId":"bob"}`, "Failed to request friendship"},
+		"friend:accept":     {`{"userId":"bob"}`, "Failed to accept friend"},
+		"friend:decline":    {`{"userId":"bob"}`, "Failed to decline friend"},
+		"friend:remove":     {`{"userId":"bob"}`, "Failed to remove friend"},
+		"friend:list":       {`{}`, "Failed to list friends"},
+		"user:block":        {`{"userId":"bob"}`, "Failed to block user"},
+		"user:unblock":      {`{"userId":"bob"}`, "Failed to unblock user"},
+		"user:get":          {`{"userId":"bob"}`, "Failed to load user"},
+		"user:search":       {`{"query":"b"}`, "Failed to search users"},
+		"presence:get":      {`{"userId":"bob"}`, "Failed to look up presence"},
+		"typing:start":      {`{"recipientId":"bob"}`, "Failed to tell who types"},
 	}
 	for _, event := range command.Names() {
-		if event == "auth:refresh" {
+		if slices.Contains([]string{"auth:refresh", "typing:stop", "notification:subscribe", "notification:unsubscribe"}, event) {
 			continue // asks no store
 		}
 		c, there := faults[event]
@@ -122,7 +199,7 @@ func TestFaults(t *testing.T) {
 	}
 	bob.settle()
 	for _, d := range []*device{ada, bob} {
-		if got := d.unread(); len(got) > 0 {
+		if got := d.rest(); len(got) > 0 {
 			t.Errorf("told %s", got)
 		}
 	}

@@ -1,8 +1,10 @@
 // Package gateway lets clients in and turns what they send into commands.
 //
 // A connection passes, in this order: the address it comes from (admission.go,
-// before a WebSocket is opened), its token (signin.go), the capacity of the node
-// (signin.go). Then each event is a command of package command (socketio.go).
+// before a WebSocket is opened), its token (signin.go, native.go), the capacity of
+// the node (session.go). Then each event of it is a command of package command
+// (socketio.go, native.go). A session knows no protocol: under it is a link, a
+// socket of Socket.IO or a plain WebSocket.
 package gateway
 
 import (
@@ -28,9 +30,24 @@ type Config struct {
 	Connects            ratelimit.Rate // from one IP address
 }
 
-// Verifier tells whose token it is. Its errors may be shown to nobody.
-type Verifier interface {
+// Accounts knows who may come in. Errors that match account.ErrUnauthenticated
+// refuse a token; what they say may be shown to nobody.
+type Accounts interface {
 	Verify(ctx context.Context, token string) (account.Identity, error)
+	SignIn(ctx context.Context, identity account.Identity) (account.User, error)
+	Connect(identity account.Identity, end func(account.EndReason)) (*account.Connection, error)
+}
+
+// Presence is told who comes and goes, see presence.Tracker.
+type Presence interface {
+	Connect(who account.Person, device string)
+	Disconnect(userID, device string)
+	Devices(userID string) int
+}
+
+// Typing is told who has gone, see presence.Typing.
+type Typing interface {
+	EndAll(userID string)
 }
 
 // Metrics counts what passes the gateway.
@@ -40,7 +57,7 @@ type Metrics interface {
 	ConnectionRefused(reason string)
 }
 
-// Gateway serves the Socket.IO clients of one node.
+// Gateway serves the clients of one node.
 type Gateway struct {
 	Deps
 	cfg Config
@@ -54,7 +71,9 @@ type Gateway struct {
 type Deps struct {
 	Commands *command.Table
 	Chat     *chat.Service
-	Verifier Verifier
+	Accounts Accounts
+	Presence Presence
+	Typing   Typing
 	Metrics  Metrics
 	Log      *slog.Logger
 	Now      func() time.Time

@@ -21,6 +21,7 @@ import (
 	"github.com/sockeye-im/sockeye/internal/gateway"
 	"github.com/sockeye-im/sockeye/internal/hub"
 	"github.com/sockeye-im/sockeye/internal/ops"
+	"github.com/sockeye-im/sockeye/internal/presence"
 	"github.com/sockeye-im/sockeye/internal/ratelimit"
 	"github.com/sockeye-im/sockeye/internal/store/sqlite"
 	"github.com/sockeye-im/sockeye/socketio"
@@ -35,7 +36,9 @@ type setup struct {
 	events  ratelimit.Rate // of commands
 	native  gateway.NativeConfig
 	chat    chat.Config
-	clock   func() time.Time            // of the gateway
+	clock   func() time.Time // of the gateway
+	grace   time.Duration    // of presence
+	people  func(account.Store) account.Store
 	store   func(chat.Store) chat.Store // wraps the store, to hold it up
 }
 
@@ -63,6 +66,9 @@ type node struct {
 	registry *prometheus.Registry
 	log      *logBuffer
 	issuer   *account.Issuer
+	accounts *account.Service
+	presence *presence.Tracker
+	typing   *presence.Typing
 	probe    *device // see told
 	stop     func()  // also done when the test ends
 	native   *gateway.Native
@@ -107,15 +113,34 @@ func serve(t testing.TB, options ...func(*setup)) *node {
 	if s.store != nil {
 		store = s.store(store)
 	}
-	n.chat, err = chat.New(s.chat, store, time.Now, chat.NewID, nil)
+	var people account.Store = n.store.Accounts(n.publish)
+	if s.people != nil {
+		people = s.people(people)
+	}
+	n.accounts, err = account.New(t.Context(), account.DefaultConfig(), account.Deps{
+		Store: people, Verifier: verifiers, Issuer: n.issuer, Now: time.Now,
+	})
+	must()
+	n.presence, err = presence.NewTracker(presence.Config{Grace: s.grace}, n.accounts, n.hub, log, time.Now)
+	must()
+	n.typing, err = presence.NewTyping(presence.DefaultTypingConfig(), n.accounts, n.hub, time.Now)
+	must()
+	n.befriend(cast...)
+	n.chat, err = chat.New(s.chat, store, time.Now, chat.NewID, nil, chat.WithBlocks(n))
 	must()
 	metrics, err := ops.NewMetrics(n.registry, ops.Vocabulary{
 		Messages: command.Names(), Operations: command.Names(), Refusals: gateway.Refusals(),
 		ErrorTypes: []string{"command"}, ErrorCodes: command.Codes(),
 	})
 	must()
-	table := command.New(command.Deps{Events: s.events, Chat: n.chat, Metrics: metrics, Log: log, Now: s.clock})
-	n.gateway = gateway.New(s.gateway, gateway.Deps{Commands: table, Chat: n.chat, Verifier: verifiers, Metrics: metrics, Log: log, Now: s.clock})
+	table := command.New(command.Deps{
+		Events: s.events, Chat: n.chat, Accounts: n.accounts, Presence: n.presence, Typing: n.typing,
+		Metrics: metrics, Log: log, Now: s.clock,
+	})
+	n.gateway = gateway.New(s.gateway, gateway.Deps{
+		Commands: table, Chat: n.chat, Accounts: n.accounts, Presence: n.presence, Typing: n.typing,
+		Metrics: metrics, Log: log, Now: s.clock,
+	})
 	n.gateway.Serve(n.sockets.Of("/"))
 	n.native, err = gateway.NewNative(n.gateway, n.hub, s.native)
 	must()
@@ -132,6 +157,10 @@ func serve(t testing.TB, options ...func(*setup)) *node {
 		}
 		server.Close()
 		n.gateway.Stop()
+		n.typing.Stop()
+		if err := n.presence.Stop(ctx); err != nil {
+			t.Errorf("stop presence: %v", err)
+		}
 		if err := n.store.Close(); err != nil {
 			t.Errorf("close store: %v", err)
 		}
@@ -147,21 +176,64 @@ func (n *node) token(user string) string { return n.tokenFor(user, time.Hour) }
 
 func (n *node) tokenFor(user string, ttl time.Duration) string {
 	n.t.Helper()
-	token, err := n.issuer.Sign(user, strings.ToUpper(user[:1])+user[1:], ttl)
+	token, err := n.issuer.Sign(user, nameOf(user), ttl)
 	if err != nil {
 		n.t.Fatal(err)
 	}
 	return token
 }
 
+// nameOf is the display name of a test's user.
+func nameOf(user string) string { return strings.ToUpper(user[:1]) + user[1:] }
+
 // known makes users exist who need not be connected.
 func (n *node) known(users ...chat.UserID) {
 	n.t.Helper()
 	for _, user := range users {
-		if _, err := n.chat.EnsureUser(n.t.Context(), chat.Actor{ID: user}); err != nil {
+		name := nameOf(string(user))
+		if _, _, err := n.accounts.PutUser(n.t.Context(), account.PutUser{ID: string(user), Name: &name}); err != nil {
 			n.t.Fatal(err)
 		}
 	}
+}
+
+// cast are the users who are friends of each other in every test.
+var cast = []chat.UserID{"ada", "bob", "cyd", "dan"}
+
+// befriend makes users exist, and each a friend of the others.
+func (n *node) befriend(users ...chat.UserID) {
+	n.t.Helper()
+	n.known(users...)
+	for i, a := range users {
+		for _, b := range users[:i] {
+			_, err := n.accounts.RequestFriend(n.t.Context(), account.Actor{ID: string(a)}, string(b))
+			if err == nil {
+				_, err = n.accounts.AcceptFriend(n.t.Context(), account.Actor{ID: string(b)}, string(a))
+			}
+			if err != nil {
+				n.t.Fatal(err)
+			}
+		}
+	}
+}
+
+// publish is the account.Sink.
+func (n *node) publish(events []account.Event) {
+	n.hub.PublishAccounts(events)
+	for i := range events {
+		switch e := &events[i]; e.Kind {
+		case account.FriendAccepted:
+			n.presence.Befriended(e.Actor.ID, e.Other.ID)
+		case account.UserChanged:
+			n.accounts.Renamed(e.Actor.ID, e.Actor.Name)
+		}
+	}
+}
+
+// Blocked is chat.Blocks.
+func (n *node) Blocked(ctx context.Context, a, b chat.UserID) (bool, error) {
+	pair, err := n.accounts.Pair(ctx, string(a), string(b))
+	return pair.Blocked(), err
 }
 
 // told waits until the hub has told everything that was committed before: it is

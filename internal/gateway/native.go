@@ -7,6 +7,7 @@ import (
 	"errors"
 	"maps"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -26,6 +27,7 @@ const (
 	closeUnauthenticated = 4401
 	closeTurnedAway      = 1013 // try again later
 	closeGoingAway       = 1001
+	closeDisconnected    = 4403
 	closeFault           = 1011
 )
 
@@ -119,14 +121,14 @@ func (n *Native) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, errFull.Error(), http.StatusServiceUnavailable)
 		return
 	}
-	c := &native{door: n, id: rand.Text(), speaks: guide{}}
+	c := &native{door: n, id: nativePrefix + rand.Text(), speaks: guide{}}
 	c.timer.Owner = c
-	c.session.from = g.admission.clientIP(r.RemoteAddr, r.Header)
+	c.from = g.admission.clientIP(r.RemoteAddr, r.Header)
 	if token := requestToken(r); token != "" {
-		identity, err := g.Verifier.Verify(r.Context(), token)
+		identity, err := g.Accounts.Verify(r.Context(), token)
 		if err != nil {
 			g.Metrics.ConnectionRefused(refusedToken)
-			g.Log.Info("sign-in refused", "from", c.session.from.String(), "err", err)
+			g.Log.Info("sign-in refused", "from", c.from.String(), "err", err)
 			w.Header().Set("WWW-Authenticate", "Bearer")
 			http.Error(w, "Authentication failed", http.StatusUnauthorized)
 			return
@@ -194,11 +196,16 @@ type native struct {
 	queue  ordered.Queue[nativeJob]
 	speaks dialect
 
+	from     netip.Addr
 	identity *account.Identity // of the token it came with; nil without one
-	session  session
-	signedIn atomic.Bool // shared
-	closed   atomic.Bool // shared
+	session  *session          // nil until signed in
+	signedIn atomic.Bool       // shared
+	closed   atomic.Bool       // shared
 }
+
+// nativePrefix begins the ids of native connections. No chat room can be called
+// so, and none gets what is for such a connection alone.
+const nativePrefix = "ws:"
 
 type nativeJob struct {
 	text []byte
@@ -287,8 +294,10 @@ func (c *native) Do(job *nativeJob) {
 	switch {
 	case f.Type == "ping":
 		c.Deliver(write("pong", f.Ref, struct{}{}))
-	case !c.session.counted:
+	case c.session == nil:
 		c.authenticate(f)
+	case !c.session.counted || c.session.entry == nil:
+		// being turned away
 	default:
 		c.run(f)
 	}
@@ -298,7 +307,7 @@ func (c *native) Do(job *nativeJob) {
 func (c *native) authenticate(f *frame) {
 	var token string
 	_ = json.Unmarshal(f.fields["token"], &token)
-	identity, err := c.door.gateway.Verifier.Verify(context.Background(), token)
+	identity, err := c.door.gateway.Accounts.Verify(context.Background(), token)
 	if f.Type != "auth" || err != nil || c.identity != nil {
 		c.door.gateway.Metrics.ConnectionRefused(refusedToken)
 		c.fail(closeUnauthenticated, command.CodeUnauthenticated, "Authentication failed")
@@ -311,103 +320,58 @@ func (c *native) authenticate(f *frame) {
 // enter lets a connection in whose token is good.
 func (c *native) enter() {
 	g, ctx := c.door.gateway, context.Background()
-	user, err := g.Chat.EnsureUser(ctx, chat.Actor{ID: chat.UserID(c.identity.UserID), Name: c.identity.Name})
-	if err != nil {
+	signedIn, err := g.newSession(ctx, *c.identity, c.from)
+	switch {
+	case errors.Is(err, account.ErrUnauthenticated):
+		g.Metrics.ConnectionRefused(refusedToken)
+		c.fail(closeUnauthenticated, command.CodeUnauthenticated, "Authentication failed")
+		return
+	case err != nil:
 		g.Log.Error("user could not be signed in", "err", err)
-		c.fail(closeFault, string(chat.CodeInternal), "Failed to sign in")
+		c.End(endedFault)
 		return
 	}
-	if !g.admission.enter(c.session.from) {
-		g.Metrics.ConnectionRefused(refusalNames[errTooManyHere])
-		c.fail(closeTurnedAway, command.CodeTooManyConnections, errTooManyHere.Error())
-		return
-	}
-	if g.sessions.Add(1) > int64(g.cfg.MaxConnections) {
-		g.sessions.Add(-1)
-		g.admission.leave(c.session.from)
-		g.Metrics.ConnectionRefused(refusedCapacity)
-		c.fail(closeTurnedAway, command.CodeServerAtCapacity, errFull.Error())
-		return
-	}
-	c.session.counted = true
+	c.session = signedIn
 	c.signedIn.Store(true)
-	g.Metrics.ConnectionOpened()
-	c.session.actor = chat.Actor{ID: user.ID, Name: user.Name, Origin: c.id}
-	c.session.expires.due = func() {
-		c.fail(closeUnauthenticated, command.CodeTokenExpired, "Authentication failed")
-	}
-	g.expiry.set(&c.session.expires, c.identity.ExpiresAt)
 	c.door.loop.Wheel().Arm(&c.timer, c.door.cfg.Heartbeat)
-	c.Deliver(write("connection", nil, map[string]string{"status": "connected", "clientId": c.id, "userId": string(user.ID)}))
-	if err := c.subscribe(ctx); err != nil {
-		g.Log.Error("connection could not be subscribed", "user", string(user.ID), "err", err)
-		c.fail(closeFault, string(chat.CodeInternal), "Failed to sign in")
-	}
-}
-
-// subscribe does what Gateway.subscribe does for a socket.
-func (c *native) subscribe(ctx context.Context) error {
-	g, actor := c.door.gateway, c.session.actor
-	c.door.hub.Attach(c, hub.UserRoom(actor.ID))
+	c.door.hub.Attach(c)
 	if c.closed.Load() {
 		c.door.hub.Detach(c) // it closed before it was attached
-		return nil
 	}
-	rooms, err := g.Chat.Memberships(ctx, actor.ID)
-	if err != nil {
-		return err
-	}
-	c.door.hub.Join(c, hub.ChatRooms(rooms)...)
-	still, err := g.Chat.Memberships(ctx, actor.ID)
-	if err != nil {
-		return err
-	}
-	c.door.hub.Leave(c, without(hub.ChatRooms(rooms), hub.ChatRooms(still))...)
-	unread, err := g.Chat.Unread(ctx, actor.ID, chat.MaxUnread)
-	if err != nil {
-		return err
-	}
-	if len(unread) > 0 {
-		c.emit("messages:unread", hub.MessagesOf(unread))
-	}
-	heads, err := g.Chat.Heads(ctx, actor.ID)
-	if err == nil && len(heads) > 0 {
-		c.emit("conversation:heads", hub.HeadsOf(heads))
-	}
-	return err
+	signedIn.enter(ctx, c, func() {
+		c.Deliver(write("connection", nil, map[string]string{
+			"status": "connected", "clientId": c.id, "userId": string(signedIn.user),
+		}))
+	})
 }
 
-// without returns the elements of all that are not in kept.
-func without(all, kept []string) []string {
-	keep := make(map[string]bool, len(kept))
-	for _, s := range kept {
-		keep[s] = true
-	}
-	var gone []string
-	for _, s := range all {
-		if !keep[s] {
-			gone = append(gone, s)
-		}
-	}
-	return gone
-}
+// Rooms, Join, Leave, Connected, Recovered, Emit and End make it a link.
+func (c *native) Rooms() []string { return c.door.hub.Rooms(c) }
 
-// emit sends an event of the connection's own.
-func (c *native) emit(event string, payload any) {
+// Join puts the connection into rooms.
+func (c *native) Join(rooms ...string) { c.door.hub.Join(c, rooms...) }
+
+// Leave takes the connection out of rooms.
+func (c *native) Leave(rooms ...string) { c.door.hub.Leave(c, rooms...) }
+
+// Connected tells whether it is open.
+func (c *native) Connected() bool { return !c.closed.Load() }
+
+// Recovered is for Socket.IO: a native client syncs.
+func (c *native) Recovered() bool { return false }
+
+// End tells why and closes.
+func (c *native) End(why ending) { c.fail(why.closeCode, why.refusal.Code, why.refusal.Message) }
+
+// Emit sends an event of the connection's own.
+func (c *native) Emit(event string, payload any) {
 	c.Deliver(c.speaks.Write(hub.Event{Name: event, Payload: payload}, false))
 }
 
 // run carries a request out and answers it.
 func (c *native) run(f *frame) {
 	name := c.speaks.request(f)
-	caller := &command.Caller{
-		Actor: c.session.actor,
-		Emit:  c.emit,
-		Refresh: func(ctx context.Context, token string) (time.Time, error) {
-			return c.door.gateway.refresh(ctx, &c.session, token)
-		},
-	}
-	answer, refusal := c.door.gateway.Commands.Run(context.Background(), caller, name, f.decode)
+	answer, refusal := c.door.gateway.Commands.Run(context.Background(), c.session.caller(), name, f.decode)
 	switch {
 	case refusal == nil:
 		c.Deliver(c.speaks.answer(f, answer))
@@ -424,13 +388,7 @@ func (c *native) leave() {
 	c.door.mu.Lock()
 	delete(c.door.conns, c)
 	c.door.mu.Unlock()
-	if !c.session.counted {
-		return
+	if c.session != nil {
+		c.session.leave()
 	}
-	c.session.counted = false
-	g := c.door.gateway
-	g.sessions.Add(-1)
-	g.Metrics.ConnectionClosed()
-	g.admission.leave(c.session.from)
-	g.expiry.clear(&c.session.expires)
 }

@@ -124,7 +124,7 @@ func TestRatesAreByUserAndEvent(t *testing.T) {
 	for range most {
 		bob.message("message:received")
 	}
-	if got := bob.unread(); len(got) != 1 { // its own message:sent
+	if got := bob.rest(); len(got) != 1 { // its own message:sent
 		t.Errorf("more than %d messages: %s", most, got)
 	}
 }

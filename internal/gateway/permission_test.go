@@ -57,7 +57,23 @@ var rights = map[string]refusals{
 	},
 	"conversation:list": {`{}`, permitted, permitted, ""},
 	"sync":              {`{"conversations":{"CONVERSATION":0}}`, permitted, permitted, ""},
-	"auth:refresh":      {`{"token":"TOKEN"}`, "authentication_failed", "authentication_failed", "authentication_failed"},
+	"friend:request":    {`{"userId":"nobody"}`, "user_not_found", "user_not_found", "user_not_found"},
+	"friend:accept":     {`{"userId":"ada"}`, "friend_request_not_found", "friend_request_not_found", "friend_request_not_found"},
+	"friend:decline":    {`{"userId":"ada"}`, permitted, permitted, permitted},
+	"friend:remove":     {`{"userId":"ada"}`, permitted, permitted, permitted},
+	"friend:list":       {`{}`, permitted, permitted, permitted},
+	"user:block":        {`{"userId":"nobody"}`, "user_not_found", "user_not_found", "user_not_found"},
+	"user:unblock":      {`{"userId":"ada"}`, permitted, permitted, permitted},
+	"user:get":          {`{"userId":"nobody"}`, "user_not_found", "user_not_found", "user_not_found"},
+	"user:search":       {`{"query":"ada"}`, permitted, permitted, permitted},
+	"presence:get":      {`{"userId":"ada"}`, permitted, permitted, permitted},
+	"typing:start":      {`{"roomId":"vault"}`, "not_in_room", "not_in_room", ""},
+	"typing:stop":       {`{"roomId":"vault"}`, permitted, permitted, permitted},
+	"notification:subscribe": {
+		`{"topics":["*"]}`, "invalid_field", "invalid_field", "invalid_field",
+	},
+	"notification:unsubscribe": {`{"topics":["news"]}`, permitted, permitted, permitted},
+	"auth:refresh":             {`{"token":"TOKEN"}`, "authentication_failed", "authentication_failed", "authentication_failed"},
 }
 
 // No command shows or changes anything to who has no right to it, and nobody is

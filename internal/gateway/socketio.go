@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"context"
-	"time"
 
 	"github.com/sockeye-im/sockeye/internal/command"
 	"github.com/sockeye-im/sockeye/socketio"
@@ -11,10 +10,25 @@ import (
 // Serve adds the gateway's handlers to a namespace.
 func (g *Gateway) Serve(nsp *socketio.Namespace) {
 	nsp.Use(g.signIn)
-	nsp.OnConnect(g.connected)
-	nsp.OnDisconnect(g.disconnected)
+	nsp.OnConnect(connected)
+	nsp.OnDisconnect(disconnected)
 	for _, name := range command.Names() {
 		nsp.On(name, g.event)
+	}
+}
+
+// connected is called for each socket that was let in.
+func connected(ctx context.Context, s *socketio.Socket) {
+	s.Data().(*session).enter(context.WithoutCancel(ctx), socket{s}, func() {})
+}
+
+// disconnected is called for each socket that connected was called for. There is
+// one namespace: a connection that has left it is of no use to anybody, and no
+// limit would count it.
+func disconnected(s *socketio.Socket, _ socketio.Reason) {
+	s.Drop()
+	if signedIn, ok := s.Data().(*session); ok {
+		signedIn.leave()
 	}
 }
 
@@ -22,10 +36,10 @@ func (g *Gateway) Serve(nsp *socketio.Namespace) {
 // asked for, else failures by an error event.
 func (g *Gateway) event(ctx context.Context, e *socketio.Event) error {
 	signedIn, ok := e.Socket().Data().(*session)
-	if !ok || !signedIn.counted {
+	if !ok || !signedIn.counted || signedIn.entry == nil {
 		return nil // being turned away
 	}
-	answer, refusal := g.Commands.Run(ctx, g.caller(e.Socket(), signedIn), e.Name(), payloadOf(e))
+	answer, refusal := g.Commands.Run(ctx, signedIn.caller(), e.Name(), payloadOf(e))
 	switch {
 	case refusal == nil && e.WantsAck():
 		return e.Ack(answer)
@@ -36,18 +50,6 @@ func (g *Gateway) event(ctx context.Context, e *socketio.Event) error {
 	default:
 		refusal.Event = e.Name()
 		return e.Socket().Emit("error", refusal)
-	}
-}
-
-// caller is the user behind a socket. What cannot be sent any more is not: a
-// client that did not get its answer asks again.
-func (g *Gateway) caller(s *socketio.Socket, signedIn *session) *command.Caller {
-	return &command.Caller{
-		Actor: signedIn.actor,
-		Emit:  func(event string, payload any) { _ = s.Emit(event, payload) },
-		Refresh: func(ctx context.Context, token string) (time.Time, error) {
-			return g.refresh(ctx, signedIn, token)
-		},
 	}
 }
 
@@ -62,4 +64,20 @@ func payloadOf(e *socketio.Event) command.Decode {
 		}
 		return args[0].Decode(dst)
 	}
+}
+
+// socket is a Socket.IO link.
+type socket struct{ *socketio.Socket }
+
+// Emit sends an event. What cannot be sent any more is not.
+func (s socket) Emit(event string, payload any) { _ = s.Socket.Emit(event, payload) }
+
+// End disconnects, or drops a client that shall come back by itself.
+func (s socket) End(why ending) {
+	if why.retry {
+		s.Drop()
+		return
+	}
+	s.Emit("error", why.refusal)
+	s.Disconnect(true)
 }

@@ -15,6 +15,7 @@ import (
 	"log/slog"
 	"sync"
 
+	"github.com/sockeye-im/sockeye/internal/account"
 	"github.com/sockeye-im/sockeye/internal/chat"
 	"github.com/sockeye-im/sockeye/socketio"
 )
@@ -39,9 +40,10 @@ type Hub struct {
 // batch is the events of one commit, or ends of logs to announce, or a question
 // whether all before it were told.
 type batch struct {
-	events []chat.Event
-	heads  []chat.Head
-	told   chan struct{}
+	events   []chat.Event
+	accounts []account.Event
+	heads    []chat.Head
+	told     chan struct{}
 }
 
 // New starts a hub; Stop ends it.
@@ -96,10 +98,14 @@ func (h *Hub) run() {
 			continue
 		}
 		h.announce(b.heads)
-		events := b.events
-		for i := range events {
-			if err := h.tell(&events[i]); err != nil {
-				h.log.Error("event could not be sent", "kind", string(events[i].Kind), "conversation", events[i].ConversationID, "err", err)
+		for i := range b.events {
+			if err := h.tell(&b.events[i]); err != nil {
+				h.log.Error("event could not be sent", "kind", string(b.events[i].Kind), "conversation", b.events[i].ConversationID, "err", err)
+			}
+		}
+		for i := range b.accounts {
+			if err := h.tellAccount(&b.accounts[i]); err != nil {
+				h.log.Error("event could not be sent", "kind", string(b.accounts[i].Kind), "err", err)
 			}
 		}
 	}
@@ -141,19 +147,20 @@ func (h *Hub) tell(e *chat.Event) error {
 	if !ok {
 		return errors.New("unknown kind of event")
 	}
-	to := h.audience(e)
-	if h.answered(e) {
-		to = h.others(e)
+	rooms := roomsOf(e.Audience)
+	var except []string
+	if e.Origin != "" && answered(e) {
+		except = []string{e.Origin}
 	}
 	err := h.subscribe(e)
-	err = errors.Join(err, to.Emit(out.Name, out.Payload))
-	h.natives.send(roomsOf(e.Audience), out, e.Origin, h.answered(e))
+	err = errors.Join(err, h.nsp.To(rooms...).Except(except...).Emit(out.Name, out.Payload))
+	h.natives.send(rooms, except, out, e.Origin)
 	return errors.Join(err, h.unsubscribe(e))
 }
 
 // answered tells whether the connection that caused the event knows all that it
 // says, seq and all, from the answer to its command.
-func (h *Hub) answered(e *chat.Event) bool {
+func answered(e *chat.Event) bool {
 	switch e.Kind {
 	case chat.MessageCreated:
 		return e.Message.RoomID == "" // a room message goes to its sender too
@@ -207,10 +214,11 @@ func (h *Hub) leave(devices, room string) error {
 
 func (h *Hub) tellReceipts(e *chat.Event) error {
 	var err error
+	rooms := roomsOf(e.Audience)
 	for i := range e.Receipts {
 		out := Event{"message:read", receiptOf(&e.Receipts[i])}
-		err = errors.Join(err, h.audience(e).Emit(out.Name, out.Payload))
-		h.natives.send(roomsOf(e.Audience), out, e.Origin, false)
+		err = errors.Join(err, h.nsp.To(rooms...).Emit(out.Name, out.Payload))
+		h.natives.send(rooms, nil, out, e.Origin)
 	}
 	return err
 }
@@ -220,16 +228,11 @@ func (h *Hub) announce(heads []chat.Head) {
 	for i := range heads {
 		rooms := roomsOf(heads[i].Audience)
 		out := Event{"conversation:head", HeadOf(&heads[i])}
-		h.natives.send(rooms, out, "", false)
+		h.natives.send(rooms, nil, out, "")
 		if err := h.nsp.To(rooms...).Volatile().Emit(out.Name, out.Payload); err != nil {
 			h.log.Error("head could not be announced", "conversation", heads[i].ConversationID, "err", err)
 		}
 	}
-}
-
-// audience selects all who are to be told.
-func (h *Hub) audience(e *chat.Event) socketio.BroadcastOperator {
-	return h.nsp.To(roomsOf(e.Audience)...)
 }
 
 func roomsOf(to chat.Audience) []string {
@@ -241,12 +244,4 @@ func roomsOf(to chat.Audience) []string {
 		rooms = append(rooms, UserRoom(user))
 	}
 	return rooms
-}
-
-// others selects the audience without the connection that caused the event.
-func (h *Hub) others(e *chat.Event) socketio.BroadcastOperator {
-	if e.Origin == "" {
-		return h.audience(e)
-	}
-	return h.audience(e).Except(e.Origin)
 }

@@ -1,6 +1,10 @@
 package hub
 
-import "sync"
+import (
+	"maps"
+	"slices"
+	"sync"
+)
 
 // Subscriber is a connection that is no Socket.IO one.
 type Subscriber interface {
@@ -32,13 +36,14 @@ func newIndex() *index {
 	return &index{rooms: make(map[string]map[Subscriber]struct{}), in: make(map[Subscriber]map[string]struct{})}
 }
 
-// Attach makes a subscriber known, in its user's room.
-func (h *Hub) Attach(s Subscriber, userRoom string) {
+// Attach makes a subscriber known, in a room of its own that is called by its id,
+// as sockets have one.
+func (h *Hub) Attach(s Subscriber) {
 	x := h.natives
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.in[s] = make(map[string]struct{})
-	x.join(s, userRoom)
+	x.join(s, s.ID())
 }
 
 // Detach forgets a subscriber.
@@ -50,6 +55,14 @@ func (h *Hub) Detach(s Subscriber) {
 		x.leave(s, room)
 	}
 	delete(x.in, s)
+}
+
+// Rooms are the rooms that an attached subscriber is in.
+func (h *Hub) Rooms(s Subscriber) []string {
+	x := h.natives
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	return slices.Collect(maps.Keys(x.in[s]))
 }
 
 // Join puts an attached subscriber into rooms, and Leave takes it out.
@@ -115,35 +128,37 @@ func (x *index) leaveAll(of []string, room string) {
 }
 
 // send writes an event once for each dialect and delivers it to whoever is in any
-// of the rooms, once. skip leaves out the connection that caused it.
-func (x *index) send(rooms []string, e Event, origin string, skip bool) {
+// of the rooms and in none of except, once. origin is the connection that caused
+// the event, if one did.
+func (x *index) send(rooms, except []string, e Event, origin string) {
 	type way struct {
 		dialect Dialect
 		own     bool
 	}
 	x.mu.RLock()
 	defer x.mu.RUnlock()
-	var seen map[Subscriber]struct{}
-	if len(rooms) > 1 {
-		seen = make(map[Subscriber]struct{})
+	var done map[Subscriber]struct{} // who has it, or is not to have it
+	if len(rooms) > 1 || len(except) > 0 {
+		done = make(map[Subscriber]struct{})
+	}
+	for _, room := range except {
+		for s := range x.rooms[room] {
+			done[s] = struct{}{}
+		}
 	}
 	written := make(map[way]any)
 	for _, room := range rooms {
 		for s := range x.rooms[room] {
-			if _, again := seen[s]; again {
+			if _, already := done[s]; already {
 				continue
 			}
-			if seen != nil {
-				seen[s] = struct{}{}
+			if done != nil {
+				done[s] = struct{}{}
 			}
-			own := origin != "" && s.ID() == origin
-			if own && skip {
-				continue
-			}
-			w := way{s.Dialect(), own}
+			w := way{s.Dialect(), origin != "" && s.ID() == origin}
 			frame, ok := written[w]
 			if !ok {
-				frame = w.dialect.Write(e, own)
+				frame = w.dialect.Write(e, w.own)
 				written[w] = frame
 			}
 			if frame != nil {

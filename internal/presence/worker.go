@@ -19,11 +19,12 @@ func (t *Tracker) work(ctx context.Context) {
 		case <-timer.C:
 		}
 		t.takeDue()
-		for u := t.next(); u != nil && ctx.Err() == nil; u = t.next() {
-			t.update(ctx, u)
-		}
+		// Who is told that a user has gone can ask at once since when.
 		if err := t.save(ctx); err != nil && ctx.Err() == nil {
 			t.log.Error("last seen could not be stored", "users", len(t.unsaved), "err", err)
+		}
+		for u := t.next(); u != nil && ctx.Err() == nil; u = t.next() {
+			t.update(ctx, u)
 		}
 		if wait, ok := t.wait(); ok {
 			timer.Reset(wait)

@@ -198,11 +198,13 @@ func (a *Accounts) Circle(ctx context.Context, userID string, limit int) (accoun
 	return circle, nil
 }
 
+const friendIDsQuery = `
+	SELECT user_b AS id FROM friends WHERE user_a = ?1 UNION ALL SELECT user_a FROM friends WHERE user_b = ?1
+	ORDER BY id`
+
 // FriendIDs implements [account.Friends].
 func (a *Accounts) FriendIDs(ctx context.Context, userID string) ([]string, error) {
-	return a.ids(ctx, `
-		SELECT user_b AS id FROM friends WHERE user_a = ?1 UNION ALL SELECT user_a FROM friends WHERE user_b = ?1
-		ORDER BY id`, userID)
+	return a.ids(ctx, friendIDsQuery, userID)
 }
 
 // BlockedIDs implements [account.Friends].

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/sockeye-im/sockeye/internal/account"
 )
@@ -65,7 +66,9 @@ func (t *accountTx) ensureUser(cmd *account.EnsureUser) (account.User, bool, err
 	}
 	if cmd.Rename && u.Name != cmd.Name {
 		u.Name = cmd.Name
-		t.tell(account.Event{Kind: account.UserChanged, At: cmd.At, Actor: account.Person{ID: u.ID, Name: u.Name}})
+		if err := t.renamed(&u, cmd.At, ""); err != nil {
+			return account.User{}, false, err
+		}
 	}
 	return u, false, t.nameUser(&u)
 }
@@ -134,10 +137,26 @@ func (t *accountTx) changeUser(cmd *account.ChangeUser) (account.User, error) {
 		return u, nil
 	}
 	u.Name = *cmd.Name
-	t.tell(account.Event{
-		Kind: account.UserChanged, At: cmd.At, Actor: account.Person{ID: u.ID, Name: u.Name}, Origin: cmd.Origin,
-	})
+	if err := t.renamed(&u, cmd.At, cmd.Origin); err != nil {
+		return account.User{}, err
+	}
 	return u, t.nameUser(&u)
+}
+
+// renamed tells a user and all friends of the user's new name.
+func (t *accountTx) renamed(u *account.User, at time.Time, origin string) error {
+	e := account.Event{Kind: account.UserChanged, At: at, Actor: account.Person{ID: u.ID, Name: u.Name}, Origin: origin}
+	err := t.each(func(row scanner) error {
+		var friend string
+		err := row.Scan(&friend)
+		e.Friends = append(e.Friends, friend)
+		return err
+	}, friendIDsQuery, u.ID)
+	if err != nil {
+		return fmt.Errorf("look up friends: %w", err)
+	}
+	t.tell(e)
+	return nil
 }
 
 // SearchUsers implements [account.Users]. A user has few terms, so that a page of

@@ -1,0 +1,289 @@
+package gateway
+
+import (
+	"context"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/sockeye-im/sockeye/internal/account"
+	"github.com/sockeye-im/sockeye/internal/chat"
+	"github.com/sockeye-im/sockeye/internal/command"
+	"github.com/sockeye-im/sockeye/internal/hub"
+)
+
+// session is a connection whose token was good, whatever protocol it speaks.
+type session struct {
+	gateway  *Gateway
+	link     link
+	identity *account.Identity // as it came in; nil once there is an entry
+	user     chat.UserID
+	from     netip.Addr
+
+	expires deadline
+	entry   *account.Connection
+	// counted: it takes part in the count of connections. Its commands and its end
+	// look at it, which come one after the other.
+	counted bool
+	// subscribed tells that the device was put into its rooms and shown what is
+	// unread. Read by the connection that continues this one.
+	subscribed atomic.Bool
+}
+
+// link is the connection under a session. Its methods may be called concurrently
+// and do not block.
+type link interface {
+	ID() string
+	// Emit sends an event; nothing when the connection is gone.
+	Emit(event string, payload any)
+	Rooms() []string
+	Join(rooms ...string)
+	Leave(rooms ...string)
+	// Connected tells whether the rooms are still kept.
+	Connected() bool
+	// Recovered tells that the connection was sent what it missed, and is in its
+	// former rooms.
+	Recovered() bool
+	// End tells why, as an error event, and closes.
+	End(why ending)
+}
+
+// ending is why the server ends a connection.
+type ending struct {
+	closeCode uint16 // of a native connection
+	refusal   command.Refusal
+	// retry: the client may come back by itself.
+	retry bool
+}
+
+var (
+	endedExpired = ending{closeCode: closeUnauthenticated, refusal: command.Refusal{
+		Code: command.CodeTokenExpired, Message: "Authentication failed",
+	}}
+	endedRevoked = ending{closeCode: closeUnauthenticated, refusal: command.Refusal{
+		Code: command.CodeTokenRevoked, Message: "Authentication failed",
+	}}
+	endedByOperator = ending{closeCode: closeDisconnected, refusal: command.Refusal{
+		Code: command.CodeDisconnected, Message: "Disconnected by the server",
+	}}
+	endedTooManyHere = ending{closeCode: closeTurnedAway, refusal: command.Refusal{
+		Code: command.CodeTooManyConnections, Message: errTooManyHere.Error(),
+	}}
+	endedFull = ending{closeCode: closeTurnedAway, refusal: command.Refusal{
+		Code: command.CodeServerAtCapacity, Message: errFull.Error(),
+	}}
+	// endedFault: without its rooms a device would miss messages without knowing.
+	// It has to come back.
+	endedFault = ending{closeCode: closeFault, retry: true, refusal: command.Refusal{
+		Code: string(chat.CodeInternal), Message: "Failed to sign in",
+	}}
+)
+
+// newSession makes the user of a verified token known. Its link is still to be
+// given.
+func (g *Gateway) newSession(ctx context.Context, identity account.Identity, from netip.Addr) (*session, error) {
+	user, err := g.Accounts.SignIn(ctx, identity)
+	if err != nil {
+		return nil, err
+	}
+	identity.Name = user.Name
+	return &session{gateway: g, identity: &identity, user: chat.UserID(user.ID), from: from}, nil
+}
+
+// enter gives a session its place and calls welcome, or ends its connection. leave
+// must be called once the connection is gone, whatever came of it.
+func (s *session) enter(ctx context.Context, l link, welcome func()) {
+	g := s.gateway
+	s.link = l
+	if !g.admission.enter(s.from) {
+		g.Metrics.ConnectionRefused(refusalNames[errTooManyHere])
+		l.End(endedTooManyHere)
+		return
+	}
+	if g.sessions.Add(1) > int64(g.cfg.MaxConnections) {
+		g.sessions.Add(-1)
+		g.admission.leave(s.from)
+		g.Metrics.ConnectionRefused(refusedCapacity)
+		l.End(endedFull)
+		return
+	}
+	s.counted = true
+	g.Metrics.ConnectionOpened()
+	entry, err := g.Accounts.Connect(*s.identity, s.revoked)
+	if err != nil {
+		l.End(endedRevoked)
+		return
+	}
+	s.entry = entry
+	s.expires.due = func() { l.End(endedExpired) }
+	g.expiry.set(&s.expires, s.identity.ExpiresAt)
+	s.identity = nil
+	welcome()
+	if err := s.subscribe(ctx); err != nil {
+		g.Log.Error("connection could not be subscribed", "user", string(s.user), "err", err)
+		l.End(endedFault)
+		return
+	}
+	// A connection that has gone meanwhile could not join its rooms.
+	s.subscribed.Store(l.Connected())
+	g.Presence.Connect(s.person(), l.ID())
+}
+
+// leave undoes enter.
+func (s *session) leave() {
+	if !s.counted {
+		return
+	}
+	s.counted = false
+	g := s.gateway
+	g.sessions.Add(-1)
+	g.Metrics.ConnectionClosed()
+	g.admission.leave(s.from)
+	if s.entry == nil {
+		return
+	}
+	s.entry.Leave()
+	g.expiry.clear(&s.expires)
+	g.Presence.Disconnect(string(s.user), s.link.ID())
+	if g.Presence.Devices(string(s.user)) == 0 {
+		g.Typing.EndAll(string(s.user))
+	}
+}
+
+// revoked ends the connection; it is for the accounts.
+func (s *session) revoked(why account.EndReason) {
+	if why == account.EndDisconnected {
+		s.link.End(endedByOperator)
+		return
+	}
+	s.link.End(endedRevoked)
+}
+
+func (s *session) person() account.Person {
+	return account.Person{ID: string(s.user), Name: s.entry.Name()}
+}
+
+// continues reports whether a connection of that identity may go on where this
+// one was lost. One that was lost before it was subscribed would have holes.
+func (s *session) continues(by account.Identity) bool {
+	return s.user == chat.UserID(by.UserID) && s.subscribed.Load()
+}
+
+// subscribe puts a device into the rooms of its user, and sends what is unread.
+func (s *session) subscribe(ctx context.Context) error {
+	rules := s.gateway.Chat
+	s.link.Join(hub.UserRoom(s.user))
+	rooms, err := rules.Memberships(ctx, s.user)
+	if err != nil {
+		return err
+	}
+	s.link.Join(hub.ChatRooms(rooms)...)
+	if len(rooms) > 0 || s.link.Recovered() {
+		// A membership may have ended between the question and the joining,
+		// before the hub could find the device here; or, for a recovered socket,
+		// while it was away.
+		if err := s.leaveFormerRooms(ctx); err != nil {
+			return err
+		}
+	}
+	heads, err := rules.Heads(ctx, s.user)
+	if err != nil {
+		return err
+	}
+	if len(heads) > 0 {
+		s.link.Emit("conversation:heads", hub.HeadsOf(heads))
+	}
+	if s.link.Recovered() {
+		return nil // it has been sent what it missed
+	}
+	unread, err := rules.Unread(ctx, s.user, chat.MaxUnread)
+	if err == nil && len(unread) > 0 {
+		s.link.Emit("messages:unread", hub.MessagesOf(unread))
+	}
+	return err
+}
+
+func (s *session) leaveFormerRooms(ctx context.Context) error {
+	rooms, err := s.gateway.Chat.Memberships(ctx, s.user)
+	if err != nil {
+		return err
+	}
+	stays := make(map[string]bool, len(rooms)+2)
+	stays[s.link.ID()], stays[hub.UserRoom(s.user)] = true, true
+	for _, room := range hub.ChatRooms(rooms) {
+		stays[room] = true
+	}
+	var former []string
+	for _, room := range s.link.Rooms() {
+		if topic, ok := strings.CutPrefix(room, hub.Topic("")); ok && s.entry.MayHear(topic) {
+			continue
+		}
+		if !stays[room] {
+			former = append(former, room)
+		}
+	}
+	s.link.Leave(former...)
+	return nil
+}
+
+// caller is the user behind a session.
+func (s *session) caller() *command.Caller {
+	return &command.Caller{
+		Actor:  chat.Actor{ID: s.user, Name: s.entry.Name(), Origin: s.link.ID()},
+		Device: s,
+	}
+}
+
+// Emit, Refresh, MayHear, Topics, Subscribe and Unsubscribe are for commands.
+func (s *session) Emit(event string, payload any) { s.link.Emit(event, payload) }
+
+// Refresh takes a new token for the connection, which must be the same user's.
+func (s *session) Refresh(ctx context.Context, token string) (time.Time, error) {
+	identity, err := s.gateway.Accounts.Verify(ctx, token)
+	if err != nil {
+		return time.Time{}, err
+	}
+	if chat.UserID(identity.UserID) != s.user {
+		return time.Time{}, account.ErrUnauthenticated
+	}
+	if _, err := s.gateway.Accounts.SignIn(ctx, identity); err != nil { // the name may be new
+		return time.Time{}, err
+	}
+	if err := s.entry.Refresh(identity); err != nil {
+		return time.Time{}, err
+	}
+	s.gateway.expiry.set(&s.expires, identity.ExpiresAt)
+	s.Unsubscribe(slices.DeleteFunc(s.Topics(), s.MayHear))
+	return identity.ExpiresAt, nil
+}
+
+// MayHear tells whether the token permits a topic.
+func (s *session) MayHear(topic string) bool { return s.entry.MayHear(topic) }
+
+// Topics are those that the device is subscribed to, sorted.
+func (s *session) Topics() []string {
+	topics := []string{}
+	for _, room := range s.link.Rooms() {
+		if topic, ok := strings.CutPrefix(room, hub.Topic("")); ok {
+			topics = append(topics, topic)
+		}
+	}
+	slices.Sort(topics)
+	return topics
+}
+
+// Subscribe adds topics.
+func (s *session) Subscribe(topics []string) { s.link.Join(topicRooms(topics)...) }
+
+// Unsubscribe removes topics.
+func (s *session) Unsubscribe(topics []string) { s.link.Leave(topicRooms(topics)...) }
+
+func topicRooms(topics []string) []string {
+	rooms := make([]string, len(topics))
+	for i, topic := range topics {
+		rooms[i] = hub.Topic(topic)
+	}
+	return rooms
+}
