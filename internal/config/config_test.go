@@ -40,7 +40,7 @@ func TestDefaults(t *testing.T) {
 	}
 	hundred := config.Rate{Events: 100, Per: time.Minute}
 	want := config.Config{
-		Listen:  ":3000",
+		Listen: ":3000",
 		Account: config.Account{
 			Signing:       config.Signing{Data: "./data"},
 			LocalAccounts: config.Switch{On: true}, ExternalAccounts: config.Switch{On: true}, Registration: config.Switch{On: true},
