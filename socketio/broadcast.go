@@ -15,6 +15,7 @@ type Selection struct {
 	Except     []string // in none of these
 	Local      bool     // only on this server
 	Volatile   bool     // may be lost where it cannot be written at once
+	Transient  bool     // not kept for clients that lose their connection
 	Uncompress bool     // not compressed
 
 	only string // the id of the one socket meant, whatever rooms are called so
@@ -53,6 +54,14 @@ func (b BroadcastOperator) Local() BroadcastOperator {
 // Volatile lets the event be lost for clients that cannot take it at once.
 func (b BroadcastOperator) Volatile() BroadcastOperator {
 	b.to.Volatile = true
+	return b
+}
+
+// Transient keeps the event from being sent to clients that recover their
+// connection, for what is outdated then. It takes no room from events that are
+// not.
+func (b BroadcastOperator) Transient() BroadcastOperator {
+	b.to.Transient = true
 	return b
 }
 

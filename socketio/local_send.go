@@ -9,7 +9,7 @@ import (
 // broadcast. Before the socket is let in (its id is not known then, unless it is
 // a restored one) nothing can be recovered.
 func (l *Local) EmitTo(s *Socket, p *Packet, how Selection) error {
-	if l.log == nil || !s.recoverable || s.id == "" || how.Volatile {
+	if l.log == nil || !s.recoverable || s.id == "" || how.unlogged() {
 		if !s.Connected() {
 			return ErrDisconnected
 		}
@@ -25,10 +25,13 @@ func (l *Local) EmitTo(s *Socket, p *Packet, how Selection) error {
 	return l.Broadcast(p, how)
 }
 
+// unlogged tells whether the packet is not for clients that come back.
+func (s *Selection) unlogged() bool { return s.Volatile || s.Transient }
+
 // Broadcast implements Adapter.
 func (l *Local) Broadcast(p *Packet, to Selection) error {
 	broadcast := l.broadcastLogged
-	if l.log == nil || to.Volatile {
+	if l.log == nil || to.unlogged() {
 		broadcast = l.broadcast
 	}
 	receivers, err := broadcast(p, to)

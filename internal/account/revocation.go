@@ -2,6 +2,7 @@ package account
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 )
@@ -74,7 +75,7 @@ func (c *Connection) MayHear(topic string) bool {
 func (s *Service) Renamed(userID, name string) {
 	s.revoked.mu.Lock()
 	defer s.revoked.mu.Unlock()
-	for c := range s.revoked.connections[userID] {
+	for _, c := range s.revoked.connections[userID] {
 		c.identity.Name = name
 	}
 }
@@ -104,10 +105,10 @@ type tokenKey struct{ issuer, id string }
 // revoked is what is revoked, and the connections to end by it. Safe for concurrent use.
 type revoked struct {
 	mu          sync.RWMutex
-	users       map[string]time.Time   // issued by then
-	tokens      map[tokenKey]time.Time // until
-	connections map[string]map[*Connection]struct{}
-	sweepAt     int // how many tokens make it worth looking for those that can be forgotten
+	users       map[string]time.Time     // issued by then
+	tokens      map[tokenKey]time.Time   // until
+	connections map[string][]*Connection // by user, who has few
+	sweepAt     int                      // how many tokens make it worth looking for those that can be forgotten
 }
 
 const leastSweep = 256
@@ -115,7 +116,7 @@ const leastSweep = 256
 func newRevoked() *revoked {
 	return &revoked{
 		users: make(map[string]time.Time), tokens: make(map[tokenKey]time.Time),
-		connections: make(map[string]map[*Connection]struct{}), sweepAt: leastSweep,
+		connections: make(map[string][]*Connection), sweepAt: leastSweep,
 	}
 }
 
@@ -171,12 +172,8 @@ func (r *revoked) enter(c *Connection) bool {
 	if r.hasLocked(&c.identity) {
 		return false
 	}
-	of := r.connections[c.identity.UserID]
-	if of == nil {
-		of = make(map[*Connection]struct{}, 1)
-		r.connections[c.identity.UserID] = of
-	}
-	of[c] = struct{}{}
+	user := c.identity.UserID
+	r.connections[user] = append(r.connections[user], c)
 	return true
 }
 
@@ -191,11 +188,16 @@ func (r *revoked) leaveLocked(c *Connection) {
 		return
 	}
 	c.left = true
-	of := r.connections[c.identity.UserID]
-	delete(of, c)
-	if len(of) == 0 {
-		delete(r.connections, c.identity.UserID)
+	user := c.identity.UserID
+	of := r.connections[user]
+	if at := slices.Index(of, c); at >= 0 {
+		of = slices.Delete(of, at, at+1)
 	}
+	if len(of) == 0 {
+		delete(r.connections, user)
+		return
+	}
+	r.connections[user] = of
 }
 
 // end ends the connections that a revocation concerns. A single token may be anybody's, so all are looked at: some
@@ -203,8 +205,8 @@ func (r *revoked) leaveLocked(c *Connection) {
 func (r *revoked) end(one Revocation) {
 	var ending []*Connection
 	r.mu.Lock()
-	collect := func(of map[*Connection]struct{}) {
-		for c := range of {
+	collect := func(of []*Connection) {
+		for _, c := range of {
 			if r.hasLocked(&c.identity) {
 				ending = append(ending, c)
 			}
@@ -223,7 +225,7 @@ func (r *revoked) end(one Revocation) {
 func (r *revoked) disconnect(userID string) int {
 	var ending []*Connection
 	r.mu.Lock()
-	for c := range r.connections[userID] {
+	for _, c := range r.connections[userID] {
 		ending = append(ending, c)
 	}
 	r.endLocked(ending, EndDisconnected)

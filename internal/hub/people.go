@@ -7,6 +7,7 @@ import (
 	"github.com/sockeye-im/sockeye/internal/account"
 	"github.com/sockeye-im/sockeye/internal/chat"
 	"github.com/sockeye-im/sockeye/internal/presence"
+	"github.com/sockeye-im/sockeye/socketio"
 )
 
 // User is a user as it travels.
@@ -75,27 +76,27 @@ type person struct {
 // Online tells devices that a friend has come, Offline that one has gone. They
 // are for the presence.Tracker.
 func (h *Hub) Online(to []string, who account.Person) {
-	h.emit(userRooms(to), nil, Event{"user:online", person{UserID: who.ID, Username: who.Name}})
+	h.emitPassing(userRooms(to), nil, Event{"user:online", person{UserID: who.ID, Username: who.Name}})
 }
 
 // Offline is the opposite of Online.
 func (h *Hub) Offline(to []string, who account.Person) {
-	h.emit(userRooms(to), nil, Event{"user:offline", person{UserID: who.ID}})
+	h.emitPassing(userRooms(to), nil, Event{"user:offline", person{UserID: who.ID}})
 }
 
 // Present tells a device which friends are online.
 func (h *Hub) Present(device string, online []string) {
-	h.emit([]string{device}, nil, Event{"presence", map[string][]string{"online": online}})
+	h.emitPassing([]string{device}, nil, Event{"presence", map[string][]string{"online": online}})
 }
 
 // TypingStarted and TypingStopped are for presence.Typing.
 func (h *Hub) TypingStarted(at presence.Place, who account.Person, except []string) {
-	h.emit(placeRooms(at), exceptRooms(at, who, except), Event{"typing:start", person{who.ID, who.Name, at.RoomID}})
+	h.emitPassing(placeRooms(at), exceptRooms(at, who, except), Event{"typing:start", person{who.ID, who.Name, at.RoomID}})
 }
 
 // TypingStopped is the opposite of TypingStarted.
 func (h *Hub) TypingStopped(at presence.Place, who account.Person, except []string) {
-	h.emit(placeRooms(at), exceptRooms(at, who, except), Event{"typing:stop", person{who.ID, "", at.RoomID}})
+	h.emitPassing(placeRooms(at), exceptRooms(at, who, except), Event{"typing:stop", person{who.ID, "", at.RoomID}})
 }
 
 func placeRooms(at presence.Place) []string {
@@ -176,12 +177,19 @@ func (h *Hub) Notify(topics, users []string, notification any) {
 }
 
 // emit sends an event to whoever is in one of the rooms and in none of except.
-func (h *Hub) emit(rooms, except []string, e Event) {
+func (h *Hub) emit(rooms, except []string, e Event) { h.emitBy(h.nsp.To(rooms...), rooms, except, e) }
+
+// emitPassing sends what is outdated, or told anew, when a client comes back.
+func (h *Hub) emitPassing(rooms, except []string, e Event) {
+	h.emitBy(h.nsp.To(rooms...).Transient(), rooms, except, e)
+}
+
+func (h *Hub) emitBy(sockets socketio.BroadcastOperator, rooms, except []string, e Event) {
 	if len(rooms) == 0 {
 		return // to Socket.IO that would be everybody
 	}
 	h.natives.send(rooms, except, e, "")
-	if err := h.nsp.To(rooms...).Except(except...).Emit(e.Name, e.Payload); err != nil {
+	if err := sockets.Except(except...).Emit(e.Name, e.Payload); err != nil {
 		h.log.Error("event could not be sent", "event", e.Name, "err", err)
 	}
 }

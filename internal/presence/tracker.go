@@ -78,12 +78,22 @@ type Tracker struct {
 // user is what is known of somebody who is here, or was a moment ago.
 type user struct {
 	who     account.Person
-	devices map[string]bool // true: has not been told who is present
+	devices []device
 	left    time.Time       // when the last device went; zero while there is one
 	over    bool            // the grace is over
 	told    bool            // friends think that the user is online
 	queued  bool            // is in dirty
 	newTo   map[string]bool // friends of late, who do not know yet
+}
+
+// device is one of a user's, of which there are few.
+type device struct {
+	id      string
+	unaware bool // has not been told who is present
+}
+
+func (u *user) find(id string) int {
+	return slices.IndexFunc(u.devices, func(d device) bool { return d.id == id })
 }
 
 // NewTracker starts a tracker; Stop ends it. now is the clock, time.Now outside tests.
@@ -126,7 +136,7 @@ func (t *Tracker) Stop(ctx context.Context) error {
 
 // Connect notes a device of a user, by an id that no other connection of the node has. It must be reachable by the teller
 // before. A device that is here is left as it is.
-func (t *Tracker) Connect(who account.Person, device string) {
+func (t *Tracker) Connect(who account.Person, id string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.stopped {
@@ -134,31 +144,32 @@ func (t *Tracker) Connect(who account.Person, device string) {
 	}
 	u := t.users[who.ID]
 	if u == nil {
-		u = &user{devices: make(map[string]bool, 1)}
+		u = new(user)
 		t.users[who.ID] = u
 	}
-	if _, here := u.devices[device]; here {
+	if u.find(id) >= 0 {
 		return
 	}
 	u.who = who
-	u.devices[device] = true
+	u.devices = append(u.devices, device{id, true})
 	u.left, u.over = time.Time{}, false
 	t.gone.clear(who.ID)
 	t.enqueue(u)
 }
 
 // Disconnect notes that a device has gone. Unknown ones are left out.
-func (t *Tracker) Disconnect(userID, device string) {
+func (t *Tracker) Disconnect(userID, id string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	u := t.users[userID]
 	if u == nil || t.stopped {
 		return
 	}
-	if _, here := u.devices[device]; !here {
+	at := u.find(id)
+	if at < 0 {
 		return
 	}
-	delete(u.devices, device)
+	u.devices = slices.Delete(u.devices, at, at+1)
 	if len(u.devices) == 0 {
 		u.left = t.now()
 		t.gone.set(userID, u.left)

@@ -2,6 +2,7 @@ package presence
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/sockeye-im/sockeye/internal/account"
@@ -97,9 +98,7 @@ func (t *Tracker) begin(u *user) (id string, late map[string]bool, todo bool) {
 	defer t.mu.Unlock()
 	late, u.newTo = u.newTo, nil
 	todo = u.told == u.over || len(late) > 0
-	for _, unaware := range u.devices {
-		todo = todo || unaware
-	}
+	todo = todo || slices.ContainsFunc(u.devices, func(d device) bool { return d.unaware })
 	if !todo {
 		t.forgetLocked(u)
 	}
@@ -130,10 +129,11 @@ func (t *Tracker) news(u *user, friends []string, late map[string]bool) (tell []
 			tell = append(tell, func() { t.teller.Online(unaware, who) })
 		}
 	}
-	for device, unaware := range u.devices {
-		if unaware {
-			u.devices[device] = false
-			tell = append(tell, func() { t.teller.Present(device, online) })
+	for i := range u.devices {
+		if d := &u.devices[i]; d.unaware {
+			d.unaware = false
+			id := d.id
+			tell = append(tell, func() { t.teller.Present(id, online) })
 		}
 	}
 	t.forgetLocked(u)

@@ -124,6 +124,9 @@ func answerPings(conn net.Conn, buf []byte) error {
 		if err != nil {
 			return err
 		}
+		if strings.HasPrefix(string(m), `42["presence",`) {
+			continue // who of the user's friends is online
+		}
 		if string(m) != "2" {
 			return fmt.Errorf("unexpected message %q", m)
 		}
