@@ -225,9 +225,7 @@ func (r *revoked) end(one Revocation) {
 func (r *revoked) disconnect(userID string) int {
 	var ending []*Connection
 	r.mu.Lock()
-	for _, c := range r.connections[userID] {
-		ending = append(ending, c)
-	}
+	ending = append(ending, r.connections[userID]...)
 	r.endLocked(ending, EndDisconnected)
 	return len(ending)
 }

@@ -130,7 +130,9 @@ func TestSearch(t *testing.T) {
 func TestConversationsByPages(t *testing.T) {
 	w := newWorld(t, chat.DefaultConfig(), nil)
 	for i := range 5 {
-		w.direct(anna, chat.Actor{ID: chat.UserID(fmt.Sprint("user-", i))}, "hi")
+		peer := chat.Actor{ID: chat.UserID(fmt.Sprint("user-", i))}
+		w.exec(`INSERT INTO friends (user_a, user_b, created_at) VALUES ('anna', ?, 0)`, peer.ID)
+		w.direct(anna, peer, "hi")
 	}
 	var peers []chat.UserID
 	for cursor := ""; ; {

@@ -127,9 +127,8 @@ func TestMessagesAtTheLimits(t *testing.T) {
 
 func TestFriendsOnly(t *testing.T) {
 	w := newWorld(t, chat.Config{DirectPolicy: chat.DirectFriends, MaxText: 100}, nil)
-	w.exec(`INSERT INTO friends (user_a, user_b, created_at) VALUES ('anna', 'bert', 0)`)
 	w.direct(bert, anna, "friends")
-	_, err := w.SendDirect(t.Context(), anna, chat.SendDirect{RecipientID: "carl", Content: "x"})
+	_, err := w.SendDirect(t.Context(), anna, chat.SendDirect{RecipientID: "dora", Content: "x"})
 	refusal(t, err, chat.Error{Code: chat.CodeNotFriends, Message: "Can only send messages to friends"})
 	w.room(anna, chat.CreateRoom{ID: "room"})
 	w.toRoom(anna, "room", "rooms need no friends")

@@ -27,7 +27,7 @@ var (
 )
 
 // world is a service on a real database, with a clock that moves by a second
-// and a fraction each time it is read.
+// and a fraction each time it is read. Anna, Bert and Carl are friends.
 type world struct {
 	*testing.T
 	*chat.Service
@@ -59,6 +59,7 @@ func newWorld(t *testing.T, cfg chat.Config, filter chat.Filter) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
+	w.exec(`INSERT INTO friends (user_a, user_b, created_at) VALUES ('anna', 'bert', 0), ('anna', 'carl', 0), ('bert', 'carl', 0)`)
 	return w
 }
 
