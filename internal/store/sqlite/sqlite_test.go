@@ -47,6 +47,39 @@ func (d driver) Exec(t testing.TB, statement string) {
 	}
 }
 
+// ask returns the first column of what a query finds in the database of a folder.
+func ask(t testing.TB, dir, query string) []string {
+	t.Helper()
+	db, err := sql.Open("sqlite", filepath.Join(dir, sqlite.FileName)+"?_pragma=busy_timeout(5000)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows, err := db.QueryContext(t.Context(), query)
+	if err != nil {
+		t.Fatal(errors.Join(err, db.Close()))
+	}
+	var found []string
+	for rows.Next() && err == nil {
+		var value string
+		err = rows.Scan(&value)
+		found = append(found, value)
+	}
+	if err := errors.Join(err, rows.Err(), rows.Close(), db.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
+// eventually waits for what happens behind the scenes.
+func eventually(t testing.TB, what string, holds func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); !holds(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("not in time: %s", what)
+		}
+	}
+}
+
 func openStore(t testing.TB, dir string, sink chat.Sink) *sqlite.Store {
 	t.Helper()
 	s, err := sqlite.Open(t.Context(), sqlite.DefaultConfig(dir), sink)
