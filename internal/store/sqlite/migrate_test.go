@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"regexp"
-	"strconv"
 	"testing"
 )
 
@@ -25,7 +24,7 @@ func TestMigrationsAreASequence(t *testing.T) {
 	dir := t.TempDir()
 	openStore(t, dir, discard)
 	version := ask(t, dir, `SELECT max(version_id) FROM goose_db_version`)
-	if len(version) != 1 || version[0] != strconv.Itoa(len(files)) {
+	if len(version) != 1 || version[0] != fmt.Sprint(len(files)) {
 		t.Errorf("a new database has version %v, want %d", version, len(files))
 	}
 }

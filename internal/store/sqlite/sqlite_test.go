@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -47,7 +48,7 @@ func (d driver) Exec(t testing.TB, statement string) {
 	}
 }
 
-// ask returns the first column of what a query finds in the database of a folder.
+// ask returns the rows that a query finds in the database of a folder, as text.
 func ask(t testing.TB, dir, query string) []string {
 	t.Helper()
 	db, err := sql.Open("sqlite", filepath.Join(dir, sqlite.FileName)+"?_pragma=busy_timeout(5000)")
@@ -58,11 +59,15 @@ func ask(t testing.TB, dir, query string) []string {
 	if err != nil {
 		t.Fatal(errors.Join(err, db.Close()))
 	}
+	columns, err := rows.Columns()
 	var found []string
-	for rows.Next() && err == nil {
-		var value string
-		err = rows.Scan(&value)
-		found = append(found, value)
+	for err == nil && rows.Next() {
+		values, into := make([]any, len(columns)), make([]any, len(columns))
+		for i := range values {
+			into[i] = &values[i]
+		}
+		err = rows.Scan(into...)
+		found = append(found, fmt.Sprint(values...))
 	}
 	if err := errors.Join(err, rows.Err(), rows.Close(), db.Close()); err != nil {
 		t.Fatal(err)
