@@ -2,7 +2,10 @@ package sqlite
 
 import (
 	"context"
+	"errors"
 	"time"
+
+	"modernc.org/sqlite"
 
 	"github.com/sockeye-im/sockeye/internal/chat"
 )
@@ -38,3 +41,27 @@ func (s *Store) Break(ctx context.Context, cause error, statements ...string) er
 		return cause
 	})
 }
+
+// PagesRead is how many pages of the file the connections that read have looked at, in
+// their caches or outside. Only with one of them it means something.
+func (s *Store) PagesRead(ctx context.Context) (pages int, err error) {
+	conn, err := s.readers.db.Conn(ctx)
+	if err != nil {
+		return 0, err
+	}
+	err = conn.Raw(func(driver any) error {
+		status := driver.(sqlite.DBStatus)
+		for _, op := range []sqlite.DBStatusOp{sqlite.DBStatusCacheHit, sqlite.DBStatusCacheMiss} {
+			n, _, err := status.Status(op, false)
+			if err != nil {
+				return err
+			}
+			pages += n
+		}
+		return nil
+	})
+	return pages, errors.Join(err, conn.Close())
+}
+
+// ScopeOf is the word in the index that stands for a conversation.
+func ScopeOf(conversation string) string { return scopeOf(conversation) }

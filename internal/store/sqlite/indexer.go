@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"sync"
 	"time"
-
-	"github.com/sockeye-im/sockeye/internal/chat/lexeme"
 )
 
 const (
@@ -67,9 +65,7 @@ func (x *indexer) run(ctx context.Context) {
 // writing.
 func (x *indexer) catchUp(ctx context.Context) error {
 	var more bool
-	err := x.readers.row(ctx, `
-		SELECT EXISTS (SELECT 1 FROM ordinals WHERE indexed < issued) OR EXISTS (SELECT 1 FROM rooms WHERE folded IS NULL)`).
-		Scan(&more)
+	err := x.readers.row(ctx, `SELECT indexed < issued FROM ordinals`).Scan(&more)
 	for more && err == nil {
 		err = x.writer.do(ctx, func(tx *tx) (err error) {
 			more, err = tx.indexPortion()
@@ -93,10 +89,6 @@ func sleep(ctx context.Context, d time.Duration) bool {
 
 // indexPortion indexes what comes next and tells whether there may be more.
 func (t *tx) indexPortion() (more bool, err error) {
-	more, err = t.foldRooms()
-	if err != nil || more {
-		return more, err
-	}
 	type next struct {
 		ordinal      int64
 		conversation string
@@ -130,30 +122,4 @@ func (t *tx) indexPortion() (more bool, err error) {
 		return false, fmt.Errorf("mark progress of the index: %w", err)
 	}
 	return len(portion) == indexPortion, nil
-}
-
-// foldRooms prepares rooms for being searched that were written by a program that
-// did not.
-func (t *tx) foldRooms() (more bool, err error) {
-	folded := make(map[string]string)
-	err = t.each(func(row scanner) error {
-		var id, name, description string
-		err := row.Scan(&id, &name, &description)
-		folded[id] = foldRoom(name, description)
-		return err
-	}, `SELECT id, name, description FROM rooms WHERE folded IS NULL LIMIT ?`, indexPortion)
-	if err != nil {
-		return false, fmt.Errorf("read rooms to fold: %w", err)
-	}
-	for id, text := range folded {
-		if _, err := t.exec(`UPDATE rooms SET folded = ? WHERE id = ?`, text, id); err != nil {
-			return false, fmt.Errorf("fold room: %w", err)
-		}
-	}
-	return len(folded) == indexPortion, nil
-}
-
-// foldRoom keeps the two apart by a character that nobody looks for.
-func foldRoom(name, description string) string {
-	return lexeme.Fold(name) + "\x1f" + lexeme.Fold(description)
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/sockeye-im/sockeye/internal/chat"
+	"github.com/sockeye-im/sockeye/internal/chat/lexeme"
 )
 
 // CreateRoom implements [chat.Rooms].
@@ -39,6 +40,11 @@ func (t *tx) createRoom(cmd *chat.NewRoom) error {
 		return fmt.Errorf("insert room: %w", err)
 	}
 	return t.addMember(r.ConversationID, r.ID, cmd.Creator, chat.RoleAdmin, r.CreatedAt)
+}
+
+// foldRoom keeps the two apart by a character that nobody looks for.
+func foldRoom(name, description string) string {
+	return lexeme.Fold(name) + "\x1f" + lexeme.Fold(description)
 }
 
 // Join implements [chat.Rooms].

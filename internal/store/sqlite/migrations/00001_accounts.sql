@@ -1,12 +1,23 @@
 -- +goose Up
 
--- username is the login name of a local account as it was chosen. indexed_name is
--- the name that user_terms was filled from. last_seen_at is when the last device
--- went.
-ALTER TABLE users ADD COLUMN username TEXT;
-ALTER TABLE users ADD COLUMN admin INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE users ADD COLUMN last_seen_at INTEGER;
-ALTER TABLE users ADD COLUMN indexed_name TEXT NOT NULL DEFAULT '';
+-- Who there is: users, what they are found by, how they sign in, and what they are to
+-- each other.
+--
+-- In all files times are milliseconds since 1970 in UTC, and ids and names are compared
+-- byte by byte, in every dialect. A user id need not be in users: a user can be written
+-- to, befriended or revoked before the first sign-in.
+
+-- username is the login name of a local account as it was chosen. indexed_name is the
+-- name that user_terms was filled from. last_seen_at is when the last device went.
+CREATE TABLE users (
+    id           TEXT    NOT NULL PRIMARY KEY,
+    name         TEXT    NOT NULL,
+    username     TEXT,
+    admin        INTEGER NOT NULL DEFAULT 0,
+    created_at   INTEGER NOT NULL,
+    last_seen_at INTEGER,
+    indexed_name TEXT    NOT NULL DEFAULT ''
+) STRICT;
 
 -- What users are found by, folded; looked up by its beginning.
 CREATE TABLE user_terms (
@@ -17,15 +28,21 @@ CREATE TABLE user_terms (
 
 CREATE INDEX user_terms_by_user ON user_terms (user_id);
 
--- Until they sign in again, users from before are found by the whole name.
-INSERT INTO user_terms (term, user_id) SELECT lower(name), id FROM users WHERE name <> '';
-
 -- username_key is the login name in small letters.
 CREATE TABLE local_accounts (
     user_id       TEXT NOT NULL PRIMARY KEY REFERENCES users (id) ON DELETE CASCADE,
     username_key  TEXT NOT NULL UNIQUE,
     password_hash TEXT NOT NULL
 ) STRICT;
+
+-- A friendship is one row, with the smaller id first.
+CREATE TABLE friends (
+    user_a     TEXT    NOT NULL,
+    user_b     TEXT    NOT NULL,
+    created_at INTEGER NOT NULL,
+    PRIMARY KEY (user_a, user_b),
+    CHECK (user_a < user_b)
+) STRICT, WITHOUT ROWID;
 
 CREATE INDEX friends_by_b ON friends (user_b, user_a);
 
@@ -48,8 +65,7 @@ CREATE TABLE blocks (
 
 CREATE INDEX blocks_by_blocked ON blocks (blocked_id, blocker_id);
 
--- Tokens of the user that were issued by then are revoked. Users need not be in
--- users.
+-- Tokens of the user that were issued by then are revoked.
 CREATE TABLE revoked_users (
     user_id   TEXT    NOT NULL PRIMARY KEY,
     issued_by INTEGER NOT NULL
