@@ -20,16 +20,16 @@ type refreshAck struct {
 	ExpiresAt *hub.Time `json:"expiresAt,omitempty"` // absent: never
 }
 
-func authRefresh(ctx context.Context, c *call, p refreshPayload) (any, error) {
+func authRefresh(ctx context.Context, c *call, p refreshPayload) (refreshAck, error) {
 	if p.Token == "" {
-		return nil, &chat.Error{Code: chat.CodeMissingFields, Message: "Missing required fields", Field: "token"}
+		return refreshAck{}, &chat.Error{Code: chat.CodeMissingFields, Message: "Missing required fields", Field: "token"}
 	}
 	if c.Refresh == nil {
-		return nil, &chat.Error{Code: chat.CodeInvalidField, Message: "There is no connection to refresh"}
+		return refreshAck{}, &chat.Error{Code: chat.CodeInvalidField, Message: "There is no connection to refresh"}
 	}
 	expires, err := c.Refresh(ctx, p.Token)
 	if err != nil {
-		return nil, err
+		return refreshAck{}, err
 	}
 	answer := refreshAck{accepted: done}
 	if !expires.IsZero() {
