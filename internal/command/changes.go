@@ -31,27 +31,27 @@ type editPayload struct {
 	Content   string `json:"content"`
 }
 
-func editMessage(ctx context.Context, c *call, p editPayload) (any, error) {
+func editMessage(ctx context.Context, c *call, p editPayload) (messageAck, error) {
 	m, err := c.table.Chat.EditMessage(ctx, c.Actor, p.MessageID, p.Content)
 	if err != nil {
-		return nil, err
+		return messageAck{}, err
 	}
 	return messageAck{done, hub.MessageOf(&m)}, nil
 }
 
-func deleteMessage(ctx context.Context, c *call, p messagePayload) (any, error) {
+func deleteMessage(ctx context.Context, c *call, p messagePayload) (messageAck, error) {
 	m, err := c.table.Chat.DeleteMessage(ctx, c.Actor, p.MessageID)
 	if err != nil {
-		return nil, err
+		return messageAck{}, err
 	}
 	return messageAck{done, hub.MessageOf(&m)}, nil
 }
 
-func pinMessage(pinned bool) func(context.Context, *call, messagePayload) (any, error) {
-	return func(ctx context.Context, c *call, p messagePayload) (any, error) {
+func pinMessage(pinned bool) func(context.Context, *call, messagePayload) (messageAck, error) {
+	return func(ctx context.Context, c *call, p messagePayload) (messageAck, error) {
 		m, err := c.table.Chat.PinMessage(ctx, c.Actor, p.MessageID, pinned)
 		if err != nil {
-			return nil, err
+			return messageAck{}, err
 		}
 		return messageAck{done, hub.MessageOf(&m)}, nil
 	}
@@ -69,12 +69,12 @@ type messagesAck struct {
 	Messages []hub.Message `json:"messages"`
 }
 
-func pinnedMessages(ctx context.Context, c *call, p conversationPayload) (any, error) {
+func pinnedMessages(ctx context.Context, c *call, p conversationPayload) (messagesAck, error) {
 	messages, err := c.table.Chat.Pinned(ctx, c.Actor, chat.HistoryQuery{
 		ConversationID: p.ConversationID, RoomID: p.RoomID, UserID: p.UserID,
 	})
 	if err != nil {
-		return nil, err
+		return messagesAck{}, err
 	}
 	return messagesAck{done, hub.MessagesOf(messages)}, nil
 }
@@ -84,8 +84,8 @@ type reactionPayload struct {
 	Emoji     string `json:"emoji"`
 }
 
-func react(added bool) func(context.Context, *call, reactionPayload) (any, error) {
-	return func(ctx context.Context, c *call, p reactionPayload) (any, error) {
+func react(added bool) func(context.Context, *call, reactionPayload) (accepted, error) {
+	return func(ctx context.Context, c *call, p reactionPayload) (accepted, error) {
 		return done, c.table.Chat.React(ctx, c.Actor, p.MessageID, p.Emoji, added)
 	}
 }

@@ -17,10 +17,10 @@ var directoryRows = []row{
 	declare("room:delete", "Failed to delete room", deleteRoom),
 }
 
-func getRoom(ctx context.Context, c *call, p roomPayload) (any, error) {
+func getRoom(ctx context.Context, c *call, p roomPayload) (roomAck, error) {
 	room, err := c.table.Chat.Room(ctx, c.Actor, p.RoomID)
 	if err != nil {
-		return nil, err
+		return roomAck{}, err
 	}
 	return roomAck{done, hub.RoomOf(&room)}, nil
 }
@@ -38,7 +38,7 @@ type roomsAck struct {
 	Next  string     `json:"next,omitempty"` // absent on the last page
 }
 
-func listRooms(ctx context.Context, c *call, p listRoomsPayload) (any, error) {
+func listRooms(ctx context.Context, c *call, p listRoomsPayload) (roomsAck, error) {
 	filter := chat.RoomsPublic
 	switch {
 	case p.Mine:
@@ -48,7 +48,7 @@ func listRooms(ctx context.Context, c *call, p listRoomsPayload) (any, error) {
 	}
 	page, err := c.table.Chat.Rooms(ctx, c.Actor, chat.RoomQuery{Filter: filter, After: p.After, Limit: p.Limit})
 	if err != nil {
-		return nil, err
+		return roomsAck{}, err
 	}
 	return roomsAck{done, hub.RoomsOf(page.Rooms), page.Next}, nil
 }
@@ -58,10 +58,10 @@ type searchRoomsPayload struct {
 	Limit int    `json:"limit"`
 }
 
-func searchRooms(ctx context.Context, c *call, p searchRoomsPayload) (any, error) {
+func searchRooms(ctx context.Context, c *call, p searchRoomsPayload) (roomsAck, error) {
 	rooms, err := c.table.Chat.SearchRooms(ctx, p.Query, p.Limit)
 	if err != nil {
-		return nil, err
+		return roomsAck{}, err
 	}
 	return roomsAck{accepted: done, Rooms: hub.RoomsOf(rooms)}, nil
 }
@@ -85,10 +85,10 @@ type membersAck struct {
 	Next    chat.UserID `json:"next,omitempty"` // absent on the last page
 }
 
-func listMembers(ctx context.Context, c *call, p membersPayload) (any, error) {
+func listMembers(ctx context.Context, c *call, p membersPayload) (membersAck, error) {
 	page, err := c.table.Chat.Members(ctx, c.Actor, chat.MemberQuery(p))
 	if err != nil {
-		return nil, err
+		return membersAck{}, err
 	}
 	answer := membersAck{accepted: done, Members: make([]member, len(page.Members)), Next: page.Next}
 	for i, m := range page.Members {
@@ -111,7 +111,7 @@ type updateRoomPayload struct {
 	} `json:"settings"`
 }
 
-func updateRoom(ctx context.Context, c *call, p updateRoomPayload) (any, error) {
+func updateRoom(ctx context.Context, c *call, p updateRoomPayload) (roomAck, error) {
 	cmd := chat.UpdateRoom{
 		RoomID: p.RoomID, Name: p.Name, Description: p.Description, Type: p.Type, MaxMembers: p.MaxMembers,
 		AllowFileUpload: p.Settings.AllowFileUpload, AllowVoiceMessage: p.Settings.AllowVoiceMessage,
@@ -122,7 +122,7 @@ func updateRoom(ctx context.Context, c *call, p updateRoomPayload) (any, error) 
 	}
 	room, err := c.table.Chat.UpdateRoom(ctx, c.Actor, cmd)
 	if err != nil {
-		return nil, err
+		return roomAck{}, err
 	}
 	return roomAck{done, hub.RoomOf(&room)}, nil
 }
@@ -135,6 +135,6 @@ func retentionOf(days int) time.Duration {
 	return time.Duration(min(max(days, -1), most)) * day
 }
 
-func deleteRoom(ctx context.Context, c *call, p roomPayload) (any, error) {
+func deleteRoom(ctx context.Context, c *call, p roomPayload) (accepted, error) {
 	return done, c.table.Chat.DeleteRoom(ctx, c.Actor, p.RoomID)
 }

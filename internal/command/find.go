@@ -28,10 +28,10 @@ type pageAck struct {
 	More     bool          `json:"more"`
 }
 
-func history(ctx context.Context, c *call, p historyPayload) (any, error) {
+func history(ctx context.Context, c *call, p historyPayload) (pageAck, error) {
 	page, err := c.table.Chat.History(ctx, c.Actor, chat.HistoryQuery(p))
 	if err != nil {
-		return nil, err
+		return pageAck{}, err
 	}
 	return pageAck{done, hub.MessagesOf(page.Messages), page.More}, nil
 }
@@ -48,10 +48,10 @@ type threadAck struct {
 	Root *hub.Message `json:"root,omitempty"` // absent once retention has removed it
 }
 
-func thread(ctx context.Context, c *call, p threadPayload) (any, error) {
+func thread(ctx context.Context, c *call, p threadPayload) (threadAck, error) {
 	found, err := c.table.Chat.Thread(ctx, c.Actor, chat.ThreadQuery(p))
 	if err != nil {
-		return nil, err
+		return threadAck{}, err
 	}
 	answer := threadAck{pageAck: pageAck{done, hub.MessagesOf(found.Replies.Messages), found.Replies.More}}
 	if found.Root != nil {
@@ -68,10 +68,10 @@ type searchPayload struct {
 	Limit          int    `json:"limit"`
 }
 
-func searchMessages(ctx context.Context, c *call, p searchPayload) (any, error) {
+func searchMessages(ctx context.Context, c *call, p searchPayload) (pageAck, error) {
 	messages, more, err := c.table.Chat.SearchMessages(ctx, c.Actor, chat.SearchMessages(p))
 	if err != nil {
-		return nil, err
+		return pageAck{}, err
 	}
 	return pageAck{done, hub.MessagesOf(messages), more}, nil
 }

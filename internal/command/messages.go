@@ -51,13 +51,13 @@ type sendDirectPayload struct {
 	outgoing
 }
 
-func sendDirect(ctx context.Context, c *call, p sendDirectPayload) (any, error) {
+func sendDirect(ctx context.Context, c *call, p sendDirectPayload) (sentAck, error) {
 	m, err := c.table.Chat.SendDirect(ctx, c.Actor, chat.SendDirect{
 		RecipientID: p.RecipientID, Content: p.Content, Type: p.Type,
 		ClientMsgID: p.ClientMsgID, ReplyTo: p.ReplyTo, Attachments: p.Attachments,
 	})
 	if err != nil {
-		return nil, err
+		return sentAck{}, err
 	}
 	answer := sentOf(&m)
 	c.emit("message:sent", answer)
@@ -69,13 +69,13 @@ type sendToRoomPayload struct {
 	outgoing
 }
 
-func sendToRoom(ctx context.Context, c *call, p sendToRoomPayload) (any, error) {
+func sendToRoom(ctx context.Context, c *call, p sendToRoomPayload) (sentAck, error) {
 	m, err := c.table.Chat.SendToRoom(ctx, c.Actor, chat.SendToRoom{
 		RoomID: p.RoomID, Content: p.Content, Type: p.Type,
 		ClientMsgID: p.ClientMsgID, ReplyTo: p.ReplyTo, Attachments: p.Attachments,
 	})
 	if err != nil {
-		return nil, err
+		return sentAck{}, err
 	}
 	return sentAck{done, sentOf(&m)}, nil
 }

@@ -13,9 +13,9 @@ import (
 // decoded as base64, and stored as text that nobody wrote.
 var ErrBinary error = &chat.Error{Code: chat.CodeInvalidField, Message: "Payload must not contain binary data", Field: "payload"}
 
-// readPayload decodes a payload; decode is nil when there is none. What is wrong
-// with it is told by field.
-func readPayload(decode Decode, dst any) error {
+// ReadPayload decodes a payload into the struct that dst points to; decode is nil
+// when there is none. What is wrong with it is told by field, in a *chat.Error.
+func ReadPayload(decode Decode, dst any) error {
 	if decode == nil {
 		if reflect.TypeOf(dst).Elem().NumField() == 0 {
 			return nil

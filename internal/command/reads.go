@@ -17,7 +17,7 @@ type markReadPayload struct {
 	MessageIDs []string `json:"messageIds"`
 }
 
-func markRead(ctx context.Context, c *call, p markReadPayload) (any, error) {
+func markRead(ctx context.Context, c *call, p markReadPayload) (accepted, error) {
 	_, err := c.table.Chat.MarkRead(ctx, c.Actor, p.MessageIDs)
 	return done, err
 }
@@ -27,7 +27,7 @@ type markConversationPayload struct {
 	Seq            int64  `json:"seq"`
 }
 
-func markConversation(ctx context.Context, c *call, p markConversationPayload) (any, error) {
+func markConversation(ctx context.Context, c *call, p markConversationPayload) (accepted, error) {
 	return done, c.table.Chat.MarkConversation(ctx, c.Actor, p.ConversationID, p.Seq)
 }
 
@@ -42,10 +42,10 @@ type conversationsAck struct {
 	Next          string             `json:"next,omitempty"` // absent on the last page
 }
 
-func listConversations(ctx context.Context, c *call, p listConversationsPayload) (any, error) {
+func listConversations(ctx context.Context, c *call, p listConversationsPayload) (conversationsAck, error) {
 	page, err := c.table.Chat.Conversations(ctx, c.Actor, p.After, p.Limit)
 	if err != nil {
-		return nil, err
+		return conversationsAck{}, err
 	}
 	return conversationsAck{done, hub.ConversationsOf(page.Conversations), page.Next}, nil
 }
@@ -61,10 +61,10 @@ type syncAck struct {
 	More          bool                   `json:"more"`
 }
 
-func synchronize(ctx context.Context, c *call, p syncPayload) (any, error) {
+func synchronize(ctx context.Context, c *call, p syncPayload) (syncAck, error) {
 	synced, err := c.table.Chat.Sync(ctx, c.Actor, p.Conversations)
 	if err != nil {
-		return nil, err
+		return syncAck{}, err
 	}
 	answer := syncAck{
 		accepted: done, More: synced.More,

@@ -26,12 +26,12 @@ type roomAck struct {
 	Room hub.Room `json:"room"`
 }
 
-func createRoom(ctx context.Context, c *call, p createRoomPayload) (any, error) {
+func createRoom(ctx context.Context, c *call, p createRoomPayload) (roomAck, error) {
 	room, err := c.table.Chat.CreateRoom(ctx, c.Actor, chat.CreateRoom{
 		ID: p.ID, Name: p.Name, Description: p.Description, Type: p.Type, MaxMembers: p.MaxMembers,
 	})
 	if err != nil {
-		return nil, err
+		return roomAck{}, err
 	}
 	return roomAck{done, hub.RoomOf(&room)}, nil
 }
@@ -45,17 +45,17 @@ type joinAck struct {
 	Messages []hub.Message `json:"messages"`
 }
 
-func joinRoom(ctx context.Context, c *call, p roomPayload) (any, error) {
+func joinRoom(ctx context.Context, c *call, p roomPayload) (joinAck, error) {
 	joined, err := c.table.Chat.JoinRoom(ctx, c.Actor, p.RoomID)
 	if err != nil {
-		return nil, err
+		return joinAck{}, err
 	}
 	messages := hub.MessagesOf(joined.Messages)
 	c.emit("room:messages", messages)
 	return joinAck{roomAck{done, hub.RoomOf(&joined.Room)}, messages}, nil
 }
 
-func leaveRoom(ctx context.Context, c *call, p roomPayload) (any, error) {
+func leaveRoom(ctx context.Context, c *call, p roomPayload) (accepted, error) {
 	_, err := c.table.Chat.LeaveRoom(ctx, c.Actor, p.RoomID)
 	return done, err
 }

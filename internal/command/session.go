@@ -23,16 +23,16 @@ type refreshAck struct {
 	ExpiresAt *hub.Time `json:"expiresAt,omitempty"` // absent: never
 }
 
-func authRefresh(ctx context.Context, c *call, p refreshPayload) (any, error) {
+func authRefresh(ctx context.Context, c *call, p refreshPayload) (refreshAck, error) {
 	if p.Token == "" {
-		return nil, &chat.Error{Code: chat.CodeMissingFields, Message: "Missing required fields", Field: "token"}
+		return refreshAck{}, &chat.Error{Code: chat.CodeMissingFields, Message: "Missing required fields", Field: "token"}
 	}
 	if c.Device == nil {
-		return nil, errNoConnection
+		return refreshAck{}, errNoConnection
 	}
 	expires, err := c.Device.Refresh(ctx, p.Token)
 	if err != nil {
-		return nil, err
+		return refreshAck{}, err
 	}
 	answer := refreshAck{accepted: done}
 	if !expires.IsZero() {

@@ -141,7 +141,7 @@ func declare[P, A any](name, fault string, run func(ctx context.Context, c *call
 	r := row{name: name, fault: fault, payload: reflect.TypeFor[P](), answer: reflect.TypeFor[A]()}
 	r.run = func(ctx context.Context, c *call, decode Decode) (any, error) {
 		var p P
-		malformed := readPayload(decode, &p)
+		malformed := ReadPayload(decode, &p)
 		if err := c.withinRate(ctx, p); err != nil { // what is malformed counts too
 			return nil, err
 		}
