@@ -64,6 +64,21 @@ func (r *Buckets[K]) Take(key K) (wait time.Duration) {
 	return time.Duration(missing / float64(bucket.Limit()) * float64(time.Second))
 }
 
+// Left returns how many are left of the allowance of key, and how long it takes
+// until all of it is there again.
+func (r *Buckets[K]) Left(key K) (left int, full time.Duration) {
+	now := r.now()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	bucket := r.buckets[key]
+	if bucket == nil {
+		return r.rate.Events, 0
+	}
+	tokens := bucket.TokensAt(now)
+	full = time.Duration((float64(bucket.Burst()) - tokens) / float64(bucket.Limit()) * float64(time.Second))
+	return max(0, int(tokens)), full
+}
+
 // sweep throws full buckets away. A bucket that is not used is full within the
 // rate's time, so what stays was used in that; sweepAt grows with it, so that
 // sweeps stay rare.

@@ -1,0 +1,151 @@
+package httpapi
+
+import (
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/sockeye-im/sockeye/internal/account"
+	"github.com/sockeye-im/sockeye/internal/chat"
+	"github.com/sockeye-im/sockeye/internal/command"
+)
+
+// Where things are.
+const (
+	root         = "/api/"
+	version1     = "/api/v1"
+	serverPrefix = version1 + "/server/"
+	documentPath = "/api/openapi.json"
+)
+
+// Notifier brings notifications to devices, as the event notification. It is best effort and does not block.
+type Notifier interface {
+	// Notify tells the subscribers of topics and all devices of users; a device that is meant twice gets it once.
+	Notify(topics, users []string, notification any)
+}
+
+// Presence knows who is online. Its methods may be called concurrently and do not block.
+type Presence interface {
+	Online(userIDs []string) []string
+	// List returns up to limit users who are online, by their ids, after one of them.
+	List(after string, limit int) []string
+	Count() int
+	Devices(userID string) int
+}
+
+// Clients knows by which IP address a client counts.
+type Clients interface {
+	ClientIP(remote string, header http.Header) netip.Addr
+}
+
+// Deps are what the API works with; all are required.
+type Deps struct {
+	Accounts *account.Service
+	Chat     *chat.Service
+	Commands *command.Table
+	Notifier Notifier
+	Presence Presence
+	Clients  Clients
+	Log      *slog.Logger
+	Now      func() time.Time
+}
+
+// API serves everything below /api/ that has no other handler. It may be used concurrently.
+type API struct {
+	Deps
+	cfg      Config
+	limits   *limits
+	mux      *http.ServeMux
+	document []byte
+}
+
+// New makes the API and its document.
+func New(cfg Config, d Deps) (*API, error) {
+	if d.Accounts == nil || d.Chat == nil || d.Commands == nil || d.Notifier == nil || d.Presence == nil || d.Clients == nil ||
+		d.Log == nil || d.Now == nil {
+		return nil, errors.New("httpapi: all dependencies are required")
+	}
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	a := &API{Deps: d, cfg: cfg, limits: newLimits(cfg, d.Now), mux: http.NewServeMux()}
+	operations := a.operations()
+	for i := range operations {
+		op := &operations[i]
+		op.prepare()
+		a.mux.Handle(op.method+" "+version1+op.path, a.handler(op))
+	}
+	var err error
+	if a.document, err = describe(cfg, operations); err != nil {
+		return nil, err
+	}
+	a.mux.HandleFunc("GET "+documentPath, a.serveDocument)
+	return a, nil
+}
+
+func (a *API) operations() []operation {
+	var all []operation
+	for _, group := range [][]operation{
+		a.accountOperations(), a.commandOperations(), a.serverUsers(), a.serverRooms(), a.serverPresence(),
+	} {
+		all = append(all, group...)
+	}
+	return all
+}
+
+// Register adds the API to a server.
+func (a *API) Register(mux *http.ServeMux) { mux.Handle(root, a) }
+
+// ServeHTTP implements http.Handler.
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	if a.cors(w.Header(), r) {
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
+	from := a.Clients.ClientIP(r.RemoteAddr, r.Header)
+	if p := a.admit(w.Header(), r, from); p != nil {
+		p.write(w)
+		return
+	}
+	if handler, pattern := a.mux.Handler(r); pattern == "" {
+		unknown(handler, r, w.Header()).write(w)
+		return
+	}
+	a.mux.ServeHTTP(w, r)
+}
+
+// admit counts a request for its address. Those with an API key are counted by signIn, and for the address only if the
+// key is not good.
+func (a *API) admit(h http.Header, r *http.Request, from netip.Addr) *problem {
+	if strings.HasPrefix(r.URL.Path, serverPrefix) {
+		return a.limits.requests.require(h, from)
+	}
+	return a.limits.requests.take(h, from)
+}
+
+// unknown says why there is no operation. The mux knows best, but says it in plain text.
+func unknown(handler http.Handler, r *http.Request, h http.Header) *problem {
+	said := &verdict{header: http.Header{}}
+	handler.ServeHTTP(said, r)
+	if said.status != http.StatusMethodNotAllowed {
+		return newProblem(http.StatusNotFound, codeNotFound, "", "There is nothing at this address.")
+	}
+	allowed := said.header.Get("Allow")
+	h.Set("Allow", allowed)
+	return newProblem(http.StatusMethodNotAllowed, codeMethodNotAllowed, "", "This address takes "+allowed+" only.")
+}
+
+// verdict takes the status and the headers of an answer.
+type verdict struct {
+	header http.Header
+	status int
+}
+
+func (v *verdict) Header() http.Header         { return v.header }
+func (v *verdict) WriteHeader(status int)      { v.status = status }
+func (v *verdict) Write(p []byte) (int, error) { return len(p), nil }

@@ -1,0 +1,152 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+	"reflect"
+	"strings"
+
+	"github.com/sockeye-im/sockeye/internal/command"
+	"github.com/sockeye-im/sockeye/internal/httpapi/openapi"
+)
+
+// operation is one thing that can be asked for. Each field of its payload comes from the path, if that has a placeholder of
+// its name, else from the query (GET, DELETE) or the body (POST, PUT, PATCH).
+type operation struct {
+	method, path string // the path after /api/v1
+	id           string // in the document; never changes
+	tag          string
+	summary      string
+	details      string
+	needs        access
+
+	renamed  map[string]string // placeholders that are called differently in the payload
+	required []string          // fields of query or body without which there is a refusal
+	example  string            // of a body, JSON
+
+	status   int  // of success; 0: 200, or 204 when there is nothing to tell
+	cached   bool // answers have an ETag
+	pages    paging
+	location func(body []byte) string // of what was created
+
+	shape command.Shape
+	// acknowledged answers begin with the field ok of acknowledgements, which HTTP leaves out: the status says it.
+	acknowledged bool
+	run          func(ctx context.Context, c *caller, decode command.Decode) (answer any, err error)
+
+	fields fields // set by prepare, as is status
+}
+
+// fields are those of the payload, by where they come from.
+type fields struct {
+	path, query, body []openapi.Field // those of the path with the names of its placeholders
+	answer            []openapi.Field
+}
+
+// operate makes an operation that takes a P and answers with an A.
+func operate[P, A any](op operation, run func(ctx context.Context, c *caller, p P) (A, error)) operation {
+	op.shape = command.Shape{Payload: reflect.TypeFor[P](), Answer: reflect.TypeFor[A]()}
+	op.run = func(ctx context.Context, c *caller, decode command.Decode) (any, error) {
+		var p P
+		if err := command.ReadPayload(decode, &p); err != nil {
+			return nil, err
+		}
+		return run(ctx, c, p)
+	}
+	return op
+}
+
+// prepare sorts the fields.
+func (op *operation) prepare() {
+	placeholders := make(map[string]string)
+	for part := range strings.SplitSeq(op.path, "/") {
+		if name := strings.Trim(part, "{}"); name != part {
+			placeholders[op.inPayload(name)] = name
+		}
+	}
+	for _, f := range openapi.FieldsOf(op.shape.Payload) {
+		placeholder, inPath := placeholders[f.Name]
+		switch {
+		case inPath:
+			f.Name = placeholder
+			op.fields.path = append(op.fields.path, f)
+		case op.hasBody():
+			op.fields.body = append(op.fields.body, f)
+		default:
+			op.fields.query = append(op.fields.query, f)
+		}
+	}
+	op.fields.answer = openapi.FieldsOf(op.shape.Answer)
+	if op.acknowledged {
+		op.fields.answer = op.fields.answer[1:]
+	}
+	if op.status == 0 {
+		op.status = http.StatusOK
+		if len(op.fields.answer) == 0 {
+			op.status = http.StatusNoContent
+		}
+	}
+}
+
+func (op *operation) hasBody() bool {
+	return op.method == http.MethodPost || op.method == http.MethodPut || op.method == http.MethodPatch
+}
+
+// inPayload returns what the payload calls a placeholder, onWire the opposite.
+func (op *operation) inPayload(placeholder string) string {
+	if name, differs := op.renamed[placeholder]; differs {
+		return name
+	}
+	return placeholder
+}
+
+func (op *operation) onWire(field string) string {
+	for placeholder, name := range op.renamed {
+		if name == field {
+			return placeholder
+		}
+	}
+	return field
+}
+
+// handler serves one operation.
+func (a *API) handler(op *operation) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		answer, err := a.carryOut(op, w, r)
+		if err == nil {
+			err = op.answer(w, r, answer)
+		}
+		if err != nil {
+			a.refuse(op, w, err)
+		}
+	})
+}
+
+func (a *API) carryOut(op *operation, w http.ResponseWriter, r *http.Request) (answer any, err error) {
+	from, err := a.signIn(w.Header(), r, op.needs)
+	if err != nil {
+		return nil, err
+	}
+	decode, p := op.decoder(w, r, a.cfg.MaxBody)
+	if p != nil {
+		return nil, p
+	}
+	return op.run(r.Context(), from, decode)
+}
+
+func (a *API) refuse(op *operation, w http.ResponseWriter, err error) {
+	p := problemOf(err)
+	p.Field = op.onWire(p.Field)
+	if p.Code == command.CodeRateLimited && w.Header().Get(headerLeft) != "" && op.acknowledged {
+		a.tellCommandRate(w.Header(), p)
+	}
+	if p.Status == http.StatusInternalServerError && !op.acknowledged { // of commands the table has written it
+		a.Log.Error("request failed", "operation", op.id, "err", err)
+	}
+	p.write(w)
+}
+
+// tellCommandRate says which of the rates it was.
+func (a *API) tellCommandRate(h http.Header, p *problem) {
+	tell(h, "command", a.Commands.Events, 0, a.Commands.Events.Per)
+}

@@ -1,0 +1,142 @@
+package httpapi
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"unicode/utf8"
+
+	"github.com/sockeye-im/sockeye/internal/account"
+	"github.com/sockeye-im/sockeye/internal/chat"
+	"github.com/sockeye-im/sockeye/internal/hub"
+)
+
+// Limits of what the backend asks for at once.
+const (
+	defaultOnline = 100
+	maxOnline     = 1000
+
+	maxTopics       = 100
+	maxNotified     = 1000
+	maxNotification = 32 << 10 // bytes
+)
+
+func (a *API) serverPresence() []operation {
+	return []operation{
+		operate(operation{
+			method: http.MethodGet, path: "/server/presence", id: "listOnline", tag: tagServer, needs: backend(account.ScopePresence), pages: afterNext,
+			summary: "List who is online", details: "Ids of users, sorted. Who comes or goes meanwhile may be missed.",
+		}, a.listOnline),
+		operate(operation{
+			method: http.MethodGet, path: "/server/users/{userId}/presence", id: "getServerPresence", tag: tagServer, needs: backend(account.ScopePresence),
+			summary: "Ask whether a user is online", details: "And on how many devices, or since when not.",
+		}, a.getServerPresence),
+		operate(operation{
+			method: http.MethodPost, path: "/server/notifications", id: "notify", tag: tagServer, needs: backend(account.ScopeNotifications),
+			status:  http.StatusAccepted,
+			summary: "Publish a notification", details: "To who is subscribed to some topics, and to users, as the event `notification` with the fields given and a `timestamp`. It reaches devices that are connected now, and is not stored.",
+			required: []string{"notification"},
+			example:  `{"topics": ["menu"], "userIds": ["ada"], "notification": {"title": "Lunch", "body": "Noodles today"}}`,
+		}, a.notify),
+	}
+}
+
+type listOnlinePayload struct {
+	After string `json:"after"`
+	Limit int    `json:"limit"`
+}
+
+type onlineAnswer struct {
+	Online []string `json:"online"`
+	Count  int      `json:"count"` // of all who are
+	Next   string   `json:"next,omitempty"`
+}
+
+func (a *API) listOnline(_ context.Context, _ *caller, p listOnlinePayload) (onlineAnswer, error) {
+	if p.Limit == 0 {
+		p.Limit = defaultOnline
+	}
+	if p.Limit < 1 || p.Limit > maxOnline {
+		wrong := invalid("limit", fmt.Sprintf("limit must be from 1 to %d", maxOnline))
+		wrong.Limit = maxOnline
+		return onlineAnswer{}, wrong
+	}
+	found := a.Presence.List(p.After, p.Limit+1)
+	answer := onlineAnswer{Online: found, Count: a.Presence.Count()}
+	if len(found) > p.Limit {
+		answer.Online, answer.Next = found[:p.Limit], found[p.Limit-1]
+	}
+	return answer, nil
+}
+
+type presenceAnswer struct {
+	UserID   string    `json:"userId"`
+	Online   bool      `json:"online"`
+	Devices  int       `json:"devices"`
+	LastSeen *hub.Time `json:"lastSeen,omitempty"` // of who is not online and was
+}
+
+func (a *API) getServerPresence(ctx context.Context, _ *caller, p userPayload) (presenceAnswer, error) {
+	user, err := a.Accounts.User(ctx, p.UserID)
+	if err != nil {
+		return presenceAnswer{}, err
+	}
+	answer := presenceAnswer{
+		UserID: user.ID, Online: len(a.Presence.Online([]string{user.ID})) > 0, Devices: a.Presence.Devices(user.ID),
+	}
+	if !answer.Online {
+		answer.LastSeen = accountOf(&user).LastSeen
+	}
+	return answer, nil
+}
+
+type notifyPayload struct {
+	Topics       []string                   `json:"topics"`
+	UserIDs      []string                   `json:"userIds"`
+	Notification map[string]json.RawMessage `json:"notification"`
+}
+
+func (p *notifyPayload) check() error {
+	size := 0
+	for name, value := range p.Notification {
+		size += len(name) + len(value)
+	}
+	switch {
+	case len(p.Topics) == 0 && len(p.UserIDs) == 0:
+		return newProblem(http.StatusBadRequest, string(chat.CodeMissingFields), "topics", "There must be topics or userIds")
+	case len(p.Notification) == 0:
+		return newProblem(http.StatusBadRequest, string(chat.CodeMissingFields), "notification", "Missing required fields")
+	case len(p.Topics) > maxTopics:
+		return tooMuch("topics", maxTopics, "topics")
+	case len(p.UserIDs) > maxNotified:
+		return tooMuch("userIds", maxNotified, "ids")
+	case size > maxNotification:
+		return tooMuch("notification", maxNotification, "bytes")
+	}
+	for i, topic := range p.Topics {
+		if topic == "" || len(topic) > account.MaxTopicBytes || !utf8.ValidString(topic) {
+			return invalid("topics", fmt.Sprintf("topics[%d] must have 1 to %d bytes", i, account.MaxTopicBytes))
+		}
+	}
+	return nil
+}
+
+func tooMuch(field string, limit int, unit string) *problem {
+	p := newProblem(http.StatusBadRequest, string(chat.CodeLimitExceeded), field, fmt.Sprintf("%s must have at most %d %s", field, limit, unit))
+	p.Limit = limit
+	return p
+}
+
+func (a *API) notify(_ context.Context, _ *caller, p notifyPayload) (nothing, error) {
+	if err := p.check(); err != nil {
+		return nothing{}, err
+	}
+	told := make(map[string]any, len(p.Notification)+1)
+	for name, value := range p.Notification {
+		told[name] = value
+	}
+	told["timestamp"] = hub.Time(a.Now())
+	a.Notifier.Notify(p.Topics, p.UserIDs, told)
+	return nothing{}, nil
+}

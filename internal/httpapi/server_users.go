@@ -1,0 +1,91 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/sockeye-im/sockeye/internal/account"
+)
+
+func (a *API) serverUsers() []operation {
+	return []operation{
+		operate(operation{
+			method: http.MethodPut, path: "/server/users/{userId}", id: "putUser", tag: tagServer, needs: backend(account.ScopeUsers),
+			summary: "Create or change a user", details: "What is left out stays as it is; a new user without a name is called by the id. Local accounts, whose ids begin with `u_`, can be changed but not created.",
+			example: `{"name": "Ada Lovelace"}`,
+		}, a.putUser),
+		operate(operation{
+			method: http.MethodGet, path: "/server/users/{userId}", id: "getServerUser", tag: tagServer, needs: backend(account.ScopeUsers), cached: true,
+			summary: "Get a user",
+		}, a.getServerUser),
+		operate(operation{
+			method: http.MethodPost, path: "/server/users/{userId}/disconnect", id: "disconnectUser", tag: tagServer, needs: backend(account.ScopeSessions),
+			summary: "Close a user's connections", details: "The tokens stay good: clients may come back.",
+		}, a.disconnect),
+		operate(operation{
+			method: http.MethodPost, path: "/server/users/{userId}/revoke", id: "revokeUser", tag: tagServer, needs: backend(account.ScopeSessions),
+			summary: "Revoke a user's tokens", details: "All that were issued until now, of whatever issuer, and closes the user's connections.",
+		}, a.revokeUser),
+	}
+}
+
+type putUserPayload struct {
+	UserID string  `json:"userId"`
+	Name   *string `json:"name"`
+	Admin  *bool   `json:"admin"`
+}
+
+// putUserAnswer is 201 for a new user.
+type putUserAnswer struct {
+	accountAnswer
+	created bool
+}
+
+func (p putUserAnswer) status() int {
+	if p.created {
+		return http.StatusCreated
+	}
+	return http.StatusOK
+}
+
+func (a *API) putUser(ctx context.Context, _ *caller, p putUserPayload) (putUserAnswer, error) {
+	user, created, err := a.Accounts.PutUser(ctx, account.PutUser{ID: p.UserID, Name: p.Name, Admin: p.Admin})
+	if err != nil {
+		return putUserAnswer{}, inField(err, "id", "userId")
+	}
+	return putUserAnswer{accountAnswer{accountOf(&user)}, created}, nil
+}
+
+type userPayload struct {
+	UserID string `json:"userId"`
+}
+
+func (a *API) getServerUser(ctx context.Context, _ *caller, p userPayload) (accountAnswer, error) {
+	user, err := a.Accounts.User(ctx, p.UserID)
+	if err != nil {
+		return accountAnswer{}, err
+	}
+	return accountAnswer{accountOf(&user)}, nil
+}
+
+type disconnectAnswer struct {
+	Connections int `json:"connections"`
+}
+
+func (a *API) disconnect(_ context.Context, _ *caller, p userPayload) (disconnectAnswer, error) {
+	return disconnectAnswer{a.Accounts.Disconnect(p.UserID)}, nil
+}
+
+func (a *API) revokeUser(ctx context.Context, _ *caller, p userPayload) (nothing, error) {
+	return nothing{}, a.Accounts.RevokeUser(ctx, p.UserID)
+}
+
+// inField is a refusal about a field that is called differently here.
+func inField(err error, field, here string) error {
+	p := problemOf(err)
+	if p.Status == http.StatusInternalServerError || p.Field != field {
+		return err
+	}
+	p.Field = here
+	return p
+}
