@@ -79,6 +79,7 @@ type server struct {
 	typing    *presence.Typing
 	chat      *chat.Service
 	metrics   *ops.Metrics
+	commands  *command.Table
 	gateway   *gateway.Gateway
 	native    *gateway.Native
 	health    *ops.Health
@@ -176,6 +177,7 @@ func (s *server) buildGateway(context.Context) error {
 		Metrics: metrics, Log: s.log, Now: time.Now,
 	})
 	s.parts.add("gateway", func() error { s.gateway.Stop(); return nil })
+	s.commands = table
 	s.gateway.Serve(s.sockets.Of("/"))
 	if s.native, err = gateway.NewNative(s.gateway, s.hub, nativeConfig(s.cfg)); err != nil {
 		return err
@@ -203,6 +205,14 @@ func (s *server) buildHTTP(context.Context) error {
 	mux := s.http.Handler.(*http.ServeMux)
 	mux.Handle("/socket.io/", s.sockets)
 	mux.Handle("/ws", s.native)
+	api, err := httpapi.New(apiConfig(s.cfg), httpapi.Deps{
+		Accounts: s.accounts, Chat: s.chat, Commands: s.commands, Notifier: s.hub, Presence: s.presence, Clients: s.gateway,
+		Log: s.log, Now: time.Now,
+	})
+	if err != nil {
+		return err
+	}
+	api.Register(mux)
 	if s.cfg.Dev {
 		httpapi.NewDevLogin(s.issuer, s.log).Register(mux)
 	}

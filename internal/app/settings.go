@@ -11,6 +11,7 @@ import (
 	"github.com/sockeye-im/sockeye/internal/chat"
 	"github.com/sockeye-im/sockeye/internal/config"
 	"github.com/sockeye-im/sockeye/internal/gateway"
+	"github.com/sockeye-im/sockeye/internal/httpapi"
 	"github.com/sockeye-im/sockeye/internal/presence"
 	"github.com/sockeye-im/sockeye/internal/ratelimit"
 	"github.com/sockeye-im/sockeye/socketio"
@@ -85,6 +86,20 @@ func typingConfig(cfg config.Config) presence.TypingConfig {
 	out.Expires = cfg.Chat.TypingLifetime
 	out.Repeat = min(out.Repeat, out.Expires/2)
 	out.FriendsOnly = chat.DirectPolicy(cfg.Chat.DMPolicy) == chat.DirectFriends
+	return out
+}
+
+// apiConfig is the part that concerns the HTTP API.
+func apiConfig(cfg config.Config) httpapi.Config {
+	out := httpapi.DefaultConfig()
+	out.Origins, out.Version = cfg.Origins, cfg.Version
+	out.MaxText, out.MaxBody = cfg.Limits.TextLimit, int64(cfg.Limits.MaxPayload)
+	out.Requests = ratelimit.Rate(cfg.Limits.RateRequests)
+	out.KeyRequests = ratelimit.Rate(cfg.Limits.RateKeyRequests)
+	out.Logins = ratelimit.Rate(cfg.Limits.RateLogins)
+	if !cfg.Limits.Limits.On {
+		out.Requests, out.KeyRequests, out.Logins = ratelimit.Rate{}, ratelimit.Rate{}, ratelimit.Rate{}
+	}
 	return out
 }
 

@@ -77,6 +77,9 @@ type Limits struct {
 	MaxConnectionsPerIP int           `name:"max-connections-per-ip" default:"1000" help:"Connections from one IP address; 0 is no limit."`
 	RateEvents          Rate          `default:"100/min" help:"Events of one kind from one user, such as 100/min; off is no limit."`
 	RateConnections     Rate          `default:"100/min" help:"New connections from one IP address; off is no limit."`
+	RateRequests        Rate          `default:"1000/15m" help:"HTTP API requests from one IP address; off is no limit."`
+	RateKeyRequests     Rate          `default:"6000/min" help:"HTTP API requests with one API key; off is no limit."`
+	RateLogins          Rate          `default:"10/min" help:"Attempts to log in or register from one IP address or for one account; off is no limit."`
 	TrustedProxies      []Network     `placeholder:"CIDR" help:"Proxies whose word on the client's IP address is taken."`
 	AuthTimeout         time.Duration `default:"10s" help:"Time to sign in after connecting."`
 	TextLimit           int           `default:"10000" help:"Characters in a text field."`

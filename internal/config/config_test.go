@@ -48,6 +48,8 @@ func TestDefaults(t *testing.T) {
 		},
 		Limits: config.Limits{
 			Limits: config.Switch{On: true}, MaxConnections: 10_000, MaxConnectionsPerIP: 1000, RateEvents: hundred, RateConnections: hundred,
+			RateRequests: config.Rate{Events: 1000, Per: 15 * time.Minute}, RateKeyRequests: config.Rate{Events: 6000, Per: time.Minute},
+			RateLogins:  config.Rate{Events: 10, Per: time.Minute},
 			AuthTimeout: 10 * time.Second, TextLimit: 10_000, MaxPayload: 1e6, QueueFrames: 256, QueueBytes: 1 << 20, WriteStall: 10 * time.Second,
 		},
 		Wire: config.Wire{
@@ -76,6 +78,7 @@ func TestOneNameEverywhere(t *testing.T) {
 		"queue-bytes": "3KiB", "write-stall": "7s", "transports": "polling", "eio3": "off", "ping-interval": "300ms",
 		"ping-timeout": "200ms", "compression": "on", "recovery": "0s", "chat-dm-policy": "anyone", "log-level": "debug",
 		"chat-dm-retention": "24h", "chat-edit-window": "1h", "chat-offline-grace": "0s", "chat-typing-lifetime": "9s",
+		"rate-requests": "7/s", "rate-key-requests": "off", "rate-logins": "3/min",
 		"external-accounts": "off", "registration": "off", "token-ttl": "1h", "refresh-for": "0s",
 		"log-format": "text", "metrics": "off", "pprof": "on", "drain-timeout": "1s",
 	}

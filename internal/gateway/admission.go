@@ -193,6 +193,11 @@ func (a *admission) allowsOrigin(r *http.Request) bool {
 	return err == nil && u.Host != "" && strings.EqualFold(u.Host, r.Host)
 }
 
+// ClientIP is the address by which a client counts: an IPv6 client owns a /64.
+func (g *Gateway) ClientIP(remote string, header http.Header) netip.Addr {
+	return g.admission.clientIP(remote, header)
+}
+
 // clientIP is the address of the client. Behind trusted proxies it is the last
 // one in X-Forwarded-For that is none of theirs: what stands before it is only
 // the client's own word.

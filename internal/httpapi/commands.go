@@ -34,7 +34,7 @@ func (a *API) command(r *route, shape command.Shape) operation {
 	op := r.operation
 	op.needs, op.shape, op.acknowledged = aUser, shape, true
 	op.run = func(ctx context.Context, c *caller, decode command.Decode) (any, error) {
-		asks := &command.Caller{Actor: c.actor(), Emit: func(string, any) {}}
+		asks := &command.Caller{Actor: c.actor()}
 		answer, refusal := a.Commands.Run(ctx, asks, r.command, decode)
 		if refusal != nil {
 			return nil, refused{refusal}
