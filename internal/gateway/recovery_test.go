@@ -3,9 +3,12 @@ package gateway_test
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/sockeye-im/sockeye/internal/chat"
 )
@@ -66,6 +69,35 @@ func TestRecoveryByAnotherUserStartsAfresh(t *testing.T) {
 	ada.must("message:send", `{"recipientId":"bob","content":"and that"}`)
 	eve.quiet(n, "another user")
 	eve.mustFail("room:message", `{"roomId":"hall","content":"x"}`, "not_in_room", "Not in room")
+}
+
+// What a device has missed of its topics is for who may hear them now.
+func TestRecoveryWithOtherTopics(t *testing.T) {
+	for _, c := range []struct {
+		name       string
+		old, young jwt.MapClaims
+		recovered  bool
+	}{
+		{"fewer", nil, jwt.MapClaims{"topics": []string{"news"}}, false},
+		{"none", jwt.MapClaims{"topics": []string{"orders.*.ada"}}, jwt.MapClaims{"topics": []string{}}, false},
+		{"others", jwt.MapClaims{"topics": []string{"orders.*.ada"}}, jwt.MapClaims{"topics": []string{"orders.9.*"}}, false},
+		{"the same", jwt.MapClaims{"topics": []string{"orders.*.ada"}}, jwt.MapClaims{"topics": []string{"orders.*.ada"}}, true},
+		{"more", jwt.MapClaims{"topics": []string{"orders.*.ada"}}, jwt.MapClaims{"topics": []string{"news", "orders.*"}}, true},
+		{"all", jwt.MapClaims{"topics": []string{"orders.*.ada"}}, nil, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			n := serve(t)
+			ada := n.deviceWith(n.sign("ada", c.old))
+			ada.must("notification:subscribe", `{"topics":["orders.7.ada"]}`)
+			n.lose(ada)
+			n.hub.Notify([]string{"orders.7.ada"}, nil, map[string]string{"title": "x"})
+			back := n.recover(ada, n.sign("ada", c.young))
+			heard := slices.ContainsFunc(back.unread(), func(p packet) bool { return p.name == "notification" })
+			if recovered := back.sid == ada.sid; recovered != c.recovered || heard != c.recovered {
+				t.Errorf("recovered %v, heard %v, want %v", recovered, heard, c.recovered)
+			}
+		})
+	}
 }
 
 func TestRecoveryNeedsAGoodToken(t *testing.T) {

@@ -166,9 +166,10 @@ func (s *session) person() account.Person {
 }
 
 // continues reports whether a connection of that identity may go on where this
-// one was lost. One that was lost before it was subscribed would have holes.
+// one was lost. One that was lost before it was subscribed would have holes, and
+// what was told about topics meanwhile is only for who may hear them.
 func (s *session) continues(by account.Identity) bool {
-	return s.user == chat.UserID(by.UserID) && s.subscribed.Load()
+	return s.user == chat.UserID(by.UserID) && s.subscribed.Load() && s.entry.HeardBy(by)
 }
 
 // subscribe puts a device into the rooms of its user, and sends what is unread.
@@ -217,10 +218,7 @@ func (s *session) leaveFormerRooms(ctx context.Context) error {
 	}
 	var former []string
 	for _, room := range s.link.Rooms() {
-		if topic, ok := strings.CutPrefix(room, hub.Topic("")); ok && s.entry.MayHear(topic) {
-			continue
-		}
-		if !stays[room] {
+		if !stays[room] && !strings.HasPrefix(room, hub.Topic("")) { // for topics see continues
 			former = append(former, room)
 		}
 	}
