@@ -1,12 +1,14 @@
 package gateway_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"reflect"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -188,6 +190,60 @@ func TestPresence(t *testing.T) {
 	if got := asked(ada, `["bob"]`); len(got) != 1 || got[0].Username != "false" || !instant.MatchString(got[0].By) {
 		t.Errorf("after bob went: %+v", got)
 	}
+}
+
+// heldCircle holds up the questions for a user's friends, once armed.
+type heldCircle struct {
+	account.Store
+	armed   atomic.Bool
+	asked   chan struct{}
+	release chan struct{}
+}
+
+func (h *heldCircle) Circle(ctx context.Context, user string, limit int) (account.Circle, error) {
+	if h.armed.CompareAndSwap(true, false) {
+		close(h.asked)
+		<-h.release
+	}
+	return h.Store.Circle(ctx, user, limit)
+}
+
+func holdCircle() (*heldCircle, func(*setup)) {
+	held := &heldCircle{asked: make(chan struct{}), release: make(chan struct{})}
+	return held, func(s *setup) {
+		s.people = func(inner account.Store) account.Store {
+			held.Store = inner
+			return held
+		}
+	}
+}
+
+// A device that comes back under its id is here, although the server is done with
+// its lost connection only after.
+func TestPresenceOfRecoveredDevices(t *testing.T) {
+	held, option := holdCircle()
+	n := serve(t, option)
+	ada := n.device("ada")
+	held.armed.Store(true)
+	ada.emit("friend:list", `{}`)
+	<-held.asked
+	ada.drop()
+	back := n.recover(ada, n.token("ada"))
+	if back.sid != ada.sid {
+		t.Fatal("not recovered")
+	}
+	ended := n.count("websocket_connections_total", "status", "disconnected")
+	close(held.release)
+	eventually(t, "the end of the lost connection", func() bool {
+		return n.count("websocket_connections_total", "status", "disconnected") > ended
+	})
+	n.lose(n.device("ada")) // what is gone of ada has been noticed by now
+	if devices, online := n.presence.Devices("ada"), n.presence.Online([]string{"ada"}); devices != 1 || len(online) != 1 {
+		t.Errorf("%d devices, online: %q", devices, online)
+	}
+	back.settle()
+	n.lose(back)
+	eventually(t, "the last device to go", func() bool { return len(n.presence.Online([]string{"ada"})) == 0 })
 }
 
 func TestTypingIsSeen(t *testing.T) {

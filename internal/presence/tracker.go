@@ -78,12 +78,18 @@ type Tracker struct {
 // user is what is known of somebody who is here, or was a moment ago.
 type user struct {
 	who     account.Person
-	devices map[string]bool // true: has not been told who is present
+	devices map[string]device
 	left    time.Time       // when the last device went; zero while there is one
 	over    bool            // the grace is over
 	told    bool            // friends think that the user is online
 	queued  bool            // is in dirty
 	newTo   map[string]bool // friends of late, who do not know yet
+}
+
+// device is one that is here.
+type device struct {
+	connections int  // more than one while it comes back and its lost connection is not noted as gone yet
+	unaware     bool // has not been told who is present
 }
 
 // NewTracker starts a tracker; Stop ends it. now is the clock, time.Now outside tests.
@@ -124,9 +130,9 @@ func (t *Tracker) Stop(ctx context.Context) error {
 	return t.save(ctx)
 }
 
-// Connect notes a device of a user, by an id that no other connection of the node has. It must be reachable by the teller
-// before. A device that is here is left as it is.
-func (t *Tracker) Connect(who account.Person, device string) {
+// Connect notes a connection of a user's device, by an id that no other device of the node has. It must be reachable by
+// the teller before. A device that comes back under its id may be noted before its lost connection is noted as gone.
+func (t *Tracker) Connect(who account.Person, id string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.stopped {
@@ -134,31 +140,33 @@ func (t *Tracker) Connect(who account.Person, device string) {
 	}
 	u := t.users[who.ID]
 	if u == nil {
-		u = &user{devices: make(map[string]bool, 1)}
+		u = &user{devices: make(map[string]device, 1)}
 		t.users[who.ID] = u
 	}
-	if _, here := u.devices[device]; here {
-		return
-	}
 	u.who = who
-	u.devices[device] = true
+	u.devices[id] = device{connections: u.devices[id].connections + 1, unaware: true}
 	u.left, u.over = time.Time{}, false
 	t.gone.clear(who.ID)
 	t.enqueue(u)
 }
 
-// Disconnect notes that a device has gone. Unknown ones are left out.
-func (t *Tracker) Disconnect(userID, device string) {
+// Disconnect notes that a connection of a device has gone, once for each Connect. Unknown ones are left out.
+func (t *Tracker) Disconnect(userID, id string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	u := t.users[userID]
 	if u == nil || t.stopped {
 		return
 	}
-	if _, here := u.devices[device]; !here {
+	d, here := u.devices[id]
+	if !here {
 		return
 	}
-	delete(u.devices, device)
+	if d.connections--; d.connections > 0 {
+		u.devices[id] = d
+		return
+	}
+	delete(u.devices, id)
 	if len(u.devices) == 0 {
 		u.left = t.now()
 		t.gone.set(userID, u.left)

@@ -97,8 +97,8 @@ func (t *Tracker) begin(u *user) (id string, late map[string]bool, todo bool) {
 	defer t.mu.Unlock()
 	late, u.newTo = u.newTo, nil
 	todo = u.told == u.over || len(late) > 0
-	for _, unaware := range u.devices {
-		todo = todo || unaware
+	for _, d := range u.devices {
+		todo = todo || d.unaware
 	}
 	if !todo {
 		t.forgetLocked(u)
@@ -130,10 +130,11 @@ func (t *Tracker) news(u *user, friends []string, late map[string]bool) (tell []
 			tell = append(tell, func() { t.teller.Online(unaware, who) })
 		}
 	}
-	for device, unaware := range u.devices {
-		if unaware {
-			u.devices[device] = false
-			tell = append(tell, func() { t.teller.Present(device, online) })
+	for id, d := range u.devices {
+		if d.unaware {
+			d.unaware = false
+			u.devices[id] = d
+			tell = append(tell, func() { t.teller.Present(id, online) })
 		}
 	}
 	t.forgetLocked(u)
