@@ -246,6 +246,32 @@ func TestPresenceOfRecoveredDevices(t *testing.T) {
 	eventually(t, "the last device to go", func() bool { return len(n.presence.Online([]string{"ada"})) == 0 })
 }
 
+// What ends a lost connection does not concern the one that continues it, under
+// the same id but with another token.
+func TestRevokedAfterRecovery(t *testing.T) {
+	held, option := holdCircle()
+	n := serve(t, option)
+	old := n.token("ada")
+	identity, err := n.accounts.Verify(t.Context(), old)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ada := n.deviceWith(old)
+	held.armed.Store(true)
+	ada.emit("friend:list", `{}`)
+	<-held.asked
+	ada.drop()
+	back := n.recover(ada, n.token("ada"))
+	if back.sid != ada.sid {
+		t.Fatal("not recovered")
+	}
+	if err := n.accounts.RevokeToken(t.Context(), identity); err != nil {
+		t.Fatal(err)
+	}
+	close(held.release)
+	back.quiet(n, "the end of another connection")
+}
+
 func TestTypingIsSeen(t *testing.T) {
 	n := serve(t)
 	ada, adas, eve := n.device("ada"), n.device("ada"), n.device("eve")
