@@ -327,6 +327,7 @@ func (c *native) enter() {
 		c.fail(closeUnauthenticated, command.CodeUnauthenticated, "Authentication failed")
 		return
 	case err != nil:
+		g.Metrics.ConnectionRefused(refusedFault)
 		g.Log.Error("user could not be signed in", "err", err)
 		c.End(endedFault)
 		return
