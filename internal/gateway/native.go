@@ -197,7 +197,7 @@ type native struct {
 	speaks dialect
 
 	from     netip.Addr
-	identity *account.Identity // of the token it came with; nil without one
+	identity *account.Identity // of the token it came with; nil without one, and once signed in
 	session  *session          // nil until signed in
 	signedIn atomic.Bool       // shared
 	closed   atomic.Bool       // shared
@@ -317,8 +317,13 @@ func (c *native) authenticate(f *frame) {
 	c.enter()
 }
 
-// enter lets a connection in whose token is good.
+// enter lets a connection in whose token is good. One that has closed may have
+// left already, and would never leave again; one that closes from here on leaves
+// after.
 func (c *native) enter() {
+	if c.closed.Load() {
+		return
+	}
 	g, ctx := c.door.gateway, context.Background()
 	signedIn, err := g.newSession(ctx, *c.identity, c.from)
 	switch {
@@ -332,7 +337,7 @@ func (c *native) enter() {
 		c.End(endedFault)
 		return
 	}
-	c.session = signedIn
+	c.session, c.identity = signedIn, nil
 	c.signedIn.Store(true)
 	c.door.loop.Wheel().Arm(&c.timer, c.door.cfg.Heartbeat)
 	c.door.hub.Attach(c)

@@ -276,3 +276,21 @@ func TestNativeHeartbeat(t *testing.T) {
 	alive.send(`{"type":"ping"}`)
 	alive.next("pong")
 }
+
+// A frame may be on its way to a connection that closes at that moment. What it
+// signs in would be there for ever.
+func TestTokenBehindTheEnd(t *testing.T) {
+	n := serve(t)
+	p := n.plain("", "")
+	eventually(t, "the connection", func() bool { return n.native.Open() == 1 })
+	frame := n.native.Receiver()
+	_ = p.conn.Close()
+	eventually(t, "its end", func() bool { return n.native.Open() == 0 })
+	frame(`{"type":"auth","token":"` + n.token("ada") + `"}`)
+	if err := n.native.Quiesce(t.Context()); err != nil { // it is handled then
+		t.Fatal(err)
+	}
+	if open, devices := n.gateway.Connections(), n.presence.Devices("ada"); open != 0 || devices != 0 {
+		t.Errorf("%d connections, %d devices", open, devices)
+	}
+}
