@@ -200,6 +200,7 @@ type native struct {
 	identity *account.Identity // of the token it came with; nil without one, and once signed in
 	session  *session          // nil until signed in
 	signedIn atomic.Bool       // shared
+	ended    atomic.Bool       // shared; by the server, which closes it
 	closed   atomic.Bool       // shared
 }
 
@@ -271,8 +272,10 @@ func (c *native) Expire(*netloop.Timer) {
 	}
 }
 
-// fail tells why and closes.
+// fail tells why and closes. Frames that were received but not handled yet are
+// dropped.
 func (c *native) fail(code uint16, reason, message string) {
+	c.ended.Store(true)
 	c.Deliver(write("error", nil, command.Refusal{Code: reason, Message: message}))
 	c.conn.Close(code, message)
 }
@@ -281,6 +284,9 @@ func (c *native) fail(code uint16, reason, message string) {
 func (c *native) Do(job *nativeJob) {
 	if job.run != nil {
 		job.run()
+		return
+	}
+	if c.ended.Load() {
 		return
 	}
 	f := new(frame)
@@ -296,8 +302,8 @@ func (c *native) Do(job *nativeJob) {
 		c.Deliver(write("pong", f.Ref, struct{}{}))
 	case c.session == nil:
 		c.authenticate(f)
-	case !c.session.counted || c.session.entry == nil:
-		// being turned away
+	case !c.session.counted:
+		// it has left
 	default:
 		c.run(f)
 	}

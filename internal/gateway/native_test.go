@@ -294,3 +294,29 @@ func TestTokenBehindTheEnd(t *testing.T) {
 		t.Errorf("%d connections, %d devices", open, devices)
 	}
 }
+
+// What waits behind the end of a connection by the server is not carried out, as
+// on a socket.
+func TestFramesBehindARevocation(t *testing.T) {
+	held, option := holdCircle()
+	n := serve(t, option)
+	bob := n.device("bob")
+	ada := n.plain(n.token("ada"), "sockeye.v1")
+	ada.next("presence")
+	frame := n.native.Receiver()
+	held.armed.Store(true)
+	frame(`{"type":"friend:list"}`)
+	<-held.asked
+	frame(`{"type":"message:send","recipientId":"bob","content":"too late"}`)
+	if err := n.accounts.RevokeUser(t.Context(), "ada"); err != nil {
+		t.Fatal(err)
+	}
+	close(held.release)
+	if code := ada.ended(); code != 4401 {
+		t.Errorf("closed with %d", code)
+	}
+	if err := n.native.Quiesce(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	bob.quiet(n, "a message of a revoked token")
+}
