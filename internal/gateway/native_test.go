@@ -264,7 +264,8 @@ func TestNativeBadFrames(t *testing.T) {
 
 // A silent peer is dropped; one that answers pings stays.
 func TestNativeHeartbeat(t *testing.T) {
-	n := serve(t, func(s *setup) { s.native.Heartbeat = 30 * time.Millisecond })
+	t.Parallel() // it waits
+	n := serve(t, func(s *setup) { s.native.Heartbeat = time.Second })
 	alive := n.plain(n.token("ada"), "")
 	d := ws.Dialer{Timeout: patience}
 	silent, _, _, err := d.Dial(context.Background(), "ws"+strings.TrimPrefix(n.url, "http")+"/ws?token="+n.token("bob"))
