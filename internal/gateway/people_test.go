@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/sockeye-im/sockeye/internal/account"
 	"github.com/sockeye-im/sockeye/internal/chat"
+	"github.com/sockeye-im/sockeye/socketio"
 )
 
 // tidings is what is told about somebody.
@@ -100,6 +102,36 @@ func TestFriendship(t *testing.T) {
 	eve.mustFail("friend:request", `{"userId":"nobody"}`, "user_not_found", "User not found")
 	eve.mustFail("friend:list", `{"list":"foes"}`, "invalid_field", "list must be friends, sent, received or blocked")
 	eve.mustFail("friend:list", `{"limit":501}`, "invalid_field", "limit must be 1 to 500")
+}
+
+// New friends learn that they are, and then that the other one is online, also
+// when a lot is to be told.
+func TestFriendsFirstThenPresence(t *testing.T) {
+	n := serve(t)
+	n.told() // the probe is there
+	eve, fay := n.device("eve"), n.device("fay")
+	eve.must("friend:request", `{"userId":"fay"}`)
+	eve.must("room:create", `{"id":"hall","name":"Hall"}`)
+	held, release := make(chan struct{}), make(chan struct{})
+	hold := sync.OnceFunc(func() { close(held); <-release })
+	n.sockets.Of("/").OnAnyOutgoing(func(_ *socketio.Socket, event string, _ []any) {
+		if event == "room:message" {
+			hold()
+		}
+	})
+	eve.must("room:message", `{"roomId":"hall","content":"x"}`)
+	<-held
+	fay.must("friend:accept", `{"userId":"eve"}`)
+	for range 10 { // time enough to overtake
+		fay.must("friend:list", `{}`)
+	}
+	close(release)
+	for _, event := range []string{"friend:accepted", "user:online"} {
+		p := eve.find("news of fay", func(p *packet) bool { return p.name == "friend:accepted" || p.name == "user:online" })
+		if p.name != event {
+			t.Errorf("got %s, want %s", p, event)
+		}
+	}
 }
 
 func TestFriendListHasPages(t *testing.T) {

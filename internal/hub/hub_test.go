@@ -148,6 +148,22 @@ func TestWhoIsTold(t *testing.T) {
 }
 
 // An event that cannot be told does not keep the next one from being told.
+func TestAfter(t *testing.T) {
+	gate := make(chan struct{})
+	h, out, _ := open(t, gate)
+	defer h.Stop()
+	told := make(chan []string, 1)
+	h.Publish([]chat.Event{message(1), message(2)})
+	h.After(func() { told <- out.all() })
+	h.Publish([]chat.Event{message(3)})
+	for range 3 {
+		gate <- struct{}{}
+	}
+	if got := <-told; len(got) != 2 {
+		t.Errorf("after two events %q were told", got)
+	}
+}
+
 func TestUnknownEventsAreLogged(t *testing.T) {
 	h, out, log := open(t, nil)
 	h.Publish([]chat.Event{{Kind: "message.sung", ConversationID: "c"}, message(1)})
