@@ -51,6 +51,7 @@ func (s *server) publishAccounts(events []account.Event) {
 			s.hub.After(func() { s.presence.Befriended(e.Actor.ID, e.Other.ID) })
 		case account.UserChanged:
 			s.accounts.Renamed(e.Actor.ID, e.Actor.Name)
+			s.presence.Renamed(e.Actor)
 		}
 	}
 }

@@ -226,6 +226,7 @@ func (n *node) publish(events []account.Event) {
 			n.hub.After(func() { n.presence.Befriended(e.Actor.ID, e.Other.ID) })
 		case account.UserChanged:
 			n.accounts.Renamed(e.Actor.ID, e.Actor.Name)
+			n.presence.Renamed(e.Actor)
 		}
 	}
 }

@@ -283,6 +283,20 @@ func TestNewFriends(t *testing.T) {
 }
 
 // Two become friends while the friends of one are looked up.
+func TestNewName(t *testing.T) {
+	w := newWorld()
+	track(t, w, func(t *testing.T, p *presence.Tracker) {
+		p.Connect(person("a"), "a1")
+		p.Connect(person("b"), "b1")
+		w.heard(t, "A online to []", "a1 sees []", "B online to []", "b1 sees []")
+		p.Renamed(account.Person{ID: "a", Name: "Anna"})
+		p.Renamed(account.Person{ID: "nobody", Name: "Nobody"})
+		w.befriend("a-b")
+		p.Befriended("a", "b")
+		w.heard(t, "Anna online to [b]", "B online to [a]")
+	})
+}
+
 func TestNewFriendsMeanwhile(t *testing.T) {
 	w := newWorld()
 	track(t, w, func(t *testing.T, p *presence.Tracker) {

@@ -193,6 +193,15 @@ func (u *user) befriend(userID string) {
 	u.newTo[userID] = true
 }
 
+// Renamed notes the new name of a user. It is not told by itself.
+func (t *Tracker) Renamed(who account.Person) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if u := t.users[who.ID]; u != nil {
+		u.who = who
+	}
+}
+
 // Online returns those of the users who are online, in their order.
 func (t *Tracker) Online(userIDs []string) []string {
 	t.mu.Lock()
