@@ -32,9 +32,9 @@ const (
 	EndDisconnected EndReason = "disconnected" // by the operator; the token is still good
 )
 
-// Connect notes a connection of a verified identity with the user's stored name, so that it is ended as soon as its token is revoked. An identity that
-// is revoked by now is refused with [ErrUnauthenticated]: whoever comes in by Connect cannot slip through between being
-// verified and being noted.
+// Connect notes a connection of a verified identity with the user's stored name, so that it is ended as soon as its token
+// is revoked. An identity that is revoked by now is refused with [ErrUnauthenticated]: whoever comes in by Connect cannot
+// slip through between being verified and being noted.
 //
 // end is called at most once, by the goroutine of whoever revokes: it must not block. It may be called before Connect has
 // returned, and while Leave runs. Leave must be called when the connection has gone.
@@ -69,6 +69,17 @@ func (c *Connection) MayHear(topic string) bool {
 	c.in.mu.RLock()
 	defer c.in.mu.RUnlock()
 	return c.identity.MayHear(topic)
+}
+
+// HeardBy tells whether another identity may hear whatever the token of the connection permits. In doubt it may not.
+func (c *Connection) HeardBy(other Identity) bool {
+	c.in.mu.RLock()
+	defer c.in.mu.RUnlock()
+	if c.identity.Topics == nil {
+		return other.Topics == nil
+	}
+	// What is like a pattern, stars and all, is like everything that is like it.
+	return !slices.ContainsFunc(c.identity.Topics, func(pattern string) bool { return !other.MayHear(pattern) })
 }
 
 // Renamed gives the connections of a user another name. It is for who hears of a UserChanged.

@@ -42,15 +42,16 @@ func (s *server) buildAccounts(ctx context.Context) error {
 }
 
 // publishAccounts tells devices what happened between users, and the parts that
-// keep a picture of it.
+// keep a picture of it. That a new friend is online is told behind the friendship.
 func (s *server) publishAccounts(events []account.Event) {
 	s.hub.PublishAccounts(events)
 	for i := range events {
 		switch e := &events[i]; e.Kind {
 		case account.FriendAccepted:
-			s.presence.Befriended(e.Actor.ID, e.Other.ID)
+			s.hub.After(func() { s.presence.Befriended(e.Actor.ID, e.Other.ID) })
 		case account.UserChanged:
 			s.accounts.Renamed(e.Actor.ID, e.Actor.Name)
+			s.presence.Renamed(e.Actor)
 		}
 	}
 }

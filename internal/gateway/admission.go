@@ -79,7 +79,7 @@ func (g *Gateway) Admit(r *http.Request, open int) error {
 
 // Refusals are the reasons that metrics name.
 func Refusals() []string {
-	names := []string{refusedToken, refusedCapacity}
+	names := []string{refusedToken, refusedCapacity, refusedFault}
 	for _, name := range refusalNames {
 		if !slices.Contains(names, name) {
 			names = append(names, name)
@@ -92,6 +92,7 @@ func Refusals() []string {
 const (
 	refusedToken    = "token"
 	refusedCapacity = "capacity"
+	refusedFault    = "fault" // of the server
 )
 
 var refusalNames = map[error]string{

@@ -1,6 +1,10 @@
 package gateway
 
-import "time"
+import (
+	"time"
+
+	"github.com/sockeye-im/sockeye/internal/netloop"
+)
 
 // Deadlines opens the expiry to tests.
 type Deadlines struct{ x *expiry }
@@ -28,4 +32,10 @@ func (x Deadlines) Len() int {
 	x.x.mu.Lock()
 	defer x.x.mu.Unlock()
 	return len(x.x.queue)
+}
+
+// Receiver returns how the loop hands frames to the one connection that is open.
+func (n *Native) Receiver() func(text string) {
+	c := n.all()[0]
+	return func(text string) { c.HandleMessage(nil, netloop.Text, []byte(text)) }
 }

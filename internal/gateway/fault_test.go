@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/gobwas/ws"
+
 	"github.com/sockeye-im/sockeye/internal/account"
 	"github.com/sockeye-im/sockeye/internal/chat"
 	"github.com/sockeye-im/sockeye/internal/command"
@@ -97,6 +99,13 @@ func (b *brokenAccounts) Pair(ctx context.Context, one, other string) (account.P
 	return b.Store.Pair(ctx, one, other)
 }
 
+func (b *brokenAccounts) EnsureUser(ctx context.Context, cmd account.EnsureUser) (account.User, bool, error) {
+	if err := b.err(); err != nil {
+		return account.User{}, false, err
+	}
+	return b.Store.EnsureUser(ctx, cmd)
+}
+
 func (b *brokenAccounts) Circle(ctx context.Context, user string, limit int) (account.Circle, error) {
 	if err := b.err(); err != nil {
 		return account.Circle{}, err
@@ -123,6 +132,37 @@ func (b *brokenAccounts) SearchUsers(ctx context.Context, folded string, limit i
 		return nil, err
 	}
 	return b.Store.SearchUsers(ctx, folded, limit)
+}
+
+// A client that could not sign in because of the server loses its connection, so
+// that it comes back by itself: after a refusal clients do not.
+func TestFaultAtSignIn(t *testing.T) {
+	people := new(brokenAccounts)
+	n := serve(t, func(s *setup) {
+		s.people = func(inner account.Store) account.Store { people.Store = inner; return people }
+	})
+	people.on.Store(true)
+	d := n.mustDial(4, nil, nil)
+	d.send("0" + text(map[string]string{"token": n.token("ada")}))
+	d.closed()
+	if got := d.unread(); len(got) > 0 {
+		t.Errorf("was told %s", got)
+	}
+	p := n.plain(n.token("ada"), "")
+	if got := p.next("error"); got["code"] != "internal" || got["message"] != "Failed to sign in" {
+		t.Errorf("got %v", got)
+	}
+	if code := p.ended(); code != ws.StatusInternalServerError {
+		t.Errorf("closed with %d", code)
+	}
+	if got := n.count("websocket_connections_refused_total", "reason", "fault"); got != 2 {
+		t.Errorf("%v counted", got)
+	}
+	if !strings.Contains(n.log.String(), errDisk.Error()) {
+		t.Error("the cause is not in the log")
+	}
+	people.on.Store(false)
+	n.device("ada").settle()
 }
 
 // A fault of the server is told in general words; what it was is for the log.

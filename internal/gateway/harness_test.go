@@ -223,9 +223,10 @@ func (n *node) publish(events []account.Event) {
 	for i := range events {
 		switch e := &events[i]; e.Kind {
 		case account.FriendAccepted:
-			n.presence.Befriended(e.Actor.ID, e.Other.ID)
+			n.hub.After(func() { n.presence.Befriended(e.Actor.ID, e.Other.ID) })
 		case account.UserChanged:
 			n.accounts.Renamed(e.Actor.ID, e.Actor.Name)
+			n.presence.Renamed(e.Actor)
 		}
 	}
 }

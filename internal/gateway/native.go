@@ -197,9 +197,10 @@ type native struct {
 	speaks dialect
 
 	from     netip.Addr
-	identity *account.Identity // of the token it came with; nil without one
+	identity *account.Identity // of the token it came with; nil without one, and once signed in
 	session  *session          // nil until signed in
 	signedIn atomic.Bool       // shared
+	ended    atomic.Bool       // shared; by the server, which closes it
 	closed   atomic.Bool       // shared
 }
 
@@ -271,8 +272,10 @@ func (c *native) Expire(*netloop.Timer) {
 	}
 }
 
-// fail tells why and closes.
+// fail tells why and closes. Frames that were received but not handled yet are
+// dropped.
 func (c *native) fail(code uint16, reason, message string) {
+	c.ended.Store(true)
 	c.Deliver(write("error", nil, command.Refusal{Code: reason, Message: message}))
 	c.conn.Close(code, message)
 }
@@ -281,6 +284,9 @@ func (c *native) fail(code uint16, reason, message string) {
 func (c *native) Do(job *nativeJob) {
 	if job.run != nil {
 		job.run()
+		return
+	}
+	if c.ended.Load() {
 		return
 	}
 	f := new(frame)
@@ -296,8 +302,8 @@ func (c *native) Do(job *nativeJob) {
 		c.Deliver(write("pong", f.Ref, struct{}{}))
 	case c.session == nil:
 		c.authenticate(f)
-	case !c.session.counted || c.session.entry == nil:
-		// being turned away
+	case !c.session.counted:
+		// it has left
 	default:
 		c.run(f)
 	}
@@ -317,8 +323,13 @@ func (c *native) authenticate(f *frame) {
 	c.enter()
 }
 
-// enter lets a connection in whose token is good.
+// enter lets a connection in whose token is good. One that has closed may have
+// left already, and would never leave again; one that closes from here on leaves
+// after.
 func (c *native) enter() {
+	if c.closed.Load() {
+		return
+	}
 	g, ctx := c.door.gateway, context.Background()
 	signedIn, err := g.newSession(ctx, *c.identity, c.from)
 	switch {
@@ -327,11 +338,12 @@ func (c *native) enter() {
 		c.fail(closeUnauthenticated, command.CodeUnauthenticated, "Authentication failed")
 		return
 	case err != nil:
+		g.Metrics.ConnectionRefused(refusedFault)
 		g.Log.Error("user could not be signed in", "err", err)
 		c.End(endedFault)
 		return
 	}
-	c.session = signedIn
+	c.session, c.identity = signedIn, nil
 	c.signedIn.Store(true)
 	c.door.loop.Wheel().Arm(&c.timer, c.door.cfg.Heartbeat)
 	c.door.hub.Attach(c)

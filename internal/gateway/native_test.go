@@ -264,7 +264,8 @@ func TestNativeBadFrames(t *testing.T) {
 
 // A silent peer is dropped; one that answers pings stays.
 func TestNativeHeartbeat(t *testing.T) {
-	n := serve(t, func(s *setup) { s.native.Heartbeat = 30 * time.Millisecond })
+	t.Parallel() // it waits
+	n := serve(t, func(s *setup) { s.native.Heartbeat = time.Second })
 	alive := n.plain(n.token("ada"), "")
 	d := ws.Dialer{Timeout: patience}
 	silent, _, _, err := d.Dial(context.Background(), "ws"+strings.TrimPrefix(n.url, "http")+"/ws?token="+n.token("bob"))
@@ -275,4 +276,48 @@ func TestNativeHeartbeat(t *testing.T) {
 	eventually(t, "the silent one to be dropped", func() bool { return n.native.Open() == 1 })
 	alive.send(`{"type":"ping"}`)
 	alive.next("pong")
+}
+
+// A frame may be on its way to a connection that closes at that moment. What it
+// signs in would be there for ever.
+func TestTokenBehindTheEnd(t *testing.T) {
+	n := serve(t)
+	p := n.plain("", "")
+	eventually(t, "the connection", func() bool { return n.native.Open() == 1 })
+	frame := n.native.Receiver()
+	_ = p.conn.Close()
+	eventually(t, "its end", func() bool { return n.native.Open() == 0 })
+	frame(`{"type":"auth","token":"` + n.token("ada") + `"}`)
+	if err := n.native.Quiesce(t.Context()); err != nil { // it is handled then
+		t.Fatal(err)
+	}
+	if open, devices := n.gateway.Connections(), n.presence.Devices("ada"); open != 0 || devices != 0 {
+		t.Errorf("%d connections, %d devices", open, devices)
+	}
+}
+
+// What waits behind the end of a connection by the server is not carried out, as
+// on a socket.
+func TestFramesBehindARevocation(t *testing.T) {
+	held, option := holdCircle()
+	n := serve(t, option)
+	bob := n.device("bob")
+	ada := n.plain(n.token("ada"), "sockeye.v1")
+	ada.next("presence")
+	frame := n.native.Receiver()
+	held.armed.Store(true)
+	frame(`{"type":"friend:list"}`)
+	<-held.asked
+	frame(`{"type":"message:send","recipientId":"bob","content":"too late"}`)
+	if err := n.accounts.RevokeUser(t.Context(), "ada"); err != nil {
+		t.Fatal(err)
+	}
+	close(held.release)
+	if code := ada.ended(); code != 4401 {
+		t.Errorf("closed with %d", code)
+	}
+	if err := n.native.Quiesce(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	bob.quiet(n, "a message of a revoked token")
 }

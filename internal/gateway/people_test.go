@@ -1,12 +1,15 @@
 package gateway_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -14,6 +17,7 @@ import (
 
 	"github.com/sockeye-im/sockeye/internal/account"
 	"github.com/sockeye-im/sockeye/internal/chat"
+	"github.com/sockeye-im/sockeye/socketio"
 )
 
 // tidings is what is told about somebody.
@@ -98,6 +102,36 @@ func TestFriendship(t *testing.T) {
 	eve.mustFail("friend:request", `{"userId":"nobody"}`, "user_not_found", "User not found")
 	eve.mustFail("friend:list", `{"list":"foes"}`, "invalid_field", "list must be friends, sent, received or blocked")
 	eve.mustFail("friend:list", `{"limit":501}`, "invalid_field", "limit must be 1 to 500")
+}
+
+// New friends learn that they are, and then that the other one is online, also
+// when a lot is to be told.
+func TestFriendsFirstThenPresence(t *testing.T) {
+	n := serve(t)
+	n.told() // the probe is there
+	eve, fay := n.device("eve"), n.device("fay")
+	eve.must("friend:request", `{"userId":"fay"}`)
+	eve.must("room:create", `{"id":"hall","name":"Hall"}`)
+	held, release := make(chan struct{}), make(chan struct{})
+	hold := sync.OnceFunc(func() { close(held); <-release })
+	n.sockets.Of("/").OnAnyOutgoing(func(_ *socketio.Socket, event string, _ []any) {
+		if event == "room:message" {
+			hold()
+		}
+	})
+	eve.must("room:message", `{"roomId":"hall","content":"x"}`)
+	<-held
+	fay.must("friend:accept", `{"userId":"eve"}`)
+	for range 10 { // time enough to overtake
+		fay.must("friend:list", `{}`)
+	}
+	close(release)
+	for _, event := range []string{"friend:accepted", "user:online"} {
+		p := eve.find("news of fay", func(p *packet) bool { return p.name == "friend:accepted" || p.name == "user:online" })
+		if p.name != event {
+			t.Errorf("got %s, want %s", p, event)
+		}
+	}
 }
 
 func TestFriendListHasPages(t *testing.T) {
@@ -188,6 +222,86 @@ func TestPresence(t *testing.T) {
 	if got := asked(ada, `["bob"]`); len(got) != 1 || got[0].Username != "false" || !instant.MatchString(got[0].By) {
 		t.Errorf("after bob went: %+v", got)
 	}
+}
+
+// heldCircle holds up the questions for a user's friends, once armed.
+type heldCircle struct {
+	account.Store
+	armed   atomic.Bool
+	asked   chan struct{}
+	release chan struct{}
+}
+
+func (h *heldCircle) Circle(ctx context.Context, user string, limit int) (account.Circle, error) {
+	if h.armed.CompareAndSwap(true, false) {
+		close(h.asked)
+		<-h.release
+	}
+	return h.Store.Circle(ctx, user, limit)
+}
+
+func holdCircle() (*heldCircle, func(*setup)) {
+	held := &heldCircle{asked: make(chan struct{}), release: make(chan struct{})}
+	return held, func(s *setup) {
+		s.people = func(inner account.Store) account.Store {
+			held.Store = inner
+			return held
+		}
+	}
+}
+
+// A device that comes back under its id is here, although the server is done with
+// its lost connection only after.
+func TestPresenceOfRecoveredDevices(t *testing.T) {
+	held, option := holdCircle()
+	n := serve(t, option)
+	ada := n.device("ada")
+	held.armed.Store(true)
+	ada.emit("friend:list", `{}`)
+	<-held.asked
+	ada.drop()
+	back := n.recover(ada, n.token("ada"))
+	if back.sid != ada.sid {
+		t.Fatal("not recovered")
+	}
+	ended := n.count("websocket_connections_total", "status", "disconnected")
+	close(held.release)
+	eventually(t, "the end of the lost connection", func() bool {
+		return n.count("websocket_connections_total", "status", "disconnected") > ended
+	})
+	n.lose(n.device("ada")) // what is gone of ada has been noticed by now
+	if devices, online := n.presence.Devices("ada"), n.presence.Online([]string{"ada"}); devices != 1 || len(online) != 1 {
+		t.Errorf("%d devices, online: %q", devices, online)
+	}
+	back.settle()
+	n.lose(back)
+	eventually(t, "the last device to go", func() bool { return len(n.presence.Online([]string{"ada"})) == 0 })
+}
+
+// What ends a lost connection does not concern the one that continues it, under
+// the same id but with another token.
+func TestRevokedAfterRecovery(t *testing.T) {
+	held, option := holdCircle()
+	n := serve(t, option)
+	old := n.token("ada")
+	identity, err := n.accounts.Verify(t.Context(), old)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ada := n.deviceWith(old)
+	held.armed.Store(true)
+	ada.emit("friend:list", `{}`)
+	<-held.asked
+	ada.drop()
+	back := n.recover(ada, n.token("ada"))
+	if back.sid != ada.sid {
+		t.Fatal("not recovered")
+	}
+	if err := n.accounts.RevokeToken(t.Context(), identity); err != nil {
+		t.Fatal(err)
+	}
+	close(held.release)
+	back.quiet(n, "the end of another connection")
 }
 
 func TestTypingIsSeen(t *testing.T) {

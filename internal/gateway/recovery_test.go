@@ -3,9 +3,12 @@ package gateway_test
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/sockeye-im/sockeye/internal/chat"
 )
@@ -66,6 +69,35 @@ func TestRecoveryByAnotherUserStartsAfresh(t *testing.T) {
 	ada.must("message:send", `{"recipientId":"bob","content":"and that"}`)
 	eve.quiet(n, "another user")
 	eve.mustFail("room:message", `{"roomId":"hall","content":"x"}`, "not_in_room", "Not in room")
+}
+
+// What a device has missed of its topics is for who may hear them now.
+func TestRecoveryWithOtherTopics(t *testing.T) {
+	for _, c := range []struct {
+		name       string
+		old, young jwt.MapClaims
+		recovered  bool
+	}{
+		{"fewer", nil, jwt.MapClaims{"topics": []string{"news"}}, false},
+		{"none", jwt.MapClaims{"topics": []string{"orders.*.ada"}}, jwt.MapClaims{"topics": []string{}}, false},
+		{"others", jwt.MapClaims{"topics": []string{"orders.*.ada"}}, jwt.MapClaims{"topics": []string{"orders.9.*"}}, false},
+		{"the same", jwt.MapClaims{"topics": []string{"orders.*.ada"}}, jwt.MapClaims{"topics": []string{"orders.*.ada"}}, true},
+		{"more", jwt.MapClaims{"topics": []string{"orders.*.ada"}}, jwt.MapClaims{"topics": []string{"news", "orders.*"}}, true},
+		{"all", jwt.MapClaims{"topics": []string{"orders.*.ada"}}, nil, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			n := serve(t)
+			ada := n.deviceWith(n.sign("ada", c.old))
+			ada.must("notification:subscribe", `{"topics":["orders.7.ada"]}`)
+			n.lose(ada)
+			n.hub.Notify([]string{"orders.7.ada"}, nil, map[string]string{"title": "x"})
+			back := n.recover(ada, n.sign("ada", c.young))
+			heard := slices.ContainsFunc(back.unread(), func(p packet) bool { return p.name == "notification" })
+			if recovered := back.sid == ada.sid; recovered != c.recovered || heard != c.recovered {
+				t.Errorf("recovered %v, heard %v, want %v", recovered, heard, c.recovered)
+			}
+		})
+	}
 }
 
 func TestRecoveryNeedsAGoodToken(t *testing.T) {
@@ -143,6 +175,66 @@ func (s *slow) Memberships(ctx context.Context, user chat.UserID) ([]string, err
 		<-s.release
 	}
 	return s.Store.Memberships(ctx, user)
+}
+
+// stale holds up the answer to one of the next questions for a user's rooms, so
+// that it is no longer true when it comes.
+type stale struct {
+	chat.Store
+	countdown atomic.Int32 // which question it is
+	asked     chan struct{}
+	release   chan struct{}
+}
+
+func (s *stale) Memberships(ctx context.Context, user chat.UserID) ([]string, error) {
+	rooms, err := s.Store.Memberships(ctx, user)
+	if s.countdown.Add(-1) == 0 {
+		close(s.asked)
+		<-s.release
+	}
+	return rooms, err
+}
+
+// Whatever the server has found out about a user's rooms while a device signs in,
+// the device is in those that it is told of meanwhile.
+func TestRoomsThatChangeDuringSignIn(t *testing.T) {
+	for question := range int32(2) {
+		held := &stale{asked: make(chan struct{}), release: make(chan struct{})}
+		n := serve(t, func(s *setup) {
+			s.store = func(inner chat.Store) chat.Store {
+				held.Store = inner
+				return held
+			}
+		})
+		ada, bob := n.device("ada"), n.device("bob")
+		n.hall(ada, bob)
+		ada.must("room:create", `{"id":"yard","name":"Yard"}`)
+		bob.must("room:join", `{"roomId":"yard"}`)
+		n.told()
+		held.countdown.Store(question + 1)
+		second := n.mustDial(4, nil, nil)
+		second.send("0" + text(map[string]string{"token": n.token("bob")}))
+		<-held.asked
+		bob.must("room:create", `{"id":"attic","name":"Attic"}`)
+		bob.must("room:leave", `{"roomId":"yard"}`)
+		n.told()
+		close(held.release)
+		second.welcomed()
+		ada.must("room:message", `{"roomId":"yard","content":"not for bob"}`)
+		sent := bob.must("room:message", `{"roomId":"attic","content":"to all devices"}`)
+		n.told()
+		second.settle()
+		var got []string
+		for _, p := range second.unread() {
+			var m message
+			if p.name == "room:message" && json.Unmarshal(p.arg, &m) == nil {
+				got = append(got, m.ID)
+			}
+		}
+		if !slices.Equal(got, []string{sent.ID}) {
+			t.Errorf("question %d: got messages %q, want %q", question, got, sent.ID)
+		}
+	}
 }
 
 // A connection that is lost before the server has put it into its rooms has

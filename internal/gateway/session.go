@@ -166,27 +166,18 @@ func (s *session) person() account.Person {
 }
 
 // continues reports whether a connection of that identity may go on where this
-// one was lost. One that was lost before it was subscribed would have holes.
+// one was lost. One that was lost before it was subscribed would have holes, and
+// what was told about topics meanwhile is only for who may hear them.
 func (s *session) continues(by account.Identity) bool {
-	return s.user == chat.UserID(by.UserID) && s.subscribed.Load()
+	return s.user == chat.UserID(by.UserID) && s.subscribed.Load() && s.entry.HeardBy(by)
 }
 
 // subscribe puts a device into the rooms of its user, and sends what is unread.
 func (s *session) subscribe(ctx context.Context) error {
 	rules := s.gateway.Chat
 	s.link.Join(hub.UserRoom(s.user))
-	rooms, err := rules.Memberships(ctx, s.user)
-	if err != nil {
+	if err := s.joinRooms(ctx); err != nil {
 		return err
-	}
-	s.link.Join(hub.ChatRooms(rooms)...)
-	if len(rooms) > 0 || s.link.Recovered() {
-		// A membership may have ended between the question and the joining,
-		// before the hub could find the device here; or, for a recovered socket,
-		// while it was away.
-		if err := s.leaveFormerRooms(ctx); err != nil {
-			return err
-		}
 	}
 	heads, err := rules.Heads(ctx, s.user)
 	if err != nil {
@@ -205,27 +196,51 @@ func (s *session) subscribe(ctx context.Context) error {
 	return err
 }
 
-func (s *session) leaveFormerRooms(ctx context.Context) error {
-	rooms, err := s.gateway.Chat.Memberships(ctx, s.user)
-	if err != nil {
-		return err
-	}
-	stays := make(map[string]bool, len(rooms)+2)
-	stays[s.link.ID()], stays[hub.UserRoom(s.user)] = true, true
-	for _, room := range hub.ChatRooms(rooms) {
-		stays[room] = true
-	}
-	var former []string
-	for _, room := range s.link.Rooms() {
-		if topic, ok := strings.CutPrefix(room, hub.Topic("")); ok && s.entry.MayHear(topic) {
-			continue
+// joinRooms puts a device into the chat rooms that its user is in, and takes it
+// out of those that the user has left: a recovered one may be in such, and a
+// membership may end before the answer is used. From when the device is in its
+// user's room the hub does both too, at its own time. So this asks until there is
+// nothing to change, and each time looks first at where the device is: a room that
+// the hub adds behind the question is no former one.
+func (s *session) joinRooms(ctx context.Context) error {
+	for s.link.Connected() {
+		in := s.link.Rooms()
+		rooms, err := s.gateway.Chat.Memberships(ctx, s.user)
+		if err != nil {
+			return err
 		}
-		if !stays[room] {
+		missing, former := s.compareRooms(in, hub.ChatRooms(rooms))
+		if len(missing) == 0 && len(former) == 0 {
+			return nil
+		}
+		s.link.Leave(former...)
+		s.link.Join(missing...)
+	}
+	return nil // whoever is gone has no rooms
+}
+
+// compareRooms returns what is missing in the rooms that the device is in, and
+// what is no room of its user's any more. Topics stay: who was not permitted them
+// did not recover, see continues.
+func (s *session) compareRooms(in, chats []string) (missing, former []string) {
+	known := make(map[string]bool, len(in)+2)
+	for _, room := range in {
+		known[room] = true
+	}
+	for _, room := range chats {
+		if !known[room] {
+			missing = append(missing, room)
+		}
+		delete(known, room)
+	}
+	delete(known, s.link.ID())
+	delete(known, hub.UserRoom(s.user))
+	for room := range known {
+		if !strings.HasPrefix(room, hub.Topic("")) {
 			former = append(former, room)
 		}
 	}
-	s.link.Leave(former...)
-	return nil
+	return missing, former
 }
 
 // caller is the user behind a session.

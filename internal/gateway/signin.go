@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/netip"
 	"strings"
 
@@ -39,8 +40,11 @@ func (g *Gateway) signIn(ctx context.Context, s *socketio.Socket) error {
 		g.refuseSignIn(s, from, err)
 		return refused
 	case err != nil:
-		g.Metrics.ConnectionRefused(refusedToken)
-		return err
+		// After a refusal clients do not try again by themselves; after a loss
+		// they do.
+		g.Metrics.ConnectionRefused(refusedFault)
+		s.Drop()
+		return fmt.Errorf("sign in: %w", err)
 	}
 	s.SetData(signedIn)
 	return nil

@@ -72,12 +72,16 @@ type socket struct{ *socketio.Socket }
 // Emit sends an event. What cannot be sent any more is not.
 func (s socket) Emit(event string, payload any) { _ = s.Socket.Emit(event, payload) }
 
-// End disconnects, or drops a client that shall come back by itself.
+// End disconnects, or drops a client that shall come back by itself. A socket that
+// is gone is left alone: what it is told is for its id, which the one that
+// continues it has by now.
 func (s socket) End(why ending) {
-	if why.retry {
+	switch {
+	case !s.Connected():
+	case why.retry:
 		s.Drop()
-		return
+	default:
+		s.Emit("error", why.refusal)
+		s.Disconnect(true)
 	}
-	s.Emit("error", why.refusal)
-	s.Disconnect(true)
 }

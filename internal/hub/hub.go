@@ -37,13 +37,13 @@ type Hub struct {
 	done  sync.WaitGroup
 }
 
-// batch is the events of one commit, or ends of logs to announce, or a question
-// whether all before it were told.
+// batch is the events of one commit, or ends of logs to announce, or what is to be
+// done once all before it were told.
 type batch struct {
 	events   []chat.Event
 	accounts []account.Event
 	heads    []chat.Head
-	told     chan struct{}
+	then     func()
 }
 
 // New starts a hub; Stop ends it.
@@ -64,12 +64,16 @@ func (h *Hub) Announce(heads []chat.Head) {
 	}
 }
 
+// After has something done once everything published before has been told. It must
+// not block, nor publish: nothing is told meanwhile.
+func (h *Hub) After(then func()) { h.queue <- batch{then: then} }
+
 // Flush returns once everything published before has been told, or when ctx
 // ends.
 func (h *Hub) Flush(ctx context.Context) error {
 	told := make(chan struct{})
 	select {
-	case h.queue <- batch{told: told}:
+	case h.queue <- batch{then: func() { close(told) }}:
 	case <-ctx.Done():
 		return ctx.Err()
 	}
@@ -93,8 +97,8 @@ func (h *Hub) Stop() {
 
 func (h *Hub) run() {
 	for b := range h.queue {
-		if b.told != nil {
-			close(b.told)
+		if b.then != nil {
+			b.then()
 			continue
 		}
 		h.announce(b.heads)

@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/sockeye-im/sockeye/internal/account"
 	"github.com/sockeye-im/sockeye/internal/chat"
 	"github.com/sockeye-im/sockeye/internal/hub"
 	"github.com/sockeye-im/sockeye/socketio"
@@ -148,6 +150,42 @@ func TestWhoIsTold(t *testing.T) {
 }
 
 // An event that cannot be told does not keep the next one from being told.
+// What is the same for many is told once.
+func TestNewNameIsToldOnce(t *testing.T) {
+	h, out, _ := open(t, nil)
+	bob := account.Person{ID: "bob", Name: "Robert"}
+	h.PublishAccounts([]account.Event{
+		{Kind: account.UserChanged, Actor: bob, Friends: []string{"ada", "cyd"}, Origin: "socket"},
+		{Kind: account.FriendAccepted, Actor: bob, Other: account.Person{ID: "ada"}, Origin: "socket"},
+		{Kind: account.FriendRequested, Actor: bob, Other: account.Person{ID: "ada"}, Private: true},
+	})
+	h.Stop()
+	if got, want := out.all(), []string{
+		"user:changed to [user:bob user:ada user:cyd] except [socket]",
+		"friend:accepted to [user:ada] except [socket]",
+		"friend:accepted to [user:bob] except [socket]",
+		"friend:requested to [user:bob] except []",
+	}; !slices.Equal(got, want) {
+		t.Errorf("told %q, want %q", got, want)
+	}
+}
+
+func TestAfter(t *testing.T) {
+	gate := make(chan struct{})
+	h, out, _ := open(t, gate)
+	defer h.Stop()
+	told := make(chan []string, 1)
+	h.Publish([]chat.Event{message(1), message(2)})
+	h.After(func() { told <- out.all() })
+	h.Publish([]chat.Event{message(3)})
+	for range 3 {
+		gate <- struct{}{}
+	}
+	if got := <-told; len(got) != 2 {
+		t.Errorf("after two events %q were told", got)
+	}
+}
+
 func TestUnknownEventsAreLogged(t *testing.T) {
 	h, out, log := open(t, nil)
 	h.Publish([]chat.Event{{Kind: "message.sung", ConversationID: "c"}, message(1)})

@@ -154,11 +154,18 @@ func (h *Hub) tellAccount(e *account.Event) error {
 	if e.Origin != "" {
 		except = []string{e.Origin} // which has its answer
 	}
+	if e.Kind == account.UserChanged { // the same for all, who may be thousands
+		h.emit(userRooms(e.Audience()), except, Event{name, relationOf(e, e.Actor)})
+		return nil
+	}
 	for _, user := range e.Audience() {
-		other := e.Counterpart(user)
-		h.emit(userRooms([]string{user}), except, Event{name, relation{other.ID, other.Name, e.Actor.ID, Time(e.At)}})
+		h.emit(userRooms([]string{user}), except, Event{name, relationOf(e, e.Counterpart(user))})
 	}
 	return nil
+}
+
+func relationOf(e *account.Event, other account.Person) relation {
+	return relation{UserID: other.ID, Username: other.Name, By: e.Actor.ID, Timestamp: Time(e.At)}
 }
 
 // Topic is the Socket.IO room of a topic's subscribers, as Node servers call it.

@@ -159,8 +159,6 @@ func TestFriendsLearnOfEachOther(t *testing.T) {
 		w.heard(t, "C online to [b]", "c1 sees [b]")
 		p.Connect(person("b"), "b2")
 		w.heard(t, "b2 sees [a c]")
-		p.Connect(person("b"), "b2")
-		w.heard(t)
 		if got := p.Online([]string{"c", "x", "a"}); !slices.Equal(got, []string{"c", "a"}) {
 			t.Errorf("online: %v", got)
 		}
@@ -173,6 +171,28 @@ func TestFriendsLearnOfEachOther(t *testing.T) {
 		if p.Count() != 3 || p.Devices("b") != 2 || p.Devices("x") != 0 {
 			t.Errorf("%d users, %d devices of b", p.Count(), p.Devices("b"))
 		}
+	})
+}
+
+// A device that comes back may do so before its lost connection is done with.
+func TestDeviceThatComesBack(t *testing.T) {
+	w := newWorld("a-b")
+	track(t, w, func(t *testing.T, p *presence.Tracker) {
+		p.Connect(person("a"), "a1")
+		p.Connect(person("b"), "b1")
+		w.heard(t, "A online to []", "a1 sees []", "B online to [a]", "b1 sees [a]")
+		p.Connect(person("b"), "b1")
+		w.heard(t, "b1 sees [a]")
+		p.Disconnect("b", "b1")
+		time.Sleep(time.Minute)
+		w.heard(t)
+		if p.Devices("b") != 1 {
+			t.Errorf("%d devices of b", p.Devices("b"))
+		}
+		p.Disconnect("b", "b1")
+		p.Disconnect("b", "b1")
+		time.Sleep(time.Minute)
+		w.heard(t, "B offline to [a]")
 	})
 }
 
@@ -263,6 +283,20 @@ func TestNewFriends(t *testing.T) {
 }
 
 // Two become friends while the friends of one are looked up.
+func TestNewName(t *testing.T) {
+	w := newWorld()
+	track(t, w, func(t *testing.T, p *presence.Tracker) {
+		p.Connect(person("a"), "a1")
+		p.Connect(person("b"), "b1")
+		w.heard(t, "A online to []", "a1 sees []", "B online to []", "b1 sees []")
+		p.Renamed(account.Person{ID: "a", Name: "Anna"})
+		p.Renamed(account.Person{ID: "nobody", Name: "Nobody"})
+		w.befriend("a-b")
+		p.Befriended("a", "b")
+		w.heard(t, "Anna online to [b]", "B online to [a]")
+	})
+}
+
 func TestNewFriendsMeanwhile(t *testing.T) {
 	w := newWorld()
 	track(t, w, func(t *testing.T, p *presence.Tracker) {

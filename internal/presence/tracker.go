@@ -88,8 +88,9 @@ type user struct {
 
 // device is one of a user's, of which there are few.
 type device struct {
-	id      string
-	unaware bool // has not been told who is present
+	id          string
+	connections int  // more than one while it comes back and its lost connection is not noted as gone yet
+	unaware     bool // has not been told who is present
 }
 
 func (u *user) find(id string) int {
@@ -134,8 +135,8 @@ func (t *Tracker) Stop(ctx context.Context) error {
 	return t.save(ctx)
 }
 
-// Connect notes a device of a user, by an id that no other connection of the node has. It must be reachable by the teller
-// before. A device that is here is left as it is.
+// Connect notes a connection of a user's device, by an id that no other device of the node has. It must be reachable by
+// the teller before. A device that comes back under its id may be noted before its lost connection is noted as gone.
 func (t *Tracker) Connect(who account.Person, id string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -147,17 +148,20 @@ func (t *Tracker) Connect(who account.Person, id string) {
 		u = new(user)
 		t.users[who.ID] = u
 	}
-	if u.find(id) >= 0 {
-		return
-	}
 	u.who = who
-	u.devices = append(u.devices, device{id, true})
+	at := u.find(id)
+	if at < 0 {
+		at = len(u.devices)
+		u.devices = append(u.devices, device{id: id})
+	}
+	u.devices[at].connections++
+	u.devices[at].unaware = true
 	u.left, u.over = time.Time{}, false
 	t.gone.clear(who.ID)
 	t.enqueue(u)
 }
 
-// Disconnect notes that a device has gone. Unknown ones are left out.
+// Disconnect notes that a connection of a device has gone, once for each Connect. Unknown ones are left out.
 func (t *Tracker) Disconnect(userID, id string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -167,6 +171,9 @@ func (t *Tracker) Disconnect(userID, id string) {
 	}
 	at := u.find(id)
 	if at < 0 {
+		return
+	}
+	if u.devices[at].connections--; u.devices[at].connections > 0 {
 		return
 	}
 	u.devices = slices.Delete(u.devices, at, at+1)
@@ -194,6 +201,15 @@ func (u *user) befriend(userID string) {
 		u.newTo = make(map[string]bool, 1)
 	}
 	u.newTo[userID] = true
+}
+
+// Renamed notes the new name of a user. It is not told by itself.
+func (t *Tracker) Renamed(who account.Person) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if u := t.users[who.ID]; u != nil {
+		u.who = who
+	}
 }
 
 // Online returns those of the users who are online, in their order.
