@@ -211,7 +211,7 @@ func (n *node) ask(method, path, credentials, body string, headers ...string) re
 	if err != nil {
 		n.t.Fatal(err)
 	}
-	defer response.Body.Close()
+	defer func() { _ = response.Body.Close() }()
 	raw, err := io.ReadAll(response.Body)
 	if err != nil {
 		n.t.Fatal(err)
