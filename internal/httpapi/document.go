@@ -153,6 +153,7 @@ func (d *describer) parameter(op *operation, f openapi.Field, in string) openapi
 // asked is the schema of a field of a request, with its limits.
 func (d *describer) asked(op *operation, f openapi.Field) *openapi.Schema {
 	schema := d.schemas.Of(f.Type)
+	schema.Required = nil // of an object inside, only answers have all fields
 	schema.Description = meaning(op.shape.Payload, f.Name)
 	bound(op.shape.Payload, f.Name, schema, d.cfg.MaxText)
 	return schema

@@ -1,0 +1,236 @@
+package httpapi_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/sockeye-im/sockeye/internal/account"
+	"github.com/sockeye-im/sockeye/internal/chat"
+	"github.com/sockeye-im/sockeye/internal/command"
+	"github.com/sockeye-im/sockeye/internal/httpapi"
+	"github.com/sockeye-im/sockeye/internal/ops"
+	"github.com/sockeye-im/sockeye/internal/presence"
+	"github.com/sockeye-im/sockeye/internal/ratelimit"
+	"github.com/sockeye-im/sockeye/internal/store/sqlite"
+)
+
+// setup is what a test may choose.
+type setup struct {
+	api      httpapi.Config
+	accounts account.Config
+	events   ratelimit.Rate
+}
+
+// node is everything below the API, as in the server, and the API on a loopback address.
+type node struct {
+	t        testing.TB
+	url      string
+	api      *httpapi.API
+	accounts *account.Service
+	chat     *chat.Service
+	issuer   *account.Issuer
+	presence *presence.Tracker
+	told     *ears
+	log      *bytes.Buffer // to be read after the requests that write it
+}
+
+// serve starts a node that ends with the test. Rates are off, passwords cheap.
+func serve(t testing.TB, options ...func(*setup)) *node {
+	t.Helper()
+	s := setup{api: httpapi.DefaultConfig(), accounts: account.DefaultConfig()}
+	s.api.Requests, s.api.KeyRequests, s.api.Logins = ratelimit.Rate{}, ratelimit.Rate{}, ratelimit.Rate{}
+	s.accounts.Hashing = account.Hashing{MemoryKiB: 8, Passes: 1, Lanes: 1, AtOnce: 2, Wait: time.Minute}
+	for _, option := range options {
+		option(&s)
+	}
+	n := &node{t: t, told: new(ears), log: new(bytes.Buffer)}
+	log := slog.New(slog.NewJSONHandler(n.log, nil))
+	var err error
+	must := func() {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	n.issuer, err = account.NewIssuer(secret, time.Now)
+	must()
+	verifiers, err := account.NewVerifiers(t.Context(), account.TrustConfig{Secret: secret, Now: time.Now})
+	must()
+	t.Cleanup(verifiers.Stop)
+	store, err := sqlite.Open(t.Context(), sqlite.DefaultConfig(t.TempDir()), func([]chat.Event) {})
+	must()
+	t.Cleanup(func() {
+		if err := store.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	n.accounts, err = account.New(t.Context(), s.accounts, account.Deps{
+		Store: store.Accounts(func([]account.Event) {}), Verifier: verifiers, Issuer: n.issuer, Now: time.Now,
+	})
+	must()
+	n.presence, err = presence.NewTracker(presence.DefaultConfig(), n.accounts, n.told, log, time.Now)
+	must()
+	t.Cleanup(func() {
+		if err := n.presence.Stop(t.Context()); err != nil && !errors.Is(err, t.Context().Err()) {
+			t.Error(err)
+		}
+	})
+	n.chat, err = chat.New(chat.Config{DirectPolicy: chat.DirectAnyone, MaxText: s.api.MaxText}, store, time.Now, chat.NewID, nil)
+	must()
+	metrics, err := ops.NewMetrics(prometheus.NewRegistry(), ops.Vocabulary{Messages: command.Names(), Operations: command.Names()})
+	must()
+	n.api, err = httpapi.New(s.api, httpapi.Deps{
+		Accounts: n.accounts, Chat: n.chat, Notifier: n.told, Presence: n.presence, Clients: n, Log: log, Now: time.Now,
+		Commands: command.New(n.commandDeps(s.events, metrics, log)),
+	})
+	must()
+	mux := http.NewServeMux()
+	n.api.Register(mux)
+	server := httptest.NewServer(mux)
+	t.Cleanup(server.Close)
+	n.url = server.URL
+	return n
+}
+
+func (n *node) commandDeps(events ratelimit.Rate, metrics *ops.Metrics, log *slog.Logger) command.Deps {
+	return command.Deps{Events: events, Chat: n.chat, Metrics: metrics, Log: log, Now: time.Now}
+}
+
+// ClientIP believes what tests say.
+func (n *node) ClientIP(remote string, header http.Header) netip.Addr {
+	if said := header.Get("X-Test-IP"); said != "" {
+		return netip.MustParseAddr(said)
+	}
+	return netip.MustParseAddrPort(remote).Addr()
+}
+
+// ears hear what would be told to devices.
+type ears struct {
+	mu            sync.Mutex
+	topics, users []string
+	notification  any
+}
+
+func (e *ears) Notify(topics, users []string, notification any) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.topics, e.users, e.notification = topics, users, notification
+}
+
+func (e *ears) Online([]string, account.Person)  {}
+func (e *ears) Offline([]string, account.Person) {}
+func (e *ears) Present(string, []string)         {}
+
+// token signs in a user of another application, who keeps the name.
+func (n *node) token(user string) string {
+	n.t.Helper()
+	token, err := n.issuer.Sign(user, "", time.Hour)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	return token
+}
+
+func (n *node) key(scopes ...account.Scope) string {
+	n.t.Helper()
+	_, secret, err := n.accounts.CreateAPIKey(n.t.Context(), "test", scopes)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	return secret
+}
+
+// reply is an answer, read.
+type reply struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+// json is a part of the body: names of fields, and indexes.
+func (r reply) json(t testing.TB, path ...any) any {
+	t.Helper()
+	var at any
+	if err := json.Unmarshal(r.body, &at); err != nil {
+		t.Fatalf("%v in %q", err, r.body)
+	}
+	for _, step := range path {
+		switch step := step.(type) {
+		case string:
+			object, _ := at.(map[string]any)
+			at = object[step]
+		case int:
+			list, _ := at.([]any)
+			if step >= len(list) {
+				t.Fatalf("no %v in %s", path, r.body)
+			}
+			at = list[step]
+		}
+	}
+	return at
+}
+
+func (r reply) text(t testing.TB, path ...any) string {
+	t.Helper()
+	text, isText := r.json(t, path...).(string)
+	if !isText {
+		t.Fatalf("no text at %v in %s", path, r.body)
+	}
+	return text
+}
+
+// ask makes a request. The body is JSON, if there is one; headers come in pairs.
+func (n *node) ask(method, path, credentials, body string, headers ...string) reply {
+	n.t.Helper()
+	request, err := http.NewRequestWithContext(n.t.Context(), method, n.url+path, strings.NewReader(body))
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	if body != "" {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	if credentials != "" {
+		request.Header.Set("Authorization", "Bearer "+credentials)
+	}
+	for i := 0; i < len(headers); i += 2 {
+		request.Header.Set(headers[i], headers[i+1])
+	}
+	response, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(request)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	raw, err := io.ReadAll(response.Body)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	return reply{response.StatusCode, response.Header, raw}
+}
+
+// refused makes a request and wants a problem.
+func (n *node) refused(status int, code, method, path, credentials, body string, headers ...string) reply {
+	n.t.Helper()
+	r := n.ask(method, path, credentials, body, headers...)
+	if r.status != status || r.header.Get("Content-Type") != "application/problem+json" || r.header.Get("Cache-Control") != "no-store" {
+		n.t.Fatalf("%s %s: %d %v %s, want %d", method, path, r.status, r.header, r.body, status)
+	}
+	if got := r.text(n.t, "code"); got != code {
+		n.t.Fatalf("%s %s: code %s, want %s: %s", method, path, got, code, r.body)
+	}
+	if int(r.json(n.t, "status").(float64)) != status || r.text(n.t, "title") != http.StatusText(status) || r.text(n.t, "detail") == "" {
+		n.t.Errorf("%s %s: the problem is %s", method, path, r.body)
+	}
+	return r
+}

@@ -1,0 +1,245 @@
+package httpapi_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"testing"
+
+	"github.com/sockeye-im/sockeye/internal/account"
+)
+
+type values = map[string]string
+
+// TestEveryOperation calls everything that the document describes, by its own words.
+func TestEveryOperation(t *testing.T) {
+	n := serve(t)
+	d := readDocument(n)
+	d.apiKey = n.key(account.ScopeAll)
+	d.tried["getDocument"] = true // readDocument has read it
+
+	tryAccounts(d)
+	tryServerUsers(d)
+	room := tryRooms(d)
+	message := tryMessages(d, room)
+	tryConversations(d, room, message)
+	tryMembers(d, room)
+	tryServerRooms(d)
+	tryPeople(d)
+	d.call("deleteRoom", values{"roomId": room}, "")
+	d.call("logout", nil, "")
+	if r := d.try("getMe", nil, ""); r.status != http.StatusUnauthorized {
+		t.Errorf("after logging out: %d", r.status)
+	}
+	d.finish()
+}
+
+// tryAccounts leaves ada signed in.
+func tryAccounts(d *described) {
+	t := d.n.t
+	registered := d.call("register", nil, "")
+	d.userToken = registered.text(t, "token")
+	if name := d.call("getMe", nil, "").text(t, "user", "name"); name != "Ada Lovelace" {
+		t.Errorf("registered as %q", name)
+	}
+	d.userToken = d.call("refreshToken", nil, "").text(t, "token")
+	d.userToken = d.call("changePassword", nil, "").text(t, "token")
+	if r := d.try("login", nil, ""); r.status != http.StatusUnauthorized {
+		t.Errorf("with the old password: %d", r.status)
+	}
+	d.userToken = d.call("login", nil, `{"username": "ADA", "password": "staple battery horse"}`).text(t, "token")
+	if name := d.call("updateMe", nil, "").text(t, "user", "name"); name != "Ada King" {
+		t.Errorf("renamed to %q", name)
+	}
+}
+
+func tryServerUsers(d *described) {
+	t := d.n.t
+	for _, user := range []string{"ada", "grace", "edsger"} {
+		if r := d.call("putUser", values{"userId": user}, `{"name": "`+user+`"}`); r.status != http.StatusCreated {
+			t.Errorf("a new user: %d", r.status)
+		}
+	}
+	if r := d.call("putUser", values{"userId": "grace"}, `{"name": "Grace Hopper"}`); r.status != http.StatusOK {
+		t.Errorf("a known user: %d", r.status)
+	}
+	if name := d.call("getServerUser", values{"userId": "grace"}, "").text(t, "user", "name"); name != "Grace Hopper" {
+		t.Errorf("renamed to %q", name)
+	}
+	before := d.n.token("edsger")
+	d.call("disconnectUser", values{"userId": "edsger"}, "")
+	d.call("revokeUser", values{"userId": "edsger"}, "")
+	d.n.refused(http.StatusUnauthorized, "authentication_failed", http.MethodGet, "/api/v1/me", before, "")
+	d.n.presence.Connect(account.Person{ID: "grace"}, "a phone")
+	if r := d.call("getServerPresence", values{"userId": "grace"}, ""); r.json(t, "online") != true || r.json(t, "devices") != 1.0 {
+		t.Errorf("presence of who is here: %s", r.body)
+	}
+	if r := d.call("listOnline", nil, ""); r.text(t, "online", 0) != "grace" || r.json(t, "count") != 1.0 {
+		t.Errorf("online are %s", r.body)
+	}
+	d.call("notify", nil, "")
+	d.n.told.mu.Lock()
+	defer d.n.told.mu.Unlock()
+	told, err := json.Marshal(d.n.told.notification)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := (reply{body: told}); r.text(t, "title") != "Lunch" || r.text(t, "timestamp") == "" || d.n.told.topics[0] != "menu" || d.n.told.users[0] != "ada" {
+		t.Errorf("told %s to %v and %v", told, d.n.told.topics, d.n.told.users)
+	}
+}
+
+func tryRooms(d *described) (room string) {
+	t := d.n.t
+	created := d.call("createRoom", nil, "")
+	room = created.text(t, "room", "id")
+	if place := created.header.Get("Location"); place != "/api/v1/rooms/"+room {
+		t.Errorf("the room is at %q", place)
+	}
+	d.call("updateRoom", values{"roomId": room}, "")
+	if about := d.call("getRoom", values{"roomId": room}, "").text(t, "room", "description"); about != "Where, when and what" {
+		t.Errorf("the room is about %q", about)
+	}
+	for id, v := range map[string]values{
+		"listRooms": {"mine": "true", "limit": "10"}, "searchRooms": {"query": "LUNCH"},
+	} {
+		if r := d.call(id, v, ""); r.text(t, "rooms", 0, "id") != room {
+			t.Errorf("%s: %s", id, r.body)
+		}
+	}
+	return room
+}
+
+func tryMessages(d *described, room string) (message string) {
+	t := d.n.t
+	sent := d.call("sendToRoom", values{"roomId": room}, "")
+	if again := d.call("sendToRoom", values{"roomId": room}, ""); string(again.body) != string(sent.body) {
+		t.Errorf("sent again: %s, at first %s", again.body, sent.body)
+	}
+	message = sent.text(t, "id")
+	of := values{"messageId": message}
+	reply := d.call("sendToRoom", values{"roomId": room}, `{"content": "Yes", "replyTo": "`+message+`"}`).text(t, "id")
+	d.call("sendToUser", values{"userId": "grace"}, `{"content": "hello"}`)
+	if text := d.call("editMessage", of, "").text(t, "message", "content"); text != "Noodles at one?" {
+		t.Errorf("edited to %q", text)
+	}
+	d.call("addReaction", values{"messageId": message, "emoji": "👍🏽"}, "")
+	if r := d.call("getThread", values{"messageId": message, "limit": "5"}, ""); r.text(t, "messages", 0, "id") != reply ||
+		r.text(t, "root", "reactions", "👍🏽", 0) == "" {
+		t.Errorf("thread: %s", r.body)
+	}
+	d.call("removeReaction", values{"messageId": message, "emoji": "👍🏽"}, "")
+	d.call("pinMessage", of, "")
+	if r := d.call("getRoomPins", values{"roomId": room}, ""); r.text(t, "messages", 0, "id") != message {
+		t.Errorf("pinned: %s", r.body)
+	}
+	d.call("unpinMessage", of, "")
+	d.call("searchMessages", values{"query": "noodles"}, "")
+	if r := d.call("deleteMessage", values{"messageId": reply}, ""); r.json(t, "message", "deleted") != true {
+		t.Errorf("deleted: %s", r.body)
+	}
+	return message
+}
+
+func tryConversations(d *described, room, message string) {
+	t := d.n.t
+	list := d.call("listConversations", values{"limit": "1"}, "")
+	if list.text(t, "next") == "" || list.header.Get("Link") == "" {
+		t.Errorf("the first of two conversations: %s, Link %q", list.body, list.header.Get("Link"))
+	}
+	conversation := d.call("getRoom", values{"roomId": room}, "").text(t, "room", "conversationId")
+	for id, v := range map[string]values{
+		"getHistory": {"conversationId": conversation}, "getRoomHistory": {"roomId": room},
+	} {
+		if r := d.call(id, v, ""); r.text(t, "messages", 0, "id") != message {
+			t.Errorf("%s: %s", id, r.body)
+		}
+	}
+	if r := d.call("getDirectHistory", values{"userId": "grace"}, ""); r.text(t, "messages", 0, "content") != "hello" {
+		t.Errorf("history with grace: %s", r.body)
+	}
+	d.call("getPins", values{"conversationId": conversation}, "")
+	d.call("getDirectPins", values{"userId": "grace"}, "")
+	d.call("markMessagesRead", nil, `{"messageIds": ["`+message+`"]}`)
+	d.call("markConversationRead", values{"conversationId": conversation}, "")
+	if r := d.call("sync", nil, ""); len(r.json(t, "new").([]any)) != 2 {
+		t.Errorf("new conversations: %s", r.body)
+	}
+	if r := d.call("sync", nil, `{"conversations": {"`+conversation+`": 0}}`); r.text(t, "conversations", conversation, "events", 0, "event") != "room:user_joined" {
+		t.Errorf("events: %s", r.body)
+	}
+}
+
+func tryMembers(d *described, room string) {
+	t := d.n.t
+	grace := *d
+	grace.userToken = d.n.token("grace")
+	in, of := values{"roomId": room}, values{"roomId": room, "userId": "grace"}
+	d.call("inviteUser", of, "")
+	grace.call("joinRoom", in, "")
+	d.call("promoteMember", of, "")
+	if r := d.call("listMembers", in, ""); r.text(t, "members", 0, "role") != "admin" || r.text(t, "members", 0, "userId") != "grace" {
+		t.Errorf("members: %s", r.body)
+	}
+	d.call("demoteMember", of, "")
+	d.call("kickMember", of, "")
+	d.call("banUser", of, "")
+	if r := grace.try("joinRoom", in, ""); r.status != http.StatusForbidden {
+		t.Errorf("joins though banned: %d", r.status)
+	}
+	d.call("unbanUser", of, "")
+	grace.call("joinRoom", in, "")
+	grace.call("leaveRoom", in, "")
+}
+
+func tryServerRooms(d *described) {
+	t := d.n.t
+	team := values{"roomId": d.call("createServerRoom", nil, "").text(t, "room", "id")}
+	if r := d.call("addMembers", team, ""); len(r.json(t, "added").([]any)) != 2 {
+		t.Errorf("added: %s", r.body)
+	}
+	if r := d.call("addMembers", team, ""); len(r.json(t, "added").([]any)) != 0 {
+		t.Errorf("added again: %s", r.body)
+	}
+	system := d.call("postToRoom", team, "")
+	if again := d.call("postToRoom", team, ""); system.text(t, "message", "type") != "system" || string(again.body) != string(system.body) {
+		t.Errorf("system message: %s, again: %s", system.body, again.body)
+	}
+	if r := d.call("postToRoom", team, `{"senderId": "grace", "content": "hi"}`); r.text(t, "message", "senderUsername") != "Grace Hopper" {
+		t.Errorf("as a user: %s", r.body)
+	}
+	d.call("postToUser", values{"userId": "edsger"}, "")
+	d.call("removeMember", values{"roomId": "team", "userId": "grace"}, "")
+	if r := d.try("postToRoom", team, `{"senderId": "grace", "content": "hi"}`); r.text(t, "code") != "not_in_room" {
+		t.Errorf("as who was removed: %s", r.body)
+	}
+}
+
+// tryPeople tries what there is of it.
+func tryPeople(d *described) {
+	t := d.n.t
+	if !d.has("requestFriend") {
+		return
+	}
+	me := d.call("getMe", nil, "").text(t, "user", "id")
+	grace, edsger := *d, *d
+	grace.userToken, edsger.userToken = d.n.token("grace"), d.n.token("edsger")
+	d.call("requestFriend", values{"userId": "grace"}, "")
+	grace.call("acceptFriend", values{"userId": me}, "")
+	edsger.call("requestFriend", values{"userId": me}, "")
+	d.call("declineFriend", values{"userId": "edsger"}, "")
+	d.call("blockUser", values{"userId": "edsger"}, "")
+	if r := d.call("listFriends", nil, ""); r.text(t, "friends", 0, "userId") != "grace" || r.text(t, "blocked", 0, "userId") != "edsger" {
+		t.Errorf("friends: %s", r.body)
+	}
+	d.call("unblockUser", values{"userId": "edsger"}, "")
+	if r := d.call("getPresence", values{"userIds": "grace"}, ""); r.json(t, "presence", 0, "online") != true {
+		t.Errorf("presence: %s", r.body)
+	}
+	d.call("removeFriend", values{"userId": "grace"}, "")
+	if r := d.call("getUser", values{"userId": "grace"}, ""); r.text(t, "user", "username") != "Grace Hopper" {
+		t.Errorf("user: %s", r.body)
+	}
+	if r := d.call("searchUsers", values{"query": "hopp"}, ""); r.text(t, "users", 0, "userId") != "grace" {
+		t.Errorf("found: %s", r.body)
+	}
+}
