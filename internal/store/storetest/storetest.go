@@ -53,6 +53,7 @@ func Run(t *testing.T, newDriver func(t *testing.T) Driver) {
 		{"Access", testAccess},
 		{"MarkRead", testMarkRead},
 		{"MarkReadOfSeveralConversations", testMarkReadSeveral},
+		{"MarkReadOfWhoLeft", testMarkReadOfLeaver},
 		{"MarkReadInLargeRoom", testMarkReadLarge},
 		{"EndedContextStoresNothing", testEndedContext},
 		{"ManySenders", testManySenders},
