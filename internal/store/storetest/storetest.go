@@ -39,6 +39,7 @@ func Run(t *testing.T, newDriver func(t *testing.T) Driver) {
 		{"MessageKeepsAllFields", testMessageKeepsAllFields},
 		{"TimestampsNeverGoBack", testTimestamps},
 		{"ClientMsgID", testClientMsgID},
+		{"ClientMsgIDInReplacedRoom", testClientMsgIDInReplacedRoom},
 		{"ClientMsgIDOfDeletedMessage", testClientMsgIDOfDeleted},
 		{"RefusedMessagesLeaveNoTrace", testRefusedMessages},
 		{"Pages", testPages},
