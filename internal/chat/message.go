@@ -128,15 +128,14 @@ func digestOf(parts ...string) [sha256.Size]byte {
 	return sha256.Sum256(buf)
 }
 
-// Repeats decides what a second use of a clientMsgId means, given the message
-// stored under it and the fingerprint stored with that: nil, if it is the same
-// message again, else [ErrClientMsgIDReused]. A message without a stored
-// fingerprint was deleted; its tombstone answers whatever the content was.
-// Drivers call it inside the transaction.
-func (c *Append) Repeats(stored *Message, fingerprint []byte) error {
+// Repeats decides what a second use of a clientMsgId means, given what is stored
+// under it: nil, if it is the same message again, else [ErrClientMsgIDReused]. A
+// message without a stored fingerprint was deleted; its tombstone answers whatever
+// the content was. Drivers call it inside the transaction.
+func (c *Append) Repeats(stored *Sent) error {
 	m := &c.Message
-	sameTarget := stored.RoomID == m.RoomID && stored.RecipientID == m.RecipientID
-	sameContent := len(fingerprint) == 0 || slices.Equal(fingerprint, c.Fingerprint)
+	sameTarget := stored.Message.RoomID == m.RoomID && stored.Message.RecipientID == m.RecipientID && !stored.Replaced
+	sameContent := len(stored.Fingerprint) == 0 || slices.Equal(stored.Fingerprint, c.Fingerprint)
 	if sameTarget && sameContent {
 		return nil
 	}

@@ -29,8 +29,9 @@ type Mark struct {
 // MarkRead moves the caller's mark in each conversation to the newest of the
 // messages listed, never back; what came before is read as well. It returns the
 // listed messages of others that were unread until now, except in rooms of more
-// than [ListedMembers]. Messages that are gone or not the caller's to see are
-// passed over; if that is all of them, the answer is [ErrMessageNotFound].
+// than [ListedMembers] and of senders who are no members any more: who has left is
+// told nothing. Messages that are gone or not the caller's to see are passed over;
+// if that is all of them, the answer is [ErrMessageNotFound].
 func (s *Service) MarkRead(ctx context.Context, a Actor, messageIDs []string) ([]Receipt, error) {
 	if len(messageIDs) == 0 {
 		return nil, missing("messageIds")

@@ -131,7 +131,7 @@ func (s *Service) repeated(ctx context.Context, cmd *Append) (Message, bool, err
 	if !found {
 		return Message{}, false, nil
 	}
-	if err := cmd.Repeats(&sent.Message, sent.Fingerprint); err != nil {
+	if err := cmd.Repeats(&sent); err != nil {
 		return Message{}, false, err
 	}
 	return sent.Message, true, nil

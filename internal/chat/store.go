@@ -196,6 +196,8 @@ type Append struct {
 type Sent struct {
 	Message     Message
 	Fingerprint []byte
+	// Replaced tells that the message's room was deleted and another one has its id.
+	Replaced bool
 }
 
 // MessageQuery asks for up to Limit messages of a conversation: before or after

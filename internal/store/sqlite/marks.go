@@ -117,16 +117,30 @@ func (t *tx) markRead(cmd *chat.MarkRead, messages []listed) ([]chat.Receipt, er
 	if members > cmd.MaxReceiptMembers {
 		return nil, nil
 	}
-	return t.giveReceipts(cmd, messages, mark), nil
+	return t.giveReceipts(cmd, messages, mark)
 }
 
-// giveReceipts emits, for each sender, the receipts of the messages after mark.
-func (t *tx) giveReceipts(cmd *chat.MarkRead, messages []listed, mark int64) []chat.Receipt {
+// giveReceipts emits, for each sender who is still there, the receipts of the
+// messages after mark.
+func (t *tx) giveReceipts(cmd *chat.MarkRead, messages []listed, mark int64) ([]chat.Receipt, error) {
 	var all []chat.Receipt
 	var senders []chat.UserID
 	bySender := make(map[chat.UserID][]chat.Receipt)
+	present := make(map[chat.UserID]bool)
 	for _, m := range messages {
 		if m.seq <= mark || m.sender == cmd.Reader.ID || m.deleted {
+			continue
+		}
+		if _, known := present[m.sender]; !known {
+			var one int
+			there, err := exists(t.row(`SELECT 1 FROM members WHERE conversation_id = ? AND user_id = ?`,
+				m.conversation, m.sender).Scan(&one))
+			if err != nil {
+				return nil, fmt.Errorf("look up sender: %w", err)
+			}
+			present[m.sender] = there
+		}
+		if !present[m.sender] {
 			continue
 		}
 		r := chat.Receipt{
@@ -141,7 +155,7 @@ func (t *tx) giveReceipts(cmd *chat.MarkRead, messages []listed, mark int64) []c
 	for _, sender := range senders {
 		t.emit(chat.NewReceiptEvent(bySender[sender], cmd.Reader.Origin))
 	}
-	return all
+	return all, nil
 }
 
 // setMark sets a mark, which the caller knows to lie after the present one.

@@ -31,7 +31,7 @@ func (t *tx) appendMessage(cmd *chat.Append) (chat.Message, error) {
 			return m, fmt.Errorf("look up client id: %w", err)
 		}
 		if found {
-			return sent.Message, cmd.Repeats(&sent.Message, sent.Fingerprint)
+			return sent.Message, cmd.Repeats(&sent)
 		}
 	}
 	if err := t.permitMessage(cmd, &m); err != nil {

@@ -140,6 +140,26 @@ func testClientMsgID(f *fixture) {
 	equal(f, "seq of another sender's message, after the leaving", f.append(others).Seq, stored.Seq+2)
 }
 
+// A room that was deleted is another conversation than one that has its id now.
+func testClientMsgIDInReplacedRoom(f *fixture) {
+	room := f.room(chat.RoomPublic, 10, "anna")
+	cmd := f.toRoom("anna", room.ID, "once")
+	cmd.Message.ClientMsgID = "c1"
+	stored := f.append(cmd)
+	f.must(f.store.DeleteRoom(f.Context(), chat.DeleteRoom{RoomID: room.ID, Actor: actor("anna"), At: start}))
+	f.events.take()
+	equal(f, "the same again, though the room is gone", f.append(cmd), stored)
+	f.quiet()
+
+	second := room
+	second.ConversationID = f.id("room:second")
+	f.must(f.store.CreateRoom(f.Context(), chat.NewRoom{Room: second, Creator: actor("anna")}))
+	f.events.take()
+	_, err := f.store.AppendMessage(f.Context(), cmd)
+	f.refused(err, chat.ErrClientMsgIDReused)
+	f.quiet()
+}
+
 func testClientMsgIDOfDeleted(f *fixture) {
 	cmd := f.direct("anna", "bert", "secret")
 	cmd.Message.ClientMsgID = "c1"

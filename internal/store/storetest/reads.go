@@ -93,6 +93,21 @@ func testMarkReadSeveral(f *fixture) {
 	f.quiet()
 }
 
+func testMarkReadOfLeaver(f *fixture) {
+	room := f.room(chat.RoomPublic, 10, "anna")
+	f.join("bert", room.ID)
+	f.join("carl", room.ID)
+	left := f.append(f.toRoom("bert", room.ID, "from who leaves"))
+	there := f.append(f.toRoom("anna", room.ID, "from who stays"))
+	f.leave("bert", room.ID)
+	f.events.take()
+	want := []chat.Receipt{receipt("carl", there)}
+	equal(f, "receipts", f.markRead("carl", left, there), want)
+	equal(f, "events", f.events.take(), []chat.Event{
+		markEvent("carl", there), chat.NewReceiptEvent(want, actor("carl").Origin),
+	})
+}
+
 func testMarkReadLarge(f *fixture) {
 	room := f.room(chat.RoomPublic, 10, "anna")
 	for _, user := range []chat.UserID{"bert", "carl", "dora"} {

@@ -1,0 +1,281 @@
+package model_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+)
+
+// machine is one sequence: the server, the reference and the devices.
+type machine struct {
+	*rapid.T
+	server  *server
+	world   *world
+	devices []*device
+}
+
+// newMachine prepares a sequence with three people who are there, one who is not, and a room.
+func newMachine(t *rapid.T, s *server) *machine {
+	m := &machine{T: t, server: s}
+	m.world = newWorld(s.directRetention, m.tell)
+	m.world.now = stamp(s.clock.Load())
+	for i, name := range []string{"ann", "bob", "cid", "dan"} {
+		p := &person{id: s.prefix + name}
+		p.name = p.id
+		m.world.people = append(m.world.people, p)
+		for n := range []int{2, 2, 2, 1}[i] {
+			m.devices = append(m.devices, &device{
+				label: fmt.Sprintf("%s.%d", name, n), user: p, kept: newReplica(p.id), replays: n == 0,
+			})
+		}
+	}
+	m.Cleanup(m.hangUp)
+	return m
+}
+
+// run is a whole sequence.
+func (m *machine) run() {
+	for _, d := range []int{0, 2, 4} {
+		m.connect(m.devices[d])
+	}
+	m.makeRoom(m.devices[0], map[string]any{"id": m.roomIDs()[0], "name": "first " + m.server.prefix}, "")
+	m.enter(m.devices[2], m.roomIDs()[0])
+	m.Repeat(m.actions())
+	m.finish()
+}
+
+// hangUp ends all connections, whatever became of the sequence.
+func (m *machine) hangUp() {
+	for _, d := range m.devices {
+		if d.online() {
+			d.disconnect(false)
+		}
+	}
+}
+
+// tell is for the reference.
+func (m *machine) tell(users []string, but *device, what fact) {
+	for _, d := range m.devices {
+		if d.online() && d != but && slices.Contains(users, d.user.id) {
+			d.expect = append(d.expect, what)
+		}
+	}
+}
+
+// pass lets time go by, on both sides.
+func (m *machine) pass(d time.Duration) {
+	m.world.now += stamp(d.Milliseconds())
+	m.server.clock.Store(int64(m.world.now))
+}
+
+// do sends a command, which must be refused with that code, or be carried out if that is empty: then it reads the
+// answer and returns true.
+func (m *machine) do(d *device, name string, payload map[string]any, want string, answer any) bool {
+	m.Helper()
+	text, refused, err := d.ask(name, payload)
+	if err != nil {
+		m.stop("%v", err)
+	}
+	m.note("%s: %s %s → %s", d.label, name, lazy(func() string { return written(payload) }), lazy(func() string { return short(text) }))
+	code := ""
+	if refused != nil {
+		code = refused.Code
+	}
+	if code != want {
+		m.stop("%s: %s %s is %s, not %s", d.label, name, written(payload), orOK(code), orOK(want))
+	}
+	if refused != nil {
+		return false
+	}
+	if answer != nil {
+		m.must(json.Unmarshal(text, answer))
+	}
+	return true
+}
+
+func orOK(code string) string {
+	if code == "" {
+		return "ok"
+	}
+	return code
+}
+
+func written(payload map[string]any) string {
+	text, err := json.Marshal(payload)
+	if err != nil {
+		return err.Error()
+	}
+	return string(text)
+}
+
+func (m *machine) must(err error) {
+	m.Helper()
+	if err != nil {
+		m.stop("%v", err)
+	}
+}
+
+// same holds what came against the reference.
+func same[T any](m *machine, what string, want, got T) {
+	m.Helper()
+	if !reflect.DeepEqual(want, got) {
+		m.stop("%s:\n%s", what, cmp.Diff(want, got, cmp.Exporter(func(reflect.Type) bool { return true })))
+	}
+}
+
+// stop ends a sequence that has failed. What it says must be the same when the sequence is run again, or rapid could
+// not shorten it.
+func (m *machine) stop(format string, args ...any) {
+	m.Helper()
+	m.Fatalf("%s", m.scrub(fmt.Sprintf(format, args...)))
+}
+
+// scrub takes out of a text what is different from run to run: ids, of which messages' are in the order of their
+// storing, and the choice of spaces in a cmp.Diff.
+func (m *machine) scrub(text string) string {
+	pairs := []string{"\u00a0", " "}
+	for i, s := range m.world.said {
+		pairs = append(pairs, s.ID, fmt.Sprintf("message-%d", i+1))
+	}
+	for i, c := range m.world.logs {
+		id := fmt.Sprintf("room-%d", i+1)
+		if c.roomID == "" {
+			id = "dm:" + strings.Join(c.sides, "+")
+		}
+		pairs = append(pairs, c.id, id)
+	}
+	text = strings.NewReplacer(pairs...).Replace(text)
+	return strings.ReplaceAll(text, m.server.prefix, "")
+}
+
+// note logs what happens.
+func (m *machine) note(format string, args ...any) {
+	m.Helper()
+	m.Logf("%v", lazy(func() string { return m.scrub(fmt.Sprintf(format, args...)) }))
+}
+
+// lazy is a text that is made only if it is logged.
+type lazy func() string
+
+func (l lazy) String() string { return l() }
+
+// short is the beginning of an answer, without what frames it.
+func short(text []byte) string {
+	const most = 400
+	fields := make(map[string]json.RawMessage)
+	if json.Unmarshal(text, &fields) != nil {
+		return string(text)
+	}
+	delete(fields, "ref")
+	delete(fields, "type")
+	out, err := json.Marshal(fields)
+	if err != nil || len(out) <= most {
+		return string(out)
+	}
+	return strings.ToValidUTF8(string(out[:most]), "") + "…"
+}
+
+// connect brings a device back. What it is shown is what the reference has, and then it syncs.
+func (m *machine) connect(d *device) {
+	m.Helper()
+	d.user.name = "Name of " + d.user.id
+	token, err := m.server.token(d.user.id, d.user.name)
+	m.must(err)
+	m.must(d.connect(m.server.url, token))
+	m.note("%s: connects", d.label)
+	same(m, d.label+": messages:unread", m.world.greeting(d.user.id), append([]message{}, d.greet.unread...))
+	heads := make(map[string]int64)
+	for _, h := range d.greet.heads {
+		heads[h.ConversationID] = h.Seq
+	}
+	same(m, d.label+": conversation:heads", m.world.heads(d.user.id), heads)
+	same(m, d.label+": told on connecting", nil, d.told)
+	d.kept.heads(d.greet.heads)
+	m.catchUp(d)
+}
+
+// heads are the ends of a user's logs.
+func (w *world) heads(user string) map[string]int64 {
+	heads := make(map[string]int64)
+	for _, c := range w.of(user) {
+		heads[c.id] = c.head
+	}
+	return heads
+}
+
+// catchUp syncs until there is no more.
+func (m *machine) catchUp(d *device) {
+	m.Helper()
+	for again := true; again || d.kept.behind(); {
+		since := d.known()
+		var answer synced
+		m.do(d, "sync", map[string]any{"conversations": since}, "", &answer)
+		m.compareSync(d, since, &answer)
+		var err error
+		again, err = d.absorb(since, &answer)
+		m.must(err)
+	}
+}
+
+// settle waits until everybody was told what the reference told, and nothing else. Who has noticed a hole syncs.
+func (m *machine) settle(all bool) {
+	m.Helper()
+	m.flush()
+	for _, d := range m.devices {
+		if !d.online() || !all && !d.unsure && len(d.expect)+len(d.told) == 0 {
+			continue
+		}
+		m.must(d.ping())
+		if !d.unsure {
+			same(m, d.label+" was told", d.expect, d.told)
+		}
+		d.expect, d.told, d.unsure = nil, nil, false
+		if d.kept.behind() {
+			m.catchUp(d)
+		}
+	}
+}
+
+// flush waits until the hub has told all that is committed.
+func (m *machine) flush() {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	m.must(m.server.hub.Flush(ctx))
+}
+
+// after is done after every action.
+func (m *machine) after() {
+	m.Helper()
+	for _, d := range m.devices {
+		if d.online() && d.deaf {
+			d.disconnect(false)
+		}
+	}
+	m.settle(false)
+	m.pass(time.Millisecond)
+}
+
+// online are the devices that can send commands.
+func (m *machine) online() []*device {
+	return slices.DeleteFunc(slices.Clone(m.devices), func(d *device) bool { return !d.online() })
+}
+
+// roomIDs are the ids that people give their rooms.
+func (m *machine) roomIDs() []string {
+	return []string{m.server.prefix + "-r1", m.server.prefix + "-r2", m.server.prefix + "-r3"}
+}
+
+// pick draws one of a list.
+func pick[T any](t *rapid.T, what string, list []T) T {
+	return list[rapid.IntRange(0, len(list)-1).Draw(t, what)]
+}
+
+// chance is true once in n times.
+func chance(t *rapid.T, what string, n int) bool { return rapid.IntRange(1, n).Draw(t, what) == n }
