@@ -108,7 +108,7 @@ func (t *tx) wipe(m *chat.Message) error {
 			pinned_at = NULL, pinned_by = NULL WHERE id = ?`,
 		`DELETE FROM reactions WHERE message_id = ?`,
 		`DELETE FROM reaction_groups WHERE message_id = ?`,
-		`UPDATE events SET detail = NULL WHERE message_id = ? AND kind IN ('reaction.added', 'reaction.removed')`,
+		`UPDATE changes SET detail = NULL WHERE message_id = ? AND kind IN ('reaction.added', 'reaction.removed')`,
 	} {
 		if _, err := t.exec(statement, m.ID); err != nil {
 			return fmt.Errorf("wipe message: %w", err)

@@ -65,7 +65,7 @@ func (x *indexer) run(ctx context.Context) {
 // writing.
 func (x *indexer) catchUp(ctx context.Context) error {
 	var more bool
-	err := x.readers.row(ctx, `SELECT indexed < issued FROM ordinals`).Scan(&more)
+	err := x.readers.row(ctx, `SELECT EXISTS (SELECT 1 FROM messages WHERE ordinal > (SELECT indexed FROM word_progress))`).Scan(&more)
 	for more && err == nil {
 		err = x.writer.do(ctx, func(tx *tx) (err error) {
 			more, err = tx.indexPortion()
@@ -102,7 +102,7 @@ func (t *tx) indexPortion() (more bool, err error) {
 		portion = append(portion, n)
 		return err
 	}, `SELECT m.ordinal, m.conversation_id, m.content, m.deleted_at IS NOT NULL
-		FROM ordinals o CROSS JOIN messages m ON m.ordinal > o.indexed
+		FROM messages m WHERE m.ordinal > (SELECT indexed FROM word_progress)
 		ORDER BY m.ordinal LIMIT ?`, indexPortion)
 	if err != nil {
 		return false, fmt.Errorf("read messages to index: %w", err)
@@ -118,7 +118,7 @@ func (t *tx) indexPortion() (more bool, err error) {
 			return false, err
 		}
 	}
-	if _, err := t.exec(`UPDATE ordinals SET indexed = ?`, portion[len(portion)-1].ordinal); err != nil {
+	if _, err := t.exec(`UPDATE word_progress SET indexed = ?`, portion[len(portion)-1].ordinal); err != nil {
 		return false, fmt.Errorf("mark progress of the index: %w", err)
 	}
 	return len(portion) == indexPortion, nil

@@ -248,15 +248,13 @@ var filler = []string{
 	`INSERT INTO conversations (id, kind, head_seq, member_count, last_at, created_at) VALUES (:id, 'direct', :n, 2, :n, 1)`,
 	`INSERT INTO members (conversation_id, user_id, role, joined_seq, joined_at) VALUES
 		(:id, 'anna', 'member', 0, 1), (:id, 'bert', 'member', 0, 1)`,
-	`INSERT INTO messages (id, ordinal, conversation_id, seq, recipient_id, sender_id, sender_name, content, type,
+	`INSERT INTO messages (ordinal, id, conversation_id, seq, recipient_id, sender_id, sender_name, content, type,
 			client_msg_id, fingerprint, reply_to, thread_id, created_at)
-		SELECT 'm' || seq, seq, :id, seq, 'anna', 'bert', 'Bert', 'word n' || seq || ' ' || replace(hex(zeroblob(250)), '0', '.'), 'text',
+		SELECT seq, 'm' || seq, :id, seq, 'anna', 'bert', 'Bert', 'word n' || seq || ' ' || replace(hex(zeroblob(250)), '0', '.'), 'text',
 			'c' || seq, x'00', iif(seq % 10, NULL, 'm1'), iif(seq % 10, NULL, 'm1'), seq
 		FROM numbers`,
-	`INSERT INTO events (conversation_id, seq, kind, message_id, actor_id, at)
-		SELECT :id, seq, 'message.created', 'm' || seq, 'bert', seq FROM numbers`,
 	`INSERT INTO message_words (rowid, scope, body) SELECT seq, :scope, 'word n' || seq FROM numbers`,
-	`UPDATE ordinals SET issued = :n, indexed = :n`,
+	`UPDATE word_progress SET indexed = :n`,
 }
 
 // fill writes without waiting for the disk.
@@ -303,7 +301,7 @@ func TestFilledRowsAreThoseOfTheStore(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	progress := func(dir string) []string { return ask(t, dir, `SELECT * FROM ordinals`) }
+	progress := func(dir string) []string { return ask(t, dir, `SELECT * FROM word_progress`) }
 	eventually(t, "words are indexed", func() bool { return slices.Equal(progress(stored), progress(filled)) })
 	for _, table := range []string{"conversations", "members", "messages", "events", "message_words"} {
 		got, want := ask(t, filled, `SELECT * FROM `+table), ask(t, stored, `SELECT * FROM `+table)

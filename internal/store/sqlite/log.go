@@ -18,29 +18,32 @@ type entry struct {
 	at           time.Time
 }
 
-// log adds an entry to the log of an existing conversation. It returns the seq
-// and the time of the entry, which is never before that of the one before it.
-func (t *tx) log(e entry) (int64, time.Time, error) {
-	var seq, at int64
+// advance gives the next seq of an existing conversation to something that happens at
+// that time. It returns the time too, which is never before that of what came before.
+func (t *tx) advance(conversation string, at time.Time) (int64, time.Time, error) {
+	var seq, millis int64
 	err := t.row(`
 		UPDATE conversations SET head_seq = head_seq + 1, last_at = max(last_at, ?)
 		WHERE id = ?
-		RETURNING head_seq, last_at`, e.at.UnixMilli(), e.conversation).Scan(&seq, &at)
+		RETURNING head_seq, last_at`, at.UnixMilli(), conversation).Scan(&seq, &millis)
 	if err != nil {
-		return 0, time.Time{}, fmt.Errorf("advance %s: %w", e.conversation, err)
+		return 0, time.Time{}, fmt.Errorf("advance %s: %w", conversation, err)
 	}
-	_, err = t.exec(`
-		INSERT INTO events (conversation_id, seq, kind, message_id, user_id, actor_id, at, detail)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
-		e.conversation, seq, e.kind, optional(e.message), optional(string(e.user)), e.actor, at, optional(e.detail))
-	if err != nil {
-		return 0, time.Time{}, fmt.Errorf("log %s: %w", e.kind, err)
-	}
-	return seq, instant(at), nil
+	return seq, instant(millis), nil
 }
 
-// place logs e for an event that came from a connection.
+// place logs e, which is no new message, for an event that came from a connection.
 func (t *tx) place(e entry, origin string) (chat.Place, error) {
-	seq, at, err := t.log(e)
-	return chat.Place{ConversationID: e.conversation, Seq: seq, At: at, By: e.actor, Origin: origin}, err
+	seq, at, err := t.advance(e.conversation, e.at)
+	if err != nil {
+		return chat.Place{}, err
+	}
+	_, err = t.exec(`
+		INSERT INTO changes (conversation_id, seq, kind, message_id, user_id, actor_id, at, detail)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+		e.conversation, seq, e.kind, optional(e.message), optional(string(e.user)), e.actor, at.UnixMilli(), optional(e.detail))
+	if err != nil {
+		return chat.Place{}, fmt.Errorf("log %s: %w", e.kind, err)
+	}
+	return chat.Place{ConversationID: e.conversation, Seq: seq, At: at, By: e.actor, Origin: origin}, nil
 }

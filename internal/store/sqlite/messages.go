@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -106,20 +107,15 @@ func (t *tx) findThread(m *chat.Message) error {
 	return nil
 }
 
-// insertMessage gives m its seq and its final timestamp and stores it.
+// insertMessage gives m its seq and its final timestamp and stores it, which logs it.
 func (t *tx) insertMessage(m *chat.Message, fingerprint []byte) error {
-	if m.RoomID == "" {
-		if err := t.ensureDirect(m); err != nil {
+	seq, at, err := t.advance(m.ConversationID, m.Timestamp)
+	if errors.Is(err, sql.ErrNoRows) && m.RoomID == "" {
+		if err := t.createDirect(m); err != nil {
 			return fmt.Errorf("create direct conversation: %w", err)
 		}
+		seq, at, err = t.advance(m.ConversationID, m.Timestamp)
 	}
-	seq, at, err := t.log(entry{
-		conversation: m.ConversationID,
-		kind:         chat.MessageCreated,
-		message:      m.ID,
-		actor:        m.SenderID,
-		at:           m.Timestamp,
-	})
 	if err != nil {
 		return err
 	}
@@ -132,20 +128,16 @@ func (t *tx) insertMessage(m *chat.Message, fingerprint []byte) error {
 	if err != nil {
 		return fmt.Errorf("encode mentions: %w", err)
 	}
-	var ordinal int64
-	if err := t.row(`UPDATE ordinals SET issued = issued + 1 RETURNING issued`).Scan(&ordinal); err != nil {
-		return fmt.Errorf("issue ordinal: %w", err)
-	}
 	if m.ClientMsgID == "" {
 		fingerprint = nil
 	}
 	_, err = t.exec(`
 		INSERT INTO messages (id, conversation_id, seq, room_id, recipient_id, sender_id, sender_name,
-			content, type, client_msg_id, fingerprint, reply_to, thread_id, attachments, mentions, created_at, ordinal)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			content, type, client_msg_id, fingerprint, reply_to, thread_id, attachments, mentions, created_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		m.ID, m.ConversationID, m.Seq, optional(m.RoomID), optional(string(m.RecipientID)), m.SenderID, m.SenderName,
 		m.Content, m.Type, optional(m.ClientMsgID), fingerprint, optional(m.ReplyTo), optional(m.ThreadID),
-		attachments, mentions, at.UnixMilli(), ordinal)
+		attachments, mentions, at.UnixMilli())
 	if err != nil {
 		return fmt.Errorf("insert message: %w", err)
 	}
@@ -153,17 +145,15 @@ func (t *tx) insertMessage(m *chat.Message, fingerprint []byte) error {
 	return t.addMentions(m)
 }
 
-// ensureDirect makes the direct conversation of m's two users if there is none.
-func (t *tx) ensureDirect(m *chat.Message) error {
+// createDirect makes the direct conversation of m's two users.
+func (t *tx) createDirect(m *chat.Message) error {
 	at := m.Timestamp.UnixMilli()
-	created, err := t.exec(`
+	if _, err := t.exec(`
 		INSERT INTO conversations (id, kind, head_seq, member_count, last_at, created_at)
-		VALUES (?, 'direct', 0, 2, ?, ?)
-		ON CONFLICT (id) DO NOTHING`, m.ConversationID, at, at)
-	if err != nil || created == 0 {
+		VALUES (?, 'direct', 0, 2, ?, ?)`, m.ConversationID, at, at); err != nil {
 		return err
 	}
-	_, err = t.exec(`
+	_, err := t.exec(`
 		INSERT INTO members (conversation_id, user_id, role, joined_seq, joined_at)
 		VALUES (?, ?, 'member', 0, ?), (?, ?, 'member', 0, ?)`,
 		m.ConversationID, m.SenderID, at, m.ConversationID, m.RecipientID, at)

@@ -19,10 +19,10 @@ func Queries() map[string]Query {
 		"pinned messages":     {pinnedQuery, []string{"messages_pinned"}},
 		"events":              {eventsQuery, []string{bySeq}},
 		"unread messages":     {unreadQuery, []string{"members_by_user"}},
-		"conversations":       {listQuery, []string{"COVERING INDEX messages_unread (conversation_id=? AND seq>?)", "members_by_user"}},
+		"conversations":       {listQuery, []string{"COVERING INDEX messages_by_seq (conversation_id=? AND seq>?)", "members_by_user"}},
 		"new conversations":   {newQuery, []string{"members_by_user"}},
 		"reactions":           {reactionsQuery, []string{"PRIMARY KEY (message_id=?"}},
-		"found messages":      {foundQuery, []string{"messages_by_ordinal", "PRIMARY KEY (conversation_id=? AND user_id=?)"}},
+		"found messages":      {foundQuery, []string{"INTEGER PRIMARY KEY (rowid=?)", "PRIMARY KEY (conversation_id=? AND user_id=?)"}},
 		"repeated sends":      {sentQuery, []string{"messages_by_client_msg_id"}},
 		"access to a message": {standingQuery, []string{"(id=?)"}},
 	}

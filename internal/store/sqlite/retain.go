@@ -117,11 +117,15 @@ func (t *tx) removeUntil(conversation string, last int64) error {
 		`DELETE FROM message_words WHERE rowid IN (SELECT ordinal FROM messages WHERE conversation_id = ? AND seq <= ?)`,
 		`DELETE FROM mentions WHERE conversation_id = ? AND seq <= ?`,
 		`DELETE FROM messages WHERE conversation_id = ? AND seq <= ?`,
-		`DELETE FROM events WHERE conversation_id = ? AND seq <= ?`,
+		`DELETE FROM changes WHERE conversation_id = ? AND seq <= ?`,
 	} {
 		if _, err := t.exec(statement, conversation, last); err != nil {
 			return fmt.Errorf("remove old entries: %w", err)
 		}
+	}
+	// The next message may get the ordinal of one that is gone.
+	if _, err := t.exec(`UPDATE word_progress SET indexed = min(indexed, (SELECT coalesce(max(ordinal), 0) FROM messages))`); err != nil {
+		return fmt.Errorf("set back the index of words: %w", err)
 	}
 	if _, err := t.exec(`UPDATE conversations SET first_seq = ? WHERE id = ?`, last+1, conversation); err != nil {
 		return fmt.Errorf("move first seq: %w", err)

@@ -113,8 +113,7 @@ func open(
 	if err != nil {
 		return nil, fmt.Errorf("sqlite: %w", err)
 	}
-	// What is deleted is overwritten, rather than left in a free part of the file.
-	db, err := sql.Open("sqlite", dataSource(path, cfg, "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "secure_delete(1)"))
+	db, err := sql.Open("sqlite", dataSource(path, cfg, writing...))
 	if err != nil {
 		return nil, fmt.Errorf("sqlite: open %s: %w", path, err)
 	}
@@ -194,6 +193,21 @@ func dataSource(path string, cfg Config, pragmas ...string) string {
 	}
 	// A path may hold what means something in a URI.
 	return (&url.URL{Scheme: "file", Path: filepath.ToSlash(path), RawQuery: q.Encode()}).String()
+}
+
+// writing are the settings of the connection that writes.
+var writing = []string{
+	"journal_mode(WAL)",
+	"synchronous(FULL)",
+	"foreign_keys(1)",
+	// What is deleted is overwritten, rather than left in a free part of the file.
+	"secure_delete(1)",
+	// What a savepoint needs is kept in memory: it would be a file.
+	"temp_store(MEMORY)",
+	// Up to 32 MiB of the file, and 16 MiB in the log before they are folded into the
+	// file: conversations that are written to often are read and folded rarely.
+	"cache_size(-32768)",
+	"wal_autocheckpoint(4096)",
 }
 
 func migrate(ctx context.Context, db *sql.DB) error {

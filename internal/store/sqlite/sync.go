@@ -212,8 +212,8 @@ func readLog(each eachRow, conversation string, since int64, limit int) ([]logge
 
 const eventsQuery = `
 	SELECT e.seq, e.kind, e.message_id, e.user_id, coalesce(u.name, e.user_id), e.actor_id, e.detail, e.at
-	FROM events e LEFT JOIN users u ON u.id = e.user_id
-	WHERE e.conversation_id = ? AND e.seq > ? ORDER BY e.seq LIMIT ?`
+	FROM (SELECT * FROM events WHERE conversation_id = ? AND seq > ? ORDER BY seq LIMIT ?) e
+	LEFT JOIN users u ON u.id = e.user_id ORDER BY e.seq`
 
 // pointedTo reads the messages that lines point to.
 func pointedTo(each eachRow, lines []logged) (map[string]*chat.Message, error) {

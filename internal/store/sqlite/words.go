@@ -35,7 +35,7 @@ func (t *tx) addWords(ordinal int64, conversation, content string) error {
 func (t *tx) removeWords(message string) error {
 	if _, err := t.exec(`
 		DELETE FROM message_words WHERE rowid = (
-			SELECT m.ordinal FROM messages m JOIN ordinals o ON m.ordinal <= o.indexed WHERE m.id = ?)`, message); err != nil {
+			SELECT m.ordinal FROM messages m JOIN word_progress p ON m.ordinal <= p.indexed WHERE m.id = ?)`, message); err != nil {
 		return fmt.Errorf("remove from index: %w", err)
 	}
 	return nil
@@ -44,7 +44,7 @@ func (t *tx) removeWords(message string) error {
 // replaceWords indexes m anew, if the indexer has passed it: it would not come back.
 func (t *tx) replaceWords(m *chat.Message) error {
 	var ordinal int64
-	passed, err := exists(t.row(`SELECT m.ordinal FROM messages m JOIN ordinals o ON m.ordinal <= o.indexed WHERE m.id = ?`,
+	passed, err := exists(t.row(`SELECT m.ordinal FROM messages m JOIN word_progress p ON m.ordinal <= p.indexed WHERE m.id = ?`,
 		m.ID).Scan(&ordinal))
 	if err != nil || !passed {
 		return err

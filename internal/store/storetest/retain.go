@@ -79,3 +79,15 @@ func testRetainedReference(f *fixture) {
 		ID: m.ID, ConversationID: room.ConversationID, RoomID: room.ID, DeletedAt: late.At,
 	})
 }
+
+// testSearchAfterRetention: nothing that is stored after all else was removed is taken
+// for indexed.
+func testSearchAfterRetention(f *fixture) {
+	f.append(f.direct("anna", "bert", "old trout"))
+	f.indexed()
+	_, err := f.store.Retain(f.Context(), chat.Retain{Now: start.Add(time.Hour), DirectRetention: time.Minute, Portion: 10})
+	f.must(err)
+	f.append(f.direct("anna", "bert", "new trout"))
+	f.indexed()
+	equal(f, "found", f.search("bert", "trout"), []string{"new trout"})
+}

@@ -96,6 +96,7 @@ func Run(t *testing.T, newDriver func(t *testing.T) Driver) {
 		{"SearchAfterDeath", testSearchAfterDeath},
 		{"Retain", testRetain},
 		{"RetainedReference", testRetainedReference},
+		{"SearchAfterRetention", testSearchAfterRetention},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

@@ -2,15 +2,15 @@
 
 -- What was said, what became of it, and the log that tells both in order.
 
--- seq is that of the event of creation. ordinal is the place of a message among all, in
--- the order of their storing. Exactly one of room_id and recipient_id is set; both are
--- kept here so that a message can be read by itself. fingerprint tells contents apart
--- under one client_msg_id and is wiped with the content. thread_id is the root of the
--- replies that a message is one of. attachments and mentions, the ids of those named in
--- the content, are JSON.
+-- ordinal is the place of a message among all, in the order of their storing; seq is its
+-- place in the log of its conversation. Exactly one of room_id and recipient_id is set;
+-- both are kept here so that a message can be read by itself. fingerprint tells contents
+-- apart under one client_msg_id and is wiped with the content. thread_id is the root of
+-- the replies that a message is one of. attachments and mentions, the ids of those named
+-- in the content, are JSON.
 CREATE TABLE messages (
-    id              TEXT    NOT NULL PRIMARY KEY,
-    ordinal         INTEGER NOT NULL,
+    ordinal         INTEGER NOT NULL PRIMARY KEY,
+    id              TEXT    NOT NULL UNIQUE,
     conversation_id TEXT    NOT NULL REFERENCES conversations (id) ON DELETE CASCADE,
     seq             INTEGER NOT NULL,
     room_id         TEXT,
@@ -30,18 +30,16 @@ CREATE TABLE messages (
     deleted_at      INTEGER,
     pinned_at       INTEGER,
     pinned_by       TEXT,
-    UNIQUE (conversation_id, seq),
     CHECK ((room_id IS NULL) <> (recipient_id IS NULL))
 ) STRICT;
 
-CREATE UNIQUE INDEX messages_by_ordinal ON messages (ordinal);
+-- History is read by this index. What is unread is counted in it, without a look at the
+-- messages: the last two columns stand in it for that reason alone.
+CREATE INDEX messages_by_seq ON messages (conversation_id, seq, sender_id, deleted_at);
 CREATE UNIQUE INDEX messages_by_client_msg_id ON messages (sender_id, client_msg_id)
     WHERE client_msg_id IS NOT NULL;
 CREATE INDEX messages_by_thread ON messages (thread_id, seq) WHERE thread_id IS NOT NULL;
 CREATE INDEX messages_pinned ON messages (conversation_id, seq) WHERE pinned_at IS NOT NULL;
--- What is unread is counted here, without a look at the messages: deleted_at stands
--- in it for that reason alone.
-CREATE INDEX messages_unread ON messages (conversation_id, seq, sender_id, deleted_at) WHERE deleted_at IS NULL;
 
 -- Who is named where, of messages that are not deleted.
 CREATE TABLE mentions (
@@ -69,13 +67,13 @@ CREATE TABLE reactions (
     PRIMARY KEY (message_id, emoji, user_id)
 ) STRICT, WITHOUT ROWID;
 
--- The log of each conversation: what happened, and to whom or to which message. Bodies
--- are not kept here. detail is what of an event is kept nowhere else: an emoji, which a
--- delete wipes; a role; why somebody left; how many were added.
-CREATE TABLE events (
+-- What happened but new messages, and to whom or to which message. detail is what of it
+-- is kept nowhere else: an emoji, which a delete wipes; a role; why somebody left; how
+-- many were added.
+CREATE TABLE changes (
     conversation_id TEXT    NOT NULL REFERENCES conversations (id) ON DELETE CASCADE,
     seq             INTEGER NOT NULL,
-    kind            TEXT    NOT NULL,
+    kind            TEXT    NOT NULL CHECK (kind <> 'message.created'),
     message_id      TEXT,
     user_id         TEXT,
     actor_id        TEXT    NOT NULL,
@@ -84,4 +82,14 @@ CREATE TABLE events (
     PRIMARY KEY (conversation_id, seq)
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX events_of_reactions ON events (message_id) WHERE kind IN ('reaction.added', 'reaction.removed');
+CREATE INDEX changes_of_reactions ON changes (message_id) WHERE kind IN ('reaction.added', 'reaction.removed');
+
+-- The log of each conversation, where every seq of it is once. A message is its own
+-- entry: most entries are messages, and would be written twice. The casts give both
+-- halves the same types, without which SQLite would not use their indexes.
+CREATE VIEW events AS
+    SELECT conversation_id, seq, CAST('message.created' AS TEXT) AS kind, id AS message_id,
+        CAST(NULL AS TEXT) AS user_id, sender_id AS actor_id, created_at AS at, CAST(NULL AS TEXT) AS detail
+    FROM messages
+    UNION ALL
+    SELECT conversation_id, seq, kind, message_id, user_id, actor_id, at, detail FROM changes;

@@ -8,11 +8,10 @@ CREATE VIRTUAL TABLE message_words USING fts5(
     scope, body, tokenize = "unicode61 remove_diacritics 0 categories 'L* N* Co M*'");
 INSERT INTO message_words (message_words, rank) VALUES ('secure-delete', 1);
 
--- issued is the last ordinal given to a message, indexed the last whose words are in
--- the index, unless the message is deleted.
-CREATE TABLE ordinals (
+-- indexed is the last ordinal whose words are in the index, unless that message is
+-- deleted. There is a message with that ordinal or a greater one, or none at all.
+CREATE TABLE word_progress (
     one     INTEGER NOT NULL PRIMARY KEY CHECK (one = 1),
-    issued  INTEGER NOT NULL,
     indexed INTEGER NOT NULL
 ) STRICT;
-INSERT INTO ordinals (one, issued, indexed) VALUES (1, 0, 0);
+INSERT INTO word_progress (one, indexed) VALUES (1, 0);
