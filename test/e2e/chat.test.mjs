@@ -14,9 +14,11 @@ import { Person } from "./people.mjs";
 const base = process.env.SOCKEYE_URL;
 assert.ok(base, "SOCKEYE_URL is not set: start `sockeye serve --dev` and give its address");
 
-// The server may be in use for longer than one run: the room is a new one, and in the end Alice and Bob
-// are no friends any more, as in the beginning.
-const room = `harbour-${randomBytes(3).toString("hex")}`;
+// The server may be in use for longer than one run: the room and Fay are new ones, and in the end Alice and
+// Bob are no friends any more, as in the beginning.
+const run = randomBytes(3).toString("hex");
+const room = `harbour-${run}`;
+const fayName = `Fay ${run}`;
 const inRoom = ["Good morning! Is anybody at the pier yet?", "On my way, ten minutes.\nI bring the charts.", "Perfect, coffee is on me."];
 const inPrivate = ["Between us: did you get the spare keys?", "Yes, they are with me."];
 
@@ -174,38 +176,38 @@ test("a screen reader hears what arrives", async () => {
 });
 
 test("people are found, asked, refused, and seen to come and go", async () => {
-  const fay = await Person.arrive(browser, base, "Fay Wray");
+  const fay = await Person.arrive(browser, base, fayName);
   try {
     await fay.signIn();
-    await alice.find("wr");
-    await alice.press("Add Fay Wray");
-    await alice.row("Fay Wray", "Requests sent").waitFor();
+    await alice.find(run);
+    await alice.press(`Add ${fayName}`);
+    await alice.row(fayName, "Requests sent").waitFor();
     await alice.shoot("5-found-light");
     await fay.press("Decline Alice");
-    await alice.row("Fay Wray", "Requests sent").waitFor({ state: "hidden" });
+    await alice.row(fayName, "Requests sent").waitFor({ state: "hidden" });
 
-    await alice.find("demo-fay-wray");
-    await alice.press("Add Fay Wray");
+    await alice.find(`demo-fay-${run}`);
+    await alice.press(`Add ${fayName}`);
     await fay.row("Alice", "Friend requests").waitFor();
-    await alice.press("Take back the request to Fay Wray");
+    await alice.press(`Take back the request to ${fayName}`);
     await fay.row("Alice", "Friend requests").waitFor({ state: "hidden" });
 
     await fay.find("ALI");
     await fay.press("Add Alice");
-    await alice.press("Accept Fay Wray");
+    await alice.press(`Accept ${fayName}`);
     await fay.press("Write to Alice");
     await fay.say("Hello, Alice.");
-    await alice.seesFriend("Fay Wray", "online");
-    await alice.open("Fay Wray");
+    await alice.seesFriend(fayName, "online");
+    await alice.open(fayName);
     await alice.reads("Hello, Alice.");
     assert.deepEqual(fay.complaints, []);
   } finally {
     await fay.context.close();
   }
-  await alice.seesFriend("Fay Wray", "offline");
+  await alice.seesFriend(fayName, "offline");
   await alice.page.getByRole("main").getByText(/^Last seen today at \d\d:\d\d$/).waitFor();
-  await alice.choose("Remove friend", "Fay Wray");
-  await alice.row("Fay Wray", "Other conversations").waitFor();
+  await alice.choose("Remove friend", fayName);
+  await alice.row(fayName, "Other conversations").waitFor();
   await alice.find("nobody of this name");
   await alice.sees("Nobody of that name or id is here.");
   await alice.find("");
