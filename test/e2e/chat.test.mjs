@@ -340,7 +340,7 @@ test("on a phone the list and the conversation take turns", async () => {
 });
 
 test("who is blocked cannot write, and is not told", async () => {
-  const unheard = "Are you cross with me?";
+  const unheard = `Are you cross with me over ${room}?`;
   for (const person of [alice, bob]) await person.page.setViewportSize({ width: 1180, height: 760 });
   await bob.open("Alice");
   await bob.choose("Block", "Alice");

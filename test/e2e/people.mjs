@@ -114,7 +114,7 @@ export class Person {
   /** Writes a message and waits until the server has it. */
   async say(text) {
     await this.type(text);
-    await this.message(text, "stored").waitFor();
+    await this.reads(text);
   }
 
   message(text, state) {
