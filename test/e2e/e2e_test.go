@@ -20,6 +20,7 @@ const (
 	readyWithin    = 30 * time.Second
 	browseWithin   = 5 * time.Minute
 	drainedWithin  = 15 * time.Second // the server allows itself 10 s
+	offlineGrace   = 10 * time.Second // more than the default: a slow machine may need 5 s to reload a page
 	defaultBrowser = "/usr/bin/chromium"
 )
 
@@ -101,9 +102,10 @@ func start(t *testing.T, binary string) *server {
 		t.Fatal(err)
 	}
 	s := &server{
-		command: exec.Command(binary, "serve", "--dev", "--listen", "127.0.0.1:0", "--data", t.TempDir()),
-		log:     log,
-		read:    make(chan struct{}),
+		command: exec.Command(binary, "serve", "--dev", "--listen", "127.0.0.1:0", "--data", t.TempDir(),
+			"--chat-offline-grace", offlineGrace.String()),
+		log:  log,
+		read: make(chan struct{}),
 	}
 	s.command.Stderr = log
 	stdout, err := s.command.StdoutPipe()

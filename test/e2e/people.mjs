@@ -34,6 +34,17 @@ export class Person {
     this.complaints = complaints;
   }
 
+  /** Another tab of the same person. */
+  async openTab() {
+    const page = await this.context.newPage();
+    const session = await this.page.evaluate(() => sessionStorage.getItem("sockeye:session"));
+    await page.addInitScript((session) => sessionStorage.setItem("sockeye:session", session), session);
+    await page.goto("/");
+    const tab = new Person(this.name, this.context, page, this.complaints);
+    await tab.sees("Connected");
+    return tab;
+  }
+
   async signIn() {
     const { page } = this;
     const known = page.getByRole("button", { name: this.name, exact: true });
@@ -58,23 +69,52 @@ export class Person {
     await this.#isIn(id);
   }
 
+  /** A row of the list: under a heading, where one is given. */
+  row(name, heading) {
+    const { page } = this;
+    const list = heading ? page.getByRole("region", { name: heading, exact: true }) : page.getByRole("navigation");
+    return list.getByRole("listitem").filter({ has: page.getByText(name, { exact: true }) });
+  }
+
   /** Opens a conversation of the list by its name. */
   async open(name) {
-    const entry = this.page.getByRole("navigation").getByRole("listitem");
-    await entry.filter({ has: this.page.getByText(name, { exact: true }) }).click();
+    await this.row(name).getByRole("button").first().click();
     await this.#isIn(name);
   }
 
+  async find(query) {
+    await this.page.getByRole("searchbox", { name: "Find people" }).fill(query);
+  }
+
+  async press(button) {
+    await this.page.getByRole("button", { name: button, exact: true }).click();
+  }
+
+  /** Chooses from the menu beside a person's row. */
+  async choose(item, name) {
+    await this.row(name).getByRole("button", { name: `More about ${name}` }).click();
+    await this.press(item);
+  }
+
+  /** Waits until a friend stands in the list, online or offline. */
+  async seesFriend(name, presence) {
+    await this.row(name, "Friends").getByText(presence, { exact: true }).waitFor();
+  }
+
+  /** Writes without sending. */
+  async begin(text) {
+    await this.#composer.fill(text);
+  }
+
   async type(text) {
-    const composer = this.page.getByRole("textbox", { name: /^Message to/ });
-    await composer.fill(text);
-    await composer.press("Enter");
+    await this.begin(text);
+    await this.#composer.press("Enter");
   }
 
   /** Writes a message and waits until the server has it. */
   async say(text) {
     await this.type(text);
-    await this.message(text, "stored").waitFor();
+    await this.reads(text);
   }
 
   message(text, state) {
@@ -83,6 +123,10 @@ export class Person {
 
   async sees(text) {
     await this.page.getByText(text, { exact: true }).first().waitFor();
+  }
+
+  async seesNoMore(text) {
+    await this.page.getByText(text, { exact: true }).waitFor({ state: "hidden" });
   }
 
   /** Waits until the open conversation ends with exactly these messages, all stored. */
@@ -105,6 +149,10 @@ export class Person {
     if (!folder) return;
     await mkdir(folder, { recursive: true });
     await this.page.screenshot({ path: join(folder, `${name}.png`) });
+  }
+
+  get #composer() {
+    return this.page.getByRole("textbox", { name: /^Message to/ });
   }
 
   async #enterRoom(id) {

@@ -2,18 +2,22 @@ import { newClientId } from "./clientid";
 import { Conversation, type Kind, mayHaveEarlier, type Place, placeKey } from "./conversation.svelte";
 import { Link } from "./link.svelte";
 import { Outbox, type Outgoing } from "./outbox.svelte";
+import { type Act, People } from "./people.svelte";
 import { rememberedCurrent, rememberedPlaces, rememberCurrent, rememberPlaces } from "./remembered";
 import type { Session, User } from "./session";
-import { type ErrorEvent, maxContent, type Membership, type Message, pageSize, type ReadMark, type Sent } from "./wire";
+import { Typing } from "./typing.svelte";
+import { type ErrorEvent, maxContent, type Membership, type Message, pageSize, type Person, type ReadMark, type Sent } from "./wire";
 
 /** How many ids one `message:read` names; the mark moves to the newest of them in any case. */
 const readAtOnce = 100;
 
 /** One signed-in user in one tab: the conversations, and the events that change them. */
 export class Chat {
-  readonly me: User;
+  me = $state.raw() as User;
   readonly link: Link;
   readonly outbox: Outbox;
+  readonly people: People;
+  readonly typing: Typing;
   conversations = $state.raw<readonly Conversation[]>([]);
   current = $state.raw<Conversation | undefined>();
   /** A sentence on what went wrong last, shown by the composer; empty when nothing did. */
@@ -21,12 +25,25 @@ export class Chat {
   /** What a screen reader is to say next. */
   announcement = $state("");
 
+  /** Direct conversations with those who are in none of the people's lists: they have no other place. */
+  readonly others = $derived.by(() => {
+    const directs = this.conversations.filter((conversation) => conversation.kind === "direct");
+    return this.people.isLoaded ? directs.filter(({ id }) => this.people.relation(id) === "none") : directs;
+  });
+
+  #byKey = $derived(new Map(this.conversations.map((conversation) => [conversation.key, conversation])));
+
   constructor(session: Session, onSignedOut: (notice: string) => void) {
     this.me = session.user;
     this.link = new Link(session.token, () => onSignedOut("The server did not accept this sign-in. Please sign in again."));
     this.outbox = new Outbox(this.link, this.me.id, (item, sent) => this.#sent(item, sent));
     this.conversations = rememberedPlaces(this.me.id).map((place) => new Conversation(place, place.name));
     this.current = this.conversations.find((conversation) => conversation.key === rememberedCurrent(this.me.id));
+    this.people = new People(this.link, this.me.id, {
+      named: (person) => this.#named(person),
+      announce: (text) => (this.announcement = text),
+    });
+    this.typing = new Typing(this.link);
     this.#listen();
   }
 
@@ -34,8 +51,16 @@ export class Chat {
     return this.conversations.filter((conversation) => conversation.kind === "room");
   }
 
-  get directs(): readonly Conversation[] {
-    return this.conversations.filter((conversation) => conversation.kind === "direct");
+  /** All places to go to, in the order in which the page lists them. */
+  get places(): readonly Place[] {
+    const { received, friends, sent } = this.people;
+    const directly = (people: readonly Person[]): Place[] => people.map(({ userId }) => ({ kind: "direct", id: userId }));
+    return [...directly(received), ...this.rooms, ...directly(friends), ...directly(sent), ...this.others];
+  }
+
+  /** What is known of a place, if it was open or something came from there. */
+  find(place: Place): Conversation | undefined {
+    return this.#byKey.get(placeKey(place));
   }
 
   start(): void {
@@ -45,6 +70,7 @@ export class Chat {
 
   stop(): void {
     document.removeEventListener("visibilitychange", this.#markCurrentRead);
+    this.typing.clear();
     this.outbox.close();
     this.link.close();
   }
@@ -57,6 +83,10 @@ export class Chat {
     rememberCurrent(this.me.id, conversation?.key);
     this.#markCurrentRead();
     if (conversation && !conversation.isFresh) void this.#refresh(conversation);
+  }
+
+  openPlace({ kind, id }: Place): void {
+    this.open(this.#conversation(kind, id));
   }
 
   /** Throws an Error whose message can be shown. */
@@ -74,9 +104,20 @@ export class Chat {
     await this.joinRoom(roomId);
   }
 
-  openDirect(userId: string, name?: string): void {
-    if (userId === this.me.id) throw new Error("This is your own id. Enter somebody else's.");
-    this.open(this.#conversation("direct", userId, name));
+  openDirect({ userId, username }: Person): void {
+    this.open(this.#conversation("direct", userId, username));
+  }
+
+  /** Asks for friendship, blocks and so on; false, with a problem to show, when that did not work. */
+  async relate(act: Act, person: Person): Promise<boolean> {
+    this.problem = "";
+    try {
+      await this.people.act(act, person);
+      return true;
+    } catch (error) {
+      this.problem = sentence(error);
+      return false;
+    }
   }
 
   /** Leaves a room, or takes a direct conversation from the list. */
@@ -135,6 +176,7 @@ export class Chat {
 
   #connected(isRecovered: boolean): void {
     this.problem = "";
+    void this.people.load(); // After a recovery too: this connection is not told of what it has done itself.
     if (!isRecovered) for (const conversation of this.conversations) conversation.isFresh = false;
     if (this.current && !this.current.isFresh) void this.#refresh(this.current);
     void this.outbox.run();
@@ -144,6 +186,7 @@ export class Chat {
     for (const message of messages) {
       const conversation = this.#conversationOf(message);
       if (message.senderId === this.me.id && message.clientMsgId) this.outbox.settle(message.clientMsgId);
+      this.typing.stopped(conversation, message.senderId);
       const isNew = conversation.add([message]).length > 0;
       if (!isNew || message.senderId === this.me.id) continue;
       conversation.unread = [...conversation.unread, message.id];
@@ -220,14 +263,21 @@ export class Chat {
 
   #conversation(kind: Kind, id: string, name?: string): Conversation {
     const place: Place = { kind, id };
-    let conversation = this.conversations.find((other) => other.key === placeKey(place));
+    let conversation = this.find(place);
     if (!conversation) {
-      conversation = new Conversation(place, name ?? id);
+      const known = kind === "direct" ? this.people.name(id) : undefined;
+      conversation = new Conversation(place, name ?? known ?? id);
       this.#setConversations([...this.conversations, conversation]);
     } else if (name) {
       this.#rename(conversation, name);
     }
     return conversation;
+  }
+
+  #named({ userId, username }: Person): void {
+    if (userId === this.me.id) this.me = { id: userId, name: username };
+    const conversation = this.find({ kind: "direct", id: userId });
+    if (conversation) this.#rename(conversation, username);
   }
 
   #rename(conversation: Conversation, name: string): void {

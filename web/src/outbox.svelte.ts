@@ -1,7 +1,7 @@
 import type { Place } from "./conversation.svelte";
 import { type Link, Refused } from "./link.svelte";
 import { load, save, tab } from "./storage";
-import type { Sent } from "./wire";
+import type { Failure, Sent } from "./wire";
 
 /** A message on its way: written, and not yet known to be stored. */
 export interface Outgoing extends Place {
@@ -11,6 +11,8 @@ export interface Outgoing extends Place {
   at: string;
   /** Why the server refused it; it then waits for its writer. */
   failure?: string;
+  /** The code that belongs to failure. */
+  failureCode?: string;
 }
 
 /**
@@ -86,12 +88,13 @@ export class Outbox {
     } catch (error) {
       if (!(error instanceof Refused)) return; // Unanswered: sent again, now or on the next connect.
       if (error.failure.retryAfter !== undefined) return pause(error.failure.retryAfter);
-      this.#update(clientMsgId, error.message);
+      this.#update(clientMsgId, error.failure);
     }
   }
 
-  #update(clientMsgId: string, failure: string | undefined): void {
-    this.#replace(this.items.map((item) => (item.clientMsgId === clientMsgId ? { ...item, failure } : item)));
+  #update(clientMsgId: string, failure: Failure | undefined): void {
+    const outcome = { failure: failure?.message, failureCode: failure?.code };
+    this.#replace(this.items.map((item) => (item.clientMsgId === clientMsgId ? { ...item, ...outcome } : item)));
   }
 
   #replace(items: readonly Outgoing[]): void {

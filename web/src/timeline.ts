@@ -66,7 +66,7 @@ export function clockTime(at: Date): string {
   return at.toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit" });
 }
 
-function dayName(at: Date): string {
+export function dayName(at: Date): string {
   const today = new Date();
   if (at.toDateString() === today.toDateString()) return "Today";
   const yesterday = new Date(today.getFullYear(), today.getMonth(), today.getDate() - 1);

@@ -43,6 +43,41 @@ export interface ReadMark {
   seq: number;
 }
 
+/** What another user is to this one. */
+export type Relation = "none" | "sent" | "received" | "friends" | "blocked";
+
+export interface Person {
+  userId: string;
+  username: string;
+}
+
+/** Somebody in a list of `friend:list`. */
+export interface Listed extends Person {
+  since: string;
+}
+
+export type ListName = "friends" | "sent" | "received" | "blocked";
+
+/** `friend:…`, `user:blocked`, `user:unblocked` and `user:changed`; `by` is whose doing it is. */
+export interface RelationEvent extends Person {
+  by: string;
+  timestamp: string;
+}
+
+/** `typing:start` and `typing:stop`; the latter comes without a name. */
+export interface TypingEvent {
+  userId: string;
+  username?: string;
+  roomId?: string;
+}
+
+/** Whether a friend is here; `lastSeen` stands with those who are not. */
+export interface Presence {
+  userId: string;
+  online: boolean;
+  lastSeen?: string;
+}
+
 export interface Room {
   id: string;
   name: string;
@@ -63,6 +98,9 @@ export interface ErrorEvent extends Partial<Failure> {
 
 export type Ack<T> = ({ ok: true } & T) | { ok: false; error: Failure };
 
+type Relate = { payload: { userId: string }; answer: { relation: Relation } };
+type Type = { payload: { recipientId: string } | { roomId: string }; answer: object };
+
 /** Requests by event name: their payload and what a successful ack adds to `ok`. */
 export interface Requests {
   "room:create": { payload: { id: string; name: string; type: "public" }; answer: { room: Room } };
@@ -75,6 +113,21 @@ export interface Requests {
     payload: { userId?: string; roomId?: string; before?: string; limit: number };
     answer: { messages: Message[]; more: boolean };
   };
+  "friend:request": Relate;
+  "friend:accept": Relate;
+  "friend:decline": Relate;
+  "friend:remove": Relate;
+  "user:block": Relate;
+  "user:unblock": Relate;
+  "friend:list": {
+    payload: { list?: ListName; after?: string };
+    answer: Partial<Record<ListName, Listed[]>> & { counts: Record<ListName, number> };
+  };
+  "user:get": { payload: { userId: string }; answer: { user: Person } };
+  "user:search": { payload: { query: string; limit: number }; answer: { users: Person[] } };
+  "presence:get": { payload: { userId: string }; answer: { presence: Presence[] } };
+  "typing:start": Type;
+  "typing:stop": Type;
 }
 
 /** The server's own limit on one message, in characters. */
