@@ -170,7 +170,7 @@ func (n *Native) open(w http.ResponseWriter, r *http.Request, c *native) {
 	}
 	n.loop.Wheel().Arm(&c.timer, n.cfg.AuthTimeout)
 	if c.identity != nil {
-		c.post(nativeJob{run: c.enter})
+		c.post(nativeJob{run: func() { c.enter(nil) }})
 	}
 	c.conn.Start(hijacked.Buffered)
 }
@@ -201,6 +201,7 @@ type native struct {
 	session  *session          // nil until signed in
 	signedIn atomic.Bool       // shared
 	closed   atomic.Bool       // shared
+	failed   atomic.Bool       // shared: it was told why it ends; what waits is not carried out
 }
 
 // nativePrefix begins the ids of native connections. No chat room can be called
@@ -260,7 +261,7 @@ func (c *native) HandleClose(*netloop.Conn, error) {
 func (c *native) Expire(*netloop.Timer) {
 	switch {
 	case !c.signedIn.Load():
-		c.fail(closeUnauthenticated, command.CodeUnauthenticated, "Authentication failed")
+		c.refuse(nil)
 	case c.pinged && !c.conn.Heard():
 		c.conn.Abort()
 	default:
@@ -271,16 +272,25 @@ func (c *native) Expire(*netloop.Timer) {
 	}
 }
 
+// refuse ends a connection that did not sign in; ref is that of its attempt.
+func (c *native) refuse(ref json.RawMessage) {
+	c.fail(closeUnauthenticated, ref, command.Refusal{Code: command.CodeUnauthenticated, Message: "Authentication failed"})
+}
+
 // fail tells why and closes.
-func (c *native) fail(code uint16, reason, message string) {
-	c.Deliver(write("error", nil, command.Refusal{Code: reason, Message: message}))
-	c.conn.Close(code, message)
+func (c *native) fail(code uint16, ref json.RawMessage, why command.Refusal) {
+	c.failed.Store(true)
+	c.Deliver(write("error", ref, why))
+	c.conn.Close(code, why.Message)
 }
 
 // Do handles one frame.
 func (c *native) Do(job *nativeJob) {
 	if job.run != nil {
 		job.run()
+		return
+	}
+	if c.failed.Load() {
 		return
 	}
 	f := new(frame)
@@ -296,8 +306,6 @@ func (c *native) Do(job *nativeJob) {
 		c.Deliver(write("pong", f.Ref, struct{}{}))
 	case c.session == nil:
 		c.authenticate(f)
-	case !c.session.counted || c.session.entry == nil:
-		// being turned away
 	default:
 		c.run(f)
 	}
@@ -310,21 +318,22 @@ func (c *native) authenticate(f *frame) {
 	identity, err := c.door.gateway.Accounts.Verify(context.Background(), token)
 	if f.Type != "auth" || err != nil || c.identity != nil {
 		c.door.gateway.Metrics.ConnectionRefused(refusedToken)
-		c.fail(closeUnauthenticated, command.CodeUnauthenticated, "Authentication failed")
+		c.refuse(f.Ref)
 		return
 	}
 	c.identity = &identity
-	c.enter()
+	c.enter(f.Ref)
 }
 
-// enter lets a connection in whose token is good.
-func (c *native) enter() {
+// enter lets a connection in whose token is good, which came with that ref if it
+// came in a frame.
+func (c *native) enter(ref json.RawMessage) {
 	g, ctx := c.door.gateway, context.Background()
 	signedIn, err := g.newSession(ctx, *c.identity, c.from)
 	switch {
 	case errors.Is(err, account.ErrUnauthenticated):
 		g.Metrics.ConnectionRefused(refusedToken)
-		c.fail(closeUnauthenticated, command.CodeUnauthenticated, "Authentication failed")
+		c.refuse(ref)
 		return
 	case err != nil:
 		g.Log.Error("user could not be signed in", "err", err)
@@ -339,7 +348,7 @@ func (c *native) enter() {
 		c.door.hub.Detach(c) // it closed before it was attached
 	}
 	signedIn.enter(ctx, c, func() {
-		c.Deliver(write("connection", nil, map[string]string{
+		c.Deliver(write("connection", ref, map[string]string{
 			"status": "connected", "clientId": c.id, "userId": string(signedIn.user),
 		}))
 	})
@@ -361,7 +370,7 @@ func (c *native) Connected() bool { return !c.closed.Load() }
 func (c *native) Recovered() bool { return false }
 
 // End tells why and closes.
-func (c *native) End(why ending) { c.fail(why.closeCode, why.refusal.Code, why.refusal.Message) }
+func (c *native) End(why ending) { c.fail(why.closeCode, nil, why.refusal) }
 
 // Emit sends an event of the connection's own.
 func (c *native) Emit(event string, payload any) {
