@@ -92,3 +92,38 @@ func FuzzTerms(f *testing.F) {
 		}
 	})
 }
+
+// FuzzMayHear compares the patterns of topics with a table of which beginnings are alike.
+func FuzzMayHear(f *testing.F) {
+	for _, seed := range [][2]string{
+		{"", ""}, {"*", ""}, {"**", "a"}, {"team.*", "team."}, {"team.*", "team"}, {"*.b", "a.b"}, {"a*a", "a"},
+		{"a*b*a", "abba"}, {"ab*ba", "aba"}, {"*ab*ab*", "xabab"}, {"*ab*ab*", "xabb"}, {"é*", "é!"}, {"\xc3*", "é"},
+	} {
+		f.Add(seed[0], seed[1])
+	}
+	f.Fuzz(func(t *testing.T, pattern, topic string) {
+		bearer := account.Identity{Topics: []string{pattern}}
+		if got, want := bearer.MayHear(topic), alike(pattern, topic); got != want {
+			t.Errorf("pattern %q, topic %q: %t, want %t", pattern, topic, got, want)
+		}
+	})
+}
+
+// alike fills, for each beginning of the pattern, a row: is it like each beginning of the text?
+func alike(pattern, text string) bool {
+	row := make([]bool, len(text)+1)
+	row[0] = true
+	for i := range len(pattern) {
+		next := make([]bool, len(row))
+		next[0] = row[0] && pattern[i] == '*'
+		for j := range len(text) {
+			if pattern[i] == '*' {
+				next[j+1] = next[j] || row[j+1]
+			} else {
+				next[j+1] = row[j] && pattern[i] == text[j]
+			}
+		}
+		row = next
+	}
+	return row[len(text)]
+}

@@ -2,6 +2,8 @@ package gateway
 
 import (
 	"encoding/json"
+	"maps"
+	"slices"
 
 	"github.com/sockeye-im/sockeye/internal/hub"
 	"github.com/sockeye-im/sockeye/internal/netloop"
@@ -32,14 +34,13 @@ type frame struct {
 // decode reads the frame as a payload: all fields but type and ref. What a
 // payload calls type travels as messageType or roomType beside the frame's own.
 func (f *frame) decode(dst any) error {
-	payload := make(map[string]json.RawMessage, len(f.fields))
-	for key, value := range f.fields {
-		switch key {
-		case "type", "ref":
-		case "messageType", "roomType":
+	payload := maps.Clone(f.fields)
+	delete(payload, "ref")
+	delete(payload, "type")
+	for _, name := range []string{"messageType", "roomType"} {
+		if value, ok := payload[name]; ok {
+			delete(payload, name)
 			payload["type"] = value
-		default:
-			payload[key] = value
 		}
 	}
 	text, err := json.Marshal(payload)
@@ -50,7 +51,7 @@ func (f *frame) decode(dst any) error {
 }
 
 // write frames a payload, flat beside its type. What is no object travels as
-// items, and a payload's own type as messageType.
+// items, and a payload's own type as messageType. The ref is written as it came.
 func write(kind string, ref json.RawMessage, payload any) any {
 	text, err := json.Marshal(payload)
 	if err != nil {
@@ -67,11 +68,14 @@ func write(kind string, ref json.RawMessage, payload any) any {
 	}
 	fields["type"], _ = json.Marshal(kind) // a string always encodes
 	if len(ref) > 0 {
-		fields["ref"] = ref
+		delete(fields, "ref")
 	}
 	out, err := json.Marshal(fields)
 	if err != nil {
 		return nil
+	}
+	if len(ref) > 0 { // Marshal would escape and compact it
+		out = slices.Concat(out[:len(out)-1], []byte(`,"ref":`), ref, []byte{'}'})
 	}
 	return netloop.NewMessage(netloop.Text, true, out)
 }

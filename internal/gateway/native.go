@@ -170,7 +170,7 @@ func (n *Native) open(w http.ResponseWriter, r *http.Request, c *native) {
 	}
 	n.loop.Wheel().Arm(&c.timer, n.cfg.AuthTimeout)
 	if c.identity != nil {
-		c.post(nativeJob{run: c.enter})
+		c.post(nativeJob{run: func() { c.enter(nil) }})
 	}
 	c.conn.Start(hijacked.Buffered)
 }
@@ -200,7 +200,7 @@ type native struct {
 	identity *account.Identity // of the token it came with; nil without one, and once signed in
 	session  *session          // nil until signed in
 	signedIn atomic.Bool       // shared
-	ended    atomic.Bool       // shared; by the server, which closes it
+	ended    atomic.Bool       // shared: it was told why it ends; what waits is not carried out
 	closed   atomic.Bool       // shared
 }
 
@@ -261,7 +261,7 @@ func (c *native) HandleClose(*netloop.Conn, error) {
 func (c *native) Expire(*netloop.Timer) {
 	switch {
 	case !c.signedIn.Load():
-		c.fail(closeUnauthenticated, command.CodeUnauthenticated, "Authentication failed")
+		c.refuse(nil)
 	case c.pinged && !c.conn.Heard():
 		c.conn.Abort()
 	default:
@@ -272,12 +272,17 @@ func (c *native) Expire(*netloop.Timer) {
 	}
 }
 
+// refuse ends a connection that did not sign in; ref is that of its attempt.
+func (c *native) refuse(ref json.RawMessage) {
+	c.fail(closeUnauthenticated, ref, command.Refusal{Code: command.CodeUnauthenticated, Message: "Authentication failed"})
+}
+
 // fail tells why and closes. Frames that were received but not handled yet are
 // dropped.
-func (c *native) fail(code uint16, reason, message string) {
+func (c *native) fail(code uint16, ref json.RawMessage, why command.Refusal) {
 	c.ended.Store(true)
-	c.Deliver(write("error", nil, command.Refusal{Code: reason, Message: message}))
-	c.conn.Close(code, message)
+	c.Deliver(write("error", ref, why))
+	c.conn.Close(code, why.Message)
 }
 
 // Do handles one frame.
@@ -316,17 +321,17 @@ func (c *native) authenticate(f *frame) {
 	identity, err := c.door.gateway.Accounts.Verify(context.Background(), token)
 	if f.Type != "auth" || err != nil || c.identity != nil {
 		c.door.gateway.Metrics.ConnectionRefused(refusedToken)
-		c.fail(closeUnauthenticated, command.CodeUnauthenticated, "Authentication failed")
+		c.refuse(f.Ref)
 		return
 	}
 	c.identity = &identity
-	c.enter()
+	c.enter(f.Ref)
 }
 
-// enter lets a connection in whose token is good. One that has closed may have
-// left already, and would never leave again; one that closes from here on leaves
-// after.
-func (c *native) enter() {
+// enter lets a connection in whose token is good, which came with that ref if it
+// came in a frame. A connection that has closed may have left already, and would
+// never leave again; one that closes from here on leaves after.
+func (c *native) enter(ref json.RawMessage) {
 	if c.closed.Load() {
 		return
 	}
@@ -335,7 +340,7 @@ func (c *native) enter() {
 	switch {
 	case errors.Is(err, account.ErrUnauthenticated):
 		g.Metrics.ConnectionRefused(refusedToken)
-		c.fail(closeUnauthenticated, command.CodeUnauthenticated, "Authentication failed")
+		c.refuse(ref)
 		return
 	case err != nil:
 		g.Metrics.ConnectionRefused(refusedFault)
@@ -351,7 +356,7 @@ func (c *native) enter() {
 		c.door.hub.Detach(c) // it closed before it was attached
 	}
 	signedIn.enter(ctx, c, func() {
-		c.Deliver(write("connection", nil, map[string]string{
+		c.Deliver(write("connection", ref, map[string]string{
 			"status": "connected", "clientId": c.id, "userId": string(signedIn.user),
 		}))
 	})
@@ -373,7 +378,7 @@ func (c *native) Connected() bool { return !c.closed.Load() }
 func (c *native) Recovered() bool { return false }
 
 // End tells why and closes.
-func (c *native) End(why ending) { c.fail(why.closeCode, why.refusal.Code, why.refusal.Message) }
+func (c *native) End(why ending) { c.fail(why.closeCode, nil, why.refusal) }
 
 // Emit sends an event of the connection's own.
 func (c *native) Emit(event string, payload any) {
