@@ -24,6 +24,7 @@ import (
 	"github.com/sockeye-im/sockeye/internal/gateway"
 	"github.com/sockeye-im/sockeye/internal/hub"
 	"github.com/sockeye-im/sockeye/internal/ops"
+	"github.com/sockeye-im/sockeye/internal/presence"
 	"github.com/sockeye-im/sockeye/internal/store/sqlite"
 	"github.com/sockeye-im/sockeye/socketio"
 )
@@ -104,6 +105,14 @@ func serve(t *testing.T, directRetention time.Duration) *server {
 	folder := scratch(t)
 	store, err := sqlite.Open(t.Context(), sqlite.DefaultConfig(folder), s.hub.Publish)
 	must()
+	accounts, err := account.New(t.Context(), account.DefaultConfig(), account.Deps{
+		Store: store.Accounts(s.hub.PublishAccounts), Verifier: verifiers, Issuer: s.issuer, Now: time.Now,
+	})
+	must()
+	tracker, err := presence.NewTracker(presence.DefaultConfig(), accounts, s.hub, log, time.Now)
+	must()
+	typing, err := presence.NewTyping(presence.DefaultTypingConfig(), accounts, s.hub, time.Now)
+	must()
 	rules := chat.DefaultConfig()
 	rules.DirectPolicy, rules.DirectRetention = chat.DirectAnyone, directRetention
 	s.chat, err = chat.New(rules, store, s.now, s.newID, nil)
@@ -113,9 +122,12 @@ func serve(t *testing.T, directRetention time.Duration) *server {
 		ErrorTypes: []string{"command"}, ErrorCodes: command.Codes(),
 	})
 	must()
-	table := command.New(command.Deps{Chat: s.chat, Metrics: metrics, Log: log, Now: time.Now})
-	door := gateway.New(gateway.Config{MaxConnections: 1000},
-		gateway.Deps{Commands: table, Chat: s.chat, Verifier: verifiers, Metrics: metrics, Log: log, Now: time.Now})
+	table := command.New(command.Deps{
+		Chat: s.chat, Accounts: accounts, Presence: tracker, Typing: typing, Metrics: metrics, Log: log, Now: time.Now,
+	})
+	door := gateway.New(gateway.Config{MaxConnections: 1000}, gateway.Deps{
+		Commands: table, Chat: s.chat, Accounts: accounts, Presence: tracker, Typing: typing, Metrics: metrics, Log: log, Now: time.Now,
+	})
 	native, err := gateway.NewNative(door, s.hub, gateway.NativeConfig{MaxFrame: 1 << 20, AuthTimeout: patience, Heartbeat: time.Minute})
 	must()
 	listener := httptest.NewServer(native)
@@ -128,6 +140,10 @@ func serve(t *testing.T, directRetention time.Duration) *server {
 		}
 		listener.Close()
 		door.Stop()
+		typing.Stop()
+		if err := tracker.Stop(ctx); err != nil {
+			t.Errorf("stop presence: %v", err)
+		}
 		if err := store.Close(); err != nil {
 			t.Errorf("close store: %v", err)
 		}
