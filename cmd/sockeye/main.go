@@ -19,10 +19,11 @@ func main() {
 	// The first signal asks for an orderly stop; giving up the handler lets a second one end the process at once.
 	context.AfterFunc(ctx, stop)
 	os.Exit(cli.Program{
-		Serve:   app.Run,
-		Version: version,
-		Stdout:  os.Stdout,
-		Stderr:  os.Stderr,
-		Lookup:  os.LookupEnv,
+		Serve:    app.Run,
+		Accounts: app.OpenAccounts,
+		Version:  version,
+		Stdout:   os.Stdout,
+		Stderr:   os.Stderr,
+		Lookup:   os.LookupEnv,
 	}.Run(ctx, os.Args[1:]))
 }

@@ -23,7 +23,7 @@ func lockFolder(dir string) (unlock func() error, err error) {
 	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		_ = file.Close()
 		if errors.Is(err, syscall.EWOULDBLOCK) {
-			return nil, fmt.Errorf("data folder %s is in use by another server", dir)
+			return nil, fmt.Errorf("data folder %s is %w", dir, errInUse)
 		}
 		return nil, fmt.Errorf("lock data folder %s: %w", dir, err)
 	}

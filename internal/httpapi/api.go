@@ -75,7 +75,6 @@ func New(cfg Config, d Deps) (*API, error) {
 	operations := a.operations()
 	for i := range operations {
 		op := &operations[i]
-		op.prepare()
 		a.mux.Handle(op.method+" "+version1+op.path, a.handler(op))
 	}
 	var err error
@@ -86,12 +85,18 @@ func New(cfg Config, d Deps) (*API, error) {
 	return a, nil
 }
 
+// Document returns the OpenAPI document of an API with such settings, as JSON.
+func Document(cfg Config) ([]byte, error) { return describe(cfg, new(API).operations()) }
+
 func (a *API) operations() []operation {
 	var all []operation
 	for _, group := range [][]operation{
 		a.accountOperations(), a.commandOperations(), a.serverUsers(), a.serverRooms(), a.serverPresence(),
 	} {
 		all = append(all, group...)
+	}
+	for i := range all {
+		all[i].prepare()
 	}
 	return all
 }

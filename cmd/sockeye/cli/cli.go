@@ -11,6 +11,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/sockeye-im/sockeye/internal/account"
 	"github.com/sockeye-im/sockeye/internal/config"
 )
 
@@ -24,17 +25,20 @@ const (
 // Program is the process as its commands see it. All fields are needed.
 type Program struct {
 	// Serve runs the server until ctx ends. It calls ready once, with the address it listens on.
-	Serve   func(ctx context.Context, c config.Config, log *slog.Logger, ready func(addr string)) error
-	Version string
-	Stdout  io.Writer
-	Stderr  io.Writer
-	Lookup  func(name string) (string, bool) // the environment
+	Serve func(ctx context.Context, c config.Config, log *slog.Logger, ready func(addr string)) error
+	// Accounts opens the accounts of a data folder, whether a server runs on it or not. What it returns must be closed.
+	Accounts func(ctx context.Context, s config.Signing) (accounts *account.Service, closeAll func() error, err error)
+	Version  string
+	Stdout   io.Writer
+	Stderr   io.Writer
+	Lookup   func(name string) (string, bool) // the environment
 }
 
 // commands is what can be asked for.
 type commands struct {
 	Serve       serve       `cmd:"" help:"Run the server."`
 	Token       token       `cmd:"" help:"Print a token for a user, made with the server's secret."`
+	APIKey      apiKey      `cmd:"" name:"apikey" help:"Make, list and revoke the API keys of the application's backend, also while a server runs."`
 	Version     version     `cmd:"" help:"Print the version."`
 	Healthcheck healthcheck `cmd:"" help:"Ask a running server whether it is well. Meant for containers."`
 }

@@ -11,7 +11,7 @@
 // goroutine that gives the writer small portions of work.
 //
 // The file belongs to one process at a time: a second one would not see the
-// events of the first.
+// events of the first. What has no events can be done by [OpenBeside].
 package sqlite
 
 import (
@@ -58,6 +58,8 @@ type Config struct {
 	// BusyTimeout is how long to wait for a lock that another program holds on the
 	// file.
 	BusyTimeout time.Duration
+
+	beside bool // see OpenBeside
 }
 
 // DefaultConfig returns the defaults for a folder.
@@ -98,6 +100,16 @@ func Open(ctx context.Context, cfg Config, sink chat.Sink) (*Store, error) {
 	return open(ctx, cfg, sink, indexDelay, func(commit func() error) error { return commit() })
 }
 
+// OpenBeside opens a database that another process may have open too. The other
+// one learns what is changed only where it reads the database each time, and
+// events are told to nobody: it is for what has none, such as API keys. The schema
+// must be the one that this program knows, and is left as it is.
+func OpenBeside(ctx context.Context, cfg Config) (*Store, error) {
+	cfg.beside = true
+	const never = 100 * 365 * 24 * time.Hour // the other process has an indexer
+	return open(ctx, cfg, func([]chat.Event) {}, never, func(commit func() error) error { return commit() })
+}
+
 // open is Open with a way to stand between the writer and its COMMIT, and to choose
 // how long the indexer waits.
 func open(
@@ -123,7 +135,11 @@ func open(
 		}
 	}()
 	db.SetMaxOpenConns(1)
-	if err := migrate(ctx, db); err != nil {
+	schema := migrate
+	if cfg.beside {
+		schema = requireSchema
+	}
+	if err := schema(ctx, db); err != nil {
 		return nil, fmt.Errorf("sqlite: migrate %s: %w", path, err)
 	}
 	conn, err := db.Conn(ctx)
@@ -211,15 +227,7 @@ var writing = []string{
 }
 
 func migrate(ctx context.Context, db *sql.DB) error {
-	files, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		return err
-	}
-	p, err := goose.NewProvider(goose.DialectSQLite3, db, files, goose.WithDisableGlobalRegistry(true))
-	if err != nil {
-		return err
-	}
-	current, newest, err := p.GetVersions(ctx)
+	p, current, newest, err := versions(ctx, db)
 	if err != nil {
 		return err
 	}
@@ -228,6 +236,27 @@ func migrate(ctx context.Context, db *sql.DB) error {
 	}
 	_, err = p.Up(ctx)
 	return err
+}
+
+// requireSchema is migrate for who must not.
+func requireSchema(ctx context.Context, db *sql.DB) error {
+	_, current, newest, err := versions(ctx, db)
+	if err == nil && current != newest {
+		err = fmt.Errorf("the schema is version %d, this program works with %d: it is in use by another version", current, newest)
+	}
+	return err
+}
+
+func versions(ctx context.Context, db *sql.DB) (p *goose.Provider, current, newest int64, err error) {
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return nil, 0, 0, err
+	}
+	if p, err = goose.NewProvider(goose.DialectSQLite3, db, files, goose.WithDisableGlobalRegistry(true)); err != nil {
+		return nil, 0, 0, err
+	}
+	current, newest, err = p.GetVersions(ctx)
+	return p, current, newest, err
 }
 
 // checkDurable reads back what an acknowledgement rests upon: a setting that

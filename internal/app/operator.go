@@ -1,0 +1,74 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/sockeye-im/sockeye/internal/account"
+	"github.com/sockeye-im/sockeye/internal/chat"
+	"github.com/sockeye-im/sockeye/internal/config"
+	"github.com/sockeye-im/sockeye/internal/store/sqlite"
+)
+
+// errInUse says that another server has the data folder.
+var errInUse = errors.New("in use by another server")
+
+// OpenAccounts opens the accounts of a data folder for the operator's commands.
+// With a server on the folder it opens them beside: the server learns only what it
+// reads anew each time, which API keys are, and revoked tokens are not. closeAll
+// must be called, unless there is an error.
+func OpenAccounts(ctx context.Context, signing config.Signing) (accounts *account.Service, closeAll func() error, err error) {
+	var opened parts
+	closeAll = func() error {
+		var errs []error
+		for _, part := range slices.Backward(opened) {
+			errs = append(errs, part.stop())
+		}
+		return errors.Join(errs...)
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, closeAll())
+		}
+	}()
+	store, err := openForOperator(ctx, signing.Data, &opened)
+	if err != nil {
+		return nil, nil, err
+	}
+	secret, err := signing.Secret()
+	if err != nil {
+		return nil, nil, err
+	}
+	issuer, err := account.NewIssuer(secret, time.Now)
+	if err != nil {
+		return nil, nil, err
+	}
+	verifiers, err := account.NewVerifiers(ctx, account.TrustConfig{Secret: secret, Now: time.Now})
+	if err != nil {
+		return nil, nil, err
+	}
+	opened.add("verifiers", func() error { verifiers.Stop(); return nil })
+	accounts, err = account.New(ctx, account.DefaultConfig(), account.Deps{
+		Store: store.Accounts(func([]account.Event) {}), Verifier: verifiers, Issuer: issuer, Now: time.Now,
+	})
+	return accounts, closeAll, err
+}
+
+func openForOperator(ctx context.Context, dir string, opened *parts) (store *sqlite.Store, err error) {
+	cfg := sqlite.DefaultConfig(dir)
+	unlock, err := lockFolder(dir)
+	switch {
+	case errors.Is(err, errInUse):
+		store, err = sqlite.OpenBeside(ctx, cfg)
+	case err == nil:
+		opened.add("data folder", unlock)
+		store, err = sqlite.Open(ctx, cfg, func([]chat.Event) {})
+	}
+	if err != nil {
+		return nil, err
+	}
+	opened.add("store", store.Close)
+	return store, nil
+}
