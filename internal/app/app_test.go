@@ -127,8 +127,14 @@ func TestDrainAnswersPolls(t *testing.T) {
 	if status, body := r.do(http.MethodPost, session, `40{"token":"`+r.login("Ada")+`"}`); status != http.StatusOK {
 		t.Fatalf("answered %d %s", status, body)
 	}
-	if _, body := r.get(session); !strings.HasPrefix(body, "40") {
+	_, body := r.get(session)
+	if !strings.HasPrefix(body, "40") {
 		t.Fatalf("polled %s", body)
+	}
+	for !strings.Contains(body, `"presence"`) { // the last of what comes by itself
+		if _, body = r.get(session); !strings.HasPrefix(body, "42") {
+			t.Fatalf("polled %s", body)
+		}
 	}
 	polled := make(chan string, 1)
 	go func() {
