@@ -53,8 +53,10 @@ func (s *Service) Disconnect(userID string) int { return s.revoked.disconnect(us
 type Connection struct {
 	in       *revoked
 	identity Identity // guarded by in.mu
-	end      func(EndReason)
-	left     bool // guarded by in.mu
+	// end is nil once it is not to be called any more: what it holds can go, while the Connection may be kept. Guarded
+	// by in.mu.
+	end  func(EndReason)
+	left bool // guarded by in.mu
 }
 
 // Name is the user's, also after [Service.Renamed].
@@ -198,7 +200,7 @@ func (r *revoked) leaveLocked(c *Connection) {
 	if c.left {
 		return
 	}
-	c.left = true
+	c.left, c.end = true, nil
 	user := c.identity.UserID
 	of := r.connections[user]
 	if at := slices.Index(of, c); at >= 0 {
@@ -243,11 +245,13 @@ func (r *revoked) disconnect(userID string) int {
 
 // endLocked forgets connections, unlocks, and ends them.
 func (r *revoked) endLocked(ending []*Connection, why EndReason) {
-	for _, c := range ending {
+	ends := make([]func(EndReason), len(ending))
+	for i, c := range ending {
+		ends[i] = c.end
 		r.leaveLocked(c)
 	}
 	r.mu.Unlock()
-	for _, c := range ending {
-		c.end(why)
+	for _, end := range ends {
+		end(why)
 	}
 }

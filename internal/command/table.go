@@ -11,8 +11,10 @@ package command
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"reflect"
+	"runtime/debug"
 	"time"
 
 	"github.com/sockeye-im/sockeye/internal/account"
@@ -122,7 +124,7 @@ func (t *Table) Run(ctx context.Context, caller *Caller, name string, decode Dec
 	if r == nil {
 		return nil, &Refusal{Code: CodeUnknownCommand, Message: "Unknown command"}
 	}
-	answer, err := r.run(context.WithoutCancel(ctx), &call{Caller: caller, table: t, row: r}, decode)
+	answer, err := r.guarded(context.WithoutCancel(ctx), &call{Caller: caller, table: t, row: r}, decode)
 	t.Metrics.Message(name, err == nil)
 	t.Metrics.Observe(name, t.Now().Sub(began))
 	if err == nil {
@@ -134,6 +136,17 @@ func (t *Table) Run(ctx context.Context, caller *Caller, name string, decode Dec
 		t.Log.Error("command failed", "event", name, "err", err)
 	}
 	return nil, refusal
+}
+
+// guarded runs a row. A panic is a fault: what is wrong with one command is not to
+// end the connections of everybody.
+func (r *row) guarded(ctx context.Context, c *call, decode Decode) (answer any, err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			err = fmt.Errorf("panic: %v\n%s", cause, debug.Stack())
+		}
+	}()
+	return r.run(ctx, c, decode)
 }
 
 // declare makes a row that takes a P and is acknowledged by an A.

@@ -134,6 +134,28 @@ func (b *brokenAccounts) SearchUsers(ctx context.Context, folded string, limit i
 	return b.Store.SearchUsers(ctx, folded, limit)
 }
 
+// confused is a store with a mistake in it.
+type confused struct{ account.Store }
+
+func (confused) Circle(context.Context, string, int) (account.Circle, error) { panic("nobody is home") }
+
+// A mistake in one command is a fault of the server's: it is told so, and all
+// connections go on.
+func TestPanics(t *testing.T) {
+	n := serve(t, func(s *setup) { s.people = func(inner account.Store) account.Store { return confused{inner} } })
+	ada, bob := n.device("ada"), n.plain(n.token("bob"), "sockeye.v1")
+	ada.mustFail("friend:list", `{}`, "internal", "Failed to list friends")
+	bob.send(`{"type":"friend:list"}`)
+	if got := bob.next("error"); got["code"] != "internal" || got["message"] != "Failed to list friends" {
+		t.Errorf("got %v", got)
+	}
+	bob.send(`{"type":"ping"}`)
+	bob.next("pong")
+	if log := n.log.String(); !strings.Contains(log, "nobody is home") || !strings.Contains(log, "fault_test.go") {
+		t.Error("the cause is not in the log")
+	}
+}
+
 // A client that could not sign in because of the server loses its connection, so
 // that it comes back by itself: after a refusal clients do not.
 func TestFaultAtSignIn(t *testing.T) {

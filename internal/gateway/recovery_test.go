@@ -3,10 +3,12 @@ package gateway_test
 import (
 	"context"
 	"encoding/json"
+	"runtime"
 	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
+	"weak"
 
 	"github.com/golang-jwt/jwt/v5"
 
@@ -275,5 +277,21 @@ func TestRecoveryOfWhatWasNeverSubscribed(t *testing.T) {
 	back.event("messages:unread", &unread)
 	if len(unread) != 1 || unread[0].ID != missed.ID {
 		t.Errorf("unread %+v", unread)
+	}
+}
+
+// Who may come back costs a session, not a connection.
+func TestLostConnectionsAreLetGo(t *testing.T) {
+	n := serve(t)
+	ada := n.device("ada")
+	ada.settle()
+	lost := weak.Make(n.sockets.Of("/").Socket(ada.sid))
+	n.lose(ada)
+	eventually(t, "the lost socket to be let go", func() bool {
+		runtime.GC()
+		return lost.Value() == nil
+	})
+	if back := n.recover(ada, n.token("ada")); back.sid != ada.sid {
+		t.Error("not recovered")
 	}
 }

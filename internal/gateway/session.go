@@ -17,7 +17,7 @@ import (
 // session is a connection whose token was good, whatever protocol it speaks.
 type session struct {
 	gateway  *Gateway
-	link     link
+	link     link              // nil before enter and after leave
 	identity *account.Identity // as it came in; nil once there is an entry
 	user     chat.UserID
 	from     netip.Addr
@@ -111,7 +111,7 @@ func (s *session) enter(ctx context.Context, l link, welcome func()) {
 	}
 	s.counted = true
 	g.Metrics.ConnectionOpened()
-	entry, err := g.Accounts.Connect(*s.identity, s.revoked)
+	entry, err := g.Accounts.Connect(*s.identity, func(why account.EndReason) { l.End(endingBy(why)) })
 	if err != nil {
 		l.End(endedRevoked)
 		return
@@ -131,8 +131,11 @@ func (s *session) enter(ctx context.Context, l link, welcome func()) {
 	g.Presence.Connect(s.person(), l.ID())
 }
 
-// leave undoes enter.
+// leave undoes enter. What is left is what a connection that continues this one
+// asks for, and may be kept for long: it holds no connection.
 func (s *session) leave() {
+	l := s.link
+	s.link = nil
 	if !s.counted {
 		return
 	}
@@ -146,19 +149,18 @@ func (s *session) leave() {
 	}
 	s.entry.Leave()
 	g.expiry.clear(&s.expires)
-	g.Presence.Disconnect(string(s.user), s.link.ID())
+	g.Presence.Disconnect(string(s.user), l.ID())
 	if g.Presence.Devices(string(s.user)) == 0 {
 		g.Typing.EndAll(string(s.user))
 	}
 }
 
-// revoked ends the connection; it is for the accounts.
-func (s *session) revoked(why account.EndReason) {
+// endingBy is how the accounts end a connection.
+func endingBy(why account.EndReason) ending {
 	if why == account.EndDisconnected {
-		s.link.End(endedByOperator)
-		return
+		return endedByOperator
 	}
-	s.link.End(endedRevoked)
+	return endedRevoked
 }
 
 func (s *session) person() account.Person {

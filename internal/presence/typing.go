@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -42,7 +43,7 @@ type Place struct{ UserID, RoomID string }
 // Relations knows who may see whom type. Its methods may block.
 type Relations interface {
 	Pair(ctx context.Context, a, b string) (account.Pair, error)
-	// BlockedIDs returns all with whom the user has a block, whoever's it is.
+	// BlockedIDs returns all with whom the user has a block, whoever's it is, sorted.
 	BlockedIDs(ctx context.Context, userID string) ([]string, error)
 }
 
@@ -79,7 +80,7 @@ type typist struct {
 
 type typed struct {
 	who    account.Person
-	except []string
+	except []string // those whom no start was told
 	told   time.Time
 }
 
@@ -122,14 +123,21 @@ func (t *Typing) Start(ctx context.Context, who account.Person, at Place) error 
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.active[key] == nil {
+	never := except
+	if before := t.active[key]; before != nil {
+		// Who was blocked since then has seen the first one.
+		never = slices.DeleteFunc(slices.Clone(except), func(id string) bool {
+			_, was := slices.BinarySearch(before.except, id)
+			return !was
+		})
+	} else {
 		if t.places[who.ID] == MaxPlaces {
 			t.endOldest(who.ID)
 		}
 		t.places[who.ID]++
 	}
 	now := t.now()
-	t.active[key] = &typed{who: who, except: except, told: now}
+	t.active[key] = &typed{who: who, except: never, told: now}
 	t.expires.set(key, now)
 	t.signal()
 	t.teller.TypingStarted(at, who, except)

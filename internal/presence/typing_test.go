@@ -74,6 +74,21 @@ func TestTypingInRooms(t *testing.T) {
 	})
 }
 
+// Who was told that somebody types is told when that ends.
+func TestBlocksWhileTyping(t *testing.T) {
+	w := newWorld()
+	w.blocked["a"] = []string{"x", "y"}
+	typing(t, w, presence.DefaultTypingConfig(), func(t *testing.T, p *presence.Typing, start func(string, presence.Place)) {
+		start("a", presence.Place{RoomID: "r"})
+		time.Sleep(4 * time.Second)
+		w.blocked["a"] = []string{"b", "y"}
+		start("a", presence.Place{RoomID: "r"})
+		w.heard(t, "A types to r except [x y]", "A types to r except [b y]")
+		time.Sleep(6 * time.Second)
+		w.heard(t, "A stops to r except [y]")
+	})
+}
+
 func TestTypingIsHidden(t *testing.T) {
 	w := newWorld("a-b", "a-c")
 	w.blocked["b"] = []string{"a"}

@@ -15,19 +15,21 @@ type Accounts struct {
 	sink  account.Sink
 
 	// last is closed when the events of the last command that was carried out have
-	// been published. It belongs to the writer's goroutine.
+	// been published. It belongs to the writer's goroutine, and to Close after.
 	last chan struct{}
 }
 
 var _ account.Store = (*Accounts)(nil)
 
 // Accounts returns the accounts of the database. sink receives the events of each
-// command, see [account.Sink]. It is to be called once: the order of events is
-// kept within one Accounts.
+// command, see [account.Sink]. It is to be called once, before the store is used:
+// the order of events is kept within one Accounts.
 func (s *Store) Accounts(sink account.Sink) *Accounts {
 	begun := make(chan struct{})
 	close(begun)
-	return &Accounts{store: s, sink: sink, last: begun}
+	a := &Accounts{store: s, sink: sink, last: begun}
+	s.accounts = append(s.accounts, a)
+	return a
 }
 
 // accountTx is the writer's transaction as a command about accounts sees it.

@@ -89,6 +89,8 @@ type Store struct {
 	writer  *writer
 	readers *readers
 	indexer *indexer
+
+	accounts []*Accounts // whose sinks Close waits for
 }
 
 var _ chat.Store = (*Store)(nil)
@@ -160,14 +162,17 @@ func open(
 	return &Store{writer: w, readers: r, indexer: startIndexer(w, r, indexDelay)}, nil
 }
 
-// Close refuses new commands, carries out those that wait, and closes the file.
-// It must be called once.
+// Close refuses new commands, carries out those that wait, returns once all that
+// happened is published, and closes the file. It must be called once.
 func (s *Store) Close() error {
 	// What is not indexed by then, the next Open finds.
 	s.indexer.stop()
 	// The writer goes last: the last connection to close folds the log into the
 	// file, which a query_only one could not.
 	s.writer.drain()
+	for _, a := range s.accounts {
+		<-a.last
+	}
 	return errors.Join(s.readers.close(), s.writer.close())
 }
 
