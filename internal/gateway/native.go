@@ -200,8 +200,8 @@ type native struct {
 	identity *account.Identity // of the token it came with; nil without one
 	session  *session          // nil until signed in
 	signedIn atomic.Bool       // shared
+	ended    atomic.Bool       // shared; by the server, which closes it
 	closed   atomic.Bool       // shared
-	failed   atomic.Bool       // shared: it was told why it ends; what waits is not carried out
 }
 
 // nativePrefix begins the ids of native connections. No chat room can be called
@@ -277,9 +277,10 @@ func (c *native) refuse(ref json.RawMessage) {
 	c.fail(closeUnauthenticated, ref, command.Refusal{Code: command.CodeUnauthenticated, Message: "Authentication failed"})
 }
 
-// fail tells why and closes.
+// fail tells why and closes. Frames that were received but not handled yet are
+// dropped.
 func (c *native) fail(code uint16, ref json.RawMessage, why command.Refusal) {
-	c.failed.Store(true)
+	c.ended.Store(true)
 	c.Deliver(write("error", ref, why))
 	c.conn.Close(code, why.Message)
 }
@@ -290,7 +291,7 @@ func (c *native) Do(job *nativeJob) {
 		job.run()
 		return
 	}
-	if c.failed.Load() {
+	if c.ended.Load() {
 		return
 	}
 	f := new(frame)
@@ -306,6 +307,8 @@ func (c *native) Do(job *nativeJob) {
 		c.Deliver(write("pong", f.Ref, struct{}{}))
 	case c.session == nil:
 		c.authenticate(f)
+	case !c.session.counted:
+		// it has left
 	default:
 		c.run(f)
 	}

@@ -17,13 +17,14 @@ import (
 // session is a connection whose token was good, whatever protocol it speaks.
 type session struct {
 	gateway  *Gateway
-	link     link
+	link     link              // nil once it has left, see leave
 	identity *account.Identity // as it came in; nil once there is an entry
 	user     chat.UserID
 	from     netip.Addr
 
 	expires deadline
 	entry   *account.Connection
+	ends    atomic.Pointer[link] // the link, for who revokes tokens meanwhile
 	// counted: it takes part in the count of connections. Its commands and its end
 	// look at it, which come one after the other.
 	counted bool
@@ -97,6 +98,7 @@ func (g *Gateway) newSession(ctx context.Context, identity account.Identity, fro
 func (s *session) enter(ctx context.Context, l link, welcome func()) {
 	g := s.gateway
 	s.link = l
+	s.ends.Store(&l)
 	if !g.admission.enter(s.from) {
 		g.Metrics.ConnectionRefused(refusalNames[errTooManyHere])
 		l.End(endedTooManyHere)
@@ -131,8 +133,13 @@ func (s *session) enter(ctx context.Context, l link, welcome func()) {
 	g.Presence.Connect(s.person(), l.ID())
 }
 
-// leave undoes enter.
+// leave undoes enter. What may be recovered outlives its connection, by minutes,
+// and lets go of it: half a message that came may be large.
 func (s *session) leave() {
+	defer func() {
+		s.link = nil
+		s.ends.Store(nil)
+	}()
 	if !s.counted {
 		return
 	}
@@ -154,11 +161,14 @@ func (s *session) leave() {
 
 // revoked ends the connection; it is for the accounts.
 func (s *session) revoked(why account.EndReason) {
-	if why == account.EndDisconnected {
-		s.link.End(endedByOperator)
-		return
+	l := s.ends.Load()
+	switch {
+	case l == nil:
+	case why == account.EndDisconnected:
+		(*l).End(endedByOperator)
+	default:
+		(*l).End(endedRevoked)
 	}
-	s.link.End(endedRevoked)
 }
 
 func (s *session) person() account.Person {
