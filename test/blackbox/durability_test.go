@@ -34,6 +34,7 @@ func TestAcknowledgedMeansSynced(t *testing.T) {
 	case <-time.After(patience):
 		t.Fatalf("the server under strace did not become ready:\n%s", s.log)
 	}
+	s.befriend("ada", "bob")
 	c := s.connect("ada")
 	c.must(t, "room:create", object{"id": "hall", "name": "Hall"})
 	var ids []string

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/gobwas/ws"
@@ -57,8 +58,8 @@ func dial(ctx context.Context, addr string, d dialing) (*link, error) {
 	return &link{conn: conn, in: early}, nil
 }
 
-// headsEvent begins what every connection with conversations is told at sign-in, which is passed over here.
-var headsEvent = []byte(`42["conversation:heads",`)
+// greetings begin what connections are told unasked at sign-in, which is passed over here.
+var greetings = [][]byte{[]byte(`42["conversation:heads",`), []byte(`42["presence",`)}
 
 // read returns the next message; a control frame that has to be answered is. A close frame comes as *closed.
 func (l *link) read() (op ws.OpCode, payload []byte, err error) {
@@ -73,7 +74,7 @@ func (l *link) read() (op ws.OpCode, payload []byte, err error) {
 		}
 		switch header.OpCode {
 		case ws.OpText, ws.OpBinary:
-			if bytes.HasPrefix(payload, headsEvent) {
+			if slices.ContainsFunc(greetings, func(g []byte) bool { return bytes.HasPrefix(payload, g) }) {
 				continue
 			}
 			return header.OpCode, payload, nil

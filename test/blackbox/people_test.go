@@ -51,6 +51,16 @@ func (c *client) must(t *testing.T, event string, payload any) answer {
 	return a
 }
 
+// befriend makes two users friends, so that they may write to each other.
+func (s *server) befriend(a, b string) {
+	s.t.Helper()
+	one, other := s.connect(a), s.connect(b)
+	one.must(s.t, "friend:request", object{"userId": b})
+	other.must(s.t, "friend:accept", object{"userId": a})
+	one.close()
+	other.close()
+}
+
 // gone waits until the server has ended the connection.
 func (c *client) gone(t *testing.T) {
 	t.Helper()
@@ -82,6 +92,7 @@ func TestTokenCommand(t *testing.T) {
 	}
 	defer ada.close()
 	bob := s.connect("bob")
+	s.befriend("ada", "bob")
 	ada.must(t, "message:send", object{"recipientId": "bob", "content": "Hello"})
 	got, err := bob.next(t.Context(), "message:received")
 	if err != nil {

@@ -262,6 +262,7 @@ func TestTokenRunsOut(t *testing.T) {
 	skipIfShort(t)
 	t.Parallel()
 	h := newHall(t, setup{})
+	h.befriend("ada", "bob")
 	secret, err := account.OpenSecret(h.data)
 	if err != nil {
 		t.Fatal(err)

@@ -120,7 +120,7 @@ func TestSecondServerIsRefused(t *testing.T) {
 	if !strings.HasSuffix(second.log.String(), want) {
 		t.Errorf("it says %q, want %q", second.log, want)
 	}
-	s.connect("ada").must(t, "message:send", object{"recipientId": "bob", "content": "still here"})
+	s.connect("ada").must(t, "room:create", object{"name": "Still here"})
 }
 
 // TestPortInUse: the message names the address.
