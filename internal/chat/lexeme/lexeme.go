@@ -14,6 +14,7 @@ package lexeme
 import (
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/text/cases"
 	"golang.org/x/text/unicode/norm"
@@ -25,6 +26,9 @@ const maxWord = 128
 
 // Fold makes texts comparable that differ in case, width or accents alone.
 func Fold(text string) string {
+	if ascii(text) {
+		return strings.ToLower(text)
+	}
 	decomposed := norm.NFKD.String(text)
 	bare := strings.Map(func(r rune) rune {
 		if unicode.Is(dropped, r) {
@@ -33,6 +37,16 @@ func Fold(text string) string {
 		return r
 	}, decomposed)
 	return norm.NFC.String(cases.Fold().String(norm.NFC.String(bare)))
+}
+
+// ascii tells whether a text has neither accents nor widths, as most have.
+func ascii(text string) bool {
+	for i := range len(text) {
+		if text[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
 }
 
 // Of returns the lexemes of a text, separated by spaces.
@@ -89,11 +103,11 @@ func each(text string, found func(word string, paired bool)) {
 	folded := Fold(text)
 	start, paired := -1, false
 	for i, r := range folded {
-		inWord := unicode.In(r, unicode.L, unicode.N, unicode.M)
-		pair := unicode.Is(unspaced, r)
-		if start >= 0 && unicode.Is(unicode.M, r) {
+		if start >= 0 && unicode.IsMark(r) {
 			continue // belongs to what it stands upon
 		}
+		inWord := unicode.IsLetter(r) || unicode.IsNumber(r) || unicode.IsMark(r)
+		pair := inWord && isUnspaced(r)
 		if start >= 0 && (!inWord || pair != paired) {
 			found(folded[start:i], paired)
 			start = -1

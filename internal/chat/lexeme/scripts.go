@@ -34,3 +34,8 @@ var unspaced = rangetable.Merge(
 	unicode.Thai, unicode.Lao, unicode.Khmer, unicode.Myanmar, unicode.Tibetan,
 	rangetable.New('ー', '々', '〆'),
 )
+
+// isUnspaced asks the table only about what may be in it.
+func isUnspaced(r rune) bool {
+	return r >= rune(unspaced.R16[0].Lo) && unicode.Is(unspaced, r)
+}

@@ -31,7 +31,7 @@ func victim(dir string) int {
 		senders.Go(func() {
 			for n := 0; ; n++ {
 				id := fmt.Sprintf("%d-%d-%d", os.Getpid(), i, n)
-				cmd := message(id, id)
+				cmd := message(id, id+" trout")
 				cmd.Message.ClientMsgID = id
 				if _, err := s.AppendMessage(context.Background(), cmd); err != nil {
 					fmt.Fprintln(os.Stderr, err)
@@ -58,7 +58,9 @@ func TestKilledProcessKeepsWhatItAcknowledged(t *testing.T) {
 		}
 	}
 	stored := make(map[string]int)
-	for i, m := range history(t, openStore(t, dir, discard)) {
+	s := openStore(t, dir, discard)
+	messages := history(t, s)
+	for i, m := range messages {
 		stored[m.ID]++
 		if m.Seq != int64(i+1) {
 			t.Fatalf("message %d has seq %d", i, m.Seq)
@@ -72,6 +74,8 @@ func TestKilledProcessKeepsWhatItAcknowledged(t *testing.T) {
 			t.Errorf("acknowledged message %s is there %d times", id, stored[id])
 		}
 	}
+	// Its death found the indexer wherever it was.
+	eventually(t, "every message is found", func() bool { return len(found(t, s, "bert", "trout")) == len(messages) })
 }
 
 // killAfter starts a victim, kills it when it has acknowledged n messages, and

@@ -65,3 +65,7 @@ func (s *Store) PagesRead(ctx context.Context) (pages int, err error) {
 
 // ScopeOf is the word in the index that stands for a conversation.
 func ScopeOf(conversation string) string { return scopeOf(conversation) }
+
+// Index puts what is stored into the index of words. Only of a store that is open around
+// commits: others have one who does.
+func (s *Store) Index(ctx context.Context) error { return s.indexer.catchUp(ctx) }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"github.com/sockeye-im/sockeye/internal/chat/lexeme"
 )
 
 const (
@@ -13,9 +15,13 @@ const (
 	indexDelay = 200 * time.Millisecond
 	// indexRetry is how long to wait after a failure.
 	indexRetry = 5 * time.Second
-	// indexPortion is how many messages share a transaction: a few milliseconds, in
-	// which nobody else writes.
-	indexPortion = 100
+	// A portion of messages is indexed in one transaction, among other commands, while
+	// nobody else writes: some 20 microseconds a message, or 4 MiB of text a second.
+	// Portions grow while there is more to do, until they are more than the writer stores
+	// meanwhile, and become small again when there is less.
+	smallPortion  = 64
+	largePortion  = 1024
+	portionOfText = 128 << 10
 )
 
 // indexer puts stored messages into the index of words, behind the back of those
@@ -25,13 +31,14 @@ type indexer struct {
 	writer  *writer
 	readers *readers
 	delay   time.Duration
+	portion int // how many messages to take next
 	cancel  context.CancelFunc
 	done    sync.WaitGroup
 }
 
 func startIndexer(w *writer, r *readers, delay time.Duration) *indexer {
 	ctx, cancel := context.WithCancel(context.Background())
-	x := &indexer{writer: w, readers: r, delay: delay, cancel: cancel}
+	x := &indexer{writer: w, readers: r, delay: delay, portion: smallPortion, cancel: cancel}
 	x.done.Go(func() { x.run(ctx) })
 	return x
 }
@@ -61,18 +68,23 @@ func (x *indexer) run(ctx context.Context) {
 	}
 }
 
-// catchUp works until nothing is left. A look beforehand keeps an idle process from
-// writing.
+// catchUp works until it has come to a portion that is not full: what is stored since
+// has a signal of its own, and is better done together. Before each portion the writer
+// carries out what has been waiting longer.
 func (x *indexer) catchUp(ctx context.Context) error {
-	var more bool
-	err := x.readers.row(ctx, `SELECT EXISTS (SELECT 1 FROM messages WHERE ordinal > (SELECT indexed FROM word_progress))`).Scan(&more)
-	for more && err == nil {
-		err = x.writer.do(ctx, func(tx *tx) (err error) {
-			more, err = tx.indexPortion()
+	for {
+		texts, more, err := x.next(ctx)
+		if err != nil || len(texts) == 0 {
 			return err
-		})
+		}
+		if err := x.writer.do(ctx, func(tx *tx) error { return tx.indexPortion(texts) }); err != nil {
+			return err
+		}
+		x.portion = min(max(2*len(texts), smallPortion), largePortion)
+		if !more {
+			return nil
+		}
 	}
-	return err
 }
 
 // sleep tells whether ctx was still alive afterwards.
@@ -87,39 +99,76 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// indexPortion indexes what comes next and tells whether there may be more.
-func (t *tx) indexPortion() (more bool, err error) {
-	type next struct {
-		ordinal      int64
-		conversation string
-		content      string
-		deleted      bool
-	}
-	var portion []next
-	err = t.each(func(row scanner) error {
-		var n next
-		err := row.Scan(&n.ordinal, &n.conversation, &n.content, &n.deleted)
-		portion = append(portion, n)
+// text is what is indexed of a message.
+type text struct {
+	ordinal      int64
+	conversation string
+	content      string
+	deleted      bool
+	words        string // of the content
+}
+
+const textsQuery = `SELECT m.ordinal, m.conversation_id, m.content, m.deleted_at IS NOT NULL
+	FROM messages m WHERE m.ordinal > (SELECT indexed FROM word_progress)
+	ORDER BY m.ordinal LIMIT ?`
+
+func scanText(row scanner) (t text, err error) {
+	err = row.Scan(&t.ordinal, &t.conversation, &t.content, &t.deleted)
+	return t, err
+}
+
+// next returns what is to be indexed next, cut into words here rather than by the writer,
+// and whether there may be more.
+func (x *indexer) next(ctx context.Context) (texts []text, more bool, err error) {
+	err = x.readers.each(ctx, func(row scanner) error {
+		t, err := scanText(row)
+		texts = append(texts, t)
 		return err
-	}, `SELECT m.ordinal, m.conversation_id, m.content, m.deleted_at IS NOT NULL
-		FROM messages m WHERE m.ordinal > (SELECT indexed FROM word_progress)
-		ORDER BY m.ordinal LIMIT ?`, indexPortion)
+	}, textsQuery, x.portion)
 	if err != nil {
-		return false, fmt.Errorf("read messages to index: %w", err)
+		return nil, false, fmt.Errorf("read messages to index: %w", err)
 	}
-	if len(portion) == 0 {
-		return false, nil
+	more = len(texts) == x.portion
+	size := 0
+	for i := range texts {
+		size += len(texts[i].content)
+		if size > portionOfText && i > 0 {
+			return texts[:i], true, nil
+		}
+		texts[i].words = lexeme.Of(texts[i].content)
 	}
-	for _, n := range portion {
-		if n.deleted {
+	return texts, more, nil
+}
+
+// indexPortion indexes as many messages as were read before, as they are now: they may
+// have been edited, deleted or removed meanwhile.
+func (t *tx) indexPortion(before []text) error {
+	now := make([]text, 0, len(before))
+	if err := t.each(func(row scanner) error {
+		one, err := scanText(row)
+		now = append(now, one)
+		return err
+	}, textsQuery, len(before)); err != nil {
+		return fmt.Errorf("read messages to index again: %w", err)
+	}
+	for i, one := range now {
+		if one.deleted {
 			continue
 		}
-		if err := t.addWords(n.ordinal, n.conversation, n.content); err != nil {
-			return false, err
+		if one.content == before[i].content {
+			one.words = before[i].words
+		} else {
+			one.words = lexeme.Of(one.content)
+		}
+		if err := t.addWords(&one); err != nil {
+			return err
 		}
 	}
-	if _, err := t.exec(`UPDATE word_progress SET indexed = ?`, portion[len(portion)-1].ordinal); err != nil {
-		return false, fmt.Errorf("mark progress of the index: %w", err)
+	if len(now) == 0 {
+		return nil
 	}
-	return len(portion) == indexPortion, nil
+	if _, err := t.exec(`UPDATE word_progress SET indexed = ?`, now[len(now)-1].ordinal); err != nil {
+		return fmt.Errorf("mark progress of the index: %w", err)
+	}
+	return nil
 }

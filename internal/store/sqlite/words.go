@@ -22,10 +22,10 @@ func scopeOf(conversation string) string {
 	return "c" + hex.EncodeToString(digest[:8])
 }
 
-// addWords puts a message into the index, by its ordinal.
-func (t *tx) addWords(ordinal int64, conversation, content string) error {
+// addWords puts a message into the index, in which it is not.
+func (t *tx) addWords(m *text) error {
 	if _, err := t.exec(`INSERT INTO message_words (rowid, scope, body) VALUES (?, ?, ?)`,
-		ordinal, scopeOf(conversation), lexeme.Of(content)); err != nil {
+		m.ordinal, scopeOf(m.conversation), m.words); err != nil {
 		return fmt.Errorf("index message: %w", err)
 	}
 	return nil
@@ -52,7 +52,7 @@ func (t *tx) replaceWords(m *chat.Message) error {
 	if err := t.removeWords(m.ID); err != nil {
 		return err
 	}
-	return t.addWords(ordinal, m.ConversationID, m.Content)
+	return t.addWords(&text{ordinal: ordinal, conversation: m.ConversationID, words: lexeme.Of(m.Content)})
 }
 
 // foundQuery walks the index from the newest message on. That the user is in the
