@@ -149,7 +149,10 @@ func (r *Report) detail(b *strings.Builder, s *scenario) {
 	fmt.Fprintf(b, "## %s%s\n", strings.ToUpper(s.title[:1]), s.title[1:])
 	heads := []string{"", "µs a " + s.operation, "Node socket.io : this"}
 	if s.floor != "" {
-		heads = append(heads, "this : bare write(2)", "frames a write")
+		heads = append(heads, "this : bare write(2)")
+	}
+	if s.plan.Window > 0 {
+		heads = append(heads, "frames a write")
 	}
 	if s.memory != "" {
 		heads = append(heads, s.memory+": KiB")
@@ -170,7 +173,10 @@ func (r *Report) detail(b *strings.Builder, s *scenario) {
 			if floor := r.peer(s.floor); floor != nil && p != floor {
 				ratio = cost.over(r.series(s, floor, micros)).String()
 			}
-			cells = append(cells, ratio, r.series(s, p, framesPerWrite).median())
+			cells = append(cells, ratio)
+		}
+		if s.plan.Window > 0 {
+			cells = append(cells, r.series(s, p, framesPerWrite).median())
 		}
 		if s.memory != "" {
 			cells = append(cells, r.series(s, p, kibibytes).String())

@@ -22,6 +22,8 @@ type scenario struct {
 var scenarios = []scenario{
 	{name: "fanout16", title: "fan-out, 16 messages in flight", operation: "delivery", rate: "deliveries a second", floor: write16,
 		plan: crowd.Plan{Scenario: crowd.Fanout, Connections: 1000, Window: 16}},
+	{name: "senders16", title: "fan-out, 16 senders with 1 message in flight each", operation: "delivery", rate: "deliveries a second",
+		plan: crowd.Plan{Scenario: crowd.Fanout, Connections: 1000, Window: 16, Senders: 16}},
 	{name: "fanout1", title: "fan-out, 1 message in flight", operation: "delivery", rate: "deliveries a second", floor: write,
 		plan: crowd.Plan{Scenario: crowd.Fanout, Connections: 1000, Window: 1}},
 	{name: "ack", title: "ack round trip, 200 clients", operation: "round trip", rate: "round trips a second",

@@ -20,8 +20,8 @@ import (
 
 // The scenarios.
 const (
-	// Fanout has one client send messages to a room of Plan.Connections others, with Plan.Window of them in flight: a
-	// message is until all members have it. An operation is a delivery to one member.
+	// Fanout has Plan.Senders clients take turns to send messages to a room of Plan.Connections others, with Plan.Window of
+	// them in flight: a message is until all members have it. An operation is a delivery to one member.
 	Fanout = "fanout"
 	// Ack has every client wait for the answer to a call before it makes the next. An operation is a round trip.
 	Ack = "ack"
@@ -38,7 +38,8 @@ type Plan struct {
 	Scenario string
 
 	Connections int
-	Window      int           // messages in flight, for Fanout
+	Window      int           // Fanout: messages in flight
+	Senders     int           // Fanout: who send them; one if 0
 	Payload     int           // bytes of content in a message
 	WarmUp      time.Duration // before the measurement
 	Duration    time.Duration // of the measurement; Connect ends by itself

@@ -33,14 +33,13 @@ func fanOut(l *loop) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	senders, err := l.bring(1, l.words.sender, nil)
+	senders, err := l.bring(max(1, l.plan.Senders), l.words.sender, nil)
 	if err != nil {
 		return Result{}, err
 	}
-	sender := senders[0]
 	r := &crowdedRoom{members: len(members), window: l.plan.Window, reached: make([]int, l.plan.Window)}
 	l.heard = func(c *conn, payload []byte) error {
-		if c == sender {
+		if c.number >= len(members) {
 			return nil // the answer to a publication
 		}
 		r.got(c.received)
@@ -48,14 +47,20 @@ func fanOut(l *loop) (Result, error) {
 		return c.check(payload)
 	}
 	all := bytes.Repeat(l.words.message, r.window)
+	turn := 0
 	refill := func() error {
-		n := r.window - (r.sent - r.arrived)
-		if n == 0 {
-			return nil
+		missing := r.window - (r.sent - r.arrived)
+		share := (missing + len(senders) - 1) / len(senders)
+		for ; missing > 0; turn++ {
+			n := min(share, missing)
+			missing -= n
+			r.sent += n
+			l.last = time.Now()
+			if err := senders[turn%len(senders)].write(all[:n*len(l.words.message)]); err != nil {
+				return err
+			}
 		}
-		l.last = time.Now()
-		r.sent += n
-		return sender.write(all[:n*len(l.words.message)])
+		return nil
 	}
 	if err := l.during(l.plan.WarmUp, refill); err != nil {
 		return Result{}, err
