@@ -318,11 +318,11 @@ func (l *epollLink) read(c *Conn, buf []byte, hungUp bool) (int, error) {
 	case c.paused && !hungUp:
 		return 0, unix.EAGAIN
 	}
-	return unix.Read(l.fd, buf)
+	return receive(l.fd, buf)
 }
 
 func (l *epollLink) write(b []byte) (int, error) {
-	n, err := unix.Write(l.fd, b)
+	n, err := send(l.fd, b)
 	switch {
 	case errors.Is(err, unix.EAGAIN), errors.Is(err, unix.EINTR):
 		return 0, errFull
