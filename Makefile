@@ -6,24 +6,25 @@ SHELL       := /bin/bash
 MAKEFLAGS   += --no-builtin-rules
 
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
-# Options for the server that `make run` starts, such as ARGS="--listen 127.0.0.1:4000".
+# Options for the server that `make run` starts, such as ARGS="--listen 127.0.0.1:4000", or for `make bench`, such as
+# ARGS="-runs 5".
 ARGS     ?=
 # How long `make soak` fuzzes each target.
 FUZZTIME ?= 5m
-# What `make bench` runs.
+# What `make microbench` runs.
 BENCH    ?= .
 
 GO_FILES    = $(shell find . \( -name node_modules -o -name .cache -o -name .git \) -prune -o -name '*.go' -print)
 WEB_SOURCES = $(shell find web -name node_modules -prune -o -type f -print)
-# Folders with tests that are driven by npm packages.
-NODE_TESTS  = $(patsubst %/package-lock.json,%,$(shell find test -name node_modules -prune -o -name package-lock.json -print))
+# Folders with tests and peers that are driven by npm packages.
+NODE_TESTS  = $(patsubst %/package-lock.json,%,$(shell find test bench -name node_modules -prune -o -name package-lock.json -print))
 
 LINT_VERSION := 2.15.0
 LINT         := .cache/bin/golangci-lint-$(LINT_VERSION)
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 ##### Build and run
 
@@ -86,7 +87,11 @@ $(LINT):
 	mv $(@D)/golangci-lint $@
 
 .PHONY: bench
-bench: ## Run the benchmarks (BENCH=pattern)
+bench: bench/peers/node_modules/.package-lock.json ## Measure the Socket.IO library beside its peers, in 20 minutes, into bench/RESULTS.md
+	go run ./bench $(ARGS)
+
+.PHONY: microbench
+microbench: ## Run the benchmarks of single functions (BENCH=pattern)
 	go test -run '^$$' -bench '$(BENCH)' -benchmem ./...
 
 # Long runs are tests named TestSoak…; they skip unless SOCKEYE_SOAK is set.

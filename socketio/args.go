@@ -59,16 +59,30 @@ func splitEvent(body Value) (name string, args Args, err error) {
 
 // eventName is a string, or a number, which the protocol allows too.
 func eventName(v Value) (string, error) {
-	var name *string // nil for null, which is no name
-	if err := v.Decode(&name); err == nil && name != nil {
-		if reserved(*name) {
-			return "", fmt.Errorf("%w: %w", ErrMalformed, ErrReservedEvent)
-		}
-		return *name, nil
+	name, ok := text(v)
+	if ok && reserved(name) {
+		return "", fmt.Errorf("%w: %w", ErrMalformed, ErrReservedEvent)
+	}
+	if ok {
+		return name, nil
 	}
 	var number *float64
 	if err := v.Decode(&number); err != nil || number == nil {
 		return "", fmt.Errorf("%w: event name", ErrMalformed)
 	}
 	return strconv.FormatFloat(*number, 'f', -1, 64), nil
+}
+
+// text reads a string; not ok when v is none.
+func text(v Value) (s string, ok bool) {
+	if v, ok := v.(*jsonValue); ok {
+		if s, ok := v.plain(); ok {
+			return s, true
+		}
+	}
+	var p *string // stays nil for null
+	if err := v.Decode(&p); err != nil || p == nil {
+		return "", false
+	}
+	return *p, true
 }

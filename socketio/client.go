@@ -15,8 +15,8 @@ import (
 const maxNamespaces = 100
 
 // client is one connection. Packets come in on the connection loop, which must
-// not wait; events go through a queue to a goroutine that lives while there are
-// some.
+// not wait; events go through a queue to a worker of the server's, which has them
+// handled one after the other while there are some.
 type client struct {
 	server  *Server
 	session *engineio.Session
@@ -31,7 +31,7 @@ type client struct {
 	timer   *time.Timer
 	queue   []job
 	queued  int  // bytes of queue
-	running bool // a goroutine works on the queue
+	running bool // a worker is on the queue
 	paused  bool
 	closed  bool
 }
@@ -129,14 +129,12 @@ func (c *client) post(j job) {
 	}
 	if !c.running {
 		c.running = true
-		c.server.work.Add()
-		go c.work()
+		c.server.work.Start(c)
 	}
 }
 
-// work does the queued jobs in order and ends when there are none.
-func (c *client) work() {
-	defer c.server.work.Done()
+// Run does the queued jobs in order and ends when there are none.
+func (c *client) Run() {
 	var batch []job
 	for {
 		c.mu.Lock()

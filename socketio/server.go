@@ -100,8 +100,8 @@ func (c Config) withDefaults() Config {
 type Server struct {
 	cfg    Config
 	engine *engineio.Server
-	pidKey [32]byte        // signs the private session ids of recovery
-	work   ordered.Workers // goroutines that handle events
+	pidKey [32]byte     // signs the private session ids of recovery
+	work   ordered.Pool // of clients with events to handle
 
 	quiesced atomic.Bool // connections are read no more
 
@@ -187,7 +187,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		err = nil // closing the connections may yet free the handlers
 	}
 	err = errors.Join(err, s.engine.Shutdown(ctx))
-	err = errors.Join(err, s.work.Wait(ctx))
+	err = errors.Join(err, s.work.Stop(ctx))
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	for _, n := range s.namespaces {

@@ -1,3 +1,5 @@
+//go:build linux
+
 // Command idle measures what an idle connection costs: how much the resident memory of a server grows by signed-in
 // Socket.IO connections over WebSocket that do nothing but answer heartbeats, divided by their number.
 //

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"runtime"
 	"sync"
 	"syscall"
 
@@ -14,6 +15,9 @@ import (
 const (
 	readBuffer = 64 << 10
 	maxEvents  = 256
+	// flushesAPass is how many connections are written to before the reader has a
+	// turn: some half a millisecond.
+	flushesAPass = 64
 )
 
 // epoller is one epoll instance with two goroutines: one reads what is ready,
@@ -33,8 +37,19 @@ type epoller struct {
 	stopped bool    // the writer takes no more
 	wake    chan struct{}
 
+	passMu sync.Mutex // held by who reads what is ready
+	pass   pass
+
 	quit chan struct{}
 	done sync.WaitGroup
+}
+
+// pass is the memory of one look at what is ready.
+type pass struct {
+	events  []unix.EpollEvent
+	conns   []*Conn
+	buf     []byte
+	scratch []byte
 }
 
 func newPoller() (poller, error) {
@@ -54,6 +69,12 @@ func newPoller() (poller, error) {
 		return nil, fmt.Errorf("epoll descriptor: %w", err)
 	}
 	p := &epoller{file: file, raw: raw, fd: fd, wake: make(chan struct{}, 1), quit: make(chan struct{})}
+	p.pass = pass{
+		events:  make([]unix.EpollEvent, maxEvents),
+		conns:   make([]*Conn, maxEvents),
+		buf:     make([]byte, readBuffer),
+		scratch: make([]byte, 0, scratchSize),
+	}
 	p.done.Add(2)
 	go p.readLoop()
 	go p.writeLoop()
@@ -113,30 +134,34 @@ func (p *epoller) stop() {
 	p.done.Wait()
 }
 
+// readLoop ends when the epoll descriptor is closed.
 func (p *epoller) readLoop() {
 	defer p.done.Done()
-	events := make([]unix.EpollEvent, maxEvents)
-	conns := make([]*Conn, maxEvents)
-	buf := make([]byte, readBuffer)
-	scratch := make([]byte, 0, scratchSize)
-	for {
-		n := 0
-		err := p.raw.Read(func(fd uintptr) bool {
-			var err error
-			n, err = unix.EpollWait(int(fd), events, 0)
-			return n > 0 || err != nil && !errors.Is(err, unix.EINTR)
-		})
-		if err != nil {
-			return // the epoll descriptor was closed
+	_ = p.raw.Read(func(uintptr) bool {
+		for p.readReady() {
 		}
-		p.lookup(events[:max(n, 0)], conns)
-		for i := range max(n, 0) {
-			if c := conns[i]; c != nil {
-				conns[i] = nil
-				p.handle(c, events[i].Events, buf, scratch)
-			}
+		return false // wait until more is ready
+	})
+}
+
+// readReady reads from all connections that are ready and reports whether there
+// were any. Two goroutines never do so at the same time, so that handlers are
+// called by one at a time. The epoll descriptor must be open.
+func (p *epoller) readReady() bool {
+	p.passMu.Lock()
+	defer p.passMu.Unlock()
+	n, err := unix.EpollWait(p.fd, p.pass.events, 0)
+	if err != nil {
+		return errors.Is(err, unix.EINTR)
+	}
+	p.lookup(p.pass.events[:n], p.pass.conns)
+	for i, c := range p.pass.conns[:n] {
+		if c != nil {
+			p.pass.conns[i] = nil
+			p.handle(c, p.pass.events[i].Events, p.pass.buf, p.pass.scratch)
 		}
 	}
+	return n > 0
 }
 
 func (p *epoller) lookup(events []unix.EpollEvent, conns []*Conn) {
@@ -168,9 +193,10 @@ func (p *epoller) handle(c *Conn, events uint32, buf, scratch []byte) {
 }
 
 // writeLoop flushes each connection that has something queued once a round.
-// What is queued meanwhile waits for the next round and then goes out in one
-// write: batches form by themselves under load, and an idle connection waits
-// for nothing.
+// What is queued meanwhile goes out in one write when the connection's turn comes,
+// or waits for the next round: batches form by themselves under load, and an idle
+// connection waits for nothing. During a long round it lets come in what is ready
+// to be read, so that the rest of the round can carry what follows from it.
 func (p *epoller) writeLoop() {
 	defer p.done.Done()
 	scratch := make([]byte, 0, scratchSize)
@@ -187,7 +213,20 @@ func (p *epoller) writeLoop() {
 		for i, c := range round {
 			round[i] = nil
 			c.flush(scratch)
+			if i%flushesAPass == flushesAPass-1 && !stopping {
+				p.giveWay()
+			}
 		}
+	}
+}
+
+// giveWay does the reader's work and lets run whom it woke. On one core nobody
+// else would before the round is over.
+func (p *epoller) giveWay() {
+	ready := false
+	_ = p.raw.Control(func(uintptr) { ready = p.readReady() }) // an error: it was closed
+	if ready {
+		runtime.Gosched()
 	}
 }
 
@@ -279,11 +318,11 @@ func (l *epollLink) read(c *Conn, buf []byte, hungUp bool) (int, error) {
 	case c.paused && !hungUp:
 		return 0, unix.EAGAIN
 	}
-	return unix.Read(l.fd, buf)
+	return receive(l.fd, buf)
 }
 
 func (l *epollLink) write(b []byte) (int, error) {
-	n, err := unix.Write(l.fd, b)
+	n, err := send(l.fd, b)
 	switch {
 	case errors.Is(err, unix.EAGAIN), errors.Is(err, unix.EINTR):
 		return 0, errFull

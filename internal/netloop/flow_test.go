@@ -330,3 +330,63 @@ func (b blockedClose) HandleClose(*netloop.Conn, error) {
 	b.busy <- struct{}{}
 	<-b.free
 }
+
+// Rounds of writing that are long enough for reading to take place in between:
+// what one connection sends goes to all others, which get it in one order, and
+// no handler is called by two goroutines at a time.
+func TestReadingInsideARound(t *testing.T) {
+	onEachLink(t, func(t *testing.T, kind linkKind) {
+		const members, senders, each = 150, 5, 40
+		s := serve(t, kind, netloop.Config{Pollers: 1, MaxQueuedFrames: senders * each}, netloop.UpgradeOptions{})
+		clients, conns := make([]*client, members), make([]*netloop.Conn, members)
+		var mu sync.Mutex
+		s.on = func(_ *netloop.Conn, op netloop.Op, payload []byte) {
+			if parked := kind.parked || kind.tls; parked { // then connections have goroutines of their own
+				mu.Lock()
+			} else if !mu.TryLock() {
+				t.Error("a handler was called by two goroutines at a time")
+				mu.Lock()
+			}
+			defer mu.Unlock()
+			m := netloop.NewMessage(op, false, payload)
+			for _, conn := range conns {
+				if err := conn.Send(m); err != nil {
+					t.Errorf("send: %v", err)
+				}
+			}
+		}
+		mu.Lock()
+		for i := range clients {
+			clients[i], conns[i] = s.connect(t)
+		}
+		mu.Unlock()
+		var sending, reading sync.WaitGroup
+		for i, c := range clients[:senders] {
+			sending.Go(func() {
+				for k := range each {
+					c.send(text(fmt.Sprintf("%d %d", i, k)))
+				}
+			})
+		}
+		got := make([]string, members)
+		for i, c := range clients {
+			reading.Go(func() {
+				for range senders * each {
+					f, err := ws.ReadFrame(c.r)
+					if err != nil {
+						t.Errorf("member %d: %v", i, err)
+						return
+					}
+					got[i] += string(f.Payload) + "\n"
+				}
+			})
+		}
+		sending.Wait()
+		reading.Wait()
+		for i := range got {
+			if got[i] != got[0] {
+				t.Fatalf("member %d got another order than member 0:\n%s\ninstead of\n%s", i, got[i], got[0])
+			}
+		}
+	})
+}

@@ -1,3 +1,5 @@
+//go:build linux
+
 // Package measure holds idle connections to a server in another process and reads from /proc what they cost it.
 package measure
 
@@ -6,6 +8,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/sockeye-im/sockeye/bench/process"
 )
 
 // Plan says what to measure.
@@ -22,8 +26,8 @@ type Result struct {
 	Connections int
 	Connecting  time.Duration // from the first connection to the last
 	Settled     time.Duration
-	Before      Memory // serving, without a connection
-	After       Memory
+	Before      process.Memory // serving, without a connection
+	After       process.Memory
 	Notes       []string // what the server says of itself, if it was profiled
 }
 
@@ -69,7 +73,7 @@ type server struct {
 func measure(ctx context.Context, plan Plan, s server) (Result, error) {
 	r := Result{Server: s.name, Connections: plan.Connections, Settled: plan.Settle}
 	var err error
-	if r.Before, err = readMemory(s.pid); err != nil {
+	if r.Before, err = process.ReadMemory(s.pid); err != nil {
 		return r, err
 	}
 	began := time.Now()
@@ -82,7 +86,7 @@ func measure(ctx context.Context, plan Plan, s server) (Result, error) {
 	if err := clients.hold(ctx, plan.Settle); err != nil {
 		return r, err
 	}
-	if r.After, err = readMemory(s.pid); err != nil {
+	if r.After, err = process.ReadMemory(s.pid); err != nil {
 		return r, err
 	}
 	if s.inspect != nil {

@@ -1,3 +1,5 @@
+//go:build linux
+
 package measure
 
 import (
@@ -8,6 +10,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"github.com/sockeye-im/sockeye/bench/process"
 )
 
 // Node starts and measures Node's socket.io with its default settings. Nobody signs in there.
@@ -22,11 +26,11 @@ func Node(ctx context.Context, plan Plan) (_ Result, err error) {
 	}
 	command := exec.CommandContext(ctx, "node", "socketio.mjs")
 	command.Dir = peers
-	process, err := start(ctx, command)
+	node, err := process.Start(ctx, command, nil)
 	if err != nil {
 		return Result{}, err
 	}
-	defer func() { err = errors.Join(err, process.stop()) }()
-	result, err := measure(ctx, plan, server{name: "node socket.io", pid: process.pid(), addr: process.addr})
+	defer func() { err = errors.Join(err, node.Stop()) }()
+	result, err := measure(ctx, plan, server{name: "node socket.io", pid: node.PID(), addr: node.Addr})
 	return result, err
 }

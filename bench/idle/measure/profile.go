@@ -1,3 +1,5 @@
+//go:build linux
+
 package measure
 
 import (
@@ -8,8 +10,8 @@ import (
 )
 
 // writeProfile saves a profile of what is in use, behind a collection.
-func (p *process) writeProfile(ctx context.Context, path string) error {
-	profile, err := p.get(ctx, "/debug/pprof/heap?gc=1")
+func (s sockeye) writeProfile(ctx context.Context, path string) error {
+	profile, err := s.get(ctx, "/debug/pprof/heap?gc=1")
 	if err != nil {
 		return fmt.Errorf("heap profile: %w", err)
 	}
@@ -17,8 +19,8 @@ func (p *process) writeProfile(ctx context.Context, path string) error {
 }
 
 // runtimeFigures are the lines of /metrics about the runtime's memory and goroutines.
-func (p *process) runtimeFigures(ctx context.Context) ([]string, error) {
-	metrics, err := p.get(ctx, "/metrics")
+func (s sockeye) runtimeFigures(ctx context.Context) ([]string, error) {
+	metrics, err := s.get(ctx, "/metrics")
 	if err != nil {
 		return nil, err
 	}

@@ -1,3 +1,5 @@
+//go:build linux
+
 package measure
 
 import (
@@ -14,6 +16,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sockeye-im/sockeye/bench/process"
 	"github.com/sockeye-im/sockeye/internal/account"
 )
 
@@ -36,24 +39,27 @@ func Sockeye(ctx context.Context, plan Plan) (_ Result, err error) {
 		}
 	}
 	data := filepath.Join(dir, "data")
-	process, err := start(ctx, exec.CommandContext(ctx, plan.Binary, arguments(plan, data)...), "SOCKEYE_LIMITS=off")
+	running, err := process.Start(ctx, exec.CommandContext(ctx, plan.Binary, arguments(plan, data)...), nil, "SOCKEYE_LIMITS=off")
 	if err != nil {
 		return Result{}, err
 	}
-	defer func() { err = errors.Join(err, process.stop()) }()
+	defer func() { err = errors.Join(err, running.Stop()) }()
 	sign, err := signer(data)
 	if err != nil {
 		return Result{}, err
 	}
-	s := server{name: "sockeye", pid: process.pid(), addr: process.addr, token: sign}
-	s.inspect = func(ctx context.Context, r *Result) error { return process.inspect(ctx, plan, r) }
+	s := server{name: "sockeye", pid: running.PID(), addr: running.Addr, token: sign}
+	s.inspect = func(ctx context.Context, r *Result) error { return sockeye{running}.inspect(ctx, plan, r) }
 	result, err := measure(ctx, plan, s)
 	return result, err
 }
 
+// sockeye is the running server.
+type sockeye struct{ *process.Process }
+
 // inspect makes sure that the server agrees on what was measured, and takes a profile if one is wanted.
-func (p *process) inspect(ctx context.Context, plan Plan, r *Result) error {
-	got, err := p.countConnections(ctx)
+func (s sockeye) inspect(ctx context.Context, plan Plan, r *Result) error {
+	got, err := s.countConnections(ctx)
 	if err != nil {
 		return err
 	}
@@ -63,10 +69,10 @@ func (p *process) inspect(ctx context.Context, plan Plan, r *Result) error {
 	if plan.HeapProfile == "" {
 		return nil
 	}
-	if r.Notes, err = p.runtimeFigures(ctx); err != nil {
+	if r.Notes, err = s.runtimeFigures(ctx); err != nil {
 		return err
 	}
-	return p.writeProfile(ctx, plan.HeapProfile)
+	return s.writeProfile(ctx, plan.HeapProfile)
 }
 
 // build makes the binary that is shipped.
@@ -106,8 +112,8 @@ func signer(data string) (func(user int) (string, error), error) {
 }
 
 // countConnections asks /health.
-func (p *process) countConnections(ctx context.Context) (int, error) {
-	body, err := p.get(ctx, "/health")
+func (s sockeye) countConnections(ctx context.Context) (int, error) {
+	body, err := s.get(ctx, "/health")
 	if err != nil {
 		return 0, err
 	}
@@ -118,8 +124,8 @@ func (p *process) countConnections(ctx context.Context) (int, error) {
 	return health.Connections, err
 }
 
-func (p *process) get(ctx context.Context, path string) ([]byte, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+p.addr+path, nil)
+func (s sockeye) get(ctx context.Context, path string) ([]byte, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.Addr+path, nil)
 	if err != nil {
 		return nil, err
 	}

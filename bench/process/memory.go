@@ -1,4 +1,6 @@
-package measure
+//go:build linux
+
+package process
 
 import (
 	"fmt"
@@ -14,7 +16,8 @@ type Memory struct {
 	Peak      int64 // VmHWM
 }
 
-func readMemory(pid int) (Memory, error) {
+// ReadMemory reads the memory of any process from /proc.
+func ReadMemory(pid int) (Memory, error) {
 	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return Memory{}, fmt.Errorf("read the server's memory: %w", err)

@@ -1,4 +1,8 @@
-package measure
+//go:build linux
+
+// Package process runs the servers that the benchmarks measure, each as a child process on a core of its own, and reads
+// from the kernel what they cost.
+package process
 
 import (
 	"bufio"
@@ -19,26 +23,27 @@ const (
 	stopTimeout  = 15 * time.Second
 )
 
-// process is a server that runs as a child.
-type process struct {
+// Process is a server that runs as a child.
+type Process struct {
+	Addr string // host:port
+
 	command *exec.Cmd
-	addr    string
 	output  *strings.Builder // standard error, to be read when the process has ended
 	ended   chan error
 }
 
 var address = regexp.MustCompile(`http://[^\s]+`)
 
-// start starts a server and waits for the line on standard output that has its address.
-func start(ctx context.Context, command *exec.Cmd, environment ...string) (*process, error) {
-	p := &process{command: command, output: new(strings.Builder), ended: make(chan error, 1)}
+// Start starts a server on the cores of pin and waits for the line on standard output that has its address.
+func Start(ctx context.Context, command *exec.Cmd, pin Cores, environment ...string) (*Process, error) {
+	p := &Process{command: command, output: new(strings.Builder), ended: make(chan error, 1)}
 	command.Env = append(os.Environ(), environment...)
 	command.Stderr = p.output
 	stdout, err := command.StdoutPipe()
 	if err != nil {
 		return nil, err
 	}
-	if err := command.Start(); err != nil {
+	if err := pin.start(command); err != nil {
 		return nil, err
 	}
 	lines := make(chan string, 1)
@@ -60,21 +65,22 @@ func start(ctx context.Context, command *exec.Cmd, environment ...string) (*proc
 	case line := <-lines:
 		u, err := url.Parse(line)
 		if err != nil {
-			return nil, errors.Join(err, p.stop())
+			return nil, errors.Join(err, p.Stop())
 		}
-		p.addr = u.Host
+		p.Addr = u.Host
 		return p, nil
 	case err := <-p.ended:
 		return nil, fmt.Errorf("the server ended: %w: %s", err, p.output)
 	case <-ctx.Done():
-		return nil, errors.Join(errors.New("the server did not say its address"), p.stop())
+		return nil, errors.Join(errors.New("the server did not say its address"), p.Stop())
 	}
 }
 
-func (p *process) pid() int { return p.command.Process.Pid }
+// PID is the id of the process.
+func (p *Process) PID() int { return p.command.Process.Pid }
 
-// stop asks the server to end and waits; one that does not is killed.
-func (p *process) stop() error {
+// Stop asks the server to end and waits; one that does not is killed.
+func (p *Process) Stop() error {
 	_ = p.command.Process.Signal(syscall.SIGTERM) // it may have ended
 	select {
 	case err := <-p.ended:
@@ -82,7 +88,10 @@ func (p *process) stop() error {
 		if errors.As(err, &exit) && exit.ProcessState.Sys().(syscall.WaitStatus).Signaled() {
 			return nil // by this signal: Node's way
 		}
-		return err
+		if err != nil {
+			return fmt.Errorf("the server ended: %w: %s", err, p.output)
+		}
+		return nil
 	case <-time.After(stopTimeout):
 		_ = p.command.Process.Kill()
 		return fmt.Errorf("the server did not stop within %s: %w", stopTimeout, <-p.ended)

@@ -1,0 +1,88 @@
+//go:build linux
+
+// Package crowd opens many WebSocket connections to a server, makes them all talk, and measures what that costs the
+// server. It is made to be no bottleneck: one epoll loop on one thread, frames built beforehand, and of what comes only
+// headers are looked at.
+//
+//	crowd.go     Plan, Result, Run
+//	loop.go      the epoll loop
+//	conn.go      one connection: opening, frames in, frames out
+//	dialect.go   what is said, in the protocols of the servers
+//	meter.go     what is read before and behind the measurement
+//	fanout.go, ack.go, connect.go   the scenarios
+package crowd
+
+import (
+	"fmt"
+	"runtime"
+	"time"
+)
+
+// The scenarios.
+const (
+	// Fanout has Plan.Senders clients take turns to send messages to a room of Plan.Connections others, with Plan.Window of
+	// them in flight: a message is until all members have it. An operation is a delivery to one member.
+	Fanout = "fanout"
+	// Ack has every client wait for the answer to a call before it makes the next. An operation is a round trip.
+	Ack = "ack"
+	// Connect opens connections and signs in, and then lets them be idle. An operation is all from the connection's
+	// first packet to the answer to the sign-in.
+	Connect = "connect"
+)
+
+// Plan says what to do.
+type Plan struct {
+	Addr     string // host:port of the server
+	PID      int    // of the server's process
+	Dialect  string // what it speaks
+	Scenario string
+
+	Connections int
+	Window      int           // Fanout: messages in flight
+	Senders     int           // Fanout: who send them; one if 0
+	Payload     int           // bytes of content in a message
+	WarmUp      time.Duration // before the measurement
+	Duration    time.Duration // of the measurement; Connect ends by itself
+	Settle      time.Duration // Connect: from the last connection to the reading of the memory
+}
+
+// Result is what was measured.
+type Result struct {
+	Operations int64         // finished in the time that was measured
+	Elapsed    time.Duration // that time
+	CPU        time.Duration // what the server spent on cores in it, in user and kernel mode
+	OwnCPU     time.Duration // what this process did
+	// FramesPerWrite is the mean number of messages in a TCP segment that came; 0 where it means nothing. As no
+	// segment is merged with another on the way, and none is split below 64 KiB, a segment is a call of the server's.
+	FramesPerWrite float64
+	// Memory is the growth of the server's resident memory in bytes for each connection; 0 where it is not measured.
+	Memory float64
+}
+
+// PerOperation is the server's CPU time for one operation.
+func (r Result) PerOperation() time.Duration { return r.CPU / time.Duration(max(1, r.Operations)) }
+
+// Run does what plan says. It keeps one thread busy.
+func Run(plan Plan) (Result, error) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	words, err := newDialect(plan)
+	if err != nil {
+		return Result{}, err
+	}
+	l, err := newLoop(plan, words)
+	if err != nil {
+		return Result{}, err
+	}
+	defer l.close()
+	switch plan.Scenario {
+	case Fanout:
+		return fanOut(l)
+	case Ack:
+		return roundTrips(l)
+	case Connect:
+		return connections(l)
+	default:
+		return Result{}, fmt.Errorf("no scenario is called %q", plan.Scenario)
+	}
+}

@@ -1,0 +1,95 @@
+//go:build linux
+
+package crowd
+
+import (
+	"fmt"
+	"strings"
+)
+
+const room = "bench"
+
+// dialect is what clients say to one kind of server.
+type dialect struct {
+	// roles say how a client of each kind comes in.
+	member, sender, caller role
+
+	message []byte // frame with a message to the room
+	call    []byte // frame with a call that is answered
+	content string // what every message carries
+
+	ping, pong string // what the server asks now and then, and the answer
+	lines      bool   // a frame may hold several messages, a line each
+}
+
+// role is how a client comes in.
+type role struct {
+	path  string
+	steps []step
+}
+
+// step is something to send, nothing if empty, and the beginning of what has to come then.
+type step struct {
+	send, expect string
+}
+
+func newDialect(plan Plan) (*dialect, error) {
+	content := strings.Repeat("sockeye ", plan.Payload/8+1)[:plan.Payload]
+	switch plan.Dialect {
+	case "socketio":
+		return socketIO(content), nil
+	case "frames":
+		return frames(content), nil
+	case "centrifuge":
+		return centrifuge(content), nil
+	default:
+		return nil, fmt.Errorf("no dialect is called %q", plan.Dialect)
+	}
+}
+
+// socketIO is for servers of Socket.IO 4.
+func socketIO(content string) *dialect {
+	const path = "/socket.io/?EIO=4&transport=websocket"
+	signIn := []step{{"", "0{"}, {"40", "40{"}}
+	join := step{`420["join",{"roomId":"` + room + `"}]`, "430["}
+	return &dialect{
+		member:  role{path, append(signIn, join)},
+		sender:  role{path, signIn},
+		caller:  role{path, signIn},
+		message: clientFrame(`42["room:message",{"roomId":"` + room + `","content":"` + content + `"}]`),
+		call:    clientFrame(`420["echo","` + content + `"]`),
+		content: content,
+		ping:    "2",
+		pong:    "3",
+	}
+}
+
+// frames is for servers without a protocol of their own. What they carry is as long as with Socket.IO.
+func frames(content string) *dialect {
+	d := socketIO(content)
+	joined := []step{{"", "joined"}}
+	d.member = role{"/room", joined}
+	d.sender = role{"/send", joined}
+	d.caller = role{"/echo", []step{{"40", "40"}}}
+	d.ping, d.pong = "", ""
+	return d
+}
+
+// centrifuge is for servers of the centrifuge library: its bidirectional protocol in JSON.
+func centrifuge(content string) *dialect {
+	const path = "/connection/websocket"
+	signIn := []step{{`{"id":1,"connect":{}}`, `{"id":1,"connect":{`}}
+	subscribe := step{`{"id":2,"subscribe":{"channel":"` + room + `"}}`, `{"id":2,"subscribe":`}
+	data := `{"roomId":"` + room + `","content":"` + content + `"}`
+	return &dialect{
+		member:  role{path, append(signIn, subscribe)},
+		sender:  role{path, signIn},
+		caller:  role{path, signIn},
+		message: clientFrame(`{"id":3,"publish":{"channel":"` + room + `","data":` + data + `}}`),
+		call:    clientFrame(`{"id":3,"rpc":{"method":"echo","data":"` + content + `"}}`),
+		content: content,
+		ping:    "{}",
+		pong:    "{}",
+		lines:   true,
+	}
+}

@@ -1,0 +1,102 @@
+//go:build linux
+
+package crowd
+
+import (
+	"bytes"
+	"time"
+)
+
+// crowdedRoom keeps count of a fan-out. Every member gets the messages in the order they were sent, so their numbers say all.
+type crowdedRoom struct {
+	members   int
+	window    int
+	reached   []int // how many members have message k, at k modulo the window
+	sent      int   // messages
+	arrived   int   // messages that all members have
+	delivered int64 // messages that a member has, summed over members
+}
+
+// got counts a message for a member that has had n before.
+func (r *crowdedRoom) got(n int) {
+	r.delivered++
+	k := n % r.window
+	r.reached[k]++
+	if r.reached[k] == r.members {
+		r.reached[k] = 0 // for the message that takes its place
+		r.arrived++
+	}
+}
+
+func fanOut(l *loop) (Result, error) {
+	members, err := l.bring(l.plan.Connections, l.words.member, nil)
+	if err != nil {
+		return Result{}, err
+	}
+	senders, err := l.bring(max(1, l.plan.Senders), l.words.sender, nil)
+	if err != nil {
+		return Result{}, err
+	}
+	r := &crowdedRoom{members: len(members), window: l.plan.Window, reached: make([]int, l.plan.Window)}
+	l.heard = func(c *conn, payload []byte) error {
+		if c.number >= len(members) {
+			return nil // the answer to a publication
+		}
+		r.got(c.received)
+		c.received++
+		return c.check(payload)
+	}
+	all := bytes.Repeat(l.words.message, r.window)
+	turn := 0
+	refill := func() error {
+		missing := r.window - (r.sent - r.arrived)
+		share := (missing + len(senders) - 1) / len(senders)
+		for ; missing > 0; turn++ {
+			n := min(share, missing)
+			missing -= n
+			r.sent += n
+			l.last = time.Now()
+			if err := senders[turn%len(senders)].write(all[:n*len(l.words.message)]); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if err := l.during(l.plan.WarmUp, refill); err != nil {
+		return Result{}, err
+	}
+	before, err := takeStock(l, members, r)
+	if err != nil {
+		return Result{}, err
+	}
+	if err := l.during(l.plan.Duration, refill); err != nil {
+		return Result{}, err
+	}
+	after, err := takeStock(l, members, r)
+	if err != nil {
+		return Result{}, err
+	}
+	result := after.since(before.reading, after.delivered-before.delivered)
+	result.FramesPerWrite = float64(result.Operations) / float64(max(1, after.segments-before.segments))
+	return result, nil
+}
+
+type stock struct {
+	reading
+	delivered, segments int64
+}
+
+func takeStock(l *loop, members []*conn, r *crowdedRoom) (s stock, err error) {
+	if s.segments, err = segments(members); err != nil {
+		return s, err
+	}
+	s.delivered = r.delivered
+	s.reading, err = l.read()
+	return s, err
+}
+
+// during makes passes for some time.
+func (l *loop) during(d time.Duration, after func() error) error {
+	end := time.Now().Add(d)
+	return l.run(func() (bool, error) { return time.Now().After(end), after() })
+}
