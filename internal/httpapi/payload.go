@@ -44,11 +44,14 @@ func (op *operation) decoder(w http.ResponseWriter, r *http.Request, cfg Config)
 
 // readBody returns a JSON object, or nil if there is no body.
 func readBody(w http.ResponseWriter, r *http.Request, cfg Config) ([]byte, *problem) {
-	// A client that sends a body bit by bit holds a connection no longer than this. Only a test's connection has no deadlines.
+	// A client that sends a body bit by bit holds a connection no longer than this. What is not read to its end keeps the
+	// deadline, by which the server then reads the rest. Only a test's recorder has no deadlines.
 	connection := http.NewResponseController(w)
 	_ = connection.SetReadDeadline(time.Now().Add(cfg.BodyTimeout))
 	raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, cfg.MaxBody))
-	_ = connection.SetReadDeadline(time.Time{})
+	if err == nil {
+		_ = connection.SetReadDeadline(time.Time{})
+	}
 	switch {
 	case errors.As(err, new(*http.MaxBytesError)):
 		p := newProblem(http.StatusRequestEntityTooLarge, codeBodyTooLarge, "", fmt.Sprintf("The body may have %d bytes", cfg.MaxBody))
