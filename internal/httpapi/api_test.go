@@ -1,6 +1,9 @@
 package httpapi_test
 
 import (
+	"bufio"
+	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -75,6 +78,26 @@ func TestBodies(t *testing.T) {
 	}
 	if r := n.ask("GET", "/api/v1/rooms", ada, ""); len(r.json(t, "rooms").([]any)) != 1 {
 		t.Errorf("a refusal made a room: %s", r.body)
+	}
+}
+
+func TestBodyThatDoesNotCome(t *testing.T) {
+	n := serve(t, func(s *setup) { s.api.BodyTimeout = 50 * time.Millisecond })
+	client, err := net.Dial("tcp", strings.TrimPrefix(n.url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = client.Close() }()
+	_, err = io.WriteString(client, "POST /api/v1/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{")
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := http.ReadResponse(bufio.NewReader(client), nil)
+	if err != nil || answer.StatusCode != http.StatusBadRequest {
+		t.Fatalf("%v, %v", answer, err)
+	}
+	if body, err := io.ReadAll(answer.Body); err != nil || !strings.Contains(string(body), "body_incomplete") {
+		t.Errorf("%s, %v", body, err)
 	}
 }
 
@@ -360,7 +383,7 @@ func TestNewRefuses(t *testing.T) {
 		t.Error("works with nothing")
 	}
 	for name, change := range map[string]func(*httpapi.Config){
-		"no body": func(c *httpapi.Config) { c.MaxBody = 0 }, "no text": func(c *httpapi.Config) { c.MaxText = 0 },
+		"no body": func(c *httpapi.Config) { c.MaxBody = 0 }, "no time": func(c *httpapi.Config) { c.BodyTimeout = 0 }, "no text": func(c *httpapi.Config) { c.MaxText = 0 },
 		"a rate in no time": func(c *httpapi.Config) { c.Logins.Per = 0 }, "a negative rate": func(c *httpapi.Config) { c.Requests.Events = -1 },
 		"an origin with a path": func(c *httpapi.Config) { c.Origins = []string{"https://a.example/b"} },
 	} {

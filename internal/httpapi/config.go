@@ -21,6 +21,8 @@ type Config struct {
 	Logins ratelimit.Rate
 	// MaxBody is the size of the largest body of a request, in bytes.
 	MaxBody int64
+	// BodyTimeout is how long a body may take to arrive.
+	BodyTimeout time.Duration
 	// MaxText is how many characters a text may have by the rules of the chat. Only the document says it.
 	MaxText int
 	// Version is the program's, for the document.
@@ -28,13 +30,14 @@ type Config struct {
 }
 
 // DefaultConfig returns the defaults: 1,000 requests in 15 minutes for an address, 6,000 a minute for an API key, 10 logins
-// a minute, bodies of 1 MB, texts of 10,000 characters, no other origins.
+// a minute, bodies of 1 MB in 30 s, texts of 10,000 characters, no other origins.
 func DefaultConfig() Config {
 	return Config{
 		Requests:    ratelimit.Rate{Events: 1000, Per: 15 * time.Minute},
 		KeyRequests: ratelimit.Rate{Events: 6000, Per: time.Minute},
 		Logins:      ratelimit.Rate{Events: 10, Per: time.Minute},
 		MaxBody:     1_000_000,
+		BodyTimeout: 30 * time.Second,
 		MaxText:     10_000,
 	}
 }
@@ -57,6 +60,8 @@ func (c Config) Validate() error {
 	switch {
 	case c.MaxBody < 1:
 		return errors.New("httpapi: the largest body must have at least 1 byte")
+	case c.BodyTimeout <= 0:
+		return errors.New("httpapi: the time for a body must be positive")
 	case c.MaxText < 1:
 		return errors.New("httpapi: a text must be allowed at least 1 character")
 	}

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"reflect"
 	"strings"
@@ -117,7 +118,7 @@ func (a *API) handler(op *operation) http.Handler {
 			err = op.answer(w, r, answer)
 		}
 		if err != nil {
-			a.refuse(op, w, err)
+			a.refuse(op, w, r, err)
 		}
 	})
 }
@@ -127,26 +128,22 @@ func (a *API) carryOut(op *operation, w http.ResponseWriter, r *http.Request) (a
 	if err != nil {
 		return nil, err
 	}
-	decode, p := op.decoder(w, r, a.cfg.MaxBody)
+	decode, p := op.decoder(w, r, a.cfg)
 	if p != nil {
 		return nil, p
 	}
 	return op.run(r.Context(), from, decode)
 }
 
-func (a *API) refuse(op *operation, w http.ResponseWriter, err error) {
+func (a *API) refuse(op *operation, w http.ResponseWriter, r *http.Request, err error) {
 	p := problemOf(err)
 	p.Field = op.onWire(p.Field)
-	if p.Code == command.CodeRateLimited && w.Header().Get(headerLeft) != "" && op.acknowledged {
-		a.tellCommandRate(w.Header(), p)
+	byTable := errors.As(err, new(refused))
+	if byTable && p.Code == command.CodeRateLimited {
+		tell(w.Header(), "command", a.Commands.Events, 0, a.Commands.Events.Per)
 	}
-	if p.Status == http.StatusInternalServerError && !op.acknowledged { // of commands the table has written it
+	if p.Status == http.StatusInternalServerError && !byTable && r.Context().Err() == nil { // the table has its own log
 		a.Log.Error("request failed", "operation", op.id, "err", err)
 	}
 	p.write(w)
-}
-
-// tellCommandRate says which of the rates it was.
-func (a *API) tellCommandRate(h http.Header, p *problem) {
-	tell(h, "command", a.Commands.Events, 0, a.Commands.Events.Per)
 }

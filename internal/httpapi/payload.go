@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"reflect"
 	"strconv"
+	"time"
 	"unicode/utf8"
 
 	"github.com/sockeye-im/sockeye/internal/chat"
@@ -20,14 +21,14 @@ import (
 
 // decoder reads a request. What comes back puts the body into a payload, and then what the path and the query say: as JSON,
 // so that a command finds the same things wrong with it, in the same words, as over every other protocol.
-func (op *operation) decoder(w http.ResponseWriter, r *http.Request, maxBody int64) (command.Decode, *problem) {
+func (op *operation) decoder(w http.ResponseWriter, r *http.Request, cfg Config) (command.Decode, *problem) {
 	parameters, p := op.parameters(r)
 	if p != nil {
 		return nil, p
 	}
 	var body []byte
 	if len(op.fields.body) > 0 {
-		if body, p = readBody(w, r, maxBody); p != nil {
+		if body, p = readBody(w, r, cfg); p != nil {
 			return nil, p
 		}
 	}
@@ -42,12 +43,19 @@ func (op *operation) decoder(w http.ResponseWriter, r *http.Request, maxBody int
 }
 
 // readBody returns a JSON object, or nil if there is no body.
-func readBody(w http.ResponseWriter, r *http.Request, most int64) ([]byte, *problem) {
-	raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, most))
+func readBody(w http.ResponseWriter, r *http.Request, cfg Config) ([]byte, *problem) {
+	// A client that sends a body bit by bit holds a connection no longer than this. What is not read to its end keeps the
+	// deadline, by which the server then reads the rest. Only a test's recorder has no deadlines.
+	connection := http.NewResponseController(w)
+	_ = connection.SetReadDeadline(time.Now().Add(cfg.BodyTimeout))
+	raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, cfg.MaxBody))
+	if err == nil {
+		_ = connection.SetReadDeadline(time.Time{})
+	}
 	switch {
 	case errors.As(err, new(*http.MaxBytesError)):
-		p := newProblem(http.StatusRequestEntityTooLarge, codeBodyTooLarge, "", fmt.Sprintf("The body may have %d bytes", most))
-		p.Limit = int(most)
+		p := newProblem(http.StatusRequestEntityTooLarge, codeBodyTooLarge, "", fmt.Sprintf("The body may have %d bytes", cfg.MaxBody))
+		p.Limit = int(cfg.MaxBody)
 		return nil, p
 	case err != nil:
 		return nil, newProblem(http.StatusBadRequest, codeBodyIncomplete, "", "The body did not arrive whole")
