@@ -42,6 +42,7 @@ type node struct {
 	chat     *chat.Service
 	issuer   *account.Issuer
 	presence *presence.Tracker
+	typing   *presence.Typing
 	told     *ears
 	log      *bytes.Buffer // to be read after the requests that write it
 }
@@ -87,6 +88,9 @@ func serve(t testing.TB, options ...func(*setup)) *node {
 			t.Error(err)
 		}
 	})
+	n.typing, err = presence.NewTyping(presence.DefaultTypingConfig(), n.accounts, n.told, time.Now)
+	must()
+	t.Cleanup(n.typing.Stop)
 	n.chat, err = chat.New(chat.Config{DirectPolicy: chat.DirectAnyone, MaxText: s.api.MaxText}, store, time.Now, chat.NewID, nil)
 	must()
 	metrics, err := ops.NewMetrics(prometheus.NewRegistry(), ops.Vocabulary{Messages: command.Names(), Operations: command.Names()})
@@ -105,7 +109,9 @@ func serve(t testing.TB, options ...func(*setup)) *node {
 }
 
 func (n *node) commandDeps(events ratelimit.Rate, metrics *ops.Metrics, log *slog.Logger) command.Deps {
-	return command.Deps{Events: events, Chat: n.chat, Metrics: metrics, Log: log, Now: time.Now}
+	return command.Deps{
+		Events: events, Chat: n.chat, Accounts: n.accounts, Presence: n.presence, Typing: n.typing, Metrics: metrics, Log: log, Now: time.Now,
+	}
 }
 
 // ClientIP believes what tests say.
@@ -122,6 +128,12 @@ type ears struct {
 	topics, users []string
 	notification  any
 }
+
+// TypingStarted and TypingStopped are for presence.Typing, which nobody asks for over HTTP.
+func (e *ears) TypingStarted(presence.Place, account.Person, []string) {}
+
+// TypingStopped is the opposite of TypingStarted.
+func (e *ears) TypingStopped(presence.Place, account.Person, []string) {}
 
 func (e *ears) Notify(topics, users []string, notification any) {
 	e.mu.Lock()

@@ -38,6 +38,9 @@ var statuses = map[string]int{
 	command.CodeTooManyConnections: http.StatusTooManyRequests,
 	command.CodeUnauthenticated:    http.StatusUnauthorized,
 	command.CodeTokenExpired:       http.StatusUnauthorized,
+	command.CodeTokenRevoked:       http.StatusUnauthorized,
+	command.CodeDisconnected:       http.StatusUnauthorized,
+	command.CodeTopicNotPermitted:  http.StatusForbidden,
 	command.CodeServerAtCapacity:   http.StatusServiceUnavailable,
 	command.CodeUnknownCommand:     http.StatusNotFound,
 
