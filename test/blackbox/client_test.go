@@ -5,97 +5,84 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strconv"
-	"strings"
 	"sync"
+	"time"
+
+	"github.com/gobwas/ws"
 )
 
-// client is a Socket.IO client of protocol 5 in the namespace "/". Its methods may be called concurrently.
+// client is a signed-in connection of either protocol. Its methods may be called concurrently. It keeps all that comes
+// until it is taken, so that it is never a slow consumer.
 type client struct {
-	link *link
-	done chan struct{} // closed when the connection has ended
+	speaks dialect
+	wire   wire
+	link   *link         // the wire, if that is a WebSocket
+	done   chan struct{} // closed when the connection has ended
 
 	mu      sync.Mutex
-	changed chan struct{} // closed and replaced when an event has come
+	changed chan struct{} // closed and replaced when something has come, closed when the connection has ended
 	asked   uint64
-	acks    map[uint64]chan json.RawMessage
+	acks    map[uint64]chan json.RawMessage // nil: the answer is one of the events
 	events  []received
 	told    bool  // the server has sent a Disconnect packet
 	err     error // why the connection has ended
 }
 
-// received is an event from the server.
+// wire carries messages.
+type wire interface {
+	text(message string) error
+	read() (ws.OpCode, []byte, error)
+	close()
+}
+
+// dialect is how a client speaks. It keeps no state.
+type dialect interface {
+	// signIn comes first on a fresh wire.
+	signIn(w wire, auth any) error
+	// request writes a request whose answer bears the number.
+	request(number uint64, command string, payload any) (string, error)
+	// parse reads what the server has sent.
+	parse(message []byte) (incoming, error)
+}
+
+// incoming is a message of the server.
+type incoming struct {
+	received
+	kind  kind
+	reply string // to be sent back at once, unless empty
+}
+
+type kind int
+
+const (
+	noise kind = iota
+	event
+	acknowledgement
+	farewell // a Disconnect packet
+)
+
+// received is an event from the server, or the answer to what was sent with send.
 type received struct {
-	name    string
+	name    string // empty: an answer
+	number  uint64 // of the request that it answers
 	payload json.RawMessage
 }
 
-// refusal is the server's answer to a sign-in that failed.
-type refusal struct {
-	Message string `json:"message"`
-	Data    struct {
-		Code string `json:"code"`
-	} `json:"data"`
-}
-
-func (r *refusal) Error() string { return r.Message }
-
-// signIn connects with a token.
-func signIn(ctx context.Context, addr, token string) (*client, error) {
-	l, err := dial(ctx, addr, dialing{})
-	if err != nil {
-		return nil, err
+// enter signs in on a fresh wire, which it closes when that fails.
+func enter(w wire, speaks dialect, auth any) (*client, error) {
+	c := &client{
+		speaks: speaks, wire: w, done: make(chan struct{}), changed: make(chan struct{}),
+		acks: make(map[uint64]chan json.RawMessage),
 	}
-	return join(l, map[string]string{"token": token})
-}
-
-// join signs in on a fresh link, which it closes when that fails.
-func join(l *link, auth any) (*client, error) {
-	c := &client{link: l, done: make(chan struct{}), changed: make(chan struct{}), acks: make(map[uint64]chan json.RawMessage)}
-	if err := c.handshake(auth); err != nil {
-		l.close()
+	c.link, _ = w.(*link)
+	watchdog := time.AfterFunc(patience, w.close)
+	defer watchdog.Stop()
+	if err := speaks.signIn(w, auth); err != nil {
+		w.close()
 		return nil, err
 	}
 	go c.listen()
 	return c, nil
-}
-
-func (c *client) handshake(auth any) error {
-	packet := "40"
-	if auth != nil {
-		encoded, err := json.Marshal(auth)
-		if err != nil {
-			return err
-		}
-		packet += string(encoded)
-	}
-	if err := c.link.text(packet); err != nil {
-		return err
-	}
-	for {
-		_, message, err := c.link.read()
-		if err != nil {
-			return err
-		}
-		text := string(message)
-		switch {
-		case strings.HasPrefix(text, "0"):
-		case text == "2":
-			if err := c.link.text("3"); err != nil {
-				return err
-			}
-		case strings.HasPrefix(text, "40"):
-			return nil
-		case strings.HasPrefix(text, "44"):
-			var r refusal
-			if err := json.Unmarshal(message[2:], &r); err != nil {
-				return err
-			}
-			return &r
-		default:
-			return fmt.Errorf("unexpected %q during sign-in", text)
-		}
-	}
 }
 
 func (c *client) listen() {
@@ -103,101 +90,88 @@ func (c *client) listen() {
 	var err error
 	for err == nil {
 		var message []byte
-		if _, message, err = c.link.read(); err == nil {
-			err = c.handle(string(message))
+		if _, message, err = c.wire.read(); err == nil {
+			err = c.handle(message)
 		}
 	}
 	c.mu.Lock()
 	c.err = err
+	close(c.changed)
 	c.mu.Unlock()
-	c.link.close()
+	c.wire.close()
 }
 
-func (c *client) handle(message string) error {
-	switch {
-	case message == "2":
-		return c.link.text("3")
-	case message == "1": // the session ends; the socket is closed next
-		return nil
-	case strings.HasPrefix(message, "41"):
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		c.told = true
-		return nil
-	case strings.HasPrefix(message, "42"):
-		return c.handleEvent(message[2:])
-	case strings.HasPrefix(message, "43"):
-		return c.handleAck(message[2:])
-	}
-	return fmt.Errorf("unexpected message %q", message)
-}
-
-func (c *client) handleEvent(body string) error {
-	var args []json.RawMessage
-	if err := json.Unmarshal([]byte(body), &args); err != nil || len(args) == 0 {
-		return fmt.Errorf("event %q: %w", body, err)
-	}
-	e := received{payload: json.RawMessage("null")}
-	if err := json.Unmarshal(args[0], &e.name); err != nil {
+func (c *client) handle(message []byte) error {
+	in, err := c.speaks.parse(message)
+	if err != nil {
 		return err
 	}
-	if len(args) > 1 {
-		e.payload = args[1]
+	if in.reply != "" {
+		return c.wire.text(in.reply)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.events = append(c.events, e)
+	switch in.kind {
+	case farewell:
+		c.told = true
+	case event:
+		c.keep(in.received)
+	case acknowledgement:
+		waiting, asked := c.acks[in.number]
+		if !asked {
+			return fmt.Errorf("acknowledgement %d was not asked for, or came twice", in.number)
+		}
+		delete(c.acks, in.number)
+		if waiting == nil {
+			c.keep(in.received)
+		} else {
+			waiting <- in.payload
+		}
+	}
+	return nil
+}
+
+func (c *client) keep(r received) {
+	c.events = append(c.events, r)
 	close(c.changed)
 	c.changed = make(chan struct{})
-	return nil
 }
 
-func (c *client) handleAck(body string) error {
-	digits := strings.IndexByte(body, '[')
-	if digits < 0 {
-		return fmt.Errorf("acknowledgement %q", body)
-	}
-	id, err := strconv.ParseUint(body[:digits], 10, 64)
+// ask sends a request; its answer comes on the channel, if it comes.
+func (c *client) ask(command string, payload any) (<-chan json.RawMessage, error) {
+	waiting := make(chan json.RawMessage, 1)
+	_, err := c.request(command, payload, waiting)
+	return waiting, err
+}
+
+// send sends a request; its answer, under the number returned, is one of what take returns, if it comes.
+func (c *client) send(command string, payload any) (number uint64, err error) {
+	return c.request(command, payload, nil)
+}
+
+func (c *client) request(command string, payload any, waiting chan json.RawMessage) (uint64, error) {
+	c.mu.Lock()
+	number := c.asked
+	c.asked++
+	c.acks[number] = waiting
+	c.mu.Unlock()
+	message, err := c.speaks.request(number, command, payload)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	var args []json.RawMessage
-	if err := json.Unmarshal([]byte(body[digits:]), &args); err != nil || len(args) != 1 {
-		return fmt.Errorf("acknowledgement %q: %w", body, err)
-	}
+	return number, c.wire.text(message)
+}
+
+// take returns what has come since the last time, in the order in which it came, and a channel that is closed when there
+// is more. The error is why the connection has ended; all that came before has been returned then.
+func (c *client) take() (all []received, more <-chan struct{}, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	waiting := c.acks[id]
-	if waiting == nil {
-		return fmt.Errorf("acknowledgement %d was not asked for, or came twice", id)
+	all, c.events = c.events, nil
+	if len(all) == 0 {
+		err = c.err
 	}
-	delete(c.acks, id)
-	waiting <- args[0]
-	return nil
-}
-
-// emit sends an event that asks for no acknowledgement.
-func (c *client) emit(event string, payload any) error {
-	encoded, err := json.Marshal([]any{event, payload})
-	if err != nil {
-		return err
-	}
-	return c.link.text("42" + string(encoded))
-}
-
-// ask sends an event; its acknowledgement comes on the channel, if it comes.
-func (c *client) ask(event string, payload any) (<-chan json.RawMessage, error) {
-	encoded, err := json.Marshal([]any{event, payload})
-	if err != nil {
-		return nil, err
-	}
-	waiting := make(chan json.RawMessage, 1)
-	c.mu.Lock()
-	id := c.asked
-	c.asked++
-	c.acks[id] = waiting
-	c.mu.Unlock()
-	return waiting, c.link.text("42" + strconv.FormatUint(id, 10) + string(encoded))
+	return all, c.changed, err
 }
 
 // answer is an acknowledgement of any command.
@@ -222,30 +196,41 @@ type answer struct {
 
 // message is a message of a history.
 type message struct {
-	ID             string `json:"id"`
-	ConversationID string `json:"conversationId"`
-	SenderID       string `json:"senderId"`
-	Content        string `json:"content"`
-	ClientMsgID    string `json:"clientMsgId"`
-	Timestamp      string `json:"timestamp"`
-	Seq            int64  `json:"seq"`
+	ID             string              `json:"id"`
+	ConversationID string              `json:"conversationId"`
+	RoomID         string              `json:"roomId"`
+	SenderID       string              `json:"senderId"`
+	Content        string              `json:"content"`
+	ClientMsgID    string              `json:"clientMsgId"`
+	Timestamp      string              `json:"timestamp"`
+	Seq            int64               `json:"seq"`
+	Deleted        bool                `json:"deleted"`
+	Reactions      map[string][]string `json:"reactions"` // users by emoji
 }
 
-// call sends an event and waits for its acknowledgement.
-func (c *client) call(ctx context.Context, event string, payload any) (answer, error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	waiting, err := c.ask(event, payload)
+// call sends a request and waits for its answer.
+func (c *client) call(ctx context.Context, command string, payload any) (answer, error) {
+	raw, err := c.callRaw(ctx, command, payload)
 	if err != nil {
 		return answer{}, err
 	}
+	return parseAnswer(raw)
+}
+
+func (c *client) callRaw(ctx context.Context, command string, payload any) (json.RawMessage, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	waiting, err := c.ask(command, payload)
+	if err != nil {
+		return nil, err
+	}
 	select {
 	case raw := <-waiting:
-		return parseAnswer(raw)
+		return raw, nil
 	case <-c.done:
-		return answer{}, fmt.Errorf("%s: connection lost: %w", event, c.reason())
+		return nil, fmt.Errorf("%s: connection lost: %w", command, c.reason())
 	case <-ctx.Done():
-		return answer{}, fmt.Errorf("%s: no acknowledgement: %w", event, ctx.Err())
+		return nil, fmt.Errorf("%s: no acknowledgement: %w", command, ctx.Err())
 	}
 }
 
@@ -271,9 +256,9 @@ func (c *client) next(ctx context.Context, name string) (json.RawMessage, error)
 		changed := c.changed
 		c.mu.Unlock()
 		select {
-		case <-changed:
 		case <-c.done:
 			return nil, fmt.Errorf("event %s did not come: %w", name, c.reason())
+		case <-changed:
 		case <-ctx.Done():
 			return nil, fmt.Errorf("event %s did not come", name)
 		}
@@ -295,7 +280,7 @@ func (c *client) toldToLeave() bool {
 
 // close ends the connection and waits for its goroutine.
 func (c *client) close() {
-	c.link.close()
+	c.wire.close()
 	<-c.done
 }
 

@@ -23,9 +23,9 @@ func TestAcknowledgedMeansSynced(t *testing.T) {
 	}
 	output := filepath.Join(t.TempDir(), "trace")
 	calls := "trace=read,readv,recvfrom,recvmsg,write,writev,sendto,sendmsg,fsync,fdatasync"
-	s, address := launch(t, setup{wrap: []string{strace, "-f", "-qq", "-yy", "-s", "4096", "-e", "signal=none", "-e", calls, "-o", output}})
+	s := launch(t, setup{wrap: []string{strace, "-f", "-qq", "-yy", "-s", "4096", "-e", "signal=none", "-e", calls, "-o", output}})
 	select {
-	case s.addr = <-address:
+	case <-s.ready:
 	case <-s.exited:
 		if s.log.contains("ptrace") {
 			t.Fatalf("strace may not trace here: allow ptrace (in a container, the capability SYS_PTRACE)\n%s", s.log)

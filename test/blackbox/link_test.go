@@ -31,9 +31,11 @@ func (c *closed) Error() string { return fmt.Sprintf("closed with %d %q", c.code
 
 // dialing says how to connect beyond the address.
 type dialing struct {
-	query  string      // more of it, beginning with &
-	header http.Header // further fields
-	from   string      // source address
+	path     string      // with its query; empty: that of Socket.IO
+	query    string      // more of it, beginning with &
+	protocol string      // the sub-protocol that has to be agreed on, if any
+	header   http.Header // further fields
+	from     string      // source address
 }
 
 // dial opens a WebSocket. All that is done on it must be over after patience.
@@ -45,7 +47,16 @@ func dial(ctx context.Context, addr string, d dialing) (*link, error) {
 		socket.LocalAddr = &net.TCPAddr{IP: net.ParseIP(d.from)}
 	}
 	dialer := ws.Dialer{NetDial: socket.DialContext, Header: ws.HandshakeHeaderHTTP(d.header)}
-	conn, early, _, err := dialer.Dial(ctx, "ws://"+addr+"/socket.io/?EIO=4&transport=websocket"+d.query)
+	if d.path == "" {
+		d.path = "/socket.io/?EIO=4&transport=websocket"
+	}
+	if d.protocol != "" {
+		dialer.Protocols = []string{d.protocol}
+	}
+	conn, early, agreed, err := dialer.Dial(ctx, "ws://"+addr+d.path+d.query)
+	if err == nil && agreed.Protocol != d.protocol {
+		err = fmt.Errorf("the server speaks %q, not %q", agreed.Protocol, d.protocol)
+	}
 	if err != nil {
 		if conn != nil {
 			_ = conn.Close()

@@ -1,6 +1,7 @@
 package blackbox_test
 
 import (
+	"fmt"
 	"os/exec"
 	"strings"
 	"testing"
@@ -72,6 +73,8 @@ func (c *client) gone(t *testing.T) {
 }
 
 type object = map[string]any
+
+func userName(i int) string { return fmt.Sprintf("user-%02d", i) }
 
 // TestTokenCommand signs in with what the command prints.
 func TestTokenCommand(t *testing.T) {

@@ -35,10 +35,11 @@ type setup struct {
 type server struct {
 	t    *testing.T
 	data string
-	addr string // host:port
+	addr string // host:port, once it is ready
 	cmd  *exec.Cmd
 	log  *journal
 
+	ready  chan struct{} // closed when it has said that it is ready
 	exited chan struct{} // closed when the process has ended
 	state  *os.ProcessState
 }
@@ -47,20 +48,25 @@ type server struct {
 // killed; what a race detector has to say fails the test.
 func start(t *testing.T, s setup) *server {
 	t.Helper()
-	srv, address := launch(t, s)
-	select {
-	case srv.addr = <-address:
-		return srv
-	case <-srv.exited:
-		t.Fatalf("the server ended with %v:\n%s", srv.state, srv.log)
-	case <-time.After(patience):
-		t.Fatalf("the server did not become ready:\n%s", srv.log)
-	}
-	return nil
+	srv := launch(t, s)
+	srv.awaitReady()
+	return srv
 }
 
-// launch starts a server; its address comes when it is ready.
-func launch(t *testing.T, s setup) (*server, <-chan string) {
+// awaitReady waits until the server says that it is ready.
+func (s *server) awaitReady() {
+	s.t.Helper()
+	select {
+	case <-s.ready:
+	case <-s.exited:
+		s.t.Fatalf("the server ended with %v:\n%s", s.state, s.log)
+	case <-time.After(patience):
+		s.t.Fatalf("the server did not become ready:\n%s", s.log)
+	}
+}
+
+// launch starts a server.
+func launch(t *testing.T, s setup) *server {
 	t.Helper()
 	build := program
 	if s.shipped {
@@ -78,7 +84,7 @@ func launch(t *testing.T, s setup) (*server, <-chan string) {
 	}
 	line := append(append([]string{}, s.wrap...), path, "serve", "--listen", s.listen, "--data", s.data)
 	line = append(line, s.args...)
-	srv := &server{t: t, data: s.data, log: new(journal), exited: make(chan struct{})}
+	srv := &server{t: t, data: s.data, log: new(journal), ready: make(chan struct{}), exited: make(chan struct{})}
 	srv.cmd = exec.Command(line[0], line[1:]...)
 	srv.cmd.Env = environment(s.limits)
 	srv.cmd.Stderr = srv.log
@@ -92,15 +98,14 @@ func launch(t *testing.T, s setup) (*server, <-chan string) {
 	if err := srv.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	address := make(chan string, 1)
-	go srv.watch(stdout, address)
+	go srv.watch(stdout)
 	t.Cleanup(func() {
 		srv.kill()
 		if srv.log.contains("DATA RACE") {
 			t.Errorf("the server has a data race:\n%s", srv.log)
 		}
 	})
-	return srv, address
+	return srv
 }
 
 // environment is this process's without settings for the server.
@@ -118,11 +123,12 @@ func environment(limits bool) []string {
 }
 
 // watch reads standard output to its end and then collects the process.
-func (s *server) watch(stdout io.Reader, address chan<- string) {
+func (s *server) watch(stdout io.Reader) {
 	for lines := bufio.NewScanner(stdout); lines.Scan(); {
-		if _, where, found := strings.Cut(lines.Text(), "ready: "); found {
+		if _, where, found := strings.Cut(lines.Text(), "ready: "); found && s.addr == "" {
 			if u, err := url.Parse(where); err == nil {
-				address <- u.Host
+				s.addr = u.Host
+				close(s.ready)
 			}
 		}
 	}
@@ -137,9 +143,12 @@ func (s *server) kill() {
 	if s.cmd.SysProcAttr != nil {
 		_ = syscall.Kill(-s.cmd.Process.Pid, syscall.SIGKILL)
 	}
-	_ = s.cmd.Process.Kill()
+	s.strike()
 	<-s.exited
 }
+
+// strike is kill without waiting.
+func (s *server) strike() { _ = s.cmd.Process.Kill() }
 
 func (s *server) signal(sig syscall.Signal) {
 	s.t.Helper()

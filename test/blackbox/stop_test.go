@@ -6,7 +6,6 @@ import (
 	"net"
 	"net/http"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -15,8 +14,8 @@ import (
 // stopTimeout is how long an orderly stop may take.
 const stopTimeout = 10 * time.Second
 
-// TestStopInTraffic asks the server to stop while senders have messages under way. Each message is acknowledged, or can
-// be sent again to the server that follows, and is stored once.
+// TestStopInTraffic asks the server to stop while clients have commands under way. Each is acknowledged, or can be sent
+// again to the server that follows, and nothing is lost or doubled.
 func TestStopInTraffic(t *testing.T) {
 	skipIfShort(t)
 	for name, signal := range map[string]syscall.Signal{"SIGTERM": syscall.SIGTERM, "SIGINT": syscall.SIGINT} {
@@ -25,18 +24,10 @@ func TestStopInTraffic(t *testing.T) {
 }
 
 func stopInTraffic(t *testing.T, signal syscall.Signal) {
-	s := start(t, setup{})
+	s := start(t, crowded())
 	keeper := s.connect("keeper")
-	keeper.must(t, "room:create", object{"id": "hall", "name": "Hall", "maxMembers": 1000})
-	keeper.must(t, "room:create", object{"id": "porch", "name": "Porch", "maxMembers": 1000})
-	traffic := newTraffic(s.addr)
-	var running sync.WaitGroup
-	people := make([]*sender, senders)
-	for i := range people {
-		people[i] = newSender(i, tokenFor(t, s.data, userName(i)), traffic)
-		running.Go(func() { people[i].run(t.Context()) })
-	}
-	traffic.awaitMore(t, 200)
+	c := gather(t, s, 10, crashSeed(t))
+	c.awaitAcks(t, state{}, 150)
 	s.signal(signal)
 	if state := s.wait(stopTimeout); state.ExitCode() != 0 {
 		t.Fatalf("exit: %v\n%s", state, s.log)
@@ -49,17 +40,11 @@ func stopInTraffic(t *testing.T, signal syscall.Signal) {
 		t.Errorf("the drain did not finish:\n%s", s.log)
 	}
 	// The same port: nothing may hold it any longer.
-	next := start(t, setup{data: s.data, listen: s.addr})
-	traffic.finish()
-	traffic.resume(next.addr)
-	running.Wait()
-	for _, p := range people {
-		if p.err != nil {
-			t.Fatalf("%s: %v", p.user, p.err)
-		}
-	}
-	checkRepeats(t, next, people)
-	checkStored(t, next, people)
+	again := crowded()
+	again.data, again.listen = s.data, s.addr
+	next := start(t, again)
+	c.disperse(t)
+	c.check(t, next)
 }
 
 // TestStop looks at a stop from outside, step by step. A request that is half here keeps the server from ending, so
@@ -112,7 +97,7 @@ func TestSecondServerIsRefused(t *testing.T) {
 	skipIfShort(t)
 	t.Parallel()
 	s := start(t, setup{})
-	second, _ := launch(t, setup{data: s.data})
+	second := launch(t, setup{data: s.data})
 	if state := second.wait(patience); state.ExitCode() != 1 {
 		t.Errorf("exit: %v", state)
 	}
@@ -128,7 +113,7 @@ func TestPortInUse(t *testing.T) {
 	skipIfShort(t)
 	t.Parallel()
 	s := start(t, setup{})
-	second, _ := launch(t, setup{listen: s.addr})
+	second := launch(t, setup{listen: s.addr})
 	if state := second.wait(patience); state.ExitCode() != 1 || !second.log.contains(s.addr) || !second.log.contains("address already in use") {
 		t.Errorf("exit: %v, %s", state, second.log)
 	}

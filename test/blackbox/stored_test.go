@@ -2,154 +2,251 @@ package blackbox_test
 
 import (
 	"database/sql"
+	"maps"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	_ "modernc.org/sqlite" // to read the log of a server that has stopped
 )
 
-// checkRepeats sends acknowledged messages once more: the answer must be the one of then.
-func checkRepeats(t *testing.T, s *server, people []*sender) {
+// check compares, once everybody has left: what was acknowledged, what the histories and a first sync say, what the log in
+// the database says, and what each member has made of it. It stops the server.
+func (c *crowd) check(t *testing.T, s *server) {
 	t.Helper()
-	for _, p := range people {
-		c := s.connect(p.user)
-		for _, cmd := range p.messages[max(0, len(p.messages)-3):] {
-			again := c.must(t, cmd.event, cmd.payload)
-			if again.ID != cmd.result.ID || again.Seq != cmd.result.Seq || again.ConversationID != cmd.result.ConversationID || again.Timestamp != cmd.result.Timestamp {
-				t.Errorf("%s was acknowledged as %s, seq %d, and then as %s, seq %d", cmd.id, cmd.result.ID, cmd.result.Seq, again.ID, again.Seq)
-			}
-		}
-	}
-}
-
-// checkStored compares what was acknowledged with the histories and with the log, and stops the server.
-func checkStored(t *testing.T, s *server, people []*sender) {
-	t.Helper()
-	histories := readHistories(t, s, people)
-	stored := make(map[string]message) // by clientMsgId
-	for conversation, messages := range histories {
-		last := int64(0)
-		for _, m := range messages {
-			if m.Seq <= last {
-				t.Errorf("%s: seq %d comes behind %d", conversation, m.Seq, last)
-			}
-			last = m.Seq
-			if _, twice := stored[m.ClientMsgID]; twice {
-				t.Errorf("message %s is stored twice", m.ClientMsgID)
-			}
-			if m.Content != m.ClientMsgID || m.ConversationID != conversation {
-				t.Errorf("%s has another's message: %+v", conversation, m)
-			}
-			stored[m.ClientMsgID] = m
-		}
-	}
-	acknowledged := 0
-	for _, p := range people {
-		acknowledged += len(p.messages)
-		checkSender(t, p, stored)
-	}
-	if acknowledged != len(stored) {
-		t.Errorf("%d messages were acknowledged in the end, %d are stored", acknowledged, len(stored))
-	}
+	histories := c.ask(t, s)
+	c.checkAcknowledged(t, histories)
+	fresh := c.syncAfresh(t, s)
+	t.Logf("who begins afresh: %+v", total(fresh))
 	s.stop()
-	checkLog(t, s.data, histories)
-	t.Logf("%d messages in %d conversations", len(stored), len(histories))
-}
-
-// checkSender looks for each acknowledged message, and for the order in which they were sent.
-func checkSender(t *testing.T, p *sender, stored map[string]message) {
-	t.Helper()
-	last := make(map[string]int64) // by conversation
-	for _, cmd := range p.messages {
-		m, found := stored[cmd.id]
-		want := cmd.result
-		switch {
-		case !found:
-			t.Errorf("acknowledged message %s is lost", cmd.id)
-			continue
-		case m.ID != want.ID, m.Seq != want.Seq, m.ConversationID != want.ConversationID, m.Timestamp != want.Timestamp:
-			t.Errorf("%s was acknowledged as %+v and is stored as %+v", cmd.id, want, m)
-		case m.SenderID != p.user:
-			t.Errorf("%s is stored as a message of %s", cmd.id, m.SenderID)
-		}
-		if m.Seq <= last[m.ConversationID] {
-			t.Errorf("%s has seq %d although %s sent it behind seq %d", cmd.id, m.Seq, p.user, last[m.ConversationID])
-		}
-		last[m.ConversationID] = m.Seq
+	logs := readLogs(t, s.data)
+	checkHistories(t, histories, logs)
+	for _, m := range slices.Concat(c.members, fresh) {
+		m.checkTranscripts(t, histories, logs)
 	}
 }
 
-// readHistories asks the server for all conversations.
-func readHistories(t *testing.T, s *server, people []*sender) map[string][]message {
+// ask sends messages of every member once more, to which the answer must be the one of then, and reads the histories of
+// all conversations, page by page.
+func (c *crowd) ask(t *testing.T, s *server) map[string][]message {
 	t.Helper()
 	histories := make(map[string][]message)
-	read := func(c *client, query object) {
-		messages, err := c.history(t.Context(), query)
+	keeper := s.connect("keeper")
+	for _, room := range rooms {
+		messages, err := keeper.history(t.Context(), object{"roomId": room})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(messages) == 0 {
-			t.Fatalf("%v has no messages", query)
+		if len(messages) > 0 {
+			histories[messages[0].ConversationID] = messages
 		}
-		histories[messages[0].ConversationID] = messages
 	}
-	keeper := s.connect("keeper")
-	read(keeper, object{"roomId": "hall"})
-	read(keeper, object{"roomId": "porch"})
-	for _, p := range people {
-		read(s.connect(p.user), object{"userId": p.neighbour()})
+	for _, m := range c.members {
+		conn, err := m.connect(t.Context(), c.addr, m.token)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.close()
+		last := slices.DeleteFunc(slices.Clone(m.acked), func(cmd *command) bool { return cmd.clientMsgID() == "" })
+		for _, cmd := range last[max(0, len(last)-2):] {
+			if again := conn.must(t, cmd.name, cmd.payload); !sameAnswer(again, cmd.result) {
+				t.Errorf("%s was acknowledged as %+v and then as %+v", cmd.clientMsgID(), cmd.result, again)
+			}
+		}
+		for id, transcript := range m.transcripts {
+			if _, read := histories[id]; read || transcript.left {
+				continue
+			}
+			if histories[id], err = conn.history(t.Context(), object{"conversationId": id}); err != nil {
+				t.Fatal(err)
+			}
+		}
 	}
 	return histories
 }
 
-// checkLog reads the log of all conversations from the database, which no server has open: each has seq 1, 2, 3, …
-// without a hole, each message stands there once and at its own seq, and memberships took seqs of their own.
-func checkLog(t *testing.T, data string, histories map[string][]message) {
+func sameAnswer(a, b answer) bool {
+	return a.ID == b.ID && a.Seq == b.Seq && a.ConversationID == b.ConversationID && a.Timestamp == b.Timestamp
+}
+
+// checkAcknowledged compares what the histories show with what all that was acknowledged comes to: not less, not more.
+func (c *crowd) checkAcknowledged(t *testing.T, histories map[string][]message) {
 	t.Helper()
-	bySeq := make(map[string]map[int64]message)
-	messages := 0
-	for conversation, all := range histories {
-		bySeq[conversation] = make(map[int64]message)
-		for _, m := range all {
-			bySeq[conversation][m.Seq] = m
+	byClientID, byID := make(map[string]message), make(map[string]bool)
+	for conversation, messages := range histories {
+		for _, m := range messages {
+			if _, twice := byClientID[m.ClientMsgID]; twice || byID[m.ID] {
+				t.Errorf("message %s, %s, is stored twice", m.ID, m.ClientMsgID)
+			}
+			if m.ConversationID != conversation {
+				t.Errorf("%s has another's message: %+v", conversation, m)
+			}
+			byClientID[m.ClientMsgID], byID[m.ID] = m, true
 		}
-		messages += len(all)
 	}
+	want := make(map[string]view)
+	for _, m := range c.members {
+		m.checkMessages(t, byClientID)
+		m.addTo(want)
+	}
+	for _, m := range c.members {
+		m.changeIn(want)
+	}
+	for _, m := range byClientID {
+		if w, acked := want[m.ID]; !acked {
+			t.Errorf("message %s, %s, was never acknowledged, and there is nothing that was not in the end", m.ID, m.ClientMsgID)
+		} else if !w.equals(viewOf(m)) {
+			t.Errorf("message %s is %+v, what was acknowledged makes it %+v", m.ClientMsgID, viewOf(m), w)
+		}
+	}
+	t.Logf("%d messages in %d conversations", len(byClientID), len(histories))
+}
+
+// checkMessages looks for each message as it was acknowledged, and for the order in which they were sent.
+func (m *member) checkMessages(t *testing.T, stored map[string]message) {
+	t.Helper()
+	last := make(map[string]int64) // by conversation
+	for _, cmd := range m.acked {
+		id, want := cmd.clientMsgID(), cmd.result
+		if id == "" {
+			continue
+		}
+		got, found := stored[id]
+		switch {
+		case !found:
+			t.Errorf("acknowledged message %s is lost", id)
+			continue
+		case got.ID != want.ID, got.Seq != want.Seq, got.ConversationID != want.ConversationID, got.Timestamp != want.Timestamp:
+			t.Errorf("%s was acknowledged as %+v and is stored as %+v", id, want, got)
+		case got.SenderID != m.user:
+			t.Errorf("%s is stored as a message of %s", id, got.SenderID)
+		}
+		if got.Seq <= last[got.ConversationID] {
+			t.Errorf("%s has seq %d although it was sent behind seq %d", id, got.Seq, last[got.ConversationID])
+		}
+		last[got.ConversationID] = got.Seq
+	}
+}
+
+// addTo adds the messages that were acknowledged, and changeIn what was done to them. Nobody but the sending device edits
+// or deletes a message, and each device has emoji of its own, so that the order of acknowledgements settles it all.
+func (m *member) addTo(want map[string]view) {
+	for _, cmd := range m.acked {
+		if cmd.clientMsgID() != "" {
+			want[cmd.result.ID] = viewOf(message{Content: cmd.content()})
+		}
+	}
+}
+
+func (m *member) changeIn(want map[string]view) {
+	for _, cmd := range m.acked {
+		id := cmd.text("messageId")
+		switch cmd.name {
+		case "message:edit":
+			edited := want[id]
+			edited.content = cmd.content()
+			want[id] = edited
+		case "message:delete":
+			want[id] = view{deleted: true}
+		case "reaction:add":
+			want[id].reactions[reaction{m.user, cmd.text("emoji")}] = true
+		case "reaction:remove":
+			delete(want[id].reactions, reaction{m.user, cmd.text("emoji")})
+		}
+	}
+}
+
+// syncAfresh has every user begin anew, with nothing, on the other protocol. Some at a time: it is much to read.
+func (c *crowd) syncAfresh(t *testing.T, s *server) []*member {
+	t.Helper()
+	var all []*member
+	for i := range c.members {
+		m := newMember(t, s.data, i, len(c.members), 0)
+		if m.second {
+			break
+		}
+		m.name += ", afresh"
+		m.connect = c.members[len(c.members)-1-i].connect
+		m.outbox = nil // it is in its rooms already
+		all = append(all, m)
+	}
+	for some := range slices.Chunk(all, 10) {
+		again := &crowd{addr: c.addr, order: settle, changed: make(chan struct{}), members: some}
+		again.begin(t)
+		again.leave(t)
+	}
+	return all
+}
+
+// readLogs reads the logs of all conversations from the database, which no server has open: each has seq 1, 2, 3, …
+// without a hole.
+func readLogs(t *testing.T, data string) map[string][]entry {
+	t.Helper()
 	db, err := sql.Open("sqlite", "file:"+filepath.Join(data, "sockeye.db")+"?mode=ro")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = db.Close() }()
-	rows, err := db.QueryContext(t.Context(), `SELECT conversation_id, seq, kind, coalesce(message_id, '') FROM events ORDER BY conversation_id, seq`)
+	rows, err := db.QueryContext(t.Context(), `SELECT conversation_id, seq, kind, coalesce(message_id, user_id) FROM events ORDER BY conversation_id, seq`)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = rows.Close() }()
-	last := make(map[string]int64)
-	logged, others := 0, 0
+	logs := make(map[string][]entry)
 	for rows.Next() {
-		var conversation, kind, id string
+		var conversation string
 		var seq int64
-		if err := rows.Scan(&conversation, &seq, &kind, &id); err != nil {
+		var e entry
+		if err := rows.Scan(&conversation, &seq, &e.event, &e.about); err != nil {
 			t.Fatal(err)
 		}
-		if seq != last[conversation]+1 {
-			t.Errorf("%s: seq %d follows %d in the log", conversation, seq, last[conversation])
-		}
-		last[conversation] = seq
-		if kind != "message.created" {
-			others++
-			continue
-		}
-		logged++
-		if m := bySeq[conversation][seq]; m.ID != id {
-			t.Errorf("%s: seq %d is %s in the log and %q in the history", conversation, seq, id, m.ID)
+		logs[conversation] = append(logs[conversation], e)
+		if want := int64(len(logs[conversation])); seq != want {
+			t.Errorf("%s: the log has seq %d where %d belongs", conversation, seq, want)
 		}
 	}
 	if err := rows.Err(); err != nil {
 		t.Fatal(err)
 	}
-	if logged != messages || others < 2*senders {
-		t.Errorf("the log has %d messages and %d memberships, the histories have %d messages", logged, others, messages)
+	return logs
+}
+
+// checkHistories finds the messages of each history, in its order, at their places in the log, and no others there.
+func checkHistories(t *testing.T, histories map[string][]message, logs map[string][]entry) {
+	t.Helper()
+	for conversation, log := range logs {
+		var want []int64
+		for i, e := range log {
+			if e.event == "message.created" {
+				want = append(want, int64(i)+1)
+			}
+		}
+		var got []int64
+		for _, m := range histories[conversation] {
+			got = append(got, m.Seq)
+			if m.Seq < 1 || m.Seq > int64(len(log)) || log[m.Seq-1] != (entry{"message.created", m.ID}) {
+				t.Errorf("%s: message %s is not at seq %d of the log", conversation, m.ID, m.Seq)
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: the history has messages at %v, the log at %v", conversation, got, want)
+		}
+	}
+}
+
+// checkTranscripts compares what a member has made of it all.
+func (m *member) checkTranscripts(t *testing.T, histories map[string][]message, logs map[string][]entry) {
+	t.Helper()
+	for _, id := range slices.Sorted(maps.Keys(m.transcripts)) {
+		transcript := m.transcripts[id]
+		if err := transcript.follows(logs[id]); err != nil {
+			t.Errorf("%s, %s: %v", m.name, id, err)
+		}
+		if transcript.left {
+			continue // it does not see what became of the messages
+		}
+		if err := transcript.shows(histories[id]); err != nil {
+			t.Errorf("%s, %s: %v", m.name, id, err)
+		}
 	}
 }
