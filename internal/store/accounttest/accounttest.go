@@ -4,14 +4,11 @@
 package accounttest
 
 import (
-	"context"
-	"errors"
-	"reflect"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/sockeye-im/sockeye/internal/account"
+	"github.com/sockeye-im/sockeye/internal/store/suite"
 )
 
 // Driver gives a test one database.
@@ -50,8 +47,8 @@ func Run(t *testing.T, newDriver func(t *testing.T) Driver) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			f := &fixture{T: t, driver: newDriver(t), events: &recorder{}}
-			f.store = f.driver.Open(t, f.events.record)
+			f := &fixture{Test: suite.New[account.Event](t), driver: newDriver(t)}
+			f.store = f.driver.Open(t, f.Events.Record)
 			test.run(f)
 		})
 	}
@@ -62,31 +59,9 @@ var start = time.Date(2024, 2, 29, 23, 59, 59, 123e6, time.UTC)
 
 // fixture is one test with its database, and short ways to use it.
 type fixture struct {
-	*testing.T
+	suite.Test[account.Event]
 	driver Driver
 	store  account.Store
-	events *recorder
-}
-
-// recorder is a sink that keeps everything.
-type recorder struct {
-	mu     sync.Mutex
-	events []account.Event
-}
-
-func (r *recorder) record(events []account.Event) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.events = append(r.events, events...)
-}
-
-// take returns the events since the last call.
-func (r *recorder) take() []account.Event {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	events := r.events
-	r.events = nil
-	return events
 }
 
 // user makes a user of the name id and the display name "Name of ID".
@@ -94,7 +69,7 @@ func (f *fixture) user(ids ...string) {
 	f.Helper()
 	for _, id := range ids {
 		_, created, err := f.store.EnsureUser(f.Context(), account.EnsureUser{ID: id, Name: "Name of " + id, At: start})
-		f.must(err)
+		f.Must(err)
 		if !created {
 			f.Fatalf("user %s was there", id)
 		}
@@ -105,7 +80,7 @@ func (f *fixture) user(ids ...string) {
 func (f *fixture) local(id, username, name string) account.User {
 	f.Helper()
 	u := account.User{ID: id, Name: name, Username: username, CreatedAt: start}
-	f.must(f.store.CreateLocal(f.Context(), account.CreateLocal{User: u, PasswordHash: "hash of " + id}))
+	f.Must(f.store.CreateLocal(f.Context(), account.CreateLocal{User: u, PasswordHash: "hash of " + id}))
 	return u
 }
 
@@ -116,57 +91,11 @@ func (f *fixture) set(actor, target string, at time.Time, to account.Pair) {
 		Actor: actor, Target: target, At: at,
 		Change: func(account.Pair) (account.Pair, []account.PairEvent, error) { return to, nil, nil },
 	})
-	f.must(err)
-}
-
-func (f *fixture) must(err error) {
-	f.Helper()
-	if err != nil {
-		f.Fatal(err)
-	}
-}
-
-func (f *fixture) refused(err, want error) {
-	f.Helper()
-	if !errors.Is(err, want) {
-		f.Fatalf("got error %v, want %v", err, want)
-	}
-}
-
-func (f *fixture) quiet() {
-	f.Helper()
-	if events := f.events.take(); len(events) != 0 {
-		f.Fatalf("events were published: %+v", events)
-	}
+	f.Must(err)
 }
 
 // equal compares deeply. It may be called by the test's goroutine only.
 func equal[T any](f *fixture, what string, got, want T) {
 	f.Helper()
-	if !reflect.DeepEqual(got, want) {
-		f.Fatalf("%s:\n got %+v\nwant %+v", what, got, want)
-	}
-}
-
-// atOnce runs n calls of work at the same time and waits for them.
-func atOnce(n int, work func(i int)) {
-	var ready, done sync.WaitGroup
-	gate := make(chan struct{})
-	for i := range n {
-		ready.Add(1)
-		done.Go(func() {
-			ready.Done()
-			<-gate
-			work(i)
-		})
-	}
-	ready.Wait()
-	close(gate)
-	done.Wait()
-}
-
-func ended(parent context.Context) context.Context {
-	ctx, cancel := context.WithCancel(parent)
-	cancel()
-	return ctx
+	suite.Equal(f, what, got, want)
 }

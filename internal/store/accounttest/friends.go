@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/sockeye-im/sockeye/internal/account"
+	"github.com/sockeye-im/sockeye/internal/store/suite"
 )
 
 // mirror is the pair as the other one sees it.
@@ -35,7 +36,7 @@ func testPairs(f *fixture) {
 						return to, []account.PairEvent{{Kind: account.FriendAccepted}, {Kind: account.UserBlocked, Private: true}}, nil
 					},
 				})
-				f.must(err)
+				f.Must(err)
 				equal(f, "answer", got, to)
 				f.pairIs(actor, target, to)
 				one := account.Event{
@@ -45,9 +46,9 @@ func testPairs(f *fixture) {
 				other := one
 				other.Kind, other.Private = account.UserBlocked, true
 				if from == to {
-					f.quiet()
+					f.Quiet()
 				} else {
-					equal(f, "events", f.events.take(), []account.Event{one, other})
+					equal(f, "events", f.Events.Take(), []account.Event{one, other})
 				}
 			}
 		}
@@ -59,10 +60,10 @@ func testPairs(f *fixture) {
 func (f *fixture) pairIs(a, b string, want account.Pair) {
 	f.Helper()
 	got, err := f.store.Pair(f.Context(), a, b)
-	f.must(err)
+	f.Must(err)
 	equal(f, "stored", got, want)
 	got, err = f.store.Pair(f.Context(), b, a)
-	f.must(err)
+	f.Must(err)
 	equal(f, "seen from the other side", got, mirror(want))
 }
 
@@ -73,7 +74,7 @@ func testUnknownPair(f *fixture) {
 			Actor: ids[0], Target: ids[1], At: start,
 			Change: func(p account.Pair) (account.Pair, []account.PairEvent, error) { p.Sent = true; return p, nil, nil },
 		})
-		f.refused(err, account.ErrUserNotFound)
+		f.Refused(err, account.ErrUserNotFound)
 		f.pairIs(ids[0], ids[1], account.Pair{})
 	}
 }
@@ -88,8 +89,8 @@ func testRefusedPair(f *fixture) {
 			return p, []account.PairEvent{{Kind: account.FriendRequested}}, no
 		},
 	})
-	f.refused(err, no)
-	f.quiet()
+	f.Refused(err, no)
+	f.Quiet()
 	f.pairIs("a", "b", account.Pair{})
 }
 
@@ -109,18 +110,18 @@ func testTooManyRequests(f *fixture) {
 		})
 		return err
 	}
-	atOnce(account.MaxRequests, func(i int) {
+	suite.AtOnce(account.MaxRequests, func(i int) {
 		if err := request(i); err != nil {
 			f.Error(err)
 		}
 	})
-	equal(f, "events", len(f.events.take()), account.MaxRequests)
+	equal(f, "events", len(f.Events.Take()), account.MaxRequests)
 	err := request(account.MaxRequests)
 	var refusal *account.Error
 	if !errors.As(err, &refusal) || refusal.Code != account.CodeLimitExceeded || refusal.Limit != account.MaxRequests {
 		f.Fatalf("one more: %v", err)
 	}
-	f.quiet()
+	f.Quiet()
 	f.pairIs("a", fmt.Sprintf("x%04d", account.MaxRequests), account.Pair{})
 }
 
@@ -142,7 +143,7 @@ func testCircle(f *fixture) {
 	circle := func(id string, limit int) account.Circle {
 		f.Helper()
 		c, err := f.store.Circle(f.Context(), id, limit)
-		f.must(err)
+		f.Must(err)
 		return c
 	}
 	equal(f, "mine", circle("me", 10), account.Circle{
@@ -167,7 +168,7 @@ func testIDs(f *fixture) {
 	f.set("b1", "m", start, account.Pair{Blocks: true})
 	f.set("b3", "m", start, account.Pair{Blocks: true})
 	f.set("m", "b3", start, account.Pair{Blocks: true, BlockedBy: true})
-	ids := func(list []string, err error) []string { f.Helper(); f.must(err); return list }
+	ids := func(list []string, err error) []string { f.Helper(); f.Must(err); return list }
 	equal(f, "friends", ids(f.store.FriendIDs(f.Context(), "m")), []string{"a", "z"})
 	equal(f, "friend of one", ids(f.store.FriendIDs(f.Context(), "z")), []string{"m"})
 	equal(f, "blocked either way", ids(f.store.BlockedIDs(f.Context(), "m")), []string{"b1", "b2", "b3"})

@@ -7,13 +7,14 @@ import (
 	"time"
 
 	"github.com/sockeye-im/sockeye/internal/account"
+	"github.com/sockeye-im/sockeye/internal/store/suite"
 )
 
 // revoked returns all revocations, in a fixed order.
 func (f *fixture) revoked(now time.Time) []account.Revocation {
 	f.Helper()
 	list := []account.Revocation{}
-	f.must(f.store.Revoked(f.Context(), now, func(r account.Revocation) { list = append(list, r) }))
+	f.Must(f.store.Revoked(f.Context(), now, func(r account.Revocation) { list = append(list, r) }))
 	slices.SortFunc(list, func(a, b account.Revocation) int {
 		return strings.Compare(a.UserID+"/"+a.Issuer+"/"+a.TokenID, b.UserID+"/"+b.Issuer+"/"+b.TokenID)
 	})
@@ -31,7 +32,7 @@ func testRevocations(f *fixture) {
 		{At: start, Issuer: "two", TokenID: "t", Until: at(20)},
 		{At: start, Issuer: "two", TokenID: "forever"},
 	} {
-		f.must(f.store.Revoke(f.Context(), r))
+		f.Must(f.store.Revoke(f.Context(), r))
 	}
 	ada := account.Revocation{UserID: "ada", IssuedBy: at(3)}
 	one := account.Revocation{Issuer: "one", TokenID: "t", Until: at(10)}
@@ -39,10 +40,10 @@ func testRevocations(f *fixture) {
 	forever := account.Revocation{Issuer: "two", TokenID: "forever"}
 	equal(f, "all", f.revoked(at(10)), []account.Revocation{one, forever, two, ada})
 	equal(f, "later", f.revoked(at(15)), []account.Revocation{forever, two, ada})
-	f.must(f.store.Revoke(f.Context(), account.Revocation{At: at(30), Issuer: "two", TokenID: "next", Until: at(60)}))
+	f.Must(f.store.Revoke(f.Context(), account.Revocation{At: at(30), Issuer: "two", TokenID: "next", Until: at(60)}))
 	next := account.Revocation{Issuer: "two", TokenID: "next", Until: at(60)}
 	equal(f, "forgotten by the next", f.revoked(start), []account.Revocation{forever, next, ada})
-	f.quiet()
+	f.Quiet()
 }
 
 func testAPIKeys(f *fixture) {
@@ -50,12 +51,12 @@ func testAPIKeys(f *fixture) {
 		ID: "k_2", Name: "Backend", Scopes: []account.Scope{account.ScopeRooms, account.ScopeUsers}, CreatedAt: start,
 	}
 	second := account.APIKey{ID: "k_1", Name: "Other", Scopes: []account.Scope{account.ScopeAll}, CreatedAt: start.Add(time.Second)}
-	f.must(f.store.CreateAPIKey(f.Context(), first, []byte("hash 1")))
-	f.must(f.store.CreateAPIKey(f.Context(), second, []byte("hash 2")))
+	f.Must(f.store.CreateAPIKey(f.Context(), first, []byte("hash 1")))
+	f.Must(f.store.CreateAPIKey(f.Context(), second, []byte("hash 2")))
 	byHash := func(hash string) (account.APIKey, bool) {
 		f.Helper()
 		k, found, err := f.store.APIKeyByHash(f.Context(), []byte(hash))
-		f.must(err)
+		f.Must(err)
 		return k, found
 	}
 	k, found := byHash("hash 1")
@@ -67,18 +68,18 @@ func testAPIKeys(f *fixture) {
 
 	for i := range 2 {
 		found, err := f.store.RevokeAPIKey(f.Context(), "k_2", start.Add(time.Duration(i+1)*time.Hour))
-		f.must(err)
+		f.Must(err)
 		equal(f, "revoked", found, true)
 	}
 	found, err := f.store.RevokeAPIKey(f.Context(), "k_3", start)
-	f.must(err)
+	f.Must(err)
 	equal(f, "unknown", found, false)
 	first.RevokedAt = start.Add(time.Hour)
 	k, found = byHash("hash 1")
 	equal(f, "still found", found, true)
 	equal(f, "the first time stays", k, first)
 	keys, err := f.store.APIKeys(f.Context())
-	f.must(err)
+	f.Must(err)
 	equal(f, "all", keys, []account.APIKey{first, second})
 }
 
@@ -88,41 +89,39 @@ func testEventOrder(f *fixture) {
 	f.user("ada")
 	const renames = 200
 	told := make([]bool, renames)
-	atOnce(renames, func(i int) {
+	suite.AtOnce(renames, func(i int) {
 		name := strconv.Itoa(i)
 		if _, err := f.store.ChangeUser(f.Context(), account.ChangeUser{ID: "ada", Name: &name, At: start}); err != nil {
 			f.Error(err)
 			return
 		}
-		f.events.mu.Lock()
-		defer f.events.mu.Unlock()
-		told[i] = slices.ContainsFunc(f.events.events, func(e account.Event) bool { return e.Actor.Name == name })
+		told[i] = f.Events.Has(func(e account.Event) bool { return e.Actor.Name == name })
 	})
 	for i, ok := range told {
 		if !ok {
 			f.Errorf("rename %d returned before it was told", i)
 		}
 	}
-	events := f.events.take()
+	events := f.Events.Take()
 	equal(f, "events", len(events), renames)
 	u, _, err := f.store.User(f.Context(), "ada")
-	f.must(err)
+	f.Must(err)
 	equal(f, "last told", events[renames-1].Actor.Name, u.Name)
 }
 
 func testEndedContext(f *fixture) {
 	f.user("a", "b")
-	ctx := ended(f.Context())
+	ctx := suite.Ended(f.Context())
 	name := "x"
 	_, err := f.store.ChangeUser(ctx, account.ChangeUser{ID: "a", Name: &name, At: start})
-	f.refused(err, ctx.Err())
+	f.Refused(err, ctx.Err())
 	_, err = f.store.ChangePair(ctx, account.ChangePair{
 		Actor: "a", Target: "b", At: start,
 		Change: func(p account.Pair) (account.Pair, []account.PairEvent, error) { p.Sent = true; return p, nil, nil },
 	})
-	f.refused(err, ctx.Err())
-	f.refused(f.store.Revoke(ctx, account.Revocation{At: start, UserID: "a", IssuedBy: start}), ctx.Err())
-	f.quiet()
+	f.Refused(err, ctx.Err())
+	f.Refused(f.store.Revoke(ctx, account.Revocation{At: start, UserID: "a", IssuedBy: start}), ctx.Err())
+	f.Quiet()
 	f.pairIs("a", "b", account.Pair{})
 	equal(f, "revoked", f.revoked(start), []account.Revocation{})
 }
@@ -132,10 +131,10 @@ func testReopen(f *fixture) {
 	f.user("b")
 	f.set("u_1", "b", start, account.Pair{Friends: true})
 	f.set("b", "u_1", start, account.Pair{Blocks: true})
-	f.must(f.store.Revoke(f.Context(), account.Revocation{At: start, UserID: "b", IssuedBy: start}))
-	f.store = f.driver.Open(f, f.events.record)
+	f.Must(f.store.Revoke(f.Context(), account.Revocation{At: start, UserID: "b", IssuedBy: start}))
+	f.store = f.driver.Open(f, f.Events.Record)
 	local, found, err := f.store.LocalByUsername(f.Context(), "ADA")
-	f.must(err)
+	f.Must(err)
 	equal(f, "found", found, true)
 	equal(f, "account", local, account.Local{User: u, PasswordHash: "hash of u_1"})
 	f.pairIs("b", "u_1", account.Pair{Blocks: true})

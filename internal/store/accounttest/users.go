@@ -7,36 +7,37 @@ import (
 	"time"
 
 	"github.com/sockeye-im/sockeye/internal/account"
+	"github.com/sockeye-im/sockeye/internal/store/suite"
 )
 
 func testLocals(f *fixture) {
 	u := f.local("u_ada", "Ada.L", "Ada Lovelace")
-	f.quiet()
+	f.Quiet()
 	want := account.Local{User: u, PasswordHash: "hash of u_ada"}
 	for _, username := range []string{"Ada.L", "ada.l", "ADA.L"} {
 		got, found, err := f.store.LocalByUsername(f.Context(), username)
-		f.must(err)
+		f.Must(err)
 		equal(f, username+" found", found, true)
 		equal(f, username, got, want)
 	}
 	got, found, err := f.store.Local(f.Context(), "u_ada")
-	f.must(err)
+	f.Must(err)
 	equal(f, "by id", got, want)
 	equal(f, "found", found, true)
 	user, found, err := f.store.User(f.Context(), "u_ada")
-	f.must(err)
+	f.Must(err)
 	equal(f, "user", user, u)
 	equal(f, "found", found, true)
 
 	for _, username := range []string{"", "ada", "ada.l ", "ada.lx"} {
 		got, found, err := f.store.LocalByUsername(f.Context(), username)
-		f.must(err)
+		f.Must(err)
 		equal(f, "unknown", got, account.Local{})
 		equal(f, "found", found, false)
 	}
 	f.user("external")
 	_, found, err = f.store.Local(f.Context(), "external")
-	f.must(err)
+	f.Must(err)
 	equal(f, "an external user is no local account", found, false)
 }
 
@@ -45,18 +46,18 @@ func testUsernames(f *fixture) {
 	err := f.store.CreateLocal(f.Context(), account.CreateLocal{
 		User: account.User{ID: "u_2", Name: "Other", Username: "zOE", CreatedAt: start}, PasswordHash: "x",
 	})
-	f.refused(err, account.ErrUsernameTaken)
+	f.Refused(err, account.ErrUsernameTaken)
 	_, found, err := f.store.User(f.Context(), "u_2")
-	f.must(err)
+	f.Must(err)
 	equal(f, "a user was left behind", found, false)
 	users, err := f.store.SearchUsers(f.Context(), "other", 10)
-	f.must(err)
+	f.Must(err)
 	equal(f, "terms were left behind", users, []account.User{})
 }
 
 func testSameUsername(f *fixture) {
 	var created atomic.Int32
-	atOnce(16, func(i int) {
+	suite.AtOnce(16, func(i int) {
 		err := f.store.CreateLocal(f.Context(), account.CreateLocal{
 			User:         account.User{ID: "u_" + strconv.Itoa(i), Name: "N", Username: "same", CreatedAt: start},
 			PasswordHash: strconv.Itoa(i),
@@ -70,7 +71,7 @@ func testSameUsername(f *fixture) {
 	})
 	equal(f, "accounts with one username", created.Load(), 1)
 	local, found, err := f.store.LocalByUsername(f.Context(), "same")
-	f.must(err)
+	f.Must(err)
 	equal(f, "found", found, true)
 	equal(f, "user and password belong together", local.User.ID, "u_"+local.PasswordHash)
 }
@@ -80,7 +81,7 @@ func testReplacePassword(f *fixture) {
 	replace := func(id, from, to string, revoke *account.Revocation) bool {
 		f.Helper()
 		replaced, err := f.store.ReplacePassword(f.Context(), account.ReplacePassword{UserID: id, Old: from, New: to, Revoke: revoke})
-		f.must(err)
+		f.Must(err)
 		return replaced
 	}
 	revocation := account.Revocation{At: start, UserID: "u_ada", IssuedBy: start}
@@ -91,7 +92,7 @@ func testReplacePassword(f *fixture) {
 	equal(f, "revoked", f.revoked(start), []account.Revocation{{UserID: "u_ada", IssuedBy: start}})
 	equal(f, "the first is gone", replace("u_ada", "hash of u_ada", "third", nil), false)
 	local, _, err := f.store.Local(f.Context(), "u_ada")
-	f.must(err)
+	f.Must(err)
 	equal(f, "stored", local.PasswordHash, "second")
 }
 
@@ -99,7 +100,7 @@ func testEnsureUser(f *fixture) {
 	ensure := func(name string, rename bool, at time.Time) (account.User, bool) {
 		f.Helper()
 		u, created, err := f.store.EnsureUser(f.Context(), account.EnsureUser{ID: "ada", Name: name, Rename: rename, At: at})
-		f.must(err)
+		f.Must(err)
 		return u, created
 	}
 	want := account.User{ID: "ada", Name: "Ada", CreatedAt: start}
@@ -110,22 +111,22 @@ func testEnsureUser(f *fixture) {
 	}
 	u, _ := ensure("Countess", false, start)
 	equal(f, "not renamed", u, want)
-	f.quiet()
+	f.Quiet()
 
 	later := start.Add(time.Hour)
 	want.Name = "Countess"
 	u, created := ensure("Countess", true, later)
 	equal(f, "renamed", u, want)
 	equal(f, "created", created, false)
-	equal(f, "event", f.events.take(), []account.Event{
+	equal(f, "event", f.Events.Take(), []account.Event{
 		{Kind: account.UserChanged, At: later, Actor: account.Person{ID: "ada", Name: "Countess"}},
 	})
 	stored, found, err := f.store.User(f.Context(), "ada")
-	f.must(err)
+	f.Must(err)
 	equal(f, "stored", stored, want)
 	equal(f, "found", found, true)
 	_, found, err = f.store.User(f.Context(), "Ada")
-	f.must(err)
+	f.Must(err)
 	equal(f, "ids have a case", found, false)
 }
 
@@ -136,26 +137,26 @@ func testChangeUser(f *fixture) {
 		f.Helper()
 		cmd.ID, cmd.At, cmd.Origin = "ada", start, "here"
 		u, err := f.store.ChangeUser(f.Context(), cmd)
-		f.must(err)
+		f.Must(err)
 		return u
 	}
 	want := account.User{ID: "ada", Name: "Name of ada", CreatedAt: start}
 	equal(f, "nothing set", change(account.ChangeUser{}), want)
 	want.Admin = true
 	equal(f, "admin", change(account.ChangeUser{Admin: &yes}), want)
-	f.quiet()
+	f.Quiet()
 	want.Name = name
 	equal(f, "name", change(account.ChangeUser{Name: &name}), want)
-	equal(f, "event", f.events.take(), []account.Event{
+	equal(f, "event", f.Events.Take(), []account.Event{
 		{Kind: account.UserChanged, At: start, Actor: account.Person{ID: "ada", Name: name}, Origin: "here"},
 	})
 	equal(f, "again", change(account.ChangeUser{Name: &name, Admin: &yes}), want)
-	f.quiet()
+	f.Quiet()
 	want.Admin = false
 	equal(f, "no admin", change(account.ChangeUser{Admin: &no}), want)
 	_, err := f.store.ChangeUser(f.Context(), account.ChangeUser{ID: "nobody", Name: &name, At: start})
-	f.refused(err, account.ErrUserNotFound)
-	f.quiet()
+	f.Refused(err, account.ErrUserNotFound)
+	f.Quiet()
 }
 
 func testSearchUsers(f *fixture) {
@@ -163,12 +164,12 @@ func testSearchUsers(f *fixture) {
 	f.local("u_2", "love", "Love Lovelace")
 	for id, name := range map[string]string{"e1": "ÉMILE Zola", "e2": "émilie", "e3": "会议 室", "e4": "100% _x"} {
 		_, _, err := f.store.EnsureUser(f.Context(), account.EnsureUser{ID: id, Name: name, At: start})
-		f.must(err)
+		f.Must(err)
 	}
 	search := func(query string, limit int) []string {
 		f.Helper()
 		users, err := f.store.SearchUsers(f.Context(), account.Fold(query), limit)
-		f.must(err)
+		f.Must(err)
 		ids := []string{}
 		for _, u := range users {
 			ids = append(ids, u.ID)
@@ -198,22 +199,22 @@ func testSearchUsers(f *fixture) {
 
 	name := "Augusta"
 	_, err := f.store.ChangeUser(f.Context(), account.ChangeUser{ID: "u_1", Name: &name, At: start})
-	f.must(err)
+	f.Must(err)
 	equal(f, "new name", search("aug", 10), []string{"u_1"})
 	equal(f, "old name", search("lovelace", 10), []string{"u_2"})
 	equal(f, "username stays", search("ada", 10), []string{"u_1"})
 	users, err := f.store.SearchUsers(f.Context(), "aug", 1)
-	f.must(err)
+	f.Must(err)
 	equal(f, "whole", users, []account.User{{ID: "u_1", Name: name, Username: "Ada.L", CreatedAt: start}})
 }
 
 func testSeen(f *fixture) {
 	f.user("a", "b")
-	seen := func(at ...account.Seen) { f.Helper(); f.must(f.store.Seen(f.Context(), at)) }
+	seen := func(at ...account.Seen) { f.Helper(); f.Must(f.store.Seen(f.Context(), at)) }
 	lastSeen := func(id string) time.Time {
 		f.Helper()
 		u, _, err := f.store.User(f.Context(), id)
-		f.must(err)
+		f.Must(err)
 		return u.LastSeen
 	}
 	equal(f, "at first", lastSeen("a"), time.Time{})
@@ -225,7 +226,7 @@ func testSeen(f *fixture) {
 	equal(f, "never back", lastSeen("a"), later)
 	equal(f, "forward", lastSeen("b"), later)
 	_, found, err := f.store.User(f.Context(), "nobody")
-	f.must(err)
+	f.Must(err)
 	equal(f, "made up", found, false)
-	f.quiet()
+	f.Quiet()
 }

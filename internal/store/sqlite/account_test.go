@@ -14,14 +14,15 @@ import (
 var _ chat.Blocks = (*sqlite.Accounts)(nil)
 
 func TestAccountConformance(t *testing.T) {
-	accounttest.Run(t, func(t *testing.T) accounttest.Driver { return accountDriver{t.TempDir()} })
+	asked := collectStatements(t)
+	accounttest.Run(t, func(t *testing.T) accounttest.Driver { return accountDriver{driver{t.TempDir(), asked}} })
 }
 
 // accountDriver opens the accounts of a folder's database.
-type accountDriver struct{ dir string }
+type accountDriver struct{ chats driver }
 
 func (d accountDriver) Open(t testing.TB, sink account.Sink) account.Store {
-	return openStore(t, d.dir, discard).Accounts(sink)
+	return d.chats.Open(t, discard).(*sqlite.Store).Accounts(sink)
 }
 
 // Whoever publishes to a sink that ends after the store must not find it ended.

@@ -2,7 +2,8 @@ package sqlite
 
 import (
 	"context"
-	"errors"
+	"maps"
+	"slices"
 	"time"
 
 	"modernc.org/sqlite"
@@ -25,8 +26,10 @@ func (s *Store) WriterPragma(ctx context.Context, name string) (value string, er
 
 // ReaderExec runs a statement on a connection that reads.
 func (s *Store) ReaderExec(ctx context.Context, statement string) error {
-	_, err := s.readers.db.ExecContext(ctx, statement)
-	return err
+	return s.readers.with(ctx, func(c *connection) error {
+		_, err := c.exec(ctx, statement)
+		return err
+	})
 }
 
 // Break runs statements as a command that has an event and then fails with cause.
@@ -45,22 +48,20 @@ func (s *Store) Break(ctx context.Context, cause error, statements ...string) er
 // PagesRead is how many pages of the file the connections that read have looked at, in
 // their caches or outside. Only with one of them it means something.
 func (s *Store) PagesRead(ctx context.Context) (pages int, err error) {
-	conn, err := s.readers.db.Conn(ctx)
-	if err != nil {
-		return 0, err
-	}
-	err = conn.Raw(func(driver any) error {
-		status := driver.(sqlite.DBStatus)
-		for _, op := range []sqlite.DBStatusOp{sqlite.DBStatusCacheHit, sqlite.DBStatusCacheMiss} {
-			n, _, err := status.Status(op, false)
-			if err != nil {
-				return err
+	err = s.readers.with(ctx, func(c *connection) error {
+		return c.conn.Raw(func(driver any) error {
+			status := driver.(sqlite.DBStatus)
+			for _, op := range []sqlite.DBStatusOp{sqlite.DBStatusCacheHit, sqlite.DBStatusCacheMiss} {
+				n, _, err := status.Status(op, false)
+				if err != nil {
+					return err
+				}
+				pages += n
 			}
-			pages += n
-		}
-		return nil
+			return nil
+		})
 	})
-	return pages, errors.Join(err, conn.Close())
+	return pages, err
 }
 
 // ScopeOf is the word in the index that stands for a conversation.
@@ -69,3 +70,12 @@ func ScopeOf(conversation string) string { return scopeOf(conversation) }
 // Index puts what is stored into the index of words. Only of a store that is open around
 // commits: others have one who does.
 func (s *Store) Index(ctx context.Context) error { return s.indexer.catchUp(ctx) }
+
+// Statements are all that a closed store has asked.
+func (s *Store) Statements() []string {
+	all := slices.Collect(maps.Keys(s.writer.tx.prepared))
+	for _, c := range s.readers.idle {
+		all = slices.AppendSeq(all, maps.Keys(c.prepared))
+	}
+	return all
+}

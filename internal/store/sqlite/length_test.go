@@ -74,6 +74,14 @@ var reads = map[string]func(ctx context.Context, c *conversation, around int) er
 		}
 		return c.check(page, err, c.n-49, c.n)
 	},
+	"mark read": func(ctx context.Context, c *conversation, around int) error {
+		cmd := chat.MarkRead{Reader: chat.Actor{ID: "anna"}, At: time.UnixMilli(1), MaxReceiptMembers: 100}
+		for seq := around - 50; seq < around; seq++ {
+			cmd.MessageIDs = append(cmd.MessageIDs, messageID(seq))
+		}
+		_, err := c.MarkRead(ctx, cmd)
+		return err
+	},
 	"conversation list": func(ctx context.Context, c *conversation, _ int) error {
 		list, err := c.Conversations(ctx, chat.ConversationQuery{User: "anna", Limit: 10})
 		if err == nil && (len(list) != 1 || list[0].Unread != chat.MaxUnreadCount || list[0].Seq != int64(c.n) || list[0].Last == nil) {

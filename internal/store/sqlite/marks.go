@@ -50,6 +50,14 @@ func (s *Store) MarkRead(ctx context.Context, cmd chat.MarkRead) ([]chat.Receipt
 	return receipts, nil
 }
 
+const listedQuery = `
+	SELECT m.id, m.conversation_id, m.seq, m.sender_id, m.deleted_at IS NOT NULL, coalesce(rm.seq, 0)
+	FROM (SELECT DISTINCT value AS id FROM json_each(?2)) j
+	CROSS JOIN messages m ON m.id = j.id
+	CROSS JOIN members mb ON mb.conversation_id = m.conversation_id AND mb.user_id = ?1
+	LEFT JOIN read_marks rm ON rm.conversation_id = m.conversation_id AND rm.user_id = ?1
+	ORDER BY m.conversation_id, m.seq`
+
 // listed looks up those messages of the list that the reader may see, each
 // once, by conversation and seq.
 func (s *Store) listed(ctx context.Context, cmd *chat.MarkRead) ([]listed, error) {
@@ -63,13 +71,7 @@ func (s *Store) listed(ctx context.Context, cmd *chat.MarkRead) ([]listed, error
 		err := row.Scan(&m.id, &m.conversation, &m.seq, &m.sender, &m.deleted, &m.mark)
 		messages = append(messages, m)
 		return err
-	}, `
-		SELECT m.id, m.conversation_id, m.seq, m.sender_id, m.deleted_at IS NOT NULL, coalesce(rm.seq, 0)
-		FROM messages m
-		JOIN members mb ON mb.conversation_id = m.conversation_id AND mb.user_id = ?1
-		LEFT JOIN read_marks rm ON rm.conversation_id = m.conversation_id AND rm.user_id = ?1
-		WHERE m.id IN (SELECT value FROM json_each(?2))
-		ORDER BY m.conversation_id, m.seq`, cmd.Reader.ID, string(ids))
+	}, listedQuery, cmd.Reader.ID, string(ids))
 	return messages, err
 }
 

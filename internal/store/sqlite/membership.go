@@ -41,6 +41,8 @@ func (s *Store) Room(ctx context.Context, id string) (chat.Room, error) {
 	return r, s.fillLists(ctx, &r)
 }
 
+const membersQuery = `SELECT user_id, role FROM members WHERE conversation_id = ? ORDER BY joined_seq, user_id LIMIT ?`
+
 // fillLists adds who is in the room, and the newest bans.
 func (s *Store) fillLists(ctx context.Context, r *chat.Room) error {
 	r.Members, r.Admins, r.Banned = []chat.UserID{}, []chat.UserID{}, []chat.UserID{}
@@ -53,8 +55,7 @@ func (s *Store) fillLists(ctx context.Context, r *chat.Room) error {
 			r.Admins = append(r.Admins, user)
 		}
 		return err
-	}, `SELECT user_id, role FROM members WHERE conversation_id = ? ORDER BY joined_seq, user_id LIMIT ?`,
-		r.ConversationID, chat.ListedMembers)
+	}, membersQuery, r.ConversationID, chat.ListedMembers)
 	if err != nil {
 		return fmt.Errorf("read members: %w", err)
 	}

@@ -1,5 +1,8 @@
 package sqlite
 
+// DueQuery is the one that looks at all conversations.
+const DueQuery = dueQuery
+
 // Query is a query with the indexes that it must use.
 type Query struct {
 	Text string
@@ -23,6 +26,9 @@ func Queries() map[string]Query {
 		"new conversations":   {newQuery, []string{"members_by_user"}},
 		"reactions":           {reactionsQuery, []string{"PRIMARY KEY (message_id=?"}},
 		"found messages":      {foundQuery, []string{"INTEGER PRIMARY KEY (rowid=?)", "PRIMARY KEY (conversation_id=? AND user_id=?)"}},
+		"listed messages":     {listedQuery, []string{"m USING INDEX sqlite_autoindex_messages_1 (id=?)"}},
+		"members":             {membersQuery, []string{"members_by_age (conversation_id=?)"}},
+		"who came":            {cameQuery, []string{"members_by_age (conversation_id=? AND joined_seq=?)"}},
 		"repeated sends":      {sentQuery, []string{"messages_by_client_msg_id"}},
 		"access to a message": {standingQuery, []string{"(id=?)"}},
 	}

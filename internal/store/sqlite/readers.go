@@ -7,35 +7,79 @@ import (
 	"sync"
 )
 
-// readers is the pool of connections that only read. Statements are prepared
-// once and by the pool on each of its connections. All methods may be called
-// concurrently.
+// readers is a pool of connections that only read. All methods may be called
+// concurrently; who comes when all connections are in use waits.
 type readers struct {
-	db       *sql.DB
-	mu       sync.RWMutex
-	prepared map[string]*sql.Stmt
+	db *sql.DB
+	// places holds one token for each connection in use, of as many as there may be.
+	places chan struct{}
+	closed chan struct{}
+
+	// idle ends with the connection used last, whose cache is warm.
+	mu   sync.Mutex
+	idle []*connection
 }
 
-// row returns the first row; an error of the query comes out of its Scan.
-func (r *readers) row(ctx context.Context, query string, args ...any) scanner {
-	stmt, err := r.prepare(ctx, query)
-	if err != nil {
-		return failed{err}
-	}
-	return stmt.QueryRowContext(ctx, args...)
+func newReaders(db *sql.DB, most int) *readers {
+	return &readers{db: db, places: make(chan struct{}, most), closed: make(chan struct{})}
 }
+
+// with lends a connection to use.
+func (r *readers) with(ctx context.Context, use func(*connection) error) error {
+	select {
+	case r.places <- struct{}{}:
+	case <-r.closed:
+		return ErrClosed
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-r.places }()
+	c, err := r.take(ctx)
+	if err != nil {
+		return err
+	}
+	defer r.put(c)
+	return use(c)
+}
+
+// take returns an idle connection, or a new one.
+func (r *readers) take(ctx context.Context) (*connection, error) {
+	r.mu.Lock()
+	if last := len(r.idle) - 1; last >= 0 {
+		c := r.idle[last]
+		r.idle = r.idle[:last]
+		r.mu.Unlock()
+		return c, nil
+	}
+	r.mu.Unlock()
+	conn, err := r.db.Conn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return newConnection(conn), nil
+}
+
+func (r *readers) put(c *connection) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.idle = append(r.idle, c)
+}
+
+// row returns the first row; an error of the query comes out of its Scan, which asks it.
+func (r *readers) row(ctx context.Context, query string, args ...any) scanner {
+	return asked(func(dest ...any) error {
+		return r.with(ctx, func(c *connection) error { return c.row(ctx, query, args...).Scan(dest...) })
+	})
+}
+
+// asked is a row that is asked for when it is scanned.
+type asked func(dest ...any) error
+
+func (a asked) Scan(dest ...any) error { return a(dest...) }
 
 // each calls scan for every row.
 func (r *readers) each(ctx context.Context, scan func(scanner) error, query string, args ...any) error {
-	stmt, err := r.prepare(ctx, query)
-	if err != nil {
-		return err
-	}
-	rows, err := stmt.QueryContext(ctx, args...)
-	if err != nil {
-		return err
-	}
-	return drain(rows, scan)
+	return r.with(ctx, func(c *connection) error { return c.each(ctx, scan, query, args...) })
 }
 
 // rows is each, bound to ctx.
@@ -51,65 +95,31 @@ type eachRow func(scan func(scanner) error, query string, args ...any) error
 
 // snapshot runs ask with a view of one state of the database, whatever is written
 // meanwhile.
-func (r *readers) snapshot(ctx context.Context, ask func(eachRow) error) (err error) {
-	tx, err := r.db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, tx.Rollback()) }()
-	// Not the prepared statements: to prepare one takes another connection of the
-	// pool, for which all who hold one might wait.
-	return ask(func(scan func(scanner) error, query string, args ...any) error {
-		rows, err := tx.QueryContext(ctx, query, args...)
-		if err != nil {
+func (r *readers) snapshot(ctx context.Context, ask func(eachRow) error) error {
+	return r.with(ctx, func(c *connection) (err error) {
+		if _, err := c.exec(ctx, "BEGIN"); err != nil {
 			return err
 		}
-		return drain(rows, scan)
+		defer func() {
+			// Also when ctx has ended: the next one needs another state.
+			_, end := c.exec(context.WithoutCancel(ctx), "ROLLBACK")
+			err = errors.Join(err, end)
+		}()
+		return ask(func(scan func(scanner) error, query string, args ...any) error {
+			return c.each(ctx, scan, query, args...)
+		})
 	})
 }
 
-// drain calls scan for every row and closes them.
-func drain(rows *sql.Rows, scan func(scanner) error) (err error) {
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
-		if err := scan(rows); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
-}
-
-func (r *readers) prepare(ctx context.Context, query string) (*sql.Stmt, error) {
-	r.mu.RLock()
-	stmt, ok := r.prepared[query]
-	r.mu.RUnlock()
-	if ok {
-		return stmt, nil
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if stmt, ok := r.prepared[query]; ok {
-		return stmt, nil
-	}
-	stmt, err := r.db.PrepareContext(ctx, query)
-	if err != nil {
-		return nil, err
-	}
-	if r.prepared == nil {
-		r.prepared = make(map[string]*sql.Stmt)
-	}
-	r.prepared[query] = stmt
-	return stmt, nil
-}
-
-// close waits for reads that run.
+// close waits for reads that run. Later ones get ErrClosed.
 func (r *readers) close() error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	var errs []error
-	for _, stmt := range r.prepared {
-		errs = append(errs, stmt.Close())
+	for range cap(r.places) {
+		r.places <- struct{}{}
 	}
-	r.prepared = nil
+	close(r.closed)
+	var errs []error
+	for _, c := range r.idle {
+		errs = append(errs, c.close())
+	}
 	return errors.Join(append(errs, r.db.Close())...)
 }

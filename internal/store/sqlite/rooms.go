@@ -210,9 +210,8 @@ func (t *tx) ensureAdmin(conversation string, cmd *chat.Leave) error {
 		return err
 	}
 	var heir chat.UserID
-	if err := t.row(`
-		SELECT user_id FROM members WHERE conversation_id = ? AND role = 'member'
-		ORDER BY joined_seq, user_id LIMIT 1`, conversation).Scan(&heir); err != nil {
+	if err := t.row(`SELECT user_id FROM members WHERE conversation_id = ? ORDER BY joined_seq, user_id LIMIT 1`,
+		conversation).Scan(&heir); err != nil {
 		return err
 	}
 	// Nobody knows of this one yet, the leaver's connection included.

@@ -26,14 +26,21 @@ func TestMain(m *testing.M) {
 }
 
 func TestConformance(t *testing.T) {
-	storetest.Run(t, func(t *testing.T) storetest.Driver { return driver{dir: t.TempDir()} })
+	asked := collectStatements(t)
+	storetest.Run(t, func(t *testing.T) storetest.Driver { return driver{t.TempDir(), asked} })
 }
 
-// driver opens the database of a folder.
-type driver struct{ dir string }
+// driver opens the database of a folder, and collects what is asked of it.
+type driver struct {
+	dir   string
+	asked *statements
+}
 
 func (d driver) Open(t testing.TB, sink chat.Sink) chat.Store {
-	return openStore(t, d.dir, sink)
+	var s *sqlite.Store
+	t.Cleanup(func() { d.asked.of(s) }) // once it is closed
+	s = openStore(t, d.dir, sink)
+	return s
 }
 
 func (d driver) Exec(t testing.TB, statement string) {
@@ -176,7 +183,7 @@ func TestOpenRefuses(t *testing.T) {
 	if err := first.Close(); err != nil {
 		t.Fatal(err)
 	}
-	driver{newer}.Exec(t, `INSERT INTO goose_db_version (version_id, is_applied) VALUES (99999, 1)`)
+	driver{dir: newer}.Exec(t, `INSERT INTO goose_db_version (version_id, is_applied) VALUES (99999, 1)`)
 
 	noReaders := sqlite.DefaultConfig(t.TempDir())
 	noReaders.Readers = 0

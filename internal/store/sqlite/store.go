@@ -158,7 +158,7 @@ func open(
 	pool.SetMaxOpenConns(cfg.Readers)
 	pool.SetMaxIdleConns(cfg.Readers)
 	w := startWriter(db, conn, cfg, sink, aroundCommit)
-	r := &readers{db: pool}
+	r := newReaders(pool, cfg.Readers)
 	return &Store{writer: w, readers: r, indexer: startIndexer(w, r, indexDelay)}, nil
 }
 
@@ -179,7 +179,8 @@ func (s *Store) Close() error {
 // Ping tells whether the store reads and whether its writer takes commands. It
 // waits in the queue like a command, and gives up when ctx ends there.
 func (s *Store) Ping(ctx context.Context) error {
-	if err := s.readers.db.PingContext(ctx); err != nil {
+	var one int
+	if err := s.readers.row(ctx, `SELECT 1`).Scan(&one); err != nil {
 		return fmt.Errorf("sqlite: read: %w", err)
 	}
 	if err := s.writer.do(ctx, func(*tx) error { return nil }); err != nil {

@@ -275,6 +275,8 @@ func (l *logged) complete(each eachRow, room string, messages map[string]*chat.M
 	return e, nil
 }
 
+const cameQuery = `SELECT user_id FROM members WHERE conversation_id = ? AND joined_seq = ? ORDER BY user_id LIMIT ?`
+
 // whoCame lists those who still are members by this event.
 func (l *logged) whoCame(each eachRow, added *chat.Added) error {
 	added.Users = []chat.UserID{}
@@ -283,6 +285,5 @@ func (l *logged) whoCame(each eachRow, added *chat.Added) error {
 		err := row.Scan(&user)
 		added.Users = append(added.Users, user)
 		return err
-	}, `SELECT user_id FROM members WHERE conversation_id = ? AND role IN ('admin', 'member') AND joined_seq = ?
-		ORDER BY user_id LIMIT ?`, l.event.ConversationID, l.event.Seq, chat.ListedMembers)
+	}, cameQuery, l.event.ConversationID, l.event.Seq, chat.ListedMembers)
 }

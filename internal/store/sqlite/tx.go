@@ -2,20 +2,16 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
-	"errors"
 	"fmt"
 
 	"github.com/sockeye-im/sockeye/internal/chat"
 )
 
-// tx is the writer's transaction as a command sees it. Its statements are
-// prepared once for the life of the connection. Nothing here listens to a
+// tx is the writer's transaction as a command sees it. Nothing here listens to a
 // caller's context: a command that has begun is carried out.
 type tx struct {
-	conn     *sql.Conn
-	prepared map[string]*sql.Stmt
-	events   []chat.Event
+	*connection
+	events []chat.Event
 	// indexable is set when there is something new for the indexer.
 	indexable bool
 }
@@ -55,73 +51,15 @@ func (t *tx) control(query string) error {
 
 // exec returns the number of rows changed.
 func (t *tx) exec(query string, args ...any) (int64, error) {
-	stmt, err := t.prepare(query)
-	if err != nil {
-		return 0, err
-	}
-	res, err := stmt.ExecContext(context.Background(), args...)
-	if err != nil {
-		return 0, err
-	}
-	return res.RowsAffected()
+	return t.connection.exec(context.Background(), query, args...)
 }
 
 // row returns the first row; an error of the query comes out of its Scan.
 func (t *tx) row(query string, args ...any) scanner {
-	stmt, err := t.prepare(query)
-	if err != nil {
-		return failed{err}
-	}
-	return stmt.QueryRowContext(context.Background(), args...)
+	return t.connection.row(context.Background(), query, args...)
 }
 
-// each calls scan for every row. The rows are read before anything else is done.
+// each calls scan for every row.
 func (t *tx) each(scan func(scanner) error, query string, args ...any) error {
-	stmt, err := t.prepare(query)
-	if err != nil {
-		return err
-	}
-	rows, err := stmt.QueryContext(context.Background(), args...)
-	if err != nil {
-		return err
-	}
-	return drain(rows, scan)
-}
-
-func (t *tx) prepare(query string) (*sql.Stmt, error) {
-	if stmt, ok := t.prepared[query]; ok {
-		return stmt, nil
-	}
-	stmt, err := t.conn.PrepareContext(context.Background(), query)
-	if err != nil {
-		return nil, err
-	}
-	t.prepared[query] = stmt
-	return stmt, nil
-}
-
-func (t *tx) close() error {
-	var errs []error
-	for _, stmt := range t.prepared {
-		errs = append(errs, stmt.Close())
-	}
-	return errors.Join(append(errs, t.conn.Close())...)
-}
-
-// scanner is a row, of either side.
-type scanner interface {
-	Scan(dest ...any) error
-}
-
-// failed is the row of a query that could not be asked.
-type failed struct{ err error }
-
-func (f failed) Scan(...any) error { return f.err }
-
-// exists turns the absence of a row into false.
-func exists(err error) (bool, error) {
-	if errors.Is(err, sql.ErrNoRows) {
-		return false, nil
-	}
-	return err == nil, err
+	return t.connection.each(context.Background(), scan, query, args...)
 }

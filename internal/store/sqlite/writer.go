@@ -51,7 +51,7 @@ const (
 func startWriter(db *sql.DB, conn *sql.Conn, cfg Config, sink chat.Sink, aroundCommit func(commit func() error) error) *writer {
 	w := &writer{
 		db:           db,
-		tx:           &tx{conn: conn, prepared: make(map[string]*sql.Stmt)},
+		tx:           &tx{connection: newConnection(conn)},
 		sink:         sink,
 		aroundCommit: aroundCommit,
 		maxBatch:     cfg.MaxBatch,

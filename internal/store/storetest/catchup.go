@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sockeye-im/sockeye/internal/chat"
+	"github.com/sockeye-im/sockeye/internal/store/suite"
 )
 
 func (f *fixture) sync(user chat.UserID, since map[string]int64) chat.Synced {
@@ -14,39 +15,39 @@ func (f *fixture) sync(user chat.UserID, since map[string]int64) chat.Synced {
 	synced, err := f.store.Sync(f.Context(), chat.SyncQuery{
 		User: user, Since: since, MaxEvents: 10, MaxBytes: 64 << 10, MaxBehind: 20, MaxNew: 3,
 	})
-	f.must(err)
+	f.Must(err)
 	return synced
 }
 
 func (f *fixture) conversations(user chat.UserID) []chat.Summary {
 	f.Helper()
 	list, err := f.store.Conversations(f.Context(), chat.ConversationQuery{User: user, Limit: 100})
-	f.must(err)
+	f.Must(err)
 	return list
 }
 
 func testMarkConversation(f *fixture) {
 	m := f.append(f.direct("anna", "bert", "1"))
 	f.append(f.direct("anna", "bert", "2"))
-	f.events.take()
+	f.Events.Take()
 	mark := func(user chat.UserID, seq int64) error {
 		return f.store.MarkConversation(f.Context(), chat.MarkConversation{
 			Reader: actor(user), ConversationID: m.ConversationID, Seq: seq, At: readTime,
 		})
 	}
-	f.must(mark("bert", 1))
-	f.must(mark("bert", 1))
+	f.Must(mark("bert", 1))
+	f.Must(mark("bert", 1))
 	equal(f, "event", f.one(), markEvent("bert", m))
 	equal(f, "unread", f.conversations("bert")[0].Unread, 1)
-	f.must(mark("bert", 2))
-	f.must(mark("bert", 1))
+	f.Must(mark("bert", 2))
+	f.Must(mark("bert", 1))
 	f.one()
 	equal(f, "mark", f.conversations("bert")[0].Mark, int64(2))
-	f.refused(mark("bert", 3), &chat.Error{Code: chat.CodeInvalidField})
-	f.refused(mark("carl", 1), chat.ErrConversationNotFound)
-	f.refused(f.store.MarkConversation(f.Context(), chat.MarkConversation{Reader: actor("bert"), ConversationID: "dm:none", Seq: 1}),
+	f.Refused(mark("bert", 3), &chat.Error{Code: chat.CodeInvalidField})
+	f.Refused(mark("carl", 1), chat.ErrConversationNotFound)
+	f.Refused(f.store.MarkConversation(f.Context(), chat.MarkConversation{Reader: actor("bert"), ConversationID: "dm:none", Seq: 1}),
 		chat.ErrConversationNotFound)
-	f.quiet()
+	f.Quiet()
 }
 
 func testConversations(f *fixture) {
@@ -78,7 +79,7 @@ func testConversations(f *fixture) {
 	var paged []chat.Summary
 	for q := (chat.ConversationQuery{User: "bert", Limit: 1}); ; {
 		page, err := f.store.Conversations(f.Context(), q)
-		f.must(err)
+		f.Must(err)
 		if len(page) == 0 {
 			break
 		}
@@ -92,7 +93,7 @@ func testConversations(f *fixture) {
 func testUnreadCounts(f *fixture) {
 	room := f.room(chat.RoomPublic, 10, "anna")
 	f.join("bert", room.ID)
-	atOnce(10, func(int) {
+	suite.AtOnce(10, func(int) {
 		for range 105 {
 			if _, err := f.store.AppendMessage(f.Context(), f.toRoom("anna", room.ID, "x")); err != nil {
 				f.Error(err)
@@ -112,12 +113,12 @@ func testSync(f *fixture) {
 	f.react("bert", m, "👍", true)
 	f.react("bert", m, "👍", false)
 	f.edit("anna", m, "ho")
-	f.must(f.store.SetRole(f.Context(), roleOf("anna", room, "bert", chat.RoleAdmin)))
+	f.Must(f.store.SetRole(f.Context(), roleOf("anna", room, "bert", chat.RoleAdmin)))
 	_, err := f.store.AddMembers(f.Context(), chat.AddMembers{RoomID: room.ID, Actor: actor("anna"), Users: []chat.UserID{"carl", "dora"}, At: start})
-	f.must(err)
-	f.must(f.store.Kick(f.Context(), about("anna", room, "carl")))
-	f.must(f.store.Ban(f.Context(), about("anna", room, "zoe")))
-	published := f.events.take()
+	f.Must(err)
+	f.Must(f.store.Kick(f.Context(), about("anna", room, "carl")))
+	f.Must(f.store.Ban(f.Context(), about("anna", room, "zoe")))
+	published := f.Events.Take()
 	equal(f, "published", len(published), 10)
 
 	c := f.sync("bert", map[string]int64{room.ConversationID: 0}).Conversations[0]
@@ -142,7 +143,7 @@ func testSync(f *fixture) {
 		}
 	}
 	name := "Other"
-	f.must(f.store.UpdateRoom(f.Context(), chat.UpdateRoom{RoomID: room.ID, Actor: actor("anna"), Name: &name, At: start}))
+	f.Must(f.store.UpdateRoom(f.Context(), chat.UpdateRoom{RoomID: room.ID, Actor: actor("anna"), Name: &name, At: start}))
 	f.remove("anna", m)
 	c = f.sync("bert", map[string]int64{room.ConversationID: 10}).Conversations[0]
 	equal(f, "kinds", []chat.EventKind{c.Events[0].Kind, c.Events[1].Kind}, []chat.EventKind{chat.RoomUpdated, chat.MessageDeleted})
@@ -203,7 +204,7 @@ func testSyncBySize(f *fixture) {
 	small, err := f.store.Sync(f.Context(), chat.SyncQuery{
 		User: "bert", Since: map[string]int64{id: 2}, MaxEvents: 10, MaxBytes: 10, MaxBehind: 20, MaxNew: 3,
 	})
-	f.must(err)
+	f.Must(err)
 	equal(f, "one larger than all", []any{len(small.Conversations[0].Events), small.More}, []any{1, false})
 }
 
@@ -214,18 +215,18 @@ func testHeads(f *fixture) {
 	direct := f.append(late)
 	sides := chat.Audience{Users: []chat.UserID{"anna", "bert"}}
 	heads, err := f.store.Changed(f.Context(), start.Add(time.Hour), 10)
-	f.must(err)
+	f.Must(err)
 	equal(f, "changed lately", heads, []chat.Head{{ConversationID: direct.ConversationID, Seq: 1, Audience: sides}})
 	heads, err = f.store.Changed(f.Context(), start, 10)
-	f.must(err)
+	f.Must(err)
 	equal(f, "changed", len(heads), 2)
 	heads, err = f.store.Heads(f.Context(), "anna", 10)
-	f.must(err)
+	f.Must(err)
 	equal(f, "anna's", heads, []chat.Head{
 		{ConversationID: direct.ConversationID, Seq: 1, Audience: sides},
 		{ConversationID: room.ConversationID, Seq: 1, Audience: chat.Audience{RoomID: room.ID}},
 	})
 	heads, err = f.store.Heads(f.Context(), "bert", 10)
-	f.must(err)
+	f.Must(err)
 	equal(f, "bert's", len(heads), 1)
 }

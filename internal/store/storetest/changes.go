@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/sockeye-im/sockeye/internal/chat"
+	"github.com/sockeye-im/sockeye/internal/store/suite"
 )
 
 const window = 5 * time.Minute
@@ -29,26 +30,26 @@ func react(by chat.UserID, m chat.Message, emoji string, added bool) chat.React 
 func (f *fixture) edit(by chat.UserID, m chat.Message, content string) chat.Message {
 	f.Helper()
 	got, err := f.store.EditMessage(f.Context(), edit(by, m, content))
-	f.must(err)
+	f.Must(err)
 	return got
 }
 
 func (f *fixture) remove(by chat.UserID, m chat.Message) chat.Message {
 	f.Helper()
 	got, err := f.store.DeleteMessage(f.Context(), remove(by, m))
-	f.must(err)
+	f.Must(err)
 	return got
 }
 
 func (f *fixture) react(by chat.UserID, m chat.Message, emoji string, added bool) {
 	f.Helper()
-	f.must(f.store.React(f.Context(), react(by, m, emoji, added)))
+	f.Must(f.store.React(f.Context(), react(by, m, emoji, added)))
 }
 
 // one returns the only event since the last look.
 func (f *fixture) one() chat.Event {
 	f.Helper()
-	events := f.events.take()
+	events := f.Events.Take()
 	if len(events) != 1 {
 		f.Fatalf("%d events were published, want 1: %+v", len(events), events)
 	}
@@ -63,7 +64,7 @@ func testEdit(f *fixture) {
 	cmd := f.direct("anna", "bert", "hi")
 	cmd.Message.ClientMsgID = "c1"
 	m := f.append(cmd)
-	f.events.take()
+	f.Events.Take()
 
 	want := m
 	want.Content, want.EditedAt = "ho", start.Add(time.Minute)
@@ -74,7 +75,7 @@ func testEdit(f *fixture) {
 	late := edit("anna", m, "ho")
 	late.At = start.Add(24 * time.Hour)
 	got, err := f.store.EditMessage(f.Context(), late)
-	f.must(err)
+	f.Must(err)
 	equal(f, "the same again, though too late", got, want)
 	equal(f, "the first sending again", f.append(cmd), want)
 	for _, test := range []struct {
@@ -88,19 +89,19 @@ func testEdit(f *fixture) {
 			chat.ErrEditWindowExceeded},
 	} {
 		_, err := f.store.EditMessage(f.Context(), test.cmd)
-		f.refused(err, test.want)
+		f.Refused(err, test.want)
 	}
-	f.quiet()
+	f.Quiet()
 	f.remove("anna", m)
 	_, err = f.store.EditMessage(f.Context(), edit("anna", m, "x"))
-	f.refused(err, chat.ErrMessageNotFound)
+	f.Refused(err, chat.ErrMessageNotFound)
 
 	room := f.room(chat.RoomPublic, 10, "anna")
 	f.join("bert", room.ID)
 	said := f.append(f.toRoom("bert", room.ID, "x"))
 	f.leave("bert", room.ID)
 	_, err = f.store.EditMessage(f.Context(), edit("bert", said, "y"))
-	f.refused(err, chat.ErrMessageNotFound)
+	f.Refused(err, chat.ErrMessageNotFound)
 }
 
 func testDelete(f *fixture) {
@@ -112,24 +113,24 @@ func testDelete(f *fixture) {
 	m := f.append(cmd)
 	f.react("carl", m, "👍", true)
 	_, err := f.store.PinMessage(f.Context(), pin("anna", m, true))
-	f.must(err)
-	f.events.take()
+	f.Must(err)
+	f.Events.Take()
 
 	_, err = f.store.DeleteMessage(f.Context(), remove("carl", m))
-	f.refused(err, chat.ErrDeleteNotPermitted)
+	f.Refused(err, chat.ErrDeleteNotPermitted)
 	_, err = f.store.DeleteMessage(f.Context(), remove("dora", m))
-	f.refused(err, chat.ErrMessageNotFound)
-	f.quiet()
+	f.Refused(err, chat.ErrMessageNotFound)
+	f.Quiet()
 
 	want := m
 	want.Content, want.Attachments, want.Mentions, want.DeletedAt = "", nil, nil, start.Add(time.Minute)
 	equal(f, "tombstone", f.remove("anna", m), want)
 	equal(f, "event", f.one(), chat.NewChangeEvent(chat.MessageDeleted, f.placed(m.ConversationID, 7, "anna"), &want))
 	equal(f, "deleted again by its sender", f.remove("bert", m), want)
-	f.quiet()
+	f.Quiet()
 	equal(f, "history", f.all(m.ConversationID), []chat.Message{want})
 	sent, _, err := f.store.Sent(f.Context(), "bert", "c1")
-	f.must(err)
+	f.Must(err)
 	equal(f, "fingerprint", len(sent.Fingerprint), 0)
 	equal(f, "sent again", f.append(cmd), want)
 	equal(f, "mentions of carl", f.conversations("carl")[0].Mentions, 0)
@@ -141,7 +142,7 @@ func testDelete(f *fixture) {
 
 	direct := f.append(f.direct("anna", "bert", "x"))
 	_, err = f.store.DeleteMessage(f.Context(), remove("bert", direct))
-	f.refused(err, chat.ErrDeleteNotPermitted)
+	f.Refused(err, chat.ErrDeleteNotPermitted)
 }
 
 func testPin(f *fixture) {
@@ -151,70 +152,70 @@ func testPin(f *fixture) {
 	for i := range 4 {
 		m = append(m, f.append(f.toRoom("bert", room.ID, fmt.Sprint(i))))
 	}
-	f.events.take()
+	f.Events.Take()
 	_, err := f.store.PinMessage(f.Context(), pin("bert", m[0], true))
-	f.refused(err, chat.ErrPinNotPermitted)
+	f.Refused(err, chat.ErrPinNotPermitted)
 	_, err = f.store.PinMessage(f.Context(), pin("carl", m[0], true))
-	f.refused(err, chat.ErrMessageNotFound)
-	f.quiet()
+	f.Refused(err, chat.ErrMessageNotFound)
+	f.Quiet()
 
 	want := m[1]
 	want.PinnedAt, want.PinnedBy = start.Add(time.Minute), "anna"
 	for range 2 {
 		got, err := f.store.PinMessage(f.Context(), pin("anna", m[1], true))
-		f.must(err)
+		f.Must(err)
 		equal(f, "pinned", got, want)
 	}
 	equal(f, "event", f.one(), chat.NewChangeEvent(chat.MessagePinned, f.placed(room.ConversationID, 7, "anna"), &want))
 	for _, i := range []int{0, 3} {
 		_, err := f.store.PinMessage(f.Context(), pin("anna", m[i], true))
-		f.must(err)
+		f.Must(err)
 	}
 	_, err = f.store.PinMessage(f.Context(), pin("anna", m[2], true))
-	f.refused(err, chat.ErrTooManyPins)
+	f.Refused(err, chat.ErrTooManyPins)
 	pinned, err := f.store.Pinned(f.Context(), room.ConversationID, 10)
-	f.must(err)
+	f.Must(err)
 	equal(f, "all pinned", contents(pinned), []string{"0", "1", "3"})
-	f.events.take()
+	f.Events.Take()
 
 	for range 2 {
 		got, err := f.store.PinMessage(f.Context(), pin("anna", m[1], false))
-		f.must(err)
+		f.Must(err)
 		equal(f, "unpinned", got, m[1])
 	}
 	equal(f, "kind", f.one().Kind, chat.MessageUnpinned)
 
 	direct := f.append(f.direct("anna", "bert", "x"))
 	_, err = f.store.PinMessage(f.Context(), pin("bert", direct, true))
-	f.must(err)
+	f.Must(err)
 }
 
 func testReactions(f *fixture) {
 	m := f.append(f.direct("anna", "bert", "hi"))
-	f.events.take()
+	f.Events.Take()
 	f.react("bert", m, "🎣", true)
 	equal(f, "event", f.one(), chat.NewReactionEvent(chat.ReactionAdded, f.placed(m.ConversationID, 2, "bert"), &m, chat.Reaction{
 		MessageID: m.ID, UserID: "bert", UserName: actor("bert").Name, Emoji: "🎣",
 	}))
 	f.react("bert", m, "🎣", true)
 	f.react("anna", m, "👍", false)
-	f.quiet()
+	f.Quiet()
 	f.react("anna", m, "👍", true)
 	f.react("anna", m, "🎣", true)
 	f.react("anna", m, "x", true)
-	f.refused(f.store.React(f.Context(), react("bert", m, "y", true)), chat.ErrTooManyReactions)
-	f.refused(f.store.React(f.Context(), react("carl", m, "🎣", true)), chat.ErrMessageNotFound)
-	f.refused(f.store.React(f.Context(), react("anna", chat.Message{ID: "none"}, "🎣", true)), chat.ErrMessageNotFound)
+	f.Refused(f.store.React(f.Context(), react("bert", m, "y", true)), chat.ErrTooManyReactions)
+	f.Refused(f.store.React(f.Context(), react("carl", m, "🎣", true)), chat.ErrMessageNotFound)
+	f.Refused(f.store.React(f.Context(), react("anna", chat.Message{ID: "none"}, "🎣", true)), chat.ErrMessageNotFound)
 	f.react("anna", m, "x", false)
-	f.events.take()
+	f.Events.Take()
 
 	want := []chat.Reactions{{Emoji: "🎣", Count: 2, Users: []chat.UserID{"anna", "bert"}}, {Emoji: "👍", Count: 1, Users: []chat.UserID{"anna"}}}
 	equal(f, "reactions", f.all(m.ConversationID)[0].Reactions, want)
 	equal(f, "of an edited message", f.edit("anna", m, "ho").Reactions, want)
 	equal(f, "of the event", f.one().Message.Reactions, want)
 	f.remove("anna", m)
-	f.refused(f.store.React(f.Context(), react("anna", m, "🎣", true)), chat.ErrMessageNotFound)
-	f.refused(f.store.React(f.Context(), react("anna", m, "🎣", false)), chat.ErrMessageNotFound)
+	f.Refused(f.store.React(f.Context(), react("anna", m, "🎣", true)), chat.ErrMessageNotFound)
+	f.Refused(f.store.React(f.Context(), react("anna", m, "🎣", false)), chat.ErrMessageNotFound)
 }
 
 func testManyReactions(f *fixture) {
@@ -223,16 +224,16 @@ func testManyReactions(f *fixture) {
 	for i := 1; i < chat.ListedMembers+20; i++ {
 		f.join(chat.UserID(fmt.Sprintf("user-%03d", i)), room.ID)
 	}
-	f.events.take()
+	f.Events.Take()
 	var emitted atomic.Int64
-	atOnce(2*(chat.ListedMembers+20), func(i int) {
+	suite.AtOnce(2*(chat.ListedMembers+20), func(i int) {
 		err := f.store.React(f.Context(), react(chat.UserID(fmt.Sprintf("user-%03d", i/2)), m, "👍", true))
 		if err != nil {
 			f.Error(err)
 		}
 		emitted.Add(1)
 	})
-	equal(f, "events", len(f.events.take()), chat.ListedMembers+20)
+	equal(f, "events", len(f.Events.Take()), chat.ListedMembers+20)
 	got := f.all(m.ConversationID)[0].Reactions
 	equal(f, "groups", len(got), 1)
 	equal(f, "count", got[0].Count, chat.ListedMembers+20)
@@ -253,12 +254,12 @@ func testMentions(f *fixture) {
 	changed := edit("anna", m, "y")
 	changed.Mentions = []chat.UserID{"anna", "stranger"}
 	got, err := f.store.EditMessage(f.Context(), changed)
-	f.must(err)
+	f.Must(err)
 	equal(f, "after an edit", got.Mentions, nil)
 	equal(f, "counted after an edit", f.conversations("bert")[0].Mentions, 0)
 	changed.Content, changed.Mentions = "z", []chat.UserID{"bert"}
 	_, err = f.store.EditMessage(f.Context(), changed)
-	f.must(err)
+	f.Must(err)
 	equal(f, "counted again", f.conversations("bert")[0].Mentions, 1)
 	f.markRead("bert", m)
 	equal(f, "counted when read", f.conversations("bert")[0].Mentions, 0)
@@ -293,26 +294,26 @@ func testThreads(f *fixture) {
 		{chat.ThreadQuery{MessageID: root.ID, After: third.ID, Limit: 2}, []string{}, false},
 	} {
 		got, err := f.store.Thread(f.Context(), "anna", test.q)
-		f.must(err)
+		f.Must(err)
 		equal(f, "root", got.Root.Content, "root")
 		equal(f, "reactions of the root", len(got.Root.Reactions), 1)
 		equal(f, fmt.Sprintf("replies of %+v", test.q), contents(got.Replies.Messages), test.want)
 		equal(f, fmt.Sprintf("more of %+v", test.q), got.Replies.More, test.more)
 	}
 	_, err := f.store.Thread(f.Context(), "carl", chat.ThreadQuery{MessageID: root.ID, Limit: 1})
-	f.refused(err, chat.ErrMessageNotFound)
+	f.Refused(err, chat.ErrMessageNotFound)
 	elsewhere := f.append(f.direct("anna", "carl", "x"))
 	_, err = f.store.Thread(f.Context(), "anna", chat.ThreadQuery{MessageID: root.ID, Before: elsewhere.ID, Limit: 1})
-	f.refused(err, chat.ErrMessageNotFound)
+	f.Refused(err, chat.ErrMessageNotFound)
 }
 
 func testSettings(f *fixture) {
 	room := f.room(chat.RoomPublic, 10, "anna")
 	no := false
-	f.must(f.store.UpdateRoom(f.Context(), chat.UpdateRoom{
+	f.Must(f.store.UpdateRoom(f.Context(), chat.UpdateRoom{
 		RoomID: room.ID, Actor: actor("anna"), At: start, AllowFileUpload: &no, AllowVoiceMessage: &no,
 	}))
-	f.events.take()
+	f.Events.Take()
 	for kind, want := range map[chat.MessageType]error{
 		chat.TypeImage: chat.ErrUploadsNotAllowed, chat.TypeFile: chat.ErrUploadsNotAllowed,
 		chat.TypeVoice: chat.ErrVoiceNotAllowed, chat.TypeText: chat.ErrUploadsNotAllowed,
@@ -320,9 +321,9 @@ func testSettings(f *fixture) {
 		cmd := f.toRoom("anna", room.ID, "x")
 		cmd.Message.Type, cmd.Message.Attachments = kind, []string{"file"}
 		_, err := f.store.AppendMessage(f.Context(), cmd)
-		f.refused(err, want)
+		f.Refused(err, want)
 	}
-	f.quiet()
+	f.Quiet()
 	f.append(f.toRoom("anna", room.ID, "text alone"))
 
 	system := f.toRoom(chat.SystemUser, room.ID, "maintenance")

@@ -7,18 +7,19 @@ import (
 	"sync/atomic"
 
 	"github.com/sockeye-im/sockeye/internal/chat"
+	"github.com/sockeye-im/sockeye/internal/store/suite"
 )
 
 func testEndedContext(f *fixture) {
 	room := f.room(chat.RoomPublic, 10, "anna")
-	f.events.take()
-	ctx := ended(f.Context())
+	f.Events.Take()
+	ctx := suite.Ended(f.Context())
 	_, err := f.store.AppendMessage(ctx, f.direct("anna", "bert", "too late"))
-	f.refused(err, context.Canceled)
+	f.Refused(err, context.Canceled)
 	_, err = f.store.Join(ctx, chat.Join{RoomID: room.ID, Actor: actor("bert"), At: start})
-	f.refused(err, context.Canceled)
+	f.Refused(err, context.Canceled)
 	equal(f, "history", f.all(chat.DirectID("anna", "bert")), []chat.Message{})
-	f.quiet()
+	f.Quiet()
 }
 
 // testManySenders: a conversation's seqs have no holes and the sink sees them in
@@ -29,7 +30,7 @@ func testManySenders(f *fixture) {
 	for i := range senders {
 		f.join(chat.UserID(fmt.Sprint("user-", i)), room.ID)
 	}
-	atOnce(senders, func(i int) {
+	suite.AtOnce(senders, func(i int) {
 		sender := chat.UserID(fmt.Sprint("user-", i))
 		last := int64(0)
 		for n := range each {
@@ -45,7 +46,7 @@ func testManySenders(f *fixture) {
 		}
 	})
 	want := 1 + senders + senders*each
-	events := f.events.take()
+	events := f.Events.Take()
 	equal(f, "number of events", len(events), want)
 	for i, e := range events {
 		equal(f, "seq at the sink", e.Seq, int64(i+1))
@@ -58,7 +59,7 @@ func testManySenders(f *fixture) {
 // testManyConversations: neighbours in a batch do not disturb each other's logs.
 func testManyConversations(f *fixture) {
 	const pairs, each = 16, 20
-	atOnce(pairs, func(i int) {
+	suite.AtOnce(pairs, func(i int) {
 		a, b := chat.UserID(fmt.Sprint("a", i)), chat.UserID(fmt.Sprint("b", i))
 		for n := range each {
 			m, err := f.store.AppendMessage(f.Context(), f.direct(a, b, fmt.Sprint(n)))
@@ -68,13 +69,13 @@ func testManyConversations(f *fixture) {
 			}
 		}
 	})
-	equal(f, "number of events", len(f.events.take()), pairs*each)
+	equal(f, "number of events", len(f.Events.Take()), pairs*each)
 }
 
 func testSameClientMsgID(f *fixture) {
 	const callers = 32
 	got := make([]chat.Message, callers)
-	atOnce(callers, func(i int) {
+	suite.AtOnce(callers, func(i int) {
 		cmd := f.direct("anna", "bert", "once")
 		cmd.Message.ClientMsgID = "c1"
 		var err error
@@ -87,14 +88,14 @@ func testSameClientMsgID(f *fixture) {
 	for i := range got {
 		equal(f, "answer", got[i], stored[0])
 	}
-	equal(f, "number of events", len(f.events.take()), 1)
+	equal(f, "number of events", len(f.Events.Take()), 1)
 }
 
 func testCapacity(f *fixture) {
 	const capacity, callers = 10, 40
 	room := f.room(chat.RoomPublic, capacity, "owner")
 	var joined atomic.Int64
-	atOnce(callers, func(i int) {
+	suite.AtOnce(callers, func(i int) {
 		isNew, err := f.tryJoin(chat.UserID(fmt.Sprint("user-", i)), room.ID)
 		switch {
 		case err == nil && isNew:
@@ -105,17 +106,17 @@ func testCapacity(f *fixture) {
 	})
 	equal(f, "joined", joined.Load(), capacity-1)
 	got, err := f.store.Room(f.Context(), room.ID)
-	f.must(err)
+	f.Must(err)
 	equal(f, "members", len(got.Members), capacity)
-	equal(f, "events", len(f.events.take()), capacity)
+	equal(f, "events", len(f.Events.Take()), capacity)
 }
 
 // testRefusedAmongAccepted: refusals in the same batch take no seq.
 func testRefusedAmongAccepted(f *fixture) {
 	const callers, each = 12, 15
 	room := f.room(chat.RoomPublic, 100, "member")
-	f.events.take()
-	atOnce(callers, func(i int) {
+	f.Events.Take()
+	suite.AtOnce(callers, func(i int) {
 		for range each {
 			sender, want := chat.UserID("member"), error(nil)
 			if i%2 == 1 {
@@ -132,7 +133,7 @@ func testRefusedAmongAccepted(f *fixture) {
 	for i, m := range messages {
 		equal(f, "seq", m.Seq, int64(i+2))
 	}
-	equal(f, "number of events", len(f.events.take()), callers*each/2)
+	equal(f, "number of events", len(f.Events.Take()), callers*each/2)
 }
 
 // testReopen: what was acknowledged is there for a process that opens the
@@ -147,18 +148,18 @@ func testReopen(f *fixture) {
 	direct := f.append(f.direct("anna", "bert", "psst"))
 	f.markRead("anna", said)
 
-	f.events = &recorder{}
-	f.store = f.driver.Open(f, f.events.record)
-	f.quiet()
+	f.Events = &suite.Recorder[chat.Event]{}
+	f.store = f.driver.Open(f, f.Events.Record)
+	f.Quiet()
 	equal(f, "room messages", f.all(room.ConversationID), []chat.Message{said})
 	equal(f, "direct messages", f.all(direct.ConversationID), []chat.Message{direct})
 	equal(f, "repeated", f.append(cmd), said)
 	equal(f, "joined again", f.join("bert", room.ID), false)
 	equal(f, "receipts given again", f.markRead("anna", said), nil)
 	unread, err := f.store.Unread(f.Context(), "bert", 100)
-	f.must(err)
+	f.Must(err)
 	equal(f, "unread", contents(unread), []string{"psst"})
-	f.quiet()
+	f.Quiet()
 	equal(f, "next seq", f.append(f.toRoom("anna", room.ID, "again")).Seq, said.Seq+1)
 }
 
@@ -170,9 +171,9 @@ func testMarkReadAtOnce(f *fixture) {
 	for i := range messages {
 		ids = append(ids, f.append(f.direct("anna", "bert", fmt.Sprint(i))).ID)
 	}
-	f.events.take()
+	f.Events.Take()
 	var answered atomic.Int64
-	atOnce(messages*devices, func(i int) {
+	suite.AtOnce(messages*devices, func(i int) {
 		receipts, err := f.store.MarkRead(f.Context(), chat.MarkRead{
 			Reader: actor("bert"), MessageIDs: ids[i/devices : i/devices+1], At: readTime, MaxReceiptMembers: 3,
 		})
@@ -182,7 +183,7 @@ func testMarkReadAtOnce(f *fixture) {
 		answered.Add(int64(len(receipts)))
 	})
 	receipted, mark := make(map[string]bool), int64(0)
-	for _, e := range f.events.take() {
+	for _, e := range f.Events.Take() {
 		if e.Kind == chat.ConversationRead {
 			if e.Mark.Seq <= mark {
 				f.Errorf("the mark went from %d to %d", mark, e.Mark.Seq)
@@ -200,6 +201,6 @@ func testMarkReadAtOnce(f *fixture) {
 	equal(f, "mark", mark, messages)
 	equal(f, "receipts answered and published", int(answered.Load()), len(receipted))
 	unread, err := f.store.Unread(f.Context(), "bert", 100)
-	f.must(err)
+	f.Must(err)
 	equal(f, "unread", unread, []chat.Message{})
 }

@@ -11,17 +11,17 @@ import (
 func testUsers(f *fixture) {
 	first := chat.User{ID: "anna", Name: "Anna", CreatedAt: start}
 	got, err := f.store.EnsureUser(f.Context(), first)
-	f.must(err)
+	f.Must(err)
 	equal(f, "new user", got, first)
 
 	got, err = f.store.EnsureUser(f.Context(), chat.User{ID: "anna", Name: "Anna", CreatedAt: start.Add(time.Hour)})
-	f.must(err)
+	f.Must(err)
 	equal(f, "known user", got, first)
 
 	got, err = f.store.EnsureUser(f.Context(), chat.User{ID: "anna", Name: "Ännchen", CreatedAt: start.Add(time.Hour)})
-	f.must(err)
+	f.Must(err)
 	equal(f, "renamed user", got, chat.User{ID: "anna", Name: "Ännchen", CreatedAt: start})
-	f.quiet()
+	f.Quiet()
 }
 
 func testFriends(f *fixture) {
@@ -33,7 +33,7 @@ func testFriends(f *fixture) {
 		{"anna", "bert", true}, {"bert", "anna", true}, {"anna", "carl", false}, {"Anna", "bert", false},
 	} {
 		got, err := f.store.AreFriends(f.Context(), test.a, test.b)
-		f.must(err)
+		f.Must(err)
 		equal(f, fmt.Sprintf("%s and %s", test.a, test.b), got, test.want)
 	}
 	cmd := f.direct("bert", "anna", "among friends")
@@ -48,7 +48,7 @@ func testDirectMessage(f *fixture) {
 	equal(f, "seqs", []int64{first.Seq, second.Seq, other.Seq}, []int64{1, 2, 1})
 	equal(f, "conversation of the two", second.ConversationID, first.ConversationID)
 
-	events := f.events.take()
+	events := f.Events.Take()
 	equal(f, "number of events", len(events), 3)
 	equal(f, "event", events[1], chat.Event{
 		Kind: chat.MessageCreated, ConversationID: first.ConversationID, Seq: 2, At: start, By: "bert",
@@ -61,11 +61,11 @@ func testDirectMessage(f *fixture) {
 
 func testRoomMessage(f *fixture) {
 	room := f.room(chat.RoomPublic, 10, "anna")
-	f.events.take()
+	f.Events.Take()
 	m := f.append(f.toRoom("anna", room.ID, "hello"))
 	equal(f, "conversation", m.ConversationID, room.ConversationID)
 	equal(f, "seq after the creator's joining", m.Seq, int64(2))
-	equal(f, "events", f.events.take(), []chat.Event{{
+	equal(f, "events", f.Events.Take(), []chat.Event{{
 		Kind: chat.MessageCreated, ConversationID: room.ConversationID, Seq: 2, At: start, By: "anna",
 		Audience: chat.Audience{RoomID: room.ID},
 		Origin:   actor("anna").Origin,
@@ -85,12 +85,12 @@ func testMessageKeepsAllFields(f *fixture) {
 	equal(f, "answer", f.append(cmd), want)
 	equal(f, "history", f.all(want.ConversationID)[1], want)
 	sent, found, err := f.store.Sent(f.Context(), "bert", want.ClientMsgID)
-	f.must(err)
+	f.Must(err)
 	equal(f, "found by client id", found, true)
 	equal(f, "sent", sent, chat.Sent{Message: want, Fingerprint: cmd.Fingerprint})
 
 	_, found, err = f.store.Sent(f.Context(), "anna", want.ClientMsgID)
-	f.must(err)
+	f.Must(err)
 	equal(f, "found for another sender", found, false)
 }
 
@@ -115,7 +115,7 @@ func testClientMsgID(f *fixture) {
 	cmd.Message.ClientMsgID = "c1"
 	stored := f.append(cmd)
 	f.leave("anna", room.ID)
-	f.events.take()
+	f.Events.Take()
 
 	again := cmd
 	again.Message.ID = f.id("m")
@@ -133,7 +133,7 @@ func testClientMsgID(f *fixture) {
 			f.Errorf("%s: got error %v, want %v", name, err, chat.ErrClientMsgIDReused)
 		}
 	}
-	f.quiet()
+	f.Quiet()
 
 	others := f.toRoom("owner", room.ID, "once")
 	others.Message.ClientMsgID = "c1"
@@ -166,7 +166,7 @@ func testClientMsgIDOfDeleted(f *fixture) {
 	stored := f.append(cmd)
 	f.driver.Exec(f, fmt.Sprintf(`UPDATE messages SET content = '', fingerprint = NULL, deleted_at = %d WHERE id = '%s'`,
 		start.Add(time.Second).UnixMilli(), stored.ID))
-	f.events.take()
+	f.Events.Take()
 
 	tombstone := stored
 	tombstone.Content, tombstone.DeletedAt = "", start.Add(time.Second)
@@ -174,14 +174,14 @@ func testClientMsgIDOfDeleted(f *fixture) {
 	other := f.direct("anna", "carl", "secret")
 	other.Message.ClientMsgID = "c1"
 	_, err := f.store.AppendMessage(f.Context(), other)
-	f.refused(err, chat.ErrClientMsgIDReused)
-	f.quiet()
+	f.Refused(err, chat.ErrClientMsgIDReused)
+	f.Quiet()
 }
 
 func testRefusedMessages(f *fixture) {
 	room := f.room(chat.RoomPublic, 10, "anna")
 	inRoom := f.append(f.toRoom("anna", room.ID, "first"))
-	f.events.take()
+	f.Events.Take()
 
 	strangers := f.direct("anna", "bert", "hi")
 	strangers.RequireFriends = true
@@ -201,9 +201,9 @@ func testRefusedMessages(f *fixture) {
 	} {
 		test.cmd.Message.ClientMsgID = f.id("client")
 		_, err := f.store.AppendMessage(f.Context(), test.cmd)
-		f.refused(err, test.want)
+		f.Refused(err, test.want)
 		_, found, err := f.store.Sent(f.Context(), test.cmd.Message.SenderID, test.cmd.Message.ClientMsgID)
-		f.must(err)
+		f.Must(err)
 		equal(f, "client id is taken", found, false)
 	}
 	var refusal *chat.Error
@@ -211,7 +211,7 @@ func testRefusedMessages(f *fixture) {
 	if !errors.As(err, &refusal) || refusal.Field != "replyTo" {
 		f.Errorf("refused reply: got %v, want the field replyTo", err)
 	}
-	f.quiet()
+	f.Quiet()
 	equal(f, "next seq in the room", f.append(f.toRoom("anna", room.ID, "second")).Seq, inRoom.Seq+1)
 	equal(f, "first seq of the two", f.append(f.direct("anna", "bert", "hi")).Seq, int64(1))
 }
@@ -240,13 +240,13 @@ func testPages(f *fixture) {
 	} {
 		q := chat.MessageQuery{ConversationID: conversation, Before: test.before, After: test.after, Limit: test.limit}
 		page, err := f.store.Messages(f.Context(), q)
-		f.must(err)
+		f.Must(err)
 		equal(f, fmt.Sprintf("messages of %+v", q), contents(page.Messages), test.want)
 		equal(f, fmt.Sprintf("more of %+v", q), page.More, test.more)
 	}
 	for _, cursor := range []string{elsewhere.ID, "no-such-message"} {
 		_, err := f.store.Messages(f.Context(), chat.MessageQuery{ConversationID: conversation, Before: cursor, Limit: 3})
-		f.refused(err, chat.ErrMessageNotFound)
+		f.Refused(err, chat.ErrMessageNotFound)
 	}
 }
 
@@ -268,7 +268,7 @@ func testUnread(f *fixture) {
 	send(f.direct("anna", "carl", "not bert's"), 8)
 	f.driver.Exec(f, fmt.Sprintf(`UPDATE messages SET content = '', deleted_at = 1 WHERE id = '%s'`, deleted.ID))
 	_, err := f.store.MarkRead(f.Context(), chat.MarkRead{Reader: actor("bert"), MessageIDs: []string{read.ID}, At: start})
-	f.must(err)
+	f.Must(err)
 
 	for limit, want := range map[int][]string{
 		100: {"direct 1", "room 2", "carl 5", "room 7"},
@@ -276,14 +276,14 @@ func testUnread(f *fixture) {
 		2:   {"carl 5", "room 7"},
 	} {
 		got, err := f.store.Unread(f.Context(), "bert", limit)
-		f.must(err)
+		f.Must(err)
 		equal(f, fmt.Sprintf("newest %d", limit), contents(got), want)
 	}
 	f.leave("bert", room.ID)
 	got, err := f.store.Unread(f.Context(), "bert", 100)
-	f.must(err)
+	f.Must(err)
 	equal(f, "after leaving the room", contents(got), []string{"direct 1", "carl 5"})
 	got, err = f.store.Unread(f.Context(), "stranger", 100)
-	f.must(err)
+	f.Must(err)
 	equal(f, "of a stranger", got, []chat.Message{})
 }

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"github.com/sockeye-im/sockeye/internal/chat"
+	"github.com/sockeye-im/sockeye/internal/store/suite"
 )
 
 func about(by chat.UserID, room chat.Room, user chat.UserID) chat.Moderate {
@@ -23,14 +24,14 @@ func (f *fixture) known(users ...chat.UserID) {
 	f.Helper()
 	for _, user := range users {
 		_, err := f.store.EnsureUser(f.Context(), chat.User{ID: user, Name: actor(user).Name, CreatedAt: start})
-		f.must(err)
+		f.Must(err)
 	}
 }
 
 func (f *fixture) read(room chat.Room) chat.Room {
 	f.Helper()
 	got, err := f.store.Room(f.Context(), room.ID)
-	f.must(err)
+	f.Must(err)
 	return got
 }
 
@@ -39,7 +40,7 @@ func testOnlyAdmins(f *fixture) {
 	room := f.room(chat.RoomPublic, 10, "anna")
 	f.join("bert", room.ID)
 	f.join("carl", room.ID)
-	f.events.take()
+	f.Events.Take()
 	before := f.read(room)
 	name := "Bert's"
 	for what, run := range map[string]func(by chat.UserID, room chat.Room) error{
@@ -69,43 +70,43 @@ func testOnlyAdmins(f *fixture) {
 			f.Errorf("%s in no room: got error %v", what, err)
 		}
 	}
-	f.quiet()
+	f.Quiet()
 	equal(f, "room", f.read(room), before)
 }
 
 func testInvite(f *fixture) {
 	room := f.room(chat.RoomPrivate, 10, "anna")
 	f.known("bert")
-	f.events.take()
+	f.Events.Take()
 	for range 2 {
-		f.must(f.store.Invite(f.Context(), about("anna", room, "bert")))
+		f.Must(f.store.Invite(f.Context(), about("anna", room, "bert")))
 	}
 	equal(f, "event", f.one(), chat.NewMembershipEvent(chat.MemberInvited, chat.Place{
 		ConversationID: room.ConversationID, At: start, By: "anna", Origin: actor("anna").Origin,
 	}, member(room, "bert", "")))
 	page, err := f.store.Rooms(f.Context(), "bert", chat.RoomQuery{Filter: chat.RoomsInvited, Limit: 5})
-	f.must(err)
+	f.Must(err)
 	equal(f, "rooms open to bert", len(page.Rooms), 1)
 	access, _, err := f.store.Access(f.Context(), chat.ConversationRef{RoomID: room.ID}, "bert")
-	f.must(err)
+	f.Must(err)
 	equal(f, "access", access, chat.Access{ConversationID: room.ConversationID, RoomID: room.ID, Invited: true})
 	equal(f, "joined", f.join("bert", room.ID), true)
 	equal(f, "seq of the joining, which the invitation took none of", f.one().Seq, int64(2))
-	f.must(f.store.Invite(f.Context(), about("anna", room, "bert")))
-	f.must(f.store.Ban(f.Context(), about("anna", room, "carl")))
-	f.events.take()
-	f.refused(f.store.Invite(f.Context(), about("anna", room, "carl")), chat.ErrBanned)
-	f.quiet()
+	f.Must(f.store.Invite(f.Context(), about("anna", room, "bert")))
+	f.Must(f.store.Ban(f.Context(), about("anna", room, "carl")))
+	f.Events.Take()
+	f.Refused(f.store.Invite(f.Context(), about("anna", room, "carl")), chat.ErrBanned)
+	f.Quiet()
 }
 
 func testKick(f *fixture) {
 	room := f.room(chat.RoomPublic, 10, "anna")
 	f.known("bert")
 	f.join("bert", room.ID)
-	f.events.take()
-	f.refused(f.store.Kick(f.Context(), about("anna", room, "carl")), chat.ErrUserNotInRoom)
+	f.Events.Take()
+	f.Refused(f.store.Kick(f.Context(), about("anna", room, "carl")), chat.ErrUserNotInRoom)
 	for range 2 {
-		f.must(f.store.Kick(f.Context(), about("anna", room, "bert")))
+		f.Must(f.store.Kick(f.Context(), about("anna", room, "bert")))
 	}
 	left := member(room, "bert", chat.RoleMember)
 	left.Reason = chat.LeftKicked
@@ -113,22 +114,22 @@ func testKick(f *fixture) {
 		ConversationID: room.ConversationID, Seq: 3, At: start, By: "anna", Origin: actor("anna").Origin,
 	}, left))
 	_, err := f.store.AppendMessage(f.Context(), f.toRoom("bert", room.ID, "?"))
-	f.refused(err, chat.ErrNotInRoom)
+	f.Refused(err, chat.ErrNotInRoom)
 	equal(f, "joined again", f.join("bert", room.ID), true)
 	equal(f, "left", f.leave("bert", room.ID), true)
-	f.refused(f.store.Kick(f.Context(), about("anna", room, "bert")), chat.ErrUserNotInRoom)
+	f.Refused(f.store.Kick(f.Context(), about("anna", room, "bert")), chat.ErrUserNotInRoom)
 }
 
 func testBan(f *fixture) {
 	room := f.room(chat.RoomPublic, 10, "anna")
 	f.join("bert", room.ID)
-	f.must(f.store.Invite(f.Context(), about("anna", room, "carl")))
-	f.events.take()
+	f.Must(f.store.Invite(f.Context(), about("anna", room, "carl")))
+	f.Events.Take()
 	for range 2 {
-		f.must(f.store.Ban(f.Context(), about("anna", room, "bert")))
-		f.must(f.store.Ban(f.Context(), about("anna", room, "carl")))
+		f.Must(f.store.Ban(f.Context(), about("anna", room, "bert")))
+		f.Must(f.store.Ban(f.Context(), about("anna", room, "carl")))
 	}
-	events := f.events.take()
+	events := f.Events.Take()
 	equal(f, "number of events", len(events), 2)
 	equal(f, "kinds", []chat.EventKind{events[0].Kind, events[1].Kind}, []chat.EventKind{chat.MemberLeft, chat.MemberBanned})
 	equal(f, "reason", events[0].Membership.Reason, chat.LeftBanned)
@@ -137,10 +138,10 @@ func testBan(f *fixture) {
 	equal(f, "banned", f.read(room).Banned, []chat.UserID{"bert", "carl"})
 	for _, user := range []chat.UserID{"bert", "carl"} {
 		_, err := f.tryJoin(user, room.ID)
-		f.refused(err, chat.ErrBanned)
+		f.Refused(err, chat.ErrBanned)
 	}
 	for range 2 {
-		f.must(f.store.Unban(f.Context(), about("anna", room, "bert")))
+		f.Must(f.store.Unban(f.Context(), about("anna", room, "bert")))
 	}
 	equal(f, "kind", f.one().Kind, chat.MemberUnbanned)
 	equal(f, "joined", f.join("bert", room.ID), true)
@@ -149,18 +150,18 @@ func testBan(f *fixture) {
 func testRoles(f *fixture) {
 	room := f.room(chat.RoomPublic, 10, "anna")
 	f.join("bert", room.ID)
-	f.events.take()
-	f.refused(f.store.SetRole(f.Context(), roleOf("anna", room, "carl", chat.RoleAdmin)), chat.ErrUserNotInRoom)
-	f.refused(f.store.SetRole(f.Context(), roleOf("anna", room, "anna", chat.RoleMember)), chat.ErrLastAdmin)
-	f.quiet()
+	f.Events.Take()
+	f.Refused(f.store.SetRole(f.Context(), roleOf("anna", room, "carl", chat.RoleAdmin)), chat.ErrUserNotInRoom)
+	f.Refused(f.store.SetRole(f.Context(), roleOf("anna", room, "anna", chat.RoleMember)), chat.ErrLastAdmin)
+	f.Quiet()
 	for range 2 {
-		f.must(f.store.SetRole(f.Context(), roleOf("anna", room, "bert", chat.RoleAdmin)))
+		f.Must(f.store.SetRole(f.Context(), roleOf("anna", room, "bert", chat.RoleAdmin)))
 	}
 	e := f.one()
 	equal(f, "role", e.Membership.Role, chat.RoleAdmin)
 	equal(f, "who is told", e.Audience, chat.Audience{RoomID: room.ID, Users: []chat.UserID{"bert"}})
 	for range 2 {
-		f.must(f.store.SetRole(f.Context(), roleOf("bert", room, "anna", chat.RoleMember)))
+		f.Must(f.store.SetRole(f.Context(), roleOf("bert", room, "anna", chat.RoleMember)))
 	}
 	equal(f, "role", f.one().Membership.Role, chat.RoleMember)
 	equal(f, "admins", f.read(room).Admins, []chat.UserID{"bert"})
@@ -168,48 +169,48 @@ func testRoles(f *fixture) {
 
 func testAddMembers(f *fixture) {
 	room := f.room(chat.RoomPrivate, 5, "anna")
-	f.must(f.store.Ban(f.Context(), about("anna", room, "banned")))
+	f.Must(f.store.Ban(f.Context(), about("anna", room, "banned")))
 	f.append(f.toRoom("anna", room.ID, "before"))
-	f.events.take()
+	f.Events.Take()
 	add := func(users ...chat.UserID) ([]chat.UserID, error) {
 		return f.store.AddMembers(f.Context(), chat.AddMembers{RoomID: room.ID, Actor: actor("backend"), Users: users, At: start})
 	}
 	_, err := add("1", "2", "3", "4", "5")
-	f.refused(err, chat.ErrRoomFull)
-	f.quiet()
+	f.Refused(err, chat.ErrRoomFull)
+	f.Quiet()
 	added, err := add("dora", "bert", "anna", "banned", "bert")
-	f.must(err)
+	f.Must(err)
 	equal(f, "added", added, []chat.UserID{"bert", "dora"})
 	equal(f, "event", f.one(), chat.NewAddedEvent(chat.Place{
 		ConversationID: room.ConversationID, Seq: 4, At: start, By: "backend", Origin: actor("backend").Origin,
 	}, chat.Added{RoomID: room.ID, Count: 2, Users: []chat.UserID{"bert", "dora"}}))
 	added, err = add("bert", "dora")
-	f.must(err)
+	f.Must(err)
 	equal(f, "added again", added, []chat.UserID{})
-	f.quiet()
+	f.Quiet()
 	equal(f, "members", f.read(room).Members, []chat.UserID{"anna", "bert", "dora"})
 	unread, err := f.store.Unread(f.Context(), "bert", 100)
-	f.must(err)
+	f.Must(err)
 	equal(f, "unread", contents(unread), []string{})
 
 	for _, user := range []chat.UserID{"anna", "bert", "dora"} {
 		f.leave(user, room.ID)
 	}
 	_, err = add("zoe", "carl")
-	f.must(err)
+	f.Must(err)
 	equal(f, "admins of the room that stood empty", f.read(room).Admins, []chat.UserID{"carl"})
 }
 
 func testUpdateRoom(f *fixture) {
 	room := f.room(chat.RoomPublic, 10, "anna")
 	f.join("bert", room.ID)
-	f.events.take()
+	f.Events.Take()
 	name, kind, most, retention := "Neu", chat.RoomPrivate, 2, chat.MinRetention
 	cmd := chat.UpdateRoom{
 		RoomID: room.ID, Actor: actor("anna"), Name: &name, Type: &kind, MaxMembers: &most, MessageRetention: &retention, At: start,
 	}
 	for range 2 {
-		f.must(f.store.UpdateRoom(f.Context(), cmd))
+		f.Must(f.store.UpdateRoom(f.Context(), cmd))
 	}
 	want := f.read(room)
 	equal(f, "room", []any{want.Name, want.Description, want.Type, want.MaxMembers, want.Settings.MessageRetention},
@@ -223,23 +224,23 @@ func testUpdateRoom(f *fixture) {
 	if !errors.As(err, &refusal) || refusal.Code != chat.CodeLimitExceeded || refusal.Field != "maxMembers" || refusal.Limit != 2 {
 		f.Errorf("fewer than there are: %v", err)
 	}
-	f.quiet()
+	f.Quiet()
 }
 
 func testDeleteRoom(f *fixture) {
 	room := f.room(chat.RoomPublic, 10, "anna")
 	f.join("bert", room.ID)
 	m := f.append(f.toRoom("bert", room.ID, "sockeye"))
-	f.events.take()
-	f.must(f.store.DeleteRoom(f.Context(), chat.DeleteRoom{RoomID: room.ID, Actor: actor("anna"), At: start}))
+	f.Events.Take()
+	f.Must(f.store.DeleteRoom(f.Context(), chat.DeleteRoom{RoomID: room.ID, Actor: actor("anna"), At: start}))
 	e := f.one()
 	equal(f, "event", []any{e.Kind, e.Seq, e.By, e.Audience, e.Room.ID},
 		[]any{chat.RoomDeleted, int64(4), chat.UserID("anna"), chat.Audience{RoomID: room.ID}, room.ID})
-	f.refused(f.store.DeleteRoom(f.Context(), chat.DeleteRoom{RoomID: room.ID, Actor: actor("anna"), At: start}), chat.ErrRoomNotFound)
+	f.Refused(f.store.DeleteRoom(f.Context(), chat.DeleteRoom{RoomID: room.ID, Actor: actor("anna"), At: start}), chat.ErrRoomNotFound)
 	_, err := f.store.AppendMessage(f.Context(), f.toRoom("bert", room.ID, "?"))
-	f.refused(err, chat.ErrRoomNotFound)
+	f.Refused(err, chat.ErrRoomNotFound)
 	_, err = f.store.EditMessage(f.Context(), edit("bert", m, "?"))
-	f.refused(err, chat.ErrMessageNotFound)
+	f.Refused(err, chat.ErrMessageNotFound)
 	equal(f, "sync", f.sync("bert", map[string]int64{room.ConversationID: 3}).Conversations, []chat.SyncedConversation{
 		{ConversationID: room.ConversationID, Gone: true},
 	})
@@ -247,12 +248,12 @@ func testDeleteRoom(f *fixture) {
 	f.retain(start)
 	equal(f, "what is left", f.all(room.ConversationID), []chat.Message{})
 	_, found, err := f.store.Access(f.Context(), chat.ConversationRef{ConversationID: room.ConversationID}, "bert")
-	f.must(err)
+	f.Must(err)
 	equal(f, "found", found, false)
 
 	again := room
 	again.ConversationID = f.id("room:c")
-	f.must(f.store.CreateRoom(f.Context(), chat.NewRoom{Room: again, Creator: actor("carl")}))
+	f.Must(f.store.CreateRoom(f.Context(), chat.NewRoom{Room: again, Creator: actor("carl")}))
 	equal(f, "messages under the id of old", f.all(again.ConversationID), []chat.Message{})
 }
 
@@ -265,7 +266,7 @@ func testDirectory(f *fixture) {
 	slices.Sort(public)
 	list := func(user chat.UserID, q chat.RoomQuery) ([]string, string) {
 		page, err := f.store.Rooms(f.Context(), user, q)
-		f.must(err)
+		f.Must(err)
 		ids := []string{}
 		for _, r := range page.Rooms {
 			ids = append(ids, r.ID)
@@ -287,31 +288,31 @@ func testDirectory(f *fixture) {
 	f.join("carl", public[0])
 	f.join("bert", public[0])
 	page, err := f.store.Members(f.Context(), "carl", chat.MemberQuery{RoomID: public[0], After: "anna", Limit: 1})
-	f.must(err)
+	f.Must(err)
 	equal(f, "members", page, chat.MemberPage{Next: "bert", Members: []chat.Member{
 		{UserID: "bert", Name: "bert", Role: chat.RoleMember, JoinedAt: start},
 	}})
 	_, err = f.store.Members(f.Context(), "dora", chat.MemberQuery{RoomID: public[0], Limit: 1})
-	f.refused(err, chat.ErrNotInRoom)
+	f.Refused(err, chat.ErrNotInRoom)
 	_, err = f.store.Members(f.Context(), "dora", chat.MemberQuery{RoomID: "no-such-room", Limit: 1})
-	f.refused(err, chat.ErrRoomNotFound)
+	f.Refused(err, chat.ErrRoomNotFound)
 }
 
 func testSearchRooms(f *fixture) {
 	for name, kind := range map[string]chat.RoomType{
 		"ÉCLAIR Bäckerei": chat.RoomPublic, "100% Рыба": chat.RoomPublic, "Secret bäckerei": chat.RoomPrivate, "东京会议": chat.RoomPublic,
 	} {
-		f.must(f.store.CreateRoom(f.Context(), chat.NewRoom{Creator: actor("anna"), Room: chat.Room{
+		f.Must(f.store.CreateRoom(f.Context(), chat.NewRoom{Creator: actor("anna"), Room: chat.Room{
 			ID: f.id("room"), ConversationID: f.id("room:c"), Name: name, Description: "About " + name, Type: kind, MaxMembers: 5, CreatedAt: start,
 		}}))
 	}
 	for query, want := range map[string]int{"eclair": 1, "backerei": 1, "рыба": 1, "%": 1, "_": 0, "会议": 1, "about": 3, "рыбаabout": 0} {
 		rooms, err := f.store.SearchRooms(f.Context(), query, 20)
-		f.must(err)
+		f.Must(err)
 		equal(f, fmt.Sprintf("found for %q", query), len(rooms), want)
 	}
 	rooms, err := f.store.SearchRooms(f.Context(), "about", 2)
-	f.must(err)
+	f.Must(err)
 	equal(f, "limited", len(rooms), 2)
 }
 
@@ -320,10 +321,10 @@ func testDemotedAtOnce(f *fixture) {
 	for range 20 {
 		room := f.room(chat.RoomPublic, 10, "anna")
 		f.join("bert", room.ID)
-		f.must(f.store.SetRole(f.Context(), roleOf("anna", room, "bert", chat.RoleAdmin)))
+		f.Must(f.store.SetRole(f.Context(), roleOf("anna", room, "bert", chat.RoleAdmin)))
 		sides := []chat.UserID{"anna", "bert"}
 		var done atomic.Int64
-		atOnce(2, func(i int) {
+		suite.AtOnce(2, func(i int) {
 			err := f.store.SetRole(context.Background(), roleOf(sides[i], room, sides[1-i], chat.RoleMember))
 			switch {
 			case err == nil:
@@ -341,8 +342,8 @@ func testDemotedAtOnce(f *fixture) {
 func testKickedWhileSending(f *fixture) {
 	room := f.room(chat.RoomPublic, 10, "anna")
 	f.join("bert", room.ID)
-	f.events.take()
-	atOnce(9, func(i int) {
+	f.Events.Take()
+	suite.AtOnce(9, func(i int) {
 		if i == 8 {
 			if err := f.store.Kick(f.Context(), about("anna", room, "bert")); err != nil {
 				f.Error(err)
@@ -355,7 +356,7 @@ func testKickedWhileSending(f *fixture) {
 			}
 		}
 	})
-	events := f.events.take()
+	events := f.Events.Take()
 	for i, e := range events {
 		equal(f, "seq", e.Seq, int64(i+3))
 	}

@@ -16,7 +16,7 @@ func (f *fixture) markRead(user chat.UserID, messages ...chat.Message) []chat.Re
 		cmd.MessageIDs = append(cmd.MessageIDs, m.ID)
 	}
 	receipts, err := f.store.MarkRead(f.Context(), cmd)
-	f.must(err)
+	f.Must(err)
 	return receipts
 }
 
@@ -38,25 +38,25 @@ func testMarkRead(f *fixture) {
 		m = append(m, f.append(f.direct("anna", "bert", fmt.Sprint(i))))
 	}
 	own := f.append(f.direct("bert", "anna", "own"))
-	f.events.take()
+	f.Events.Take()
 
 	// The mark moves to 3; of what it passes only the listed ones are receipted.
 	want := []chat.Receipt{receipt("bert", m[1]), receipt("bert", m[3])}
 	equal(f, "receipts", f.markRead("bert", m[3], m[1], m[3]), want)
-	equal(f, "events", f.events.take(), []chat.Event{
+	equal(f, "events", f.Events.Take(), []chat.Event{
 		markEvent("bert", m[3]), chat.NewReceiptEvent(want, actor("bert").Origin),
 	})
 	unread, err := f.store.Unread(f.Context(), "bert", 100)
-	f.must(err)
+	f.Must(err)
 	equal(f, "unread", contents(unread), []string{"4"})
 
 	equal(f, "receipts for what is read", f.markRead("bert", m[0], m[2], m[3]), nil)
-	f.quiet()
+	f.Quiet()
 
 	equal(f, "receipts for an own message", f.markRead("bert", own), nil)
-	equal(f, "events", f.events.take(), []chat.Event{markEvent("bert", own)})
+	equal(f, "events", f.Events.Take(), []chat.Event{markEvent("bert", own)})
 	unread, err = f.store.Unread(f.Context(), "bert", 100)
-	f.must(err)
+	f.Must(err)
 	equal(f, "unread", unread, []chat.Message{})
 }
 
@@ -71,7 +71,7 @@ func testMarkReadSeveral(f *fixture) {
 	}
 	direct := f.append(f.direct("anna", "carl", "d"))
 	foreign := f.append(f.direct("anna", "bert", "not carl's"))
-	f.events.take()
+	f.Events.Take()
 
 	// Conversations come by their ids, "dm:" before "room".
 	got := f.markRead("carl", append(inRoom, direct, foreign, chat.Message{ID: "no-such-message"})...)
@@ -79,7 +79,7 @@ func testMarkReadSeveral(f *fixture) {
 		receipt("carl", direct), receipt("carl", inRoom[0]), receipt("carl", inRoom[1]), receipt("carl", inRoom[2]),
 	})
 	origin := actor("carl").Origin
-	equal(f, "events", f.events.take(), []chat.Event{
+	equal(f, "events", f.Events.Take(), []chat.Event{
 		markEvent("carl", direct),
 		chat.NewReceiptEvent([]chat.Receipt{receipt("carl", direct)}, origin),
 		markEvent("carl", inRoom[2]),
@@ -89,8 +89,8 @@ func testMarkReadSeveral(f *fixture) {
 	_, err := f.store.MarkRead(f.Context(), chat.MarkRead{
 		Reader: actor("carl"), MessageIDs: []string{foreign.ID, "no-such-message"}, At: readTime, MaxReceiptMembers: 3,
 	})
-	f.refused(err, chat.ErrMessageNotFound)
-	f.quiet()
+	f.Refused(err, chat.ErrMessageNotFound)
+	f.Quiet()
 }
 
 func testMarkReadOfLeaver(f *fixture) {
@@ -114,7 +114,7 @@ func testMarkReadLarge(f *fixture) {
 		f.join(user, room.ID)
 	}
 	m := f.append(f.toRoom("anna", room.ID, "to many"))
-	f.events.take()
+	f.Events.Take()
 	equal(f, "receipts", f.markRead("bert", m), nil)
-	equal(f, "events", f.events.take(), []chat.Event{markEvent("bert", m)})
+	equal(f, "events", f.Events.Take(), []chat.Event{markEvent("bert", m)})
 }

@@ -9,7 +9,7 @@ import (
 func (f *fixture) retain(now time.Time) int {
 	f.Helper()
 	removed, err := f.store.Retain(f.Context(), chat.Retain{Now: now, Portion: 3})
-	f.must(err)
+	f.Must(err)
 	return removed
 }
 
@@ -33,15 +33,15 @@ func testRetain(f *fixture) {
 	direct := f.append(f.direct("anna", "bert", "old, direct"))
 	forever := f.room(chat.RoomPublic, 10, "anna")
 	never := time.Duration(0)
-	f.must(f.store.UpdateRoom(f.Context(), chat.UpdateRoom{RoomID: forever.ID, Actor: actor("anna"), MessageRetention: &never, At: start}))
+	f.Must(f.store.UpdateRoom(f.Context(), chat.UpdateRoom{RoomID: forever.ID, Actor: actor("anna"), MessageRetention: &never, At: start}))
 	kept := f.append(f.toRoom("anna", forever.ID, "old, for ever"))
 	f.indexed()
-	f.events.take()
+	f.Events.Take()
 
 	equal(f, "removed too early", f.retain(start.Add(29*day)), 0)
 	equal(f, "removed", f.retain(start.Add(35*day)), 13)
 	equal(f, "removed again", f.retain(start.Add(35*day)), 0)
-	f.quiet()
+	f.Quiet()
 	equal(f, "history", f.all(room.ConversationID), []chat.Message{recent})
 	equal(f, "direct", f.all(direct.ConversationID), []chat.Message{direct})
 	equal(f, "for ever", f.all(forever.ConversationID), []chat.Message{kept})
@@ -60,7 +60,7 @@ func testRetain(f *fixture) {
 	equal(f, "next seq", send(100*day, "new").Seq, int64(15))
 
 	n, err := f.store.Retain(f.Context(), chat.Retain{Now: start.Add(20 * day), DirectRetention: 10 * day, Portion: 3})
-	f.must(err)
+	f.Must(err)
 	equal(f, "removed of direct conversations", n, 2) // the indexer's as well
 	equal(f, "direct", f.all(direct.ConversationID), []chat.Message{})
 }
@@ -72,7 +72,7 @@ func testRetainedReference(f *fixture) {
 	late := pin("anna", m, true)
 	late.At = start.Add(20 * 24 * time.Hour)
 	_, err := f.store.PinMessage(f.Context(), late)
-	f.must(err)
+	f.Must(err)
 	equal(f, "removed", f.retain(start.Add(40*24*time.Hour)), 2)
 	c := f.sync("anna", map[string]int64{room.ConversationID: 2}).Conversations[0]
 	equal(f, "event", *c.Events[0].Message, chat.Message{
@@ -86,7 +86,7 @@ func testSearchAfterRetention(f *fixture) {
 	f.append(f.direct("anna", "bert", "old trout"))
 	f.indexed()
 	_, err := f.store.Retain(f.Context(), chat.Retain{Now: start.Add(time.Hour), DirectRetention: time.Minute, Portion: 10})
-	f.must(err)
+	f.Must(err)
 	f.append(f.direct("anna", "bert", "new trout"))
 	f.indexed()
 	equal(f, "found", f.search("bert", "trout"), []string{"new trout"})

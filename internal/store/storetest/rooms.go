@@ -19,42 +19,42 @@ func member(room chat.Room, user chat.UserID, role chat.Role) chat.Membership {
 
 func testCreateRoom(f *fixture) {
 	room := f.room(chat.RoomPrivate, 7, "anna")
-	equal(f, "events", f.events.take(), []chat.Event{
+	equal(f, "events", f.Events.Take(), []chat.Event{
 		membershipEvent(chat.MemberJoined, room, 1, "anna", chat.RoleAdmin),
 	})
 	got, err := f.store.Room(f.Context(), room.ID)
-	f.must(err)
+	f.Must(err)
 	equal(f, "stored room", got, room)
 
 	taken := room
 	taken.ConversationID, taken.Name = "room:other", "Another"
-	f.refused(f.store.CreateRoom(f.Context(), chat.NewRoom{Room: taken, Creator: actor("bert")}), chat.ErrRoomExists)
-	f.quiet()
+	f.Refused(f.store.CreateRoom(f.Context(), chat.NewRoom{Room: taken, Creator: actor("bert")}), chat.ErrRoomExists)
+	f.Quiet()
 	got, err = f.store.Room(f.Context(), room.ID)
-	f.must(err)
+	f.Must(err)
 	equal(f, "room after a second of its name", got, room)
 	_, err = f.store.Room(f.Context(), "no-such-room")
-	f.refused(err, chat.ErrRoomNotFound)
+	f.Refused(err, chat.ErrRoomNotFound)
 }
 
 func testJoin(f *fixture) {
 	room := f.room(chat.RoomPublic, 2, "anna")
-	f.events.take()
+	f.Events.Take()
 	equal(f, "joined", f.join("bert", room.ID), true)
-	equal(f, "events", f.events.take(), []chat.Event{
+	equal(f, "events", f.Events.Take(), []chat.Event{
 		membershipEvent(chat.MemberJoined, room, 2, "bert", chat.RoleMember),
 	})
 	equal(f, "joined the full room again", f.join("bert", room.ID), false)
-	f.quiet()
+	f.Quiet()
 	equal(f, "next seq", f.append(f.toRoom("bert", room.ID, "hi")).Seq, int64(3))
 
 	second := f.room(chat.RoomPublic, 10, "bert")
 	f.append(f.direct("bert", "anna", "not a room"))
 	rooms, err := f.store.Memberships(f.Context(), "bert")
-	f.must(err)
+	f.Must(err)
 	equal(f, "bert's rooms", rooms, slices.Sorted(slices.Values([]string{room.ID, second.ID})))
 	rooms, err = f.store.Memberships(f.Context(), "stranger")
-	f.must(err)
+	f.Must(err)
 	equal(f, "a stranger's rooms", rooms, []string{})
 }
 
@@ -65,7 +65,7 @@ func testJoinRefusals(f *fixture) {
 	f.ban("banned", public)
 	f.ban("banned", private)
 	f.invite("banned", private)
-	f.events.take()
+	f.Events.Take()
 	for _, test := range []struct {
 		user chat.UserID
 		room string
@@ -78,61 +78,61 @@ func testJoinRefusals(f *fixture) {
 		{"bert", direct, chat.ErrJoinNotPermitted},
 	} {
 		_, err := f.tryJoin(test.user, test.room)
-		f.refused(err, test.want)
+		f.Refused(err, test.want)
 	}
-	f.quiet()
+	f.Quiet()
 
 	for _, room := range []string{public, private, direct} {
 		f.invite("bert", room)
 		f.invite("late", room)
 		equal(f, "joined by invitation", f.join("bert", room), true)
 		_, err := f.tryJoin("late", room)
-		f.refused(err, chat.ErrRoomFull)
+		f.Refused(err, chat.ErrRoomFull)
 	}
 	f.leave("bert", private)
 	_, err := f.tryJoin("bert", private)
-	f.refused(err, chat.ErrPrivateRoom) // the invitation is used up
+	f.Refused(err, chat.ErrPrivateRoom) // the invitation is used up
 	equal(f, "the late one's is not", f.join("late", private), true)
 }
 
 func testLeave(f *fixture) {
 	room := f.room(chat.RoomPublic, 10, "anna")
 	f.join("bert", room.ID)
-	f.events.take()
+	f.Events.Take()
 	equal(f, "left", f.leave("bert", room.ID), true)
-	equal(f, "events", f.events.take(), []chat.Event{
+	equal(f, "events", f.Events.Take(), []chat.Event{
 		membershipEvent(chat.MemberLeft, room, 3, "bert", chat.RoleMember),
 	})
 	equal(f, "left again", f.leave("bert", room.ID), false)
-	f.quiet()
+	f.Quiet()
 	_, err := f.store.Leave(f.Context(), chat.Leave{RoomID: "no-such-room", Actor: actor("anna"), At: start})
-	f.refused(err, chat.ErrRoomNotFound)
+	f.Refused(err, chat.ErrRoomNotFound)
 	_, err = f.store.AppendMessage(f.Context(), f.toRoom("bert", room.ID, "still here?"))
-	f.refused(err, chat.ErrNotInRoom)
+	f.Refused(err, chat.ErrNotInRoom)
 	got, err := f.store.Room(f.Context(), room.ID)
-	f.must(err)
+	f.Must(err)
 	equal(f, "room", got, room)
 }
 
 func testAdminFollows(f *fixture) {
 	room := f.room(chat.RoomPublic, 10, "anna")
 	_, err := f.store.EnsureUser(f.Context(), chat.User{ID: "zoe", Name: actor("zoe").Name, CreatedAt: start})
-	f.must(err)
+	f.Must(err)
 	for _, user := range []chat.UserID{"zoe", "bert", "carl"} {
 		f.join(user, room.ID)
 	}
-	f.events.take()
+	f.Events.Take()
 	f.leave("anna", room.ID)
-	equal(f, "events", f.events.take(), []chat.Event{
+	equal(f, "events", f.Events.Take(), []chat.Event{
 		membershipEvent(chat.MemberLeft, room, 5, "anna", chat.RoleAdmin),
 		chat.NewMembershipEvent(chat.MemberRole, chat.Place{
 			ConversationID: room.ConversationID, Seq: 6, At: start, By: "anna",
 		}, member(room, "zoe", chat.RoleAdmin)),
 	})
 	f.leave("bert", room.ID)
-	equal(f, "number of events when another leaves", len(f.events.take()), 1)
+	equal(f, "number of events when another leaves", len(f.Events.Take()), 1)
 	got, err := f.store.Room(f.Context(), room.ID)
-	f.must(err)
+	f.Must(err)
 	equal(f, "members", got.Members, []chat.UserID{"zoe", "carl"})
 	equal(f, "admins", got.Admins, []chat.UserID{"zoe"})
 }
@@ -144,17 +144,17 @@ func testEmptyRooms(f *fixture) {
 		f.leave("anna", room.ID)
 		if !stays {
 			_, err := f.store.Room(f.Context(), room.ID)
-			f.refused(err, chat.ErrRoomNotFound)
+			f.Refused(err, chat.ErrRoomNotFound)
 			renewed := room
 			renewed.ConversationID = f.id("room:c")
-			f.must(f.store.CreateRoom(f.Context(), chat.NewRoom{Room: renewed, Creator: actor("bert")}))
+			f.Must(f.store.CreateRoom(f.Context(), chat.NewRoom{Room: renewed, Creator: actor("bert")}))
 			equal(f, "messages in a new room of the old id", f.all(renewed.ConversationID), []chat.Message{})
 			continue
 		}
 		f.invite("bert", room.ID)
 		f.join("bert", room.ID)
 		got, err := f.store.Room(f.Context(), room.ID)
-		f.must(err)
+		f.Must(err)
 		equal(f, "admins after the room stood empty", got.Admins, []chat.UserID{"bert"})
 		equal(f, "messages", f.all(room.ConversationID), []chat.Message{said})
 	}
@@ -171,14 +171,14 @@ func testRoomLists(f *fixture) {
 		f.join(user, room.ID)
 	}
 	got, err := f.store.Room(f.Context(), room.ID)
-	f.must(err)
+	f.Must(err)
 	equal(f, "count", got.MemberCount, chat.ListedMembers)
 	equal(f, "members", got.Members, want)
 	equal(f, "banned", got.Banned, []chat.UserID{"banned"})
 
 	f.join("one-more", room.ID)
 	got, err = f.store.Room(f.Context(), room.ID)
-	f.must(err)
+	f.Must(err)
 	equal(f, "count of the larger room", got.MemberCount, chat.ListedMembers+1)
 	equal(f, "lists of the larger room", [][]chat.UserID{got.Members, got.Admins, got.Banned}, [][]chat.UserID{nil, nil, nil})
 }
@@ -201,7 +201,7 @@ func testAccess(f *fixture) {
 		{chat.ConversationRef{ConversationID: "dm:none"}, "anna", chat.Access{}, false},
 	} {
 		got, found, err := f.store.Access(f.Context(), test.ref, test.user)
-		f.must(err)
+		f.Must(err)
 		equal(f, fmt.Sprintf("found %+v", test), found, test.found)
 		equal(f, fmt.Sprintf("access %+v", test), got, test.want)
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/sockeye-im/sockeye/internal/chat"
 	"github.com/sockeye-im/sockeye/internal/chat/lexeme"
+	"github.com/sockeye-im/sockeye/internal/store/suite"
 )
 
 func (f *fixture) search(user chat.UserID, query string) []string {
@@ -16,7 +17,7 @@ func (f *fixture) search(user chat.UserID, query string) []string {
 func (f *fixture) searchPage(q chat.MessageSearch) chat.Page {
 	f.Helper()
 	page, err := f.store.SearchMessages(f.Context(), q)
-	f.must(err)
+	f.Must(err)
 	return page
 }
 
@@ -72,7 +73,7 @@ func testSearch(f *fixture) {
 	equal(f, "in a room of others", contents(f.searchPage(q).Messages), []string{})
 	q.User, q.Before = "carl", late.ID
 	_, err := f.store.SearchMessages(f.Context(), q)
-	f.refused(err, chat.ErrMessageNotFound)
+	f.Refused(err, chat.ErrMessageNotFound)
 
 	f.leave("bert", room.ID)
 	equal(f, "after leaving", f.search("bert", "noon"), []string{"noon, again"})
@@ -98,15 +99,15 @@ func testSearchFollowsChanges(f *fixture) {
 
 // testSearchAfterDeath: what one process stored another indexes.
 func testSearchAfterDeath(f *fixture) {
-	atOnce(8, func(i int) {
+	suite.AtOnce(8, func(i int) {
 		for n := range 40 {
 			if _, err := f.store.AppendMessage(f.Context(), f.direct("anna", "bert", fmt.Sprintf("word%d-%d trout", i, n))); err != nil {
 				f.Error(err)
 			}
 		}
 	})
-	f.events = &recorder{}
-	f.store = f.driver.Open(f, f.events.record)
+	f.Events = &suite.Recorder[chat.Event]{}
+	f.store = f.driver.Open(f, f.Events.Record)
 	f.indexed()
 	equal(f, "found", len(f.searchPage(chat.MessageSearch{User: "bert", Terms: lexeme.Query("trout"), Limit: 1000}).Messages), 320)
 }

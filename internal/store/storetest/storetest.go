@@ -3,16 +3,13 @@
 package storetest
 
 import (
-	"context"
-	"errors"
 	"fmt"
-	"reflect"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/sockeye-im/sockeye/internal/chat"
+	"github.com/sockeye-im/sockeye/internal/store/suite"
 )
 
 // Driver gives a test one database.
@@ -100,8 +97,8 @@ func Run(t *testing.T, newDriver func(t *testing.T) Driver) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			f := &fixture{T: t, driver: newDriver(t), events: &recorder{}}
-			f.store = f.driver.Open(t, f.events.record)
+			f := &fixture{Test: suite.New[chat.Event](t), driver: newDriver(t)}
+			f.store = f.driver.Open(t, f.Events.Record)
 			test.run(f)
 		})
 	}
@@ -112,32 +109,10 @@ var start = time.Date(2024, 2, 29, 23, 59, 59, 123e6, time.UTC)
 
 // fixture is one test with its database, and short ways to use it.
 type fixture struct {
-	*testing.T
+	suite.Test[chat.Event]
 	driver Driver
 	store  chat.Store
-	events *recorder
 	ids    atomic.Int64
-}
-
-// recorder is a sink that keeps everything.
-type recorder struct {
-	mu     sync.Mutex
-	events []chat.Event
-}
-
-func (r *recorder) record(events []chat.Event) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.events = append(r.events, events...)
-}
-
-// take returns the events since the last call.
-func (r *recorder) take() []chat.Event {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	events := r.events
-	r.events = nil
-	return events
 }
 
 func (f *fixture) id(prefix string) string {
@@ -170,7 +145,7 @@ func (f *fixture) toRoom(from chat.UserID, room, content string) chat.Append {
 func (f *fixture) append(cmd chat.Append) chat.Message {
 	f.Helper()
 	m, err := f.store.AppendMessage(f.Context(), cmd)
-	f.must(err)
+	f.Must(err)
 	return m
 }
 
@@ -183,14 +158,14 @@ func (f *fixture) room(kind chat.RoomType, maxMembers int, creator chat.UserID) 
 		Members: []chat.UserID{creator}, Admins: []chat.UserID{creator}, Banned: []chat.UserID{},
 		Settings: chat.DefaultRoomSettings(),
 	}
-	f.must(f.store.CreateRoom(f.Context(), chat.NewRoom{Room: r, Creator: actor(creator)}))
+	f.Must(f.store.CreateRoom(f.Context(), chat.NewRoom{Room: r, Creator: actor(creator)}))
 	return r
 }
 
 func (f *fixture) join(user chat.UserID, room string) bool {
 	f.Helper()
 	joined, err := f.tryJoin(user, room)
-	f.must(err)
+	f.Must(err)
 	return joined
 }
 
@@ -201,7 +176,7 @@ func (f *fixture) tryJoin(user chat.UserID, room string) (bool, error) {
 func (f *fixture) leave(user chat.UserID, room string) bool {
 	f.Helper()
 	left, err := f.store.Leave(f.Context(), chat.Leave{RoomID: room, Actor: actor(user), At: start})
-	f.must(err)
+	f.Must(err)
 	return left
 }
 
@@ -219,37 +194,14 @@ func (f *fixture) ban(user chat.UserID, room string) {
 func (f *fixture) all(conversation string) []chat.Message {
 	f.Helper()
 	page, err := f.store.Messages(f.Context(), chat.MessageQuery{ConversationID: conversation, Limit: 100_000})
-	f.must(err)
+	f.Must(err)
 	return page.Messages
-}
-
-func (f *fixture) must(err error) {
-	f.Helper()
-	if err != nil {
-		f.Fatal(err)
-	}
-}
-
-func (f *fixture) refused(err, want error) {
-	f.Helper()
-	if !errors.Is(err, want) {
-		f.Fatalf("got error %v, want %v", err, want)
-	}
-}
-
-func (f *fixture) quiet() {
-	f.Helper()
-	if events := f.events.take(); len(events) != 0 {
-		f.Fatalf("events were published: %+v", events)
-	}
 }
 
 // equal compares deeply. It may be called by the test's goroutine only.
 func equal[T any](f *fixture, what string, got, want T) {
 	f.Helper()
-	if !reflect.DeepEqual(got, want) {
-		f.Fatalf("%s:\n got %+v\nwant %+v", what, got, want)
-	}
+	suite.Equal(f, what, got, want)
 }
 
 func contents(messages []chat.Message) []string {
@@ -258,27 +210,4 @@ func contents(messages []chat.Message) []string {
 		texts = append(texts, m.Content)
 	}
 	return texts
-}
-
-// atOnce runs n calls of work at the same time and waits for them.
-func atOnce(n int, work func(i int)) {
-	var ready, done sync.WaitGroup
-	gate := make(chan struct{})
-	for i := range n {
-		ready.Add(1)
-		done.Go(func() {
-			ready.Done()
-			<-gate
-			work(i)
-		})
-	}
-	ready.Wait()
-	close(gate)
-	done.Wait()
-}
-
-func ended(parent context.Context) context.Context {
-	ctx, cancel := context.WithCancel(parent)
-	cancel()
-	return ctx
 }

@@ -46,7 +46,8 @@ CREATE TABLE members (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX members_by_user ON members (user_id, conversation_id);
-CREATE INDEX members_by_age ON members (conversation_id, role, joined_seq);
+CREATE INDEX members_by_age ON members (conversation_id, joined_seq, user_id);
+CREATE INDEX members_admins ON members (conversation_id) WHERE role = 'admin';
 
 CREATE TABLE bans (
     conversation_id TEXT    NOT NULL REFERENCES conversations (id) ON DELETE CASCADE,
