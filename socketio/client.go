@@ -29,9 +29,9 @@ type client struct {
 	sockets []*Socket // by namespace; rarely more than one
 	joining *Socket   // in the hands of its middlewares; nil for none
 	timer   *time.Timer
-	queue   []job
-	queued  int  // bytes of queue
-	running bool // a worker is on the queue
+	queue   *jobs // nil when empty
+	queued  int   // bytes of queue
+	running bool  // a worker is on the queue
 	paused  bool
 	closed  bool
 }
@@ -42,6 +42,29 @@ type job struct {
 	socket *Socket // who it is for; nil when that is still joining
 	size   int     // bytes, attachments included
 	run    func()  // instead of packet
+}
+
+// jobs is a queue of them. It is taken from a pool for the first and given back
+// when all are done, so that an idle connection has none.
+type jobs struct{ list []job }
+
+var jobLists = sync.Pool{New: func() any { return new(jobs) }}
+
+func (q *jobs) len() int {
+	if q == nil {
+		return 0
+	}
+	return len(q.list)
+}
+
+func (q *jobs) release() {
+	const most = 16 // a rare long queue does not stay in memory
+	if q == nil || cap(q.list) > most {
+		return
+	}
+	clear(q.list)
+	q.list = q.list[:0]
+	jobLists.Put(q)
 }
 
 // HandleMessage is for the engine.
@@ -121,9 +144,12 @@ func (c *client) stopTimer() {
 func (c *client) post(j job) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.queue = append(c.queue, j)
+	if c.queue == nil {
+		c.queue = jobLists.Get().(*jobs)
+	}
+	c.queue.list = append(c.queue.list, j)
 	c.queued += j.size
-	if !c.paused && (len(c.queue) > c.server.cfg.MaxQueuedEvents || c.queued > c.server.cfg.MaxQueuedBytes) {
+	if !c.paused && (c.queue.len() > c.server.cfg.MaxQueuedEvents || c.queued > c.server.cfg.MaxQueuedBytes) {
 		c.paused = true
 		c.session.Pause()
 	}
@@ -135,27 +161,32 @@ func (c *client) post(j job) {
 
 // Run does the queued jobs in order and ends when there are none.
 func (c *client) Run() {
-	var batch []job
 	for {
-		c.mu.Lock()
-		clear(batch)
-		batch, c.queue = c.queue, batch[:0]
-		c.queued = 0
-		if c.paused && !c.server.quiesced.Load() {
-			c.paused = false
-			c.session.Resume()
-		}
-		if len(batch) == 0 {
-			c.running = false
-			c.queue = nil
-			c.mu.Unlock()
+		batch := c.take()
+		if batch == nil {
 			return
 		}
-		c.mu.Unlock()
-		for i := range batch {
-			c.do(&batch[i])
+		for i := range batch.list {
+			c.do(&batch.list[i])
 		}
+		batch.release()
 	}
+}
+
+// take returns what is queued; nil when there is nothing, and the worker is to go.
+func (c *client) take() *jobs {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	batch := c.queue
+	c.queue, c.queued = nil, 0
+	if c.paused && !c.server.quiesced.Load() {
+		c.paused = false
+		c.session.Resume()
+	}
+	if batch == nil {
+		c.running = false
+	}
+	return batch
 }
 
 func (c *client) do(j *job) {

@@ -36,7 +36,7 @@ func Paused(s *Socket) bool {
 func Queued(s *Socket) int {
 	s.client.mu.Lock()
 	defer s.client.mu.Unlock()
-	return len(s.client.queue)
+	return s.client.queue.len()
 }
 
 // RoomNames are the rooms of a namespace that sockets are in, sorted, beside
@@ -69,4 +69,16 @@ func KeptSessions(n *Namespace) int {
 // Idle reports whether no event is being handled.
 func Idle(s *Server) bool {
 	return s.work.Len() == 0
+}
+
+// ScanArray cuts a JSON array into its elements; not ok when text is none.
+func ScanArray(text []byte) (elements [][]byte, ok bool) {
+	spans, ok := scanArray(text, nil)
+	if !ok {
+		return nil, false
+	}
+	for _, span := range spans {
+		elements = append(elements, text[span.from:span.to])
+	}
+	return elements, true
 }

@@ -140,3 +140,34 @@ func decodeAll(v socketio.Value) {
 	}
 	_, _ = v.Elements()
 }
+
+// FuzzScanArray holds the scanner against encoding/json: it takes the same arrays
+// and cuts them at the same places.
+func FuzzScanArray(f *testing.F) {
+	for _, seed := range []string{
+		`[]`, ` [ ] `, `["e"]`, `["e",{"a":[1,-2.5e+3,{"b":null}],"c":"d"},true,false]`, "[\t1 ,\n2\r]", `["\u00e4\n\"]"]`, `[[],{},[{}]]`,
+		`[1,]`, `[,]`, `[01]`, `[1.]`, `[.5]`, `[1e]`, `[-]`, `["\x"]`, `["\u00g0"]`, "[\"\x00\"]", "[\"\xff\"]", `["a]`, `[{"a"}]`, `[{"a":1,}]`,
+		`[nul]`, `[tru`, `[1]2`, `{"a":1}`, `"a"`, `1`, ``, `[`, `["`, `["\`, "[\x00]", `[{1:2}]`, `[1 2]`,
+		strings.Repeat("[", 9_999) + strings.Repeat("]", 9_999), strings.Repeat("[", 10_000) + strings.Repeat("]", 10_000),
+		strings.Repeat("[", 10_001) + strings.Repeat("]", 10_001), strings.Repeat(`[{"a":`, 5_000) + "1" + strings.Repeat("}]", 5_000),
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		var want []json.RawMessage
+		err := json.Unmarshal(text, &want)
+		isArray := err == nil && bytes.HasPrefix(bytes.TrimSpace(text), []byte("["))
+		got, ok := socketio.ScanArray(text)
+		if ok != isArray || ok != (isArray && json.Valid(text)) {
+			t.Fatalf("%.100q: ok is %v, encoding/json has %v", text, ok, err)
+		}
+		if len(got) != len(want) {
+			t.Fatalf("%.100q: %d elements, encoding/json has %d", text, len(got), len(want))
+		}
+		for i := range got {
+			if !bytes.Equal(got[i], want[i]) {
+				t.Errorf("%.100q: element %d is %.100q, encoding/json has %.100q", text, i, got[i], want[i])
+			}
+		}
+	})
+}

@@ -137,16 +137,15 @@ type jsonValue struct {
 
 // Elements implements Value.
 func (v *jsonValue) Elements() ([]Value, error) {
-	if !json.Valid(v.text) {
-		return nil, fmt.Errorf("%w: invalid JSON", ErrMalformed)
+	var few [4]span // as most events have, name included
+	spans, ok := scanArray(v.text, few[:0])
+	if !ok {
+		return nil, fmt.Errorf("%w: not a JSON array", ErrMalformed)
 	}
-	parts := splitArray(v.text)
-	if parts == nil {
-		return nil, fmt.Errorf("%w: not an array", ErrMalformed)
-	}
-	values := make([]Value, len(parts))
-	elements := make([]jsonValue, len(parts))
-	for i, part := range parts {
+	values := make([]Value, len(spans))
+	elements := make([]jsonValue, len(spans))
+	for i, span := range spans {
+		part := v.text[span.from:span.to:span.to]
 		elements[i] = jsonValue{text: part, attachments: v.attachments}
 		if len(v.attachments) > 0 && !bytes.Contains(part, placeholderKey) {
 			elements[i].attachments = nil
@@ -330,47 +329,4 @@ func asBase64(tree any) any {
 		}
 	}
 	return tree
-}
-
-// splitArray cuts valid JSON at the commas of its outermost array; nil when it
-// is no array.
-func splitArray(text []byte) [][]byte {
-	text = bytes.TrimSpace(text)
-	if len(text) < 2 || text[0] != '[' {
-		return nil
-	}
-	parts := make([][]byte, 0, 4)
-	depth, start, inString := 0, 1, false
-	for i := 1; i < len(text); i++ {
-		c := text[i]
-		if inString {
-			switch c {
-			case '\\':
-				i++
-			case '"':
-				inString = false
-			}
-			continue
-		}
-		switch c {
-		case '"':
-			inString = true
-		case '[', '{':
-			depth++
-		case '}':
-			depth--
-		case ',', ']':
-			if depth > 0 {
-				if c == ']' {
-					depth--
-				}
-				continue
-			}
-			if part := bytes.TrimSpace(text[start:i]); len(part) > 0 {
-				parts = append(parts, part)
-			}
-			start = i + 1
-		}
-	}
-	return parts
 }
