@@ -146,7 +146,7 @@ func (s *server) buildStore(ctx context.Context) error {
 }
 
 func (s *server) buildChat(context.Context) error {
-	service, err := chat.New(chatConfig(s.cfg), s.store, time.Now, chat.NewID, nil, chat.WithBlocks(blocks{s.accounts}))
+	service, err := chat.New(chatConfig(s.cfg), s.store, time.Now, chat.NewID, nil)
 	s.chat = service
 	return err
 }

@@ -7,7 +7,6 @@ import (
 
 	"github.com/sockeye-im/sockeye/internal/account"
 	"github.com/sockeye-im/sockeye/internal/account/jwks"
-	"github.com/sockeye-im/sockeye/internal/chat"
 	"github.com/sockeye-im/sockeye/internal/presence"
 )
 
@@ -74,12 +73,4 @@ func (s *server) buildPresence(context.Context) error {
 	s.typing = typing
 	s.parts.add("typing", func() error { typing.Stop(); return nil })
 	return nil
-}
-
-// blocks answers the chat's question from the accounts.
-type blocks struct{ accounts *account.Service }
-
-func (b blocks) Blocked(ctx context.Context, one, other chat.UserID) (bool, error) {
-	pair, err := b.accounts.Pair(ctx, string(one), string(other))
-	return pair.Blocked(), err
 }

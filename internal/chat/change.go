@@ -45,11 +45,9 @@ func (s *Service) EditMessage(ctx context.Context, a Actor, messageID, content s
 		return Message{}, err
 	}
 	cmd := Edit{MessageID: messageID, Editor: a, Content: content, At: s.timestamp(), Window: s.cfg.EditWindow}
-	if s.filter != nil || s.blocks != nil {
-		unchanged, err := s.reviewEdit(ctx, &cmd)
-		if unchanged != nil || err != nil {
-			return deref(unchanged), err
-		}
+	unchanged, err := s.reviewEdit(ctx, &cmd)
+	if unchanged != nil || err != nil {
+		return deref(unchanged), err
 	}
 	cmd.Mentions = mentioned(cmd.Content)
 	m, err := s.store.EditMessage(ctx, cmd)

@@ -46,7 +46,7 @@ func (s *Service) React(ctx context.Context, a Actor, messageID, emoji string, a
 		return err
 	}
 	cmd := React{MessageID: messageID, Actor: a, Emoji: emoji, Added: added, At: s.timestamp(), Most: MaxEmoji}
-	if added && s.blocks != nil {
+	if added {
 		repeated, err := s.reviewReaction(ctx, &cmd)
 		if repeated || err != nil {
 			return err

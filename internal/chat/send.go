@@ -84,7 +84,7 @@ func (s *Service) send(ctx context.Context, clientMsgID string, d Draft) (Messag
 		RequireFriends: d.RecipientID != "" && s.cfg.DirectPolicy == DirectFriends,
 		Origin:         d.Sender.Origin,
 	}
-	if s.filter != nil || s.blocks != nil {
+	if s.filter != nil {
 		stored, found, err := s.repeated(ctx, &cmd)
 		if found || err != nil {
 			return stored, err
@@ -101,15 +101,8 @@ func (s *Service) send(ctx context.Context, clientMsgID string, d Draft) (Messag
 	return m, nil
 }
 
-// review asks those who may refuse a new message, or change it, before it is
-// stored.
+// review asks the filter, which may refuse a new message or change it.
 func (s *Service) review(ctx context.Context, cmd *Append, d *Draft) error {
-	if err := s.refuseBlocked(ctx, &cmd.Message); err != nil {
-		return err
-	}
-	if s.filter == nil {
-		return nil
-	}
 	if err := s.filter(ctx, d); err != nil {
 		return fmt.Errorf("filter message: %w", err)
 	}

@@ -28,7 +28,6 @@ type Service struct {
 	now    func() time.Time
 	newID  func() string
 	filter Filter
-	blocks Blocks
 }
 
 // Filter looks at a draft before it is stored and may change its content. An
@@ -40,7 +39,7 @@ type Filter func(ctx context.Context, d *Draft) error
 // New returns a service on top of store. now is the clock; newID makes the ids
 // of messages and rooms, which must be unique across all nodes and at most 64
 // bytes of [A-Za-z0-9_.-] (see [NewID]); filter may be nil.
-func New(cfg Config, store Store, now func() time.Time, newID func() string, filter Filter, options ...Option) (*Service, error) {
+func New(cfg Config, store Store, now func() time.Time, newID func() string, filter Filter) (*Service, error) {
 	if store == nil || now == nil || newID == nil {
 		return nil, errors.New("chat: a store, a clock and an id generator are required")
 	}
@@ -50,19 +49,7 @@ func New(cfg Config, store Store, now func() time.Time, newID func() string, fil
 	if cfg.EditWindow == 0 {
 		cfg.EditWindow = DefaultEditWindow
 	}
-	s := &Service{cfg: cfg, store: store, now: now, newID: newID, filter: filter}
-	for _, option := range options {
-		option(s)
-	}
-	return s, nil
-}
-
-// Option is a part that a service can do without.
-type Option func(*Service)
-
-// WithBlocks makes the service ask blocks about direct messages.
-func WithBlocks(blocks Blocks) Option {
-	return func(s *Service) { s.blocks = blocks }
+	return &Service{cfg: cfg, store: store, now: now, newID: newID, filter: filter}, nil
 }
 
 // NewID returns a version 7 UUID: unique, and ordered by time, which keeps

@@ -195,29 +195,3 @@ func TestFaultsOfTheStore(t *testing.T) {
 	_, err = w.JoinRoom(ctx, anna, "room")
 	refusal(t, chat.Public(err, "Failed to join room"), chat.Error{Code: chat.CodeInternal, Message: "Failed to join room"})
 }
-
-func TestEnsureUser(t *testing.T) {
-	w := newWorld(t, chat.DefaultConfig(), nil)
-	long := string(make([]byte, 257))
-	for _, test := range []struct {
-		actor chat.Actor
-		want  chat.Error
-	}{
-		{chat.Actor{}, chat.Error{Code: chat.CodeInvalidField, Field: "userId"}},
-		{chat.Actor{ID: chat.UserID(long)}, chat.Error{Code: chat.CodeLimitExceeded, Field: "userId", Limit: 128}},
-		{chat.Actor{ID: "line\nbreak"}, chat.Error{Code: chat.CodeInvalidField, Field: "userId"}},
-		{chat.Actor{ID: "\xff"}, chat.Error{Code: chat.CodeInvalidField, Field: "userId"}},
-		{chat.Actor{ID: "anna", Name: long}, chat.Error{Code: chat.CodeLimitExceeded, Field: "username", Limit: 256}},
-		{chat.Actor{ID: "anna", Name: "\x00"}, chat.Error{Code: chat.CodeInvalidField, Field: "username"}},
-	} {
-		_, err := w.EnsureUser(t.Context(), test.actor)
-		refusal(t, err, test.want)
-	}
-	first, err := w.EnsureUser(t.Context(), chat.Actor{ID: "Ä|1 @x"})
-	w.must(err)
-	equal(t, "name of the nameless", first.Name, "Ä|1 @x")
-	equal(t, "first seen", first.CreatedAt, first.CreatedAt.UTC().Truncate(time.Millisecond))
-	again, err := w.EnsureUser(t.Context(), chat.Actor{ID: "Ä|1 @x", Name: "Ännchen"})
-	w.must(err)
-	equal(t, "renamed", again, chat.User{ID: "Ä|1 @x", Name: "Ännchen", CreatedAt: first.CreatedAt})
-}

@@ -16,7 +16,7 @@ import (
 //
 // The package storetest holds the tests that every driver must pass.
 type Store interface {
-	Users
+	Blocks
 	Messages
 	Changes
 	Rooms
@@ -28,13 +28,10 @@ type Store interface {
 	Upkeep
 }
 
-// Users keeps who has signed in.
-type Users interface {
-	// EnsureUser creates the user or changes the name, and returns what is stored
-	// then. Nothing is written if nothing changes.
-	EnsureUser(ctx context.Context, u User) (User, error)
-	// AreFriends tells whether the two users are friends.
-	AreFriends(ctx context.Context, a, b UserID) (bool, error)
+// Blocks knows who does not want to hear of whom.
+type Blocks interface {
+	// Blocked tells whether one of the two has blocked the other.
+	Blocked(ctx context.Context, a, b UserID) (bool, error)
 }
 
 // Messages keeps messages and answers questions about them.
@@ -46,7 +43,8 @@ type Messages interface {
 	//     if [Append.Repeats] agrees, else its error;
 	//   - to a room: ErrRoomNotFound, ErrNotInRoom (not for [TypeSystem]), and what
 	//     [RoomSettings.MayPost] says;
-	//   - to a user: ErrNotFriends if friendship is required and there is none;
+	//   - to a user: ErrNotFriends if friendship is required and there is none, or
+	//     if one of the two has blocked the other;
 	//   - ReplyTo must be a message of the same conversation: ErrMessageNotFound
 	//     with the field replyTo.
 	// The timestamp is moved forward to that of the conversation's last event if

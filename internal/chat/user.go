@@ -1,10 +1,6 @@
 package chat
 
-import (
-	"context"
-	"fmt"
-	"time"
-)
+import "time"
 
 const (
 	// MaxUserID is the longest user id, in bytes.
@@ -20,8 +16,8 @@ type UserID string
 // SystemUser is the sender of the server's own messages. Nobody can sign in as it.
 const SystemUser UserID = "system"
 
-// Actor is the signed-in user on whose behalf a command runs. Its ID is one
-// that [Service.EnsureUser] has accepted.
+// Actor is the signed-in user on whose behalf a command runs, as who let the user
+// in knows it.
 type Actor struct {
 	ID   UserID
 	Name string
@@ -35,28 +31,4 @@ type User struct {
 	ID        UserID
 	Name      string
 	CreatedAt time.Time
-}
-
-// EnsureUser records the user at sign-in: created when first seen, renamed when
-// the name has changed. A user without a name is called by the id. Callers use
-// the returned user's name from then on.
-func (s *Service) EnsureUser(ctx context.Context, a Actor) (User, error) {
-	if err := checkUserID("userId", a.ID); err != nil {
-		return User{}, err
-	}
-	if a.ID == SystemUser {
-		return User{}, invalid("userId", "is reserved")
-	}
-	name := a.Name
-	if name == "" {
-		name = string(a.ID)
-	}
-	if err := checkText("username", name, MaxUserName); err != nil {
-		return User{}, err
-	}
-	user, err := s.store.EnsureUser(ctx, User{ID: a.ID, Name: name, CreatedAt: s.timestamp()})
-	if err != nil {
-		return User{}, fmt.Errorf("ensure user: %w", err)
-	}
-	return user, nil
 }

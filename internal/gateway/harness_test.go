@@ -126,7 +126,7 @@ func serve(t testing.TB, options ...func(*setup)) *node {
 	n.typing, err = presence.NewTyping(presence.DefaultTypingConfig(), n.accounts, n.hub, time.Now)
 	must()
 	n.befriend(cast...)
-	n.chat, err = chat.New(s.chat, store, time.Now, chat.NewID, nil, chat.WithBlocks(n))
+	n.chat, err = chat.New(s.chat, store, time.Now, chat.NewID, nil)
 	must()
 	metrics, err := ops.NewMetrics(n.registry, ops.Vocabulary{
 		Messages: command.Names(), Operations: command.Names(), Refusals: gateway.Refusals(),
@@ -229,12 +229,6 @@ func (n *node) publish(events []account.Event) {
 			n.presence.Renamed(e.Actor)
 		}
 	}
-}
-
-// Blocked is chat.Blocks.
-func (n *node) Blocked(ctx context.Context, a, b chat.UserID) (bool, error) {
-	pair, err := n.accounts.Pair(ctx, string(a), string(b))
-	return pair.Blocked(), err
 }
 
 // told waits until the hub has told everything that was committed before: it is

@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"github.com/sockeye-im/sockeye/internal/account"
-	"github.com/sockeye-im/sockeye/internal/chat"
 )
 
 const pairQuery = `
@@ -23,21 +22,6 @@ func scanPair(row scanner) (p account.Pair, err error) {
 // Pair implements [account.Friends].
 func (a *Accounts) Pair(ctx context.Context, one, other string) (account.Pair, error) {
 	return scanPair(a.readers().row(ctx, pairQuery, one, other))
-}
-
-const blockedQuery = `
-	SELECT EXISTS (SELECT 1 FROM blocks WHERE blocker_id = ?1 AND blocked_id = ?2)
-		OR EXISTS (SELECT 1 FROM blocks WHERE blocker_id = ?2 AND blocked_id = ?1)`
-
-// Blocked implements [chat.Blocks].
-func (a *Accounts) Blocked(ctx context.Context, one, other chat.UserID) (blocked bool, err error) {
-	err = a.readers().row(ctx, blockedQuery, one, other).Scan(&blocked)
-	return blocked, err
-}
-
-// AreFriends tells whether two users are friends.
-func (a *Accounts) AreFriends(ctx context.Context, one, other chat.UserID) (bool, error) {
-	return a.store.AreFriends(ctx, one, other)
 }
 
 // ChangePair implements [account.Friends].

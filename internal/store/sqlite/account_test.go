@@ -6,12 +6,9 @@ import (
 	"time"
 
 	"github.com/sockeye-im/sockeye/internal/account"
-	"github.com/sockeye-im/sockeye/internal/chat"
 	"github.com/sockeye-im/sockeye/internal/store/accounttest"
 	"github.com/sockeye-im/sockeye/internal/store/sqlite"
 )
-
-var _ chat.Blocks = (*sqlite.Accounts)(nil)
 
 func TestAccountConformance(t *testing.T) {
 	asked := collectStatements(t)

@@ -59,17 +59,7 @@ func (t *tx) appendMessage(cmd *chat.Append) (chat.Message, error) {
 // conversation of a room.
 func (t *tx) permitMessage(cmd *chat.Append, m *chat.Message) error {
 	if m.RoomID == "" {
-		if !cmd.RequireFriends {
-			return nil
-		}
-		friends, err := t.areFriends(m.SenderID, m.RecipientID)
-		if err != nil {
-			return fmt.Errorf("look up friendship: %w", err)
-		}
-		if !friends {
-			return chat.ErrNotFriends
-		}
-		return nil
+		return t.permitDirect(cmd, m)
 	}
 	var member bool
 	var settings chat.RoomSettings
@@ -87,6 +77,28 @@ func (t *tx) permitMessage(cmd *chat.Append, m *chat.Message) error {
 		return chat.ErrNotInRoom
 	}
 	return settings.MayPost(m)
+}
+
+// permitDirect looks for a friendship, or only for a block: friends have none.
+func (t *tx) permitDirect(cmd *chat.Append, m *chat.Message) error {
+	if cmd.RequireFriends {
+		friends, err := t.areFriends(m.SenderID, m.RecipientID)
+		switch {
+		case err != nil:
+			return fmt.Errorf("look up friendship: %w", err)
+		case !friends:
+			return chat.ErrNotFriends
+		}
+		return nil
+	}
+	var blocked bool
+	if err := t.row(blockedQuery, m.SenderID, m.RecipientID).Scan(&blocked); err != nil {
+		return fmt.Errorf("look up blocks: %w", err)
+	}
+	if blocked {
+		return chat.ErrNotFriends
+	}
+	return nil
 }
 
 // findThread checks what m replies to, and joins its thread.

@@ -8,37 +8,43 @@ import (
 	"github.com/sockeye-im/sockeye/internal/chat"
 )
 
-func testUsers(f *fixture) {
-	first := chat.User{ID: "anna", Name: "Anna", CreatedAt: start}
-	got, err := f.store.EnsureUser(f.Context(), first)
-	f.Must(err)
-	equal(f, "new user", got, first)
-
-	got, err = f.store.EnsureUser(f.Context(), chat.User{ID: "anna", Name: "Anna", CreatedAt: start.Add(time.Hour)})
-	f.Must(err)
-	equal(f, "known user", got, first)
-
-	got, err = f.store.EnsureUser(f.Context(), chat.User{ID: "anna", Name: "Ännchen", CreatedAt: start.Add(time.Hour)})
-	f.Must(err)
-	equal(f, "renamed user", got, chat.User{ID: "anna", Name: "Ännchen", CreatedAt: start})
-	f.Quiet()
-}
-
 func testFriends(f *fixture) {
 	f.driver.Exec(f, `INSERT INTO friends (user_a, user_b, created_at) VALUES ('anna', 'bert', 0)`)
+	for _, test := range []struct {
+		from, to chat.UserID
+		want     error
+	}{
+		{"anna", "bert", nil}, {"bert", "anna", nil}, {"anna", "carl", chat.ErrNotFriends}, {"Anna", "bert", chat.ErrNotFriends},
+	} {
+		cmd := f.direct(test.from, test.to, "among friends")
+		cmd.RequireFriends = true
+		if test.want == nil {
+			f.append(cmd)
+			continue
+		}
+		_, err := f.store.AppendMessage(f.Context(), cmd)
+		f.Refused(err, test.want)
+	}
+}
+
+func testBlocks(f *fixture) {
+	f.driver.Exec(f, `INSERT INTO blocks (blocker_id, blocked_id, created_at) VALUES ('anna', 'bert', 0)`)
 	for _, test := range []struct {
 		a, b chat.UserID
 		want bool
 	}{
 		{"anna", "bert", true}, {"bert", "anna", true}, {"anna", "carl", false}, {"Anna", "bert", false},
 	} {
-		got, err := f.store.AreFriends(f.Context(), test.a, test.b)
+		got, err := f.store.Blocked(f.Context(), test.a, test.b)
 		f.Must(err)
-		equal(f, fmt.Sprintf("%s and %s", test.a, test.b), got, test.want)
+		equal(f, fmt.Sprintf("a block between %s and %s", test.a, test.b), got, test.want)
+		if cmd := f.direct(test.a, test.b, "x"); test.want {
+			_, err := f.store.AppendMessage(f.Context(), cmd)
+			f.Refused(err, chat.ErrNotFriends)
+		} else {
+			f.append(cmd)
+		}
 	}
-	cmd := f.direct("bert", "anna", "among friends")
-	cmd.RequireFriends = true
-	equal(f, "seq", f.append(cmd).Seq, int64(1))
 }
 
 func testDirectMessage(f *fixture) {
@@ -146,18 +152,18 @@ func testClientMsgIDInReplacedRoom(f *fixture) {
 	cmd := f.toRoom("anna", room.ID, "once")
 	cmd.Message.ClientMsgID = "c1"
 	stored := f.append(cmd)
-	f.must(f.store.DeleteRoom(f.Context(), chat.DeleteRoom{RoomID: room.ID, Actor: actor("anna"), At: start}))
-	f.events.take()
+	f.Must(f.store.DeleteRoom(f.Context(), chat.DeleteRoom{RoomID: room.ID, Actor: actor("anna"), At: start}))
+	f.Events.Take()
 	equal(f, "the same again, though the room is gone", f.append(cmd), stored)
-	f.quiet()
+	f.Quiet()
 
 	second := room
 	second.ConversationID = f.id("room:second")
-	f.must(f.store.CreateRoom(f.Context(), chat.NewRoom{Room: second, Creator: actor("anna")}))
-	f.events.take()
+	f.Must(f.store.CreateRoom(f.Context(), chat.NewRoom{Room: second, Creator: actor("anna")}))
+	f.Events.Take()
 	_, err := f.store.AppendMessage(f.Context(), cmd)
-	f.refused(err, chat.ErrClientMsgIDReused)
-	f.quiet()
+	f.Refused(err, chat.ErrClientMsgIDReused)
+	f.Quiet()
 }
 
 func testClientMsgIDOfDeleted(f *fixture) {

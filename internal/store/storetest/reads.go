@@ -100,10 +100,10 @@ func testMarkReadOfLeaver(f *fixture) {
 	left := f.append(f.toRoom("bert", room.ID, "from who leaves"))
 	there := f.append(f.toRoom("anna", room.ID, "from who stays"))
 	f.leave("bert", room.ID)
-	f.events.take()
+	f.Events.Take()
 	want := []chat.Receipt{receipt("carl", there)}
 	equal(f, "receipts", f.markRead("carl", left, there), want)
-	equal(f, "events", f.events.take(), []chat.Event{
+	equal(f, "events", f.Events.Take(), []chat.Event{
 		markEvent("carl", there), chat.NewReceiptEvent(want, actor("carl").Origin),
 	})
 }

@@ -116,8 +116,7 @@ func testLeave(f *fixture) {
 
 func testAdminFollows(f *fixture) {
 	room := f.room(chat.RoomPublic, 10, "anna")
-	_, err := f.store.EnsureUser(f.Context(), chat.User{ID: "zoe", Name: actor("zoe").Name, CreatedAt: start})
-	f.Must(err)
+	f.known("zoe")
 	for _, user := range []chat.UserID{"zoe", "bert", "carl"} {
 		f.join(user, room.ID)
 	}

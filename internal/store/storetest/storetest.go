@@ -29,8 +29,8 @@ func Run(t *testing.T, newDriver func(t *testing.T) Driver) {
 		name string
 		run  func(*fixture)
 	}{
-		{"Users", testUsers},
 		{"Friends", testFriends},
+		{"Blocks", testBlocks},
 		{"DirectMessage", testDirectMessage},
 		{"RoomMessage", testRoomMessage},
 		{"MessageKeepsAllFields", testMessageKeepsAllFields},
