@@ -35,11 +35,6 @@ func (a *Accounts) Blocked(ctx context.Context, one, other chat.UserID) (blocked
 	return blocked, err
 }
 
-// AreFriends tells whether two users are friends.
-func (a *Accounts) AreFriends(ctx context.Context, one, other chat.UserID) (bool, error) {
-	return a.store.AreFriends(ctx, one, other)
-}
-
 // ChangePair implements [account.Friends].
 func (a *Accounts) ChangePair(ctx context.Context, cmd account.ChangePair) (after account.Pair, err error) {
 	err = a.do(ctx, func(t *accountTx) (err error) {
