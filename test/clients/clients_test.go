@@ -1,6 +1,7 @@
 // Package clients_test drives the stock npm clients, of all versions that the server speaks with, against engineio and
 // socketio. The tests themselves are written for node's own test runner, in *.test.mjs; this runs each file against
-// servers of this process, so that the race and leak detectors see them.
+// servers of this process, so that the race and leak detectors see them. The files in together/ drive the real binary,
+// over all protocols at once.
 package clients_test
 
 import (
@@ -33,10 +34,10 @@ func TestStockClients(t *testing.T) {
 		t.Skip("drives npm clients for most of a minute")
 	}
 	requirePackages(t)
-	for _, file := range testFiles(t) {
+	for _, file := range testFiles(t, ".") {
 		t.Run(strings.TrimSuffix(file, ".test.mjs"), func(t *testing.T) {
 			t.Parallel()
-			runNode(t, file, startControl(t))
+			runNode(t, file, "CONTROL_URL="+startControl(t))
 		})
 	}
 }
@@ -53,9 +54,9 @@ func requirePackages(t *testing.T) {
 }
 
 // testFiles also looks at the modules that they import: go test keeps a result until a file that it has seen changes.
-func testFiles(t *testing.T) (tests []string) {
+func testFiles(t *testing.T, folder string) (tests []string) {
 	t.Helper()
-	modules, err := filepath.Glob("*.mjs")
+	modules, err := filepath.Glob(filepath.Join(folder, "*.mjs"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +69,7 @@ func testFiles(t *testing.T) (tests []string) {
 		}
 	}
 	if len(tests) == 0 {
-		t.Fatal("no *.test.mjs files here")
+		t.Fatalf("no *.test.mjs files in %s", folder)
 	}
 	return tests
 }
@@ -87,8 +88,9 @@ func startControl(t *testing.T) (url string) {
 	return web.URL
 }
 
-// runNode passes the runner's output on line by line. It gets a signal and 10 s to end before it is killed.
-func runNode(t *testing.T, file, controlURL string) {
+// runNode passes the runner's output on line by line. It gets a signal and 10 s to end before it is killed, and what it
+// has started with it.
+func runNode(t *testing.T, file, setting string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
@@ -97,7 +99,8 @@ func runNode(t *testing.T, file, controlURL string) {
 		args = append(args, "--test-name-pattern="+name)
 	}
 	command := exec.CommandContext(ctx, "node", append(args, file)...)
-	command.Env = append(os.Environ(), "CONTROL_URL="+controlURL)
+	command.Env = append(os.Environ(), setting)
+	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	command.Cancel = func() error { return command.Process.Signal(syscall.SIGTERM) }
 	command.WaitDelay = 10 * time.Second
 	output, input := io.Pipe()
@@ -111,6 +114,9 @@ func runNode(t *testing.T, file, controlURL string) {
 		_, _ = io.Copy(io.Discard, output) // a line too long for the scanner must not block node
 	}()
 	err := command.Run()
+	if command.Process != nil {
+		_ = syscall.Kill(-command.Process.Pid, syscall.SIGKILL) // nobody may be left
+	}
 	_ = input.Close()
 	<-logged
 	if err != nil {

@@ -1,0 +1,66 @@
+// The fields of each event, as docs/protocol.md has them. A question mark is for those that may be left out.
+
+import assert from "node:assert/strict";
+
+const message =
+  "id conversationId roomId? recipientId? senderId senderUsername content type timestamp seq edited editedAt? deleted? " +
+  "reactions replyTo threadId? attachments mentions? pinnedAt? pinnedBy? clientMsgId?";
+const logged = "conversationId seq timestamp";
+const relation = "userId username by timestamp";
+
+const fields = {
+  "message:received": message,
+  "room:message": message,
+  "message:sent": `id recipientId clientMsgId? ${logged}`,
+  "message:edited": `message by ${logged}`,
+  "message:deleted": `messageId deletedBy roomId? ${logged}`,
+  "message:pinned": `message by ${logged}`,
+  "message:unpinned": `message by ${logged}`,
+  "reaction:added": `messageId roomId? userId username emoji ${logged}`,
+  "reaction:removed": `messageId roomId? userId username emoji ${logged}`,
+  "room:user_joined": `roomId userId username ${logged}`,
+  "room:user_left": `roomId userId username reason? by? ${logged}`,
+  "room:role": `roomId userId role ${logged}`,
+  "room:updated": `room by ${logged}`,
+  "room:deleted": `roomId deletedBy ${logged}`,
+  "room:invited": "roomId userId username by conversationId timestamp",
+  "message:read": "messageId conversationId readBy readAt",
+  "conversation:read": "conversationId seq",
+  "typing:start": "userId username roomId?",
+  "typing:stop": "userId roomId?",
+  "friend:requested": relation,
+  "friend:cancelled": relation,
+  "friend:accepted": relation,
+  "friend:declined": relation,
+  "friend:removed": relation,
+  "user:blocked": relation,
+  "user:unblocked": relation,
+  "user:online": "userId username",
+  "user:offline": "userId",
+  presence: "online",
+};
+const lists = { "room:messages": message, "messages:unread": message, "conversation:heads": "conversationId seq" };
+
+export function check(event, payload) {
+  if (lists[event]) {
+    assert.ok(Array.isArray(payload), `${event} is no list: ${JSON.stringify(payload)}`);
+    for (const each of payload) checkFields(event, lists[event], each);
+    return;
+  }
+  assert.ok(fields[event], `${event} is not documented: ${JSON.stringify(payload)}`);
+  checkFields(event, fields[event], payload);
+  if (payload.message) checkFields(event, message, payload.message);
+}
+
+function checkFields(event, documented, payload) {
+  const words = documented.split(" ");
+  for (const word of words) {
+    assert.ok(word.endsWith("?") || word in payload, `${event} lacks ${word}: ${JSON.stringify(payload)}`);
+  }
+  for (const [key, value] of Object.entries(payload)) {
+    assert.ok(words.includes(key) || words.includes(`${key}?`), `${event} has ${key}, which is not documented`);
+    if (["timestamp", "editedAt", "pinnedAt", "readAt"].includes(key)) {
+      assert.match(value, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/, `${event}: ${key}`);
+    }
+  }
+}
