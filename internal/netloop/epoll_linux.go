@@ -189,6 +189,7 @@ func (p *epoller) handle(c *Conn, events uint32, buf, scratch []byte) {
 	case errors.Is(err, unix.EAGAIN), errors.Is(err, unix.EINTR), errors.Is(err, ErrClosed):
 	default:
 		c.readFailed(err)
+		c.flush(scratch) // now: until the descriptor is closed it stays ready
 	}
 }
 
