@@ -190,7 +190,6 @@ func (p *epoller) handle(c *Conn, events uint32, buf, scratch []byte) {
 	default:
 		c.link.(*epollLink).silence(c)
 		c.readFailed(err)
-		c.flush(scratch) // now: until the descriptor is closed it stays ready
 	}
 }
 
