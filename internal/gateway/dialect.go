@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/sockeye-im/sockeye/internal/hub"
 	"github.com/sockeye-im/sockeye/internal/netloop"
@@ -51,7 +52,8 @@ func (f *frame) decode(dst any) error {
 }
 
 // write frames a payload, flat beside its type. What is no object travels as
-// items, and a payload's own type as messageType. The ref is written as it came.
+// items, and a payload's own type and ref as messageType and messageRef. The ref is
+// written as it came.
 func write(kind string, ref json.RawMessage, payload any) any {
 	text, err := json.Marshal(payload)
 	if err != nil {
@@ -63,13 +65,13 @@ func write(kind string, ref json.RawMessage, payload any) any {
 	} else if json.Unmarshal(text, &fields) != nil {
 		return nil
 	}
-	if inner, ok := fields["type"]; ok {
-		fields["messageType"] = inner
+	for _, name := range []string{"type", "ref"} { // the frame's own
+		if inner, ok := fields[name]; ok {
+			fields["message"+strings.ToUpper(name[:1])+name[1:]] = inner
+			delete(fields, name)
+		}
 	}
 	fields["type"], _ = json.Marshal(kind) // a string always encodes
-	if len(ref) > 0 {
-		delete(fields, "ref")
-	}
 	out, err := json.Marshal(fields)
 	if err != nil {
 		return nil

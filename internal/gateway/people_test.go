@@ -371,7 +371,7 @@ func TestTopicsAreOfTheDevice(t *testing.T) {
 		t.Errorf("topics %q", got)
 	}
 	notify("not for ada", []string{"prices"}, nil)
-	notify("last", nil, []string{"ada", "bob"})
+	n.hub.Notify(nil, []string{"ada", "bob"}, map[string]string{"title": "last", "type": "t", "ref": "r"})
 	title := func(d *device) string {
 		var got struct{ Title string }
 		d.event("notification", &got)
@@ -383,8 +383,9 @@ func TestTopicsAreOfTheDevice(t *testing.T) {
 	if got := []string{title(adas), title(adas)}; !slices.Equal(got, []string{"both", "last"}) {
 		t.Errorf("another device gets %q", got)
 	}
-	if got := []any{bob.next("notification")["title"], bob.next("notification")["title"]}; !reflect.DeepEqual(got, []any{"both", "last"}) {
-		t.Errorf("a native connection gets %q", got)
+	both, last := bob.next("notification"), bob.next("notification")
+	if both["title"] != "both" || last["title"] != "last" || last["messageType"] != "t" || last["messageRef"] != "r" || last["ref"] != nil {
+		t.Errorf("a native connection gets %v and %v", both, last)
 	}
 
 	many := make([]string, 100)
