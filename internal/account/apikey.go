@@ -55,7 +55,7 @@ func (k *APIKey) May(scope Scope) bool {
 // CreateAPIKey makes an API key. The secret is what the backend shows; it comes back this once and is stored as a hash.
 func (s *Service) CreateAPIKey(ctx context.Context, name string, scopes []Scope) (k APIKey, secret string, err error) {
 	name = strings.TrimSpace(name)
-	if err := checkDisplayName(name); err != nil {
+	if err := checkDisplayName("name", name); err != nil {
 		return APIKey{}, "", err
 	}
 	if len(scopes) == 0 {

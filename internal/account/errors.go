@@ -13,7 +13,7 @@ const (
 	CodeMissingFields      Code = "missing_fields"
 	CodeInvalidField       Code = "invalid_field"
 	CodeLimitExceeded      Code = "limit_exceeded"
-	CodeUsernameTaken      Code = "username_taken"
+	CodeLoginTaken         Code = "login_taken"
 	CodeInvalidCredentials Code = "invalid_credentials"
 	CodeAccountsOff        Code = "accounts_off"
 	CodeRegistrationClosed Code = "registration_closed"
@@ -31,7 +31,7 @@ const (
 // Codes returns all codes.
 func Codes() []Code {
 	return []Code{
-		CodeMissingFields, CodeInvalidField, CodeLimitExceeded, CodeUsernameTaken, CodeInvalidCredentials, CodeAccountsOff,
+		CodeMissingFields, CodeInvalidField, CodeLimitExceeded, CodeLoginTaken, CodeInvalidCredentials, CodeAccountsOff,
 		CodeRegistrationClosed, CodeRefreshRefused, CodeNotRevocable, CodeBusy, CodeUserNotFound, CodeNameManaged,
 		CodeRequestNotFound, CodeUserBlocked, CodeAPIKeyNotFound, CodeAPIKeyRefused,
 	}
@@ -65,14 +65,14 @@ func (e *Error) Is(target error) bool {
 
 // The refusals without a variable part. Compare by errors.Is; do not change them.
 var (
-	ErrUsernameTaken      = &Error{Code: CodeUsernameTaken, Message: "Username is taken", Field: "username"}
-	ErrInvalidCredentials = &Error{Code: CodeInvalidCredentials, Message: "Invalid username or password"}
+	ErrLoginTaken         = &Error{Code: CodeLoginTaken, Message: "Login name is taken", Field: "login"}
+	ErrInvalidCredentials = &Error{Code: CodeInvalidCredentials, Message: "Invalid login or password"}
 	ErrAccountsOff        = &Error{Code: CodeAccountsOff, Message: "This server has no accounts of its own"}
 	ErrRegistrationClosed = &Error{Code: CodeRegistrationClosed, Message: "Registration is closed"}
 	ErrRefreshRefused     = &Error{Code: CodeRefreshRefused, Message: "Please log in again"}
 	ErrNotRevocable       = &Error{Code: CodeNotRevocable, Message: "The token has no id, only all tokens of its user can be revoked"}
 	ErrUserNotFound       = &Error{Code: CodeUserNotFound, Message: "User not found", Field: "userId"}
-	ErrNameManaged        = &Error{Code: CodeNameManaged, Message: "The name is kept by the application that you sign in with", Field: "name"}
+	ErrNameManaged        = &Error{Code: CodeNameManaged, Message: "The name is kept by the application that you sign in with", Field: "username"}
 	ErrRequestNotFound    = &Error{Code: CodeRequestNotFound, Message: "Friend request not found", Field: "userId"}
 	ErrUserBlocked        = &Error{Code: CodeUserBlocked, Message: "You have blocked this user", Field: "userId"}
 	ErrAPIKeyNotFound     = &Error{Code: CodeAPIKeyNotFound, Message: "API key not found", Field: "id"}

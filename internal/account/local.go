@@ -30,7 +30,7 @@ type Session struct {
 	Token Token
 }
 
-// Register makes a local account and logs in. [ErrAccountsOff], [ErrRegistrationClosed], [ErrUsernameTaken].
+// Register makes a local account and logs in. [ErrAccountsOff], [ErrRegistrationClosed], [ErrLoginTaken].
 func (s *Service) Register(ctx context.Context, cmd Register) (Session, error) {
 	switch {
 	case !s.cfg.Local:
@@ -53,7 +53,7 @@ func (s *Service) CreateLocal(ctx context.Context, cmd Register) (Session, error
 	if cmd.Name == "" {
 		cmd.Name = cmd.Username
 	}
-	if err := checkDisplayName(cmd.Name); err != nil {
+	if err := checkDisplayName("username", cmd.Name); err != nil {
 		return Session{}, err
 	}
 	if err := checkPassword("password", cmd.Password); err != nil {
@@ -62,7 +62,7 @@ func (s *Service) CreateLocal(ctx context.Context, cmd Register) (Session, error
 	if _, taken, err := s.store.LocalByUsername(ctx, cmd.Username); err != nil {
 		return Session{}, fmt.Errorf("look up username: %w", err)
 	} else if taken {
-		return Session{}, ErrUsernameTaken
+		return Session{}, ErrLoginTaken
 	}
 	hash, err := s.passwords.hash(ctx, cmd.Password)
 	if err != nil {
@@ -87,7 +87,7 @@ func (s *Service) Login(ctx context.Context, cmd Login) (Session, error) {
 	case !s.cfg.Local:
 		return Session{}, ErrAccountsOff
 	case cmd.Username == "":
-		return Session{}, missing("username")
+		return Session{}, missing("login")
 	case cmd.Password == "":
 		return Session{}, missing("password")
 	case len(cmd.Password) > MaxPasswordBytes:

@@ -24,7 +24,7 @@ type Store interface {
 
 // Locals keeps accounts with a password.
 type Locals interface {
-	// CreateLocal stores a user with a login name. [ErrUsernameTaken] if another has it in any case.
+	// CreateLocal stores a user with a login name. [ErrLoginTaken] if another has it in any case.
 	CreateLocal(ctx context.Context, cmd CreateLocal) error
 	// LocalByUsername finds an account by its login name in any case.
 	LocalByUsername(ctx context.Context, username string) (Local, bool, error)

@@ -78,7 +78,7 @@ func (s *Service) SearchUsers(ctx context.Context, query string, limit int) ([]U
 // [ErrNameManaged].
 func (s *Service) Rename(ctx context.Context, a Actor, name string) (User, error) {
 	name = strings.TrimSpace(name)
-	if err := checkDisplayName(name); err != nil {
+	if err := checkDisplayName("username", name); err != nil {
 		return User{}, err
 	}
 	if !strings.HasPrefix(a.ID, LocalPrefix) {
@@ -106,7 +106,7 @@ func (s *Service) PutUser(ctx context.Context, cmd PutUser) (u User, created boo
 	change := ChangeUser{ID: cmd.ID, Admin: cmd.Admin, At: s.timestamp()}
 	if cmd.Name != nil {
 		name := strings.TrimSpace(*cmd.Name)
-		if err := checkDisplayName(name); err != nil {
+		if err := checkDisplayName("username", name); err != nil {
 			return User{}, false, err
 		}
 		change.Name = &name
@@ -148,19 +148,19 @@ func (s *Service) Seen(ctx context.Context, seen []Seen) error {
 func checkUsername(name string) error {
 	switch {
 	case name == "":
-		return missing("username")
+		return missing("login")
 	case len(name) > MaxUsername:
-		return tooMuch("username", MaxUsername, "characters")
+		return tooMuch("login", MaxUsername, "characters")
 	case len(name) < MinUsername:
-		e := invalid("username", fmt.Sprintf("must have at least %d characters", MinUsername))
+		e := invalid("login", fmt.Sprintf("must have at least %d characters", MinUsername))
 		e.Limit = MinUsername
 		return e
 	case !alphanumeric(name[0]):
-		return invalid("username", "must begin with a letter or a digit")
+		return invalid("login", "must begin with a letter or a digit")
 	}
 	for i := range len(name) {
 		if !alphanumeric(name[i]) && !strings.ContainsRune("_.-+@", rune(name[i])) {
-			return invalid("username", "may have the letters a to z, digits, and _ . - + @ only")
+			return invalid("login", "may have the letters a to z, digits, and _ . - + @ only")
 		}
 	}
 	return nil
@@ -170,15 +170,15 @@ func alphanumeric(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
 }
 
-func checkDisplayName(name string) error {
+func checkDisplayName(field, name string) error {
 	if name == "" {
-		return missing("name")
+		return missing(field)
 	}
 	if utf8.RuneCountInString(name) > MaxNameRunes {
-		return tooMuch("name", MaxNameRunes, "characters")
+		return tooMuch(field, MaxNameRunes, "characters")
 	}
 	if !printable(name) {
-		return invalid("name", "must be printable UTF-8")
+		return invalid(field, "must be printable UTF-8")
 	}
 	return nil
 }

@@ -9,18 +9,18 @@ import (
 )
 
 func (a *API) accountOperations() []operation {
-	const exampleLogin = `{"username": "ada", "password": "correct horse battery"}`
+	const exampleLogin = `{"login": "ada", "password": "correct horse battery"}`
 	return []operation{
 		operate(operation{
 			method: http.MethodPost, path: "/accounts", id: "register", tag: tagAccounts, status: http.StatusCreated,
 			summary: "Register", details: "Makes a local account and logs in, if the server has such accounts and registration is open.",
-			required: []string{"username", "password"},
-			example:  `{"username": "ada", "name": "Ada Lovelace", "password": "correct horse battery"}`,
+			required: []string{"login", "password"},
+			example:  `{"login": "ada", "username": "Ada Lovelace", "password": "correct horse battery"}`,
 		}, a.register),
 		operate(operation{
 			method: http.MethodPost, path: "/login", id: "login", tag: tagAccounts,
 			summary: "Log in", details: "To a local account. Users of other applications get their tokens there.",
-			required: []string{"username", "password"}, example: exampleLogin,
+			required: []string{"login", "password"}, example: exampleLogin,
 		}, a.login),
 		operate(operation{
 			method: http.MethodPost, path: "/token/refresh", id: "refreshToken", tag: tagAccounts, needs: aUser,
@@ -43,7 +43,7 @@ func (a *API) accountOperations() []operation {
 		operate(operation{
 			method: http.MethodPatch, path: "/me", id: "updateMe", tag: tagAccounts, needs: aUser,
 			summary: "Change one's own account", details: "The display name of a local account. Others keep theirs where they sign in.",
-			required: []string{"name"}, example: `{"name": "Ada King"}`,
+			required: []string{"username"}, example: `{"username": "Ada King"}`,
 		}, a.rename),
 	}
 }
@@ -53,21 +53,13 @@ type nothing struct{}
 
 // accountBody is an account as its owner and the backend see it.
 type accountBody struct {
-	ID        string    `json:"id"`
-	Name      string    `json:"name"`
-	Username  string    `json:"username,omitempty"` // of a local account
-	Admin     bool      `json:"admin"`
-	CreatedAt hub.Time  `json:"createdAt"`
-	LastSeen  *hub.Time `json:"lastSeen,omitempty"`
+	hub.User
+	Admin    bool      `json:"admin"`
+	LastSeen *hub.Time `json:"lastSeen,omitempty"`
 }
 
 func accountOf(u *account.User) accountBody {
-	body := accountBody{ID: u.ID, Name: u.Name, Username: u.Username, Admin: u.Admin, CreatedAt: hub.Time(u.CreatedAt)}
-	if !u.LastSeen.IsZero() {
-		seen := hub.Time(u.LastSeen)
-		body.LastSeen = &seen
-	}
-	return body
+	return accountBody{User: hub.UserOf(u), Admin: u.Admin, LastSeen: hub.TimeOrNone(u.LastSeen)}
 }
 
 type accountAnswer struct {
@@ -88,28 +80,28 @@ func sessionOf(s account.Session, err error) (sessionAnswer, error) {
 }
 
 type registerPayload struct {
+	Login    string `json:"login"`
 	Username string `json:"username"`
-	Name     string `json:"name"`
 	Password string `json:"password"`
 }
 
 func (a *API) register(ctx context.Context, c *caller, p registerPayload) (sessionAnswer, error) {
-	if tooSoon := a.limits.login(c.address, p.Username); tooSoon != nil {
+	if tooSoon := a.limits.login(c.address, p.Login); tooSoon != nil {
 		return sessionAnswer{}, tooSoon
 	}
-	return sessionOf(a.Accounts.Register(ctx, account.Register(p)))
+	return sessionOf(a.Accounts.Register(ctx, account.Register{Username: p.Login, Name: p.Username, Password: p.Password}))
 }
 
 type loginPayload struct {
-	Username string `json:"username"`
+	Login    string `json:"login"`
 	Password string `json:"password"`
 }
 
 func (a *API) login(ctx context.Context, c *caller, p loginPayload) (sessionAnswer, error) {
-	if tooSoon := a.limits.login(c.address, p.Username); tooSoon != nil {
+	if tooSoon := a.limits.login(c.address, p.Login); tooSoon != nil {
 		return sessionAnswer{}, tooSoon
 	}
-	return sessionOf(a.Accounts.Login(ctx, account.Login(p)))
+	return sessionOf(a.Accounts.Login(ctx, account.Login{Username: p.Login, Password: p.Password}))
 }
 
 func (a *API) refresh(ctx context.Context, c *caller, _ nothing) (sessionAnswer, error) {
@@ -142,11 +134,11 @@ func (a *API) me(_ context.Context, c *caller, _ nothing) (accountAnswer, error)
 }
 
 type renamePayload struct {
-	Name string `json:"name"`
+	Username string `json:"username"`
 }
 
 func (a *API) rename(ctx context.Context, c *caller, p renamePayload) (accountAnswer, error) {
-	user, err := a.Accounts.Rename(ctx, account.Actor{ID: c.user.ID}, p.Name)
+	user, err := a.Accounts.Rename(ctx, account.Actor{ID: c.user.ID}, p.Username)
 	if err != nil {
 		return accountAnswer{}, err
 	}

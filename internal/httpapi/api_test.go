@@ -267,7 +267,7 @@ func TestCommandRate(t *testing.T) {
 
 func TestLoginRate(t *testing.T) {
 	n := serve(t, func(s *setup) { s.api.Logins = ratelimit.Rate{Events: 2, Per: time.Hour} })
-	login := func(user string) string { return `{"username":"` + user + `","password":"none of them"}` }
+	login := func(user string) string { return `{"login":"` + user + `","password":"none of them"}` }
 	n.refused(401, "invalid_credentials", "POST", "/api/v1/login", "", login("ada"), "X-Test-IP", "192.0.2.1")
 	n.refused(401, "invalid_credentials", "POST", "/api/v1/login", "", login("ADA"), "X-Test-IP", "192.0.2.2")
 	n.refused(429, "rate_limited", "POST", "/api/v1/login", "", login("Ada"), "X-Test-IP", "192.0.2.3")
@@ -303,20 +303,20 @@ func TestCORS(t *testing.T) {
 
 func TestAccountsThatAreOff(t *testing.T) {
 	n := serve(t, func(s *setup) { s.accounts.Registration = false })
-	const ada = `{"username":"ada","password":"correct horse"}`
+	const ada = `{"login":"ada","password":"correct horse"}`
 	n.refused(403, "registration_closed", "POST", "/api/v1/accounts", "", ada)
 	n = serve(t, func(s *setup) { s.accounts.Local = false })
 	n.refused(403, "accounts_off", "POST", "/api/v1/login", "", ada)
 	external := n.token("ada")
 	n.refused(401, "refresh_refused", "POST", "/api/v1/token/refresh", external, "")
-	n.refused(409, "name_managed", "PATCH", "/api/v1/me", external, `{"name":"Ada"}`)
+	n.refused(409, "name_managed", "PATCH", "/api/v1/me", external, `{"username":"Ada"}`)
 }
 
 func TestPasswordsThatWait(t *testing.T) {
 	n := serve(t, func(s *setup) {
 		s.accounts.Hashing = account.Hashing{MemoryKiB: 64 << 10, Passes: 4, Lanes: 1, AtOnce: 1, Wait: 0}
 	})
-	const ada = `{"username":"ada","password":"correct horse"}`
+	const ada = `{"login":"ada","password":"correct horse"}`
 	var sent sync.WaitGroup
 	busy := make(chan reply, 1)
 	for len(busy) == 0 && t.Context().Err() == nil { // until two meet
@@ -357,7 +357,7 @@ func TestServerMistakes(t *testing.T) {
 	if r := n.refused(404, "user_not_found", "POST", "/api/v1/server/rooms", key, `{"ownerId":"nobody","name":"x"}`); r.text(t, "field") != "ownerId" {
 		t.Errorf("about %s", r.body)
 	}
-	n.refused(404, "user_not_found", "PUT", "/api/v1/server/users/u_mine", key, `{"name":"x"}`)
+	n.refused(404, "user_not_found", "PUT", "/api/v1/server/users/u_mine", key, `{"username":"x"}`)
 	n.refused(400, "invalid_field", "GET", "/api/v1/server/presence?limit=1001", key, "")
 	n.refused(404, "room_not_found", "POST", "/api/v1/server/rooms/none/members", key, `{"userIds":["ada"]}`)
 }

@@ -38,7 +38,7 @@ func tryAccounts(d *described) {
 	t := d.n.t
 	registered := d.call("register", nil, "")
 	d.userToken = registered.text(t, "token")
-	if name := d.call("getMe", nil, "").text(t, "user", "name"); name != "Ada Lovelace" {
+	if name := d.call("getMe", nil, "").text(t, "user", "username"); name != "Ada Lovelace" {
 		t.Errorf("registered as %q", name)
 	}
 	d.userToken = d.call("refreshToken", nil, "").text(t, "token")
@@ -46,8 +46,8 @@ func tryAccounts(d *described) {
 	if r := d.try("login", nil, ""); r.status != http.StatusUnauthorized {
 		t.Errorf("with the old password: %d", r.status)
 	}
-	d.userToken = d.call("login", nil, `{"username": "ADA", "password": "staple battery horse"}`).text(t, "token")
-	if name := d.call("updateMe", nil, "").text(t, "user", "name"); name != "Ada King" {
+	d.userToken = d.call("login", nil, `{"login": "ADA", "password": "staple battery horse"}`).text(t, "token")
+	if name := d.call("updateMe", nil, "").text(t, "user", "username"); name != "Ada King" {
 		t.Errorf("renamed to %q", name)
 	}
 }
@@ -55,14 +55,14 @@ func tryAccounts(d *described) {
 func tryServerUsers(d *described) {
 	t := d.n.t
 	for _, user := range []string{"ada", "grace", "edsger"} {
-		if r := d.call("putUser", values{"userId": user}, `{"name": "`+user+`"}`); r.status != http.StatusCreated {
+		if r := d.call("putUser", values{"userId": user}, `{"username": "`+user+`"}`); r.status != http.StatusCreated {
 			t.Errorf("a new user: %d", r.status)
 		}
 	}
-	if r := d.call("putUser", values{"userId": "grace"}, `{"name": "Grace Hopper"}`); r.status != http.StatusOK {
+	if r := d.call("putUser", values{"userId": "grace"}, `{"username": "Grace Hopper"}`); r.status != http.StatusOK {
 		t.Errorf("a known user: %d", r.status)
 	}
-	if name := d.call("getServerUser", values{"userId": "grace"}, "").text(t, "user", "name"); name != "Grace Hopper" {
+	if name := d.call("getServerUser", values{"userId": "grace"}, "").text(t, "user", "username"); name != "Grace Hopper" {
 		t.Errorf("renamed to %q", name)
 	}
 	before := d.n.token("edsger")
@@ -220,7 +220,7 @@ func tryPeople(d *described) {
 	if !d.has("requestFriend") {
 		return
 	}
-	me := d.call("getMe", nil, "").text(t, "user", "id")
+	me := d.call("getMe", nil, "").text(t, "user", "userId")
 	grace, edsger := *d, *d
 	grace.userToken, edsger.userToken = d.n.token("grace"), d.n.token("edsger")
 	d.call("requestFriend", values{"userId": "grace"}, "")

@@ -82,7 +82,7 @@ var statuses = map[string]int{
 	string(account.CodeUserNotFound):       http.StatusNotFound,
 	string(account.CodeRequestNotFound):    http.StatusNotFound,
 	string(account.CodeAPIKeyNotFound):     http.StatusNotFound,
-	string(account.CodeUsernameTaken):      http.StatusConflict,
+	string(account.CodeLoginTaken):         http.StatusConflict,
 	string(account.CodeNotRevocable):       http.StatusConflict,
 	string(account.CodeNameManaged):        http.StatusConflict,
 	string(account.CodeUserBlocked):        http.StatusConflict,

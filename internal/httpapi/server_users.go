@@ -12,7 +12,7 @@ func (a *API) serverUsers() []operation {
 		operate(operation{
 			method: http.MethodPut, path: "/server/users/{userId}", id: "putUser", tag: tagServer, needs: backend(account.ScopeUsers),
 			summary: "Create or change a user", details: "What is left out stays as it is; a new user without a name is called by the id. Local accounts, whose ids begin with `u_`, can be changed but not created.",
-			example: `{"name": "Ada Lovelace"}`,
+			example: `{"username": "Ada Lovelace"}`,
 		}, a.putUser),
 		operate(operation{
 			method: http.MethodGet, path: "/server/users/{userId}", id: "getServerUser", tag: tagServer, needs: backend(account.ScopeUsers), cached: true,
@@ -30,9 +30,9 @@ func (a *API) serverUsers() []operation {
 }
 
 type putUserPayload struct {
-	UserID string  `json:"userId"`
-	Name   *string `json:"name"`
-	Admin  *bool   `json:"admin"`
+	UserID   string  `json:"userId"`
+	Username *string `json:"username"`
+	Admin    *bool   `json:"admin"`
 }
 
 // putUserAnswer is 201 for a new user.
@@ -49,7 +49,7 @@ func (p putUserAnswer) status() int {
 }
 
 func (a *API) putUser(ctx context.Context, _ *caller, p putUserPayload) (putUserAnswer, error) {
-	user, created, err := a.Accounts.PutUser(ctx, account.PutUser{ID: p.UserID, Name: p.Name, Admin: p.Admin})
+	user, created, err := a.Accounts.PutUser(ctx, account.PutUser{ID: p.UserID, Name: p.Username, Admin: p.Admin})
 	if err != nil {
 		return putUserAnswer{}, inField(err, "id", "userId")
 	}

@@ -46,7 +46,7 @@ func testUsernames(f *fixture) {
 	err := f.store.CreateLocal(f.Context(), account.CreateLocal{
 		User: account.User{ID: "u_2", Name: "Other", Username: "zOE", CreatedAt: start}, PasswordHash: "x",
 	})
-	f.Refused(err, account.ErrUsernameTaken)
+	f.Refused(err, account.ErrLoginTaken)
 	_, found, err := f.store.User(f.Context(), "u_2")
 	f.Must(err)
 	equal(f, "a user was left behind", found, false)
@@ -65,7 +65,7 @@ func testSameUsername(f *fixture) {
 		switch {
 		case err == nil:
 			created.Add(1)
-		case !errors.Is(err, account.ErrUsernameTaken):
+		case !errors.Is(err, account.ErrLoginTaken):
 			f.Errorf("got %v", err)
 		}
 	})

@@ -208,7 +208,7 @@ func (a *Accounts) CreateLocal(ctx context.Context, cmd account.CreateLocal) err
 		case err != nil:
 			return fmt.Errorf("look up username: %w", err)
 		case taken:
-			return account.ErrUsernameTaken
+			return account.ErrLoginTaken
 		}
 		if err := t.insertUser(&cmd.User); err != nil {
 			return err
