@@ -20,8 +20,8 @@ const (
 	flushesAPass = 64
 )
 
-// epoller is one epoll instance with two goroutines: one reads what is ready,
-// the other writes what was queued. Its descriptor is itself waited for by
+// epoller is one epoll instance with two goroutines: one reads what is ready, and
+// writes what was queued meanwhile; the other writes while the first one waits. Its descriptor is itself waited for by
 // Go's own poller, so neither keeps a thread.
 type epoller struct {
 	file *os.File // owns the epoll descriptor
@@ -34,6 +34,7 @@ type epoller struct {
 
 	dirtyMu sync.Mutex
 	dirty   []*Conn // scheduled for a flush
+	reading bool    // the reader is at work, and sees to them
 	stopped bool    // the writer takes no more
 	wake    chan struct{}
 
@@ -134,14 +135,41 @@ func (p *epoller) stop() {
 	p.done.Wait()
 }
 
-// readLoop ends when the epoll descriptor is closed.
+// readLoop ends when the epoll descriptor is closed. Before it waits it writes what
+// was queued meanwhile, most of it by those it woke: no other goroutine needs to be
+// woken for that.
 func (p *epoller) readLoop() {
 	defer p.done.Done()
+	w := newRound()
 	_ = p.raw.Read(func(uintptr) bool {
-		for p.readReady() {
+		for p.beginPass(); ; {
+			ready := p.readReady()
+			if ready {
+				runtime.Gosched()
+			}
+			if !p.write(w) && !ready && p.endPass() {
+				return false // wait until more is ready
+			}
 		}
-		return false // wait until more is ready
 	})
+}
+
+// beginPass makes the reader the one who writes what is queued.
+func (p *epoller) beginPass() {
+	p.dirtyMu.Lock()
+	defer p.dirtyMu.Unlock()
+	p.reading = true
+}
+
+// endPass hands that back to the writer; false when something is queued.
+func (p *epoller) endPass() bool {
+	p.dirtyMu.Lock()
+	defer p.dirtyMu.Unlock()
+	if len(p.dirty) > 0 {
+		return false
+	}
+	p.reading = false
+	return true
 }
 
 // readReady reads from all connections that are ready and reports whether there
@@ -193,32 +221,49 @@ func (p *epoller) handle(c *Conn, events uint32, buf, scratch []byte) {
 	}
 }
 
-// writeLoop flushes each connection that has something queued once a round.
-// What is queued meanwhile goes out in one write when the connection's turn comes,
-// or waits for the next round: batches form by themselves under load, and an idle
-// connection waits for nothing. During a long round it lets come in what is ready
-// to be read, so that the rest of the round can carry what follows from it.
+// writeLoop writes what is queued while the reader waits.
 func (p *epoller) writeLoop() {
 	defer p.done.Done()
-	scratch := make([]byte, 0, scratchSize)
-	var round []*Conn
-	for stopping := false; !stopping; {
+	w := newRound()
+	for {
 		select {
 		case <-p.wake:
+			p.write(w)
 		case <-p.quit:
-			stopping = true
-		}
-		p.dirtyMu.Lock()
-		round, p.dirty = p.dirty, round[:0]
-		p.dirtyMu.Unlock()
-		for i, c := range round {
-			round[i] = nil
-			c.flush(scratch)
-			if i%flushesAPass == flushesAPass-1 && !stopping {
-				p.giveWay()
-			}
+			w.last = true
+			p.write(w)
+			return
 		}
 	}
+}
+
+// round is the memory of one visit to all connections with something queued.
+type round struct {
+	conns   []*Conn
+	scratch []byte
+	last    bool // the poller stops
+}
+
+func newRound() *round { return &round{scratch: make([]byte, 0, scratchSize)} }
+
+// write flushes each connection that has something queued once, and reports whether
+// there were any. What is queued meanwhile goes out in one write when the
+// connection's turn comes, or waits for the next round: batches form by themselves
+// under load, and an idle connection waits for nothing. During a long round it lets
+// come in what is ready to be read, so that the rest of the round can carry what
+// follows from it.
+func (p *epoller) write(w *round) bool {
+	p.dirtyMu.Lock()
+	w.conns, p.dirty = p.dirty, w.conns[:0]
+	p.dirtyMu.Unlock()
+	for i, c := range w.conns {
+		w.conns[i] = nil
+		c.flush(w.scratch)
+		if i%flushesAPass == flushesAPass-1 && !w.last {
+			p.giveWay()
+		}
+	}
+	return len(w.conns) > 0
 }
 
 // giveWay does the reader's work and lets run whom it woke. On one core nobody
@@ -296,9 +341,9 @@ func (l *epollLink) schedule(c *Conn) {
 		return
 	}
 	p.dirty = append(p.dirty, c)
-	first := len(p.dirty) == 1
+	wake := len(p.dirty) == 1 && !p.reading
 	p.dirtyMu.Unlock()
-	if first {
+	if wake {
 		select {
 		case p.wake <- struct{}{}:
 		default:
