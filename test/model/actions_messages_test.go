@@ -153,11 +153,7 @@ func (r *replica) wrote(what *draft, answer *sent, name string) error {
 			one.ThreadID = root.ID
 		}
 	}
-	err := r.place(k, event{Name: "message:received", ConversationID: k.id, Seq: answer.Seq, Message: one})
-	if what.named != nil {
-		k.guessed[one.ID] = true
-	}
-	return err
+	return r.place(k, event{Name: "message:received", ConversationID: k.id, Seq: answer.Seq, Message: one, guessed: what.named != nil})
 }
 
 // sendAgain repeats a clientMsgId: the same message, or for something else.

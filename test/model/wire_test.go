@@ -188,6 +188,7 @@ type event struct {
 	UserIDs        []string `json:"userIds"`
 	ReadBy         string   `json:"readBy"`
 	ReadAt         stamp    `json:"readAt"`
+	guessed        bool     // made by the device itself, see kept
 }
 
 // created tells whether the payload of that event is a message.
