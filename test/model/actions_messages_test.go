@@ -19,10 +19,10 @@ var vocabulary = []string{"alpha", "beta", "gamma", "会议", "明天"}
 func (m *machine) draft(t *rapid.T, c *conversation) *draft {
 	d := &draft{}
 	words := []string{}
-	for range rapid.IntRange(1, 3).Draw(t, "words") {
+	for range 1 + uniform(t, "words", 3) {
 		words = append(words, pick(t, "word", vocabulary))
 	}
-	for range rapid.IntRange(-2, 2).Draw(t, "mentions") {
+	for range max(0, uniform(t, "mentions", 5)-2) {
 		user := m.someone(t)
 		d.named = append(d.named, user)
 		words = append(words, "@"+user)
@@ -31,7 +31,7 @@ func (m *machine) draft(t *rapid.T, c *conversation) *draft {
 	if chance(t, "with clientMsgId", 2) {
 		d.clientMsgID = m.clientMsgID()
 	}
-	switch rapid.IntRange(0, 11).Draw(t, "special") {
+	switch uniform(t, "special", 12) {
 	case 8:
 		d.kind = "voice"
 	case 9:
@@ -40,6 +40,14 @@ func (m *machine) draft(t *rapid.T, c *conversation) *draft {
 		d.attachments = []string{"file-1", "file-2"}
 	case 11:
 		d.content = ""
+	case 7, 6:
+		if c != nil && c.roomID != "" && !c.room.Settings.AllowVoiceMessage {
+			d.kind = "voice"
+		}
+	case 5, 4:
+		if c != nil && c.roomID != "" && !c.room.Settings.AllowFileUpload {
+			d.kind = "file"
+		}
 	}
 	if c != nil && len(c.messages) > 0 && chance(t, "reply", 3) {
 		recent := c.messages[max(0, len(c.messages)-5):]
@@ -65,7 +73,7 @@ func (d *draft) payload(more map[string]any) map[string]any {
 
 func (m *machine) sendToRoom(t *rapid.T) {
 	d := m.actor(t)
-	roomID := m.roomID(t, d.user.id)
+	roomID := m.roomID(t, with(d.user.id))
 	m.post(d, roomID, m.draft(t, m.world.rooms[roomID]))
 }
 
@@ -145,11 +153,7 @@ func (r *replica) wrote(what *draft, answer *sent, name string) error {
 			one.ThreadID = root.ID
 		}
 	}
-	err := r.place(k, event{Name: "message:received", ConversationID: k.id, Seq: answer.Seq, Message: one})
-	if what.named != nil {
-		k.guessed[one.ID] = true
-	}
-	return err
+	return r.place(k, event{Name: "message:received", ConversationID: k.id, Seq: answer.Seq, Message: one, guessed: what.named != nil})
 }
 
 // sendAgain repeats a clientMsgId: the same message, or for something else.
@@ -162,7 +166,7 @@ func (m *machine) sendAgain(t *rapid.T) {
 		}
 	}
 	if len(mine) == 0 {
-		t.Skip("nothing to repeat")
+		return
 	}
 	s := pick(t, "message", mine)
 	what := s.as
@@ -171,7 +175,7 @@ func (m *machine) sendAgain(t *rapid.T) {
 	}
 	roomID, to := s.RoomID, s.RecipientID
 	if chance(t, "elsewhere", 5) {
-		if roomID, to = m.roomID(t, d.user.id), ""; chance(t, "to a user", 2) {
+		if roomID, to = m.roomID(t, with(d.user.id)), ""; chance(t, "to a user", 2) {
 			roomID, to = "", m.someone(t)
 		}
 	}
@@ -184,7 +188,7 @@ func (m *machine) sendAgain(t *rapid.T) {
 
 // postSystem is what the app's own backend does.
 func (m *machine) postSystem(t *rapid.T) {
-	roomID := m.roomID(t, m.someone(t))
+	roomID := m.roomID(t, func(*conversation) bool { return true })
 	c := m.world.rooms[roomID]
 	content := pick(t, "word", vocabulary)
 	posted, err := m.server.chat.PostSystem(m.ctx(), chat.PostSystem{RoomID: roomID, Content: content})
@@ -199,23 +203,24 @@ func (m *machine) postSystem(t *rapid.T) {
 	}
 }
 
-// messageID draws a message: more often a late one that the user can see.
-func (m *machine) messageID(t *rapid.T, user string) string {
-	var seen, unseen []string
+// messageID draws a message, a late one that the user can see and that is as wanted if there is one.
+func (m *machine) messageID(t *rapid.T, user string, wanted func(*said) bool) string {
+	var good, anything []string
 	for _, s := range m.world.said {
-		if m.world.message(user, s.ID) != nil {
-			seen = append(seen, s.ID)
-		} else {
-			unseen = append(unseen, s.ID)
+		anything = append(anything, s.ID)
+		if m.world.message(user, s.ID) != nil && wanted(s) {
+			good = append(good, s.ID)
 		}
 	}
-	seen, unseen = seen[max(0, len(seen)-12):], unseen[max(0, len(unseen)-3):]
-	return pick(t, "message", slices.Concat(seen, seen, seen, unseen, []string{m.server.prefix + "-none"}))
+	good, anything = good[max(0, len(good)-12):], anything[max(0, len(anything)-20):]
+	return prefer(t, "message", good, append(anything, m.server.prefix+"-none"))
 }
+
+func anyMessage(*said) bool { return true }
 
 func (m *machine) editMessage(t *rapid.T) {
 	d := m.actor(t)
-	id := m.messageID(t, d.user.id)
+	id := m.messageID(t, d.user.id, func(s *said) bool { return s.SenderID == d.user.id && !s.Deleted })
 	what := m.draft(t, nil)
 	if s := m.world.message(d.user.id, id); s != nil && chance(t, "the same", 6) {
 		what.content = s.Content
@@ -232,7 +237,7 @@ func (m *machine) editMessage(t *rapid.T) {
 
 func (m *machine) deleteMessage(t *rapid.T) {
 	d := m.actor(t)
-	id := m.messageID(t, d.user.id)
+	id := m.messageID(t, d.user.id, func(s *said) bool { return s.SenderID == d.user.id || s.conv.admin(d.user.id) })
 	s, code := m.world.mayDelete(d.user.id, id)
 	var answer struct {
 		Message message `json:"message"`
@@ -245,8 +250,10 @@ func (m *machine) deleteMessage(t *rapid.T) {
 
 func (m *machine) pinMessage(t *rapid.T) {
 	d := m.actor(t)
-	id := m.messageID(t, d.user.id)
 	name := pick(t, "command", []string{"message:pin", "message:pin", "message:unpin"})
+	id := m.messageID(t, d.user.id, func(s *said) bool {
+		return (s.PinnedAt == 0) == (name == "message:pin") && (s.RoomID == "" || s.conv.admin(d.user.id))
+	})
 	s, code := m.world.mayPin(d.user.id, id)
 	var answer struct {
 		Message message `json:"message"`
@@ -259,9 +266,11 @@ func (m *machine) pinMessage(t *rapid.T) {
 
 func (m *machine) react(t *rapid.T) {
 	d := m.actor(t)
-	id := m.messageID(t, d.user.id)
-	emoji := pick(t, "emoji", []string{"👍", "👍", "🎉", "🎉", "👩‍🚒", noEmoji})
 	name := pick(t, "command", []string{"reaction:add", "reaction:add", "reaction:remove"})
+	emoji := pick(t, "emoji", []string{"👍", "👍", "👍", "🎉", "🎉", "👩‍🚒", noEmoji})
+	id := m.messageID(t, d.user.id, func(s *said) bool {
+		return !s.Deleted && slices.Contains(s.Reactions[emoji], d.user.id) == (name == "reaction:remove")
+	})
 	s, code := m.world.mayReact(d.user.id, id, emoji)
 	if m.do(d, name, map[string]any{"messageId": id, "emoji": emoji}, code, nil) {
 		m.world.react(s, d.user.id, emoji, name == "reaction:add")

@@ -9,8 +9,8 @@ import (
 func (m *machine) markRead(t *rapid.T) {
 	d := m.actor(t)
 	ids := []string{}
-	for range rapid.IntRange(1, 4).Draw(t, "how many") {
-		ids = append(ids, m.messageID(t, d.user.id))
+	for range 1 + uniform(t, "how many", 4) {
+		ids = append(ids, m.messageID(t, d.user.id, anyMessage))
 	}
 	if !m.do(d, "message:read", map[string]any{"messageIds": ids}, m.world.mayRead(d.user.id, ids), nil) {
 		return
@@ -29,14 +29,15 @@ func (m *machine) markRead(t *rapid.T) {
 
 // conversationID draws one of a user's conversations, or more seldom another.
 func (m *machine) conversationID(t *rapid.T, user string) string {
-	ids := []string{"none"}
+	var mine []string
+	anything := []string{"none"}
 	for _, c := range m.world.logs {
-		ids = append(ids, c.id)
+		anything = append(anything, c.id)
 		if !c.over && c.has(user) {
-			ids = append(ids, c.id, c.id, c.id)
+			mine = append(mine, c.id)
 		}
 	}
-	return pick(t, "conversation", ids)
+	return prefer(t, "conversation", mine, anything)
 }
 
 func (m *machine) markConversation(t *rapid.T) {
@@ -46,7 +47,7 @@ func (m *machine) markConversation(t *rapid.T) {
 	if c := m.world.byID(d.user.id, id); c != nil {
 		most = c.head + 1
 	}
-	seq := rapid.Int64Range(0, most).Draw(t, "seq")
+	seq := int64(uniform(t, "seq", int(most)+1))
 	c, code := m.world.mayMark(d.user.id, id, seq)
 	if !m.do(d, "conversation:read", map[string]any{"conversationId": id, "seq": seq}, code, nil) {
 		return
@@ -60,13 +61,13 @@ func (m *machine) markConversation(t *rapid.T) {
 }
 
 func (m *machine) listConversations(t *rapid.T) {
-	m.listAll(m.actor(t), rapid.IntRange(1, 4).Draw(t, "limit"))
+	m.listAll(m.actor(t), 1+uniform(t, "limit", 4))
 }
 
-// target draws a conversation in one of the ways to name it. c is nil for a direct one that is not there yet.
-func (m *machine) target(t *rapid.T, user string) (payload map[string]any, c *conversation, code string) {
+// address draws a conversation in one of the ways to name it. c is nil for a direct one that is not there yet.
+func (m *machine) address(t *rapid.T, user string) (payload map[string]any, c *conversation, code string) {
 	w := m.world
-	switch rapid.IntRange(0, 2).Draw(t, "by") {
+	switch uniform(t, "by", 3) {
 	case 0:
 		id := m.conversationID(t, user)
 		if c = w.byID(user, id); c == nil {
@@ -74,7 +75,7 @@ func (m *machine) target(t *rapid.T, user string) (payload map[string]any, c *co
 		}
 		return map[string]any{"conversationId": id}, c, code
 	case 1:
-		id := m.roomID(t, user)
+		id := m.roomID(t, with(user))
 		if c = w.rooms[id]; c == nil {
 			code = roomNotFound
 		} else if !c.has(user) {
@@ -96,9 +97,9 @@ func (m *machine) paging(t *rapid.T, user string, good []*said, payload map[stri
 		if len(good) > 0 && !chance(t, "any cursor", 5) {
 			return pick(t, "cursor", good).ID
 		}
-		return m.messageID(t, user)
+		return m.messageID(t, user, anyMessage)
 	}
-	way := rapid.IntRange(0, 6).Draw(t, "from")
+	way := uniform(t, "from", 7)
 	if way == 1 || way == 2 || way == 6 {
 		p.before = cursor()
 		payload["before"] = p.before
@@ -115,7 +116,7 @@ func (m *machine) paging(t *rapid.T, user string, good []*said, payload map[stri
 
 func (m *machine) history(t *rapid.T) {
 	d := m.actor(t)
-	payload, c, code := m.target(t, d.user.id)
+	payload, c, code := m.address(t, d.user.id)
 	var all []*said
 	if c != nil {
 		all = c.messages
@@ -148,7 +149,7 @@ func (m *machine) page(d *device, name string, payload map[string]any, code stri
 
 func (m *machine) thread(t *rapid.T) {
 	d := m.actor(t)
-	id := m.messageID(t, d.user.id)
+	id := m.messageID(t, d.user.id, anyMessage)
 	payload := map[string]any{"messageId": id}
 	of := m.world.message(d.user.id, id)
 	var root *said
@@ -175,7 +176,7 @@ func (m *machine) thread(t *rapid.T) {
 
 func (m *machine) pins(t *rapid.T) {
 	d := m.actor(t)
-	payload, c, code := m.target(t, d.user.id)
+	payload, c, code := m.address(t, d.user.id)
 	want := []message{}
 	if c != nil && code == "" {
 		want = c.pins()
@@ -229,11 +230,11 @@ func (m *machine) found(user string, words []string, only string) []message {
 func (m *machine) syncAnything(t *rapid.T) {
 	d := m.actor(t)
 	since := make(map[string]int64)
-	for range rapid.IntRange(0, 3).Draw(t, "how many") {
+	for range uniform(t, "how many", 4) {
 		id := m.conversationID(t, d.user.id)
 		since[id] = 0
 		if c := m.world.byID(d.user.id, id); c != nil {
-			since[id] = rapid.Int64Range(0, c.head+1).Draw(t, "since")
+			since[id] = int64(uniform(t, "since", int(c.head)+2))
 		}
 	}
 	var answer synced

@@ -11,30 +11,33 @@ import (
 
 func (m *machine) ctx() context.Context { return context.Background() }
 
-// roomID draws a room's id: more often one of the user's rooms.
-func (m *machine) roomID(t *rapid.T, user string) string {
-	var mine, others []string
+// roomID draws a room's id, of a room that is as wanted if there is one.
+func (m *machine) roomID(t *rapid.T, wanted func(*conversation) bool) string {
+	var good []string
+	anything := []string{m.server.prefix + "-none"}
 	for _, c := range m.world.logs {
-		switch {
-		case c.over || c.roomID == "":
-		case c.has(user):
-			mine = append(mine, c.roomID)
-		default:
-			others = append(others, c.roomID)
+		if c.over || c.roomID == "" {
+			continue
+		}
+		anything = append(anything, c.roomID)
+		if wanted(c) {
+			good = append(good, c.roomID)
 		}
 	}
-	return pick(t, "room", slices.Concat(mine, mine, mine, others, []string{m.server.prefix + "-none"}))
+	return prefer(t, "room", good, anything)
 }
 
-// foreignRoom draws a room's id: more often one that the user is not in.
-func (m *machine) foreignRoom(t *rapid.T, user string) string {
-	var ids []string
-	for _, c := range m.world.logs {
-		if !c.over && c.roomID != "" && !c.has(user) {
-			ids = append(ids, c.roomID, c.roomID, c.roomID)
-		}
-	}
-	return pick(t, "room", append(ids, m.roomID(t, user)))
+// with, without and ruledBy are rooms by what a user is there.
+func with(user string) func(*conversation) bool {
+	return func(c *conversation) bool { return c.has(user) }
+}
+
+func without(user string) func(*conversation) bool {
+	return func(c *conversation) bool { return !c.has(user) }
+}
+
+func ruledBy(user string) func(*conversation) bool {
+	return func(c *conversation) bool { return c.admin(user) }
 }
 
 func (m *machine) createRoom(t *rapid.T) {
@@ -44,7 +47,7 @@ func (m *machine) createRoom(t *rapid.T) {
 		payload["id"] = pick(t, "id", m.roomIDs())
 	}
 	code := ""
-	switch rapid.IntRange(0, 9).Draw(t, "kind") {
+	switch uniform(t, "kind", 10) {
 	case 1, 2, 3:
 		payload["type"] = "private"
 	case 4, 5:
@@ -54,7 +57,7 @@ func (m *machine) createRoom(t *rapid.T) {
 	case 7:
 		payload["maxMembers"], code = -1, limitExceeded
 	case 8, 9:
-		payload["maxMembers"] = rapid.IntRange(1, 3).Draw(t, "maxMembers")
+		payload["maxMembers"] = 1 + uniform(t, "maxMembers", 3)
 	}
 	m.makeRoom(d, payload, code)
 }
@@ -101,7 +104,7 @@ func (m *machine) hear(d *device, conclude func(*replica)) {
 
 func (m *machine) joinRoom(t *rapid.T) {
 	d := m.actor(t)
-	m.enter(d, m.foreignRoom(t, d.user.id))
+	m.enter(d, m.roomID(t, without(d.user.id)))
 }
 
 func (m *machine) enter(d *device, roomID string) {
@@ -126,7 +129,7 @@ func (m *machine) enter(d *device, roomID string) {
 
 func (m *machine) leaveRoom(t *rapid.T) {
 	d := m.actor(t)
-	roomID := m.roomID(t, d.user.id)
+	roomID := m.roomID(t, with(d.user.id))
 	c := m.world.rooms[roomID]
 	code := ""
 	if c == nil {
@@ -144,8 +147,8 @@ func (m *machine) leaveRoom(t *rapid.T) {
 }
 
 func (m *machine) updateRoom(t *rapid.T) {
-	d := m.actor(t)
-	roomID := m.roomID(t, d.user.id)
+	d := m.ruler(t)
+	roomID := m.roomID(t, ruledBy(d.user.id))
 	c := m.world.rooms[roomID]
 	payload := map[string]any{"roomId": roomID}
 	var to room
@@ -153,7 +156,7 @@ func (m *machine) updateRoom(t *rapid.T) {
 		to = c.room
 	}
 	wrong, low := "", false
-	switch rapid.IntRange(0, 9).Draw(t, "what") {
+	switch uniform(t, "what", 10) {
 	case 0:
 		to.Name = pick(t, "name", []string{"one ", "two "}) + m.server.prefix
 		payload["name"] = to.Name
@@ -164,14 +167,14 @@ func (m *machine) updateRoom(t *rapid.T) {
 		to.Type = pick(t, "type", []string{"public", "private", "direct"})
 		payload["type"] = to.Type
 	case 4:
-		to.MaxMembers = rapid.IntRange(1, 4).Draw(t, "maxMembers")
+		to.MaxMembers = 1 + uniform(t, "maxMembers", 4)
 		payload["maxMembers"] = to.MaxMembers
 		low = c != nil && to.MaxMembers < len(c.members)
 	case 5:
-		to.Settings.AllowFileUpload = rapid.Bool().Draw(t, "allowFileUpload")
+		to.Settings.AllowFileUpload = chance(t, "allowFileUpload", 2)
 		payload["settings"] = map[string]any{"allowFileUpload": to.Settings.AllowFileUpload}
 	case 6:
-		to.Settings.AllowVoiceMessage = rapid.Bool().Draw(t, "allowVoiceMessage")
+		to.Settings.AllowVoiceMessage = chance(t, "allowVoiceMessage", 2)
 		payload["settings"] = map[string]any{"allowVoiceMessage": to.Settings.AllowVoiceMessage}
 	case 7, 8:
 		to.Settings.MessageRetention = pick(t, "messageRetention", []int{0, 1, 30})
@@ -196,30 +199,69 @@ func (m *machine) updateRoom(t *rapid.T) {
 }
 
 func (m *machine) deleteRoom(t *rapid.T) {
-	d := m.actor(t)
-	roomID := m.roomID(t, d.user.id)
+	d := m.ruler(t)
+	roomID := m.roomID(t, ruledBy(d.user.id))
 	c := m.world.rooms[roomID]
 	if m.do(d, "room:delete", map[string]any{"roomId": roomID}, m.world.mayAdminister(c, d.user.id), nil) {
 		m.world.deleteRoom(c, d.user.id)
 	}
 }
 
+// ruler draws a device, of an admin of some room if one is there.
+func (m *machine) ruler(t *rapid.T) *device {
+	anybody := m.actor(t)
+	var rulers []*device
+	for _, d := range m.online() {
+		if slices.ContainsFunc(m.world.logs, func(c *conversation) bool { return !c.over && c.admin(d.user.id) }) {
+			rulers = append(rulers, d)
+		}
+	}
+	return prefer(t, "ruler", rulers, []*device{anybody})
+}
+
 func (m *machine) moderate(t *rapid.T) {
-	d := m.actor(t)
+	d := m.ruler(t)
 	name := pick(t, "command", []string{
-		"room:invite", "room:kick", "room:ban", "room:unban", "room:promote", "room:demote", "room:invite", "room:promote",
+		"room:promote", "room:invite", "room:kick", "room:ban", "room:unban", "room:demote", "room:invite", "room:promote",
 	})
-	roomID, user := m.roomID(t, d.user.id), m.someone(t)
+	roomID := m.roomID(t, ruledBy(d.user.id))
 	c := m.world.rooms[roomID]
+	user := m.target(t, c, name)
 	payload := map[string]any{"roomId": roomID, "userId": user}
 	if m.do(d, name, payload, m.world.mayModerate(c, name, d.user.id, user), nil) {
 		m.world.moderate(c, name, d.user.id, user)
 	}
 }
 
+// target draws a user to whom the command makes a difference, if there is one.
+func (m *machine) target(t *rapid.T, c *conversation, name string) string {
+	var good, anybody []string
+	for _, p := range m.world.people {
+		anybody = append(anybody, p.id)
+		if c == nil {
+			continue
+		}
+		apt := c.has(p.id)
+		switch name {
+		case "room:invite":
+			apt = !c.has(p.id) && !c.banned[p.id]
+		case "room:unban":
+			apt = c.banned[p.id]
+		case "room:promote":
+			apt = c.has(p.id) && !c.admin(p.id)
+		case "room:demote":
+			apt = c.admin(p.id)
+		}
+		if apt {
+			good = append(good, p.id)
+		}
+	}
+	return prefer(t, "user", good, anybody)
+}
+
 // addMembers is what the app's own backend does.
 func (m *machine) addMembers(t *rapid.T) {
-	roomID := m.roomID(t, m.someone(t))
+	roomID := m.roomID(t, func(c *conversation) bool { return len(c.members) < len(m.world.people) })
 	users := []string{m.someone(t), m.someone(t)}
 	c := m.world.rooms[roomID]
 	ids := []chat.UserID{chat.UserID(users[0]), chat.UserID(users[1])}
@@ -248,13 +290,13 @@ func outcome(err error) string {
 // lookAtRooms asks for a room, its members, lists of rooms, or searches them.
 func (m *machine) lookAtRooms(t *rapid.T) {
 	d := m.actor(t)
-	switch rapid.IntRange(0, 3).Draw(t, "at what") {
+	switch uniform(t, "at what", 4) {
 	case 0:
-		m.getRoom(d, m.roomID(t, d.user.id))
+		m.getRoom(d, m.roomID(t, with(d.user.id)))
 	case 1:
-		m.listMembers(d, m.roomID(t, d.user.id), rapid.IntRange(1, 3).Draw(t, "limit"))
+		m.listMembers(d, m.roomID(t, with(d.user.id)), 1+uniform(t, "limit", 3))
 	case 2:
-		m.listRooms(d, pick(t, "filter", []string{"", "mine", "invited"}), rapid.IntRange(1, 3).Draw(t, "limit"))
+		m.listRooms(d, pick(t, "filter", []string{"", "mine", "invited"}), 1+uniform(t, "limit", 3))
 	case 3:
 		m.searchRooms(d, pick(t, "word", []string{"FIRST", "room", "one", "quiet"}))
 	}

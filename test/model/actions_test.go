@@ -7,23 +7,28 @@ import (
 	"pgregory.net/rapid"
 )
 
-// actions are what can happen, some of them more often.
-func (m *machine) actions() map[string]func(*rapid.T) {
-	actions := map[string]func(*rapid.T){"": func(*rapid.T) { m.after() }}
-	often := func(times int, name string, action func(*rapid.T)) {
-		for i := range times {
-			actions[name+[]string{"", " again", " once more", " and more", " and on"}[i]] = action
+// action is something that can happen.
+type action struct {
+	name string
+	run  func(*rapid.T)
+}
+
+// actions are all of them, some several times, as they are to happen more often. The first are those that a failure
+// is best shown with.
+func (m *machine) actions() (all []action) {
+	often := func(times int, name string, run func(*rapid.T)) {
+		for range times {
+			all = append(all, action{name, run})
 		}
 	}
-	often(2, "connect", m.reconnect)
-	often(1, "disconnect", m.depart)
-	often(2, "cut off", m.cutOff)
-	often(2, "lose events", m.loseEvents)
-	often(2, "time passes", m.timePasses)
-	often(1, "retention", m.retention)
-	often(1, "check", func(*rapid.T) { m.check() })
-	often(1, "burst", m.burst)
-	often(1, "flood", m.flood)
+	often(5, "room:message", m.sendToRoom)
+	often(3, "message:send", m.sendDirect)
+	often(2, "send again", m.sendAgain)
+	often(1, "system", m.postSystem)
+	often(2, "message:edit", m.editMessage)
+	often(2, "message:delete", m.deleteMessage)
+	often(2, "pin", m.pinMessage)
+	often(4, "react", m.react)
 
 	often(2, "room:create", m.createRoom)
 	often(4, "room:join", m.joinRoom)
@@ -34,15 +39,6 @@ func (m *machine) actions() map[string]func(*rapid.T) {
 	often(1, "add members", m.addMembers)
 	often(2, "look at rooms", m.lookAtRooms)
 
-	often(5, "room:message", m.sendToRoom)
-	often(3, "message:send", m.sendDirect)
-	often(2, "send again", m.sendAgain)
-	often(1, "system", m.postSystem)
-	often(2, "message:edit", m.editMessage)
-	often(2, "message:delete", m.deleteMessage)
-	often(2, "pin", m.pinMessage)
-	often(4, "react", m.react)
-
 	often(2, "message:read", m.markRead)
 	often(2, "conversation:read", m.markConversation)
 	often(1, "conversation:list", m.listConversations)
@@ -52,16 +48,25 @@ func (m *machine) actions() map[string]func(*rapid.T) {
 	often(1, "message:search", m.search)
 	often(1, "sync", m.syncAnything)
 	often(1, "nonsense", m.nonsense)
-	return actions
+
+	often(2, "connect", m.reconnect)
+	often(1, "disconnect", m.depart)
+	often(2, "cut off", m.cutOff)
+	often(2, "lose events", m.loseEvents)
+	often(2, "time passes", m.timePasses)
+	often(1, "retention", m.retention)
+	often(1, "check", func(t *rapid.T) { m.check(chance(t, "all sync", 4)) })
+	often(1, "burst", m.burst)
+	often(1, "flood", m.flood)
+	return all
 }
 
 // actor draws the device that does something.
 func (m *machine) actor(t *rapid.T) *device {
-	online := m.online()
-	if len(online) == 0 {
-		t.Skip("nobody is there")
+	if len(m.online()) == 0 {
+		m.connect(m.devices[0]) // somebody must be there
 	}
-	return pick(t, "device", online)
+	return pick(t, "device", m.online())
 }
 
 // someone draws a user.
@@ -75,7 +80,7 @@ func (m *machine) reconnect(t *rapid.T) {
 		}
 	}
 	if len(away) == 0 {
-		t.Skip("all are there")
+		return
 	}
 	d := pick(t, "device", away)
 	if chance(t, "afresh", 4) {
@@ -102,7 +107,7 @@ func (m *machine) cutOff(t *rapid.T) {
 // loseEvents makes a device miss some of what it will be told.
 func (m *machine) loseEvents(t *rapid.T) {
 	d := m.actor(t)
-	d.lose = rapid.IntRange(1, 3).Draw(t, "how many")
+	d.lose = 1 + uniform(t, "how many", 3)
 	m.note("%s: will miss %d events", d.label, d.lose)
 }
 

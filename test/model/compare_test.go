@@ -70,9 +70,17 @@ func (m *machine) compareEvents(d *device, since map[string]int64, answer *synce
 	return total, cut
 }
 
-// compareKept holds what a device knows against the reference. What is not in the logs, a device knows for sure only
-// after a sync.
-func (m *machine) compareKept(d *device, synced bool) {
+// compareFirst holds against the reference what only a sync tells: where logs begin.
+func (m *machine) compareFirst(d *device) {
+	m.Helper()
+	for _, c := range m.world.of(d.user.id) {
+		same(m, d.label+" knows of "+c.id+": first seq", c.first, d.kept.convs[c.id].first)
+	}
+}
+
+// compareKept holds what a device knows against the reference. Who has missed something knows what is not in the logs
+// (marks, and where one is in no longer) only after a sync.
+func (m *machine) compareKept(d *device, all bool) {
 	m.Helper()
 	w, user := m.world, d.user.id
 	for _, c := range w.of(user) {
@@ -82,8 +90,8 @@ func (m *machine) compareKept(d *device, synced bool) {
 		}
 		what := d.label + " knows of " + c.id + ": "
 		same(m, what+"seq", c.head, k.seq)
-		if synced {
-			same(m, what+"first seq and mark", [2]int64{c.first, c.marks[user]}, [2]int64{k.first, k.read})
+		if all {
+			same(m, what+"mark", c.marks[user], k.read)
 		}
 		m.compareMessages(what, c, k)
 		if c.roomID == "" {
@@ -102,7 +110,7 @@ func (m *machine) compareKept(d *device, synced bool) {
 		same(m, what+"members", members, k.members)
 		same(m, what+"banned", c.banned, k.banned)
 	}
-	if synced {
+	if all {
 		same(m, d.label+": conversations", w.heads(user), d.known())
 	}
 }

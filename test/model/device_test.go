@@ -11,6 +11,7 @@ type device struct {
 	label string // user.number
 	user  *person
 	link  *link // nil while it is away
+	used  bool  // it has been there
 	kept  *replica
 	// replays tells how it gets to know a conversation: by its whole log if that is kept, or by the history.
 	replays bool
@@ -22,8 +23,9 @@ type device struct {
 	echo   *sent     // the last message:sent
 	shown  []message // the last room:messages
 
-	lose int  // how many of the next logged events do not reach the replica
-	deaf bool // nothing reaches it any more: it is about to be cut off
+	lose   int  // how many of the next logged events do not reach the replica
+	missed bool // some did not, since the last sync
+	deaf   bool // nothing reaches it any more: it is about to be cut off
 	// unsure is set while nobody can say what it will be told.
 	unsure bool
 }
@@ -42,7 +44,7 @@ func (d *device) connect(url, token string) (err error) {
 	if d.link, err = dial(url, token); err != nil {
 		return err
 	}
-	d.told, d.expect, d.lose, d.deaf = nil, nil, 0, false
+	d.used, d.told, d.expect, d.lose, d.deaf = true, nil, nil, 0, false
 	d.heads, d.greet = make(map[string]int64), greeting{}
 	if err := d.ping(); err != nil {
 		return err
@@ -141,6 +143,7 @@ func (d *device) receive(f frame) error {
 		return nil
 	case logged && d.lose > 0:
 		d.lose--
+		d.missed = true
 		return nil
 	}
 	return d.kept.take(e)
@@ -167,7 +170,7 @@ func (d *device) known() map[string]int64 {
 
 // absorb takes the answer to a sync. It tells whether to sync again.
 func (d *device) absorb(since map[string]int64, answer *synced) (again bool, err error) {
-	d.kept.lost = false
+	d.kept.lost, d.missed = false, false
 	for id, c := range answer.Conversations {
 		k := d.kept.convs[id]
 		switch {

@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math/bits"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -19,18 +21,20 @@ type machine struct {
 	server  *server
 	world   *world
 	devices []*device
+	began   stamp
+	times   *regexp.Regexp
 }
 
 // newMachine prepares a sequence with three people who are there, one who is not, and a room.
 func newMachine(t *rapid.T, s *server) *machine {
-	m := &machine{T: t, server: s}
+	m := &machine{T: t, server: s, began: stamp(s.clock.Load()), times: regexp.MustCompile(`\d{4}-\d\d-\d\dT[\d:.]{12}Z`)}
 	m.world = newWorld(s.directRetention, m.tell)
-	m.world.now = stamp(s.clock.Load())
+	m.world.now = m.began
 	for i, name := range []string{"ann", "bob", "cid", "dan"} {
 		p := &person{id: s.prefix + name}
 		p.name = p.id
 		m.world.people = append(m.world.people, p)
-		for n := range []int{2, 2, 2, 1}[i] {
+		for n := range []int{2, 2, 1, 1}[i] {
 			m.devices = append(m.devices, &device{
 				label: fmt.Sprintf("%s.%d", name, n), user: p, kept: newReplica(p.id), replays: n == 0,
 			})
@@ -47,7 +51,15 @@ func (m *machine) run() {
 	}
 	m.makeRoom(m.devices[0], map[string]any{"id": m.roomIDs()[0], "name": "first " + m.server.prefix}, "")
 	m.enter(m.devices[2], m.roomIDs()[0])
-	m.Repeat(m.actions())
+	actions := m.actions()
+	m.Repeat(map[string]func(*rapid.T){
+		"": func(*rapid.T) { m.after() },
+		"step": func(t *rapid.T) {
+			a := pick(t, "action", actions)
+			m.note("# %s", a.name)
+			a.run(t)
+		},
+	})
 	m.finish()
 }
 
@@ -138,7 +150,7 @@ func (m *machine) stop(format string, args ...any) {
 }
 
 // scrub takes out of a text what is different from run to run: ids, of which messages' are in the order of their
-// storing, and the choice of spaces in a cmp.Diff.
+// storing, times, and the choice of spaces in a cmp.Diff.
 func (m *machine) scrub(text string) string {
 	pairs := []string{"\u00a0", " "}
 	for i, s := range m.world.said {
@@ -152,6 +164,13 @@ func (m *machine) scrub(text string) string {
 		pairs = append(pairs, c.id, id)
 	}
 	text = strings.NewReplacer(pairs...).Replace(text)
+	text = m.times.ReplaceAllStringFunc(text, func(found string) string {
+		var at stamp
+		if at.UnmarshalText([]byte(found)) != nil {
+			return found
+		}
+		return "+" + (time.Duration(at-m.began) * time.Millisecond).String()
+	})
 	return strings.ReplaceAll(text, m.server.prefix, "")
 }
 
@@ -272,10 +291,30 @@ func (m *machine) roomIDs() []string {
 	return []string{m.server.prefix + "-r1", m.server.prefix + "-r2", m.server.prefix + "-r3"}
 }
 
+// uniform draws a number from 0 to n-1, all of them as often. Rapid's own numbers are small ones mostly.
+func uniform(t *rapid.T, what string, n int) int {
+	return rapid.Custom(func(t *rapid.T) int {
+		value := 0
+		for range bits.Len(uint(n)) + 4 {
+			value <<= 1
+			if rapid.Bool().Draw(t, "bit") {
+				value++
+			}
+		}
+		return value % n
+	}).Draw(t, what)
+}
+
 // pick draws one of a list.
-func pick[T any](t *rapid.T, what string, list []T) T {
-	return list[rapid.IntRange(0, len(list)-1).Draw(t, what)]
+func pick[T any](t *rapid.T, what string, list []T) T { return list[uniform(t, what, len(list))] }
+
+// prefer draws one of the good ones mostly, if there are any, and else of the rest, which there must be.
+func prefer[T any](t *rapid.T, what string, good, rest []T) T {
+	if len(good) > 0 && !chance(t, "any "+what, 5) {
+		return pick(t, what, good)
+	}
+	return pick(t, what, rest)
 }
 
 // chance is true once in n times.
-func chance(t *rapid.T, what string, n int) bool { return rapid.IntRange(1, n).Draw(t, what) == n }
+func chance(t *rapid.T, what string, n int) bool { return uniform(t, what, n) == n-1 }

@@ -45,18 +45,18 @@ import (
 const (
 	sequences     = 500
 	soakSequences = 10_000
-	// steps is how many actions a sequence has on average, after its beginning.
-	steps = 40
+	// steps is how many actions a sequence has on average, between its beginning and its end.
+	steps, soakSteps = 25, 50
 )
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	total := sequences
+	total, length := sequences, steps
 	if soaking() {
-		total = soakSequences
+		total, length = soakSequences, soakSteps
 	}
 	preset("rapid.checks", total/len(kinds))
-	preset("rapid.steps", steps)
+	preset("rapid.steps", length)
 	goleak.VerifyTestMain(m)
 }
 

@@ -108,6 +108,9 @@ func (r *replica) drain(k *kept) error {
 func (r *replica) apply(k *kept, e *event) error {
 	if e.Message != nil {
 		delete(k.guessed, e.Message.ID)
+		if e.guessed {
+			k.guessed[e.Message.ID] = true
+		}
 	}
 	switch e.Name {
 	case "room:message", "message:received":

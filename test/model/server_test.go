@@ -37,8 +37,11 @@ const (
 	sequencesPerServer = 50
 )
 
-// beginning is when every sequence begins.
+// beginning is when the first sequence of a server begins. The others begin earlier, each long enough before the one
+// before: what that has left is then too young to be removed.
 var beginning = time.Date(2030, time.January, 1, 0, 0, 0, 0, time.UTC)
+
+const between = 300 * day
 
 // servers hands out servers, and a new one now and then.
 type servers struct {
@@ -48,7 +51,7 @@ type servers struct {
 	taken           int
 }
 
-// next is a server for one more sequence, with names of its own and the clock at the beginning.
+// next is a server for one more sequence, with names of its own.
 func (s *servers) next() *server {
 	s.t.Helper()
 	if s.taken%sequencesPerServer == 0 {
@@ -59,7 +62,7 @@ func (s *servers) next() *server {
 	}
 	s.taken++
 	s.current.prefix = fmt.Sprintf("s%06d", s.taken)
-	s.current.clock.Store(beginning.UnixMilli())
+	s.current.clock.Store(beginning.Add(-time.Duration(s.taken%sequencesPerServer) * between).UnixMilli())
 	s.current.ids.Store(0)
 	return s.current
 }

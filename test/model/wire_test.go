@@ -11,8 +11,9 @@ import (
 // stamp is a time as it travels, in milliseconds since 1970.
 type stamp int64
 
+const layout = "2006-01-02T15:04:05.000Z"
+
 func (s *stamp) UnmarshalText(text []byte) error {
-	const layout = "2006-01-02T15:04:05.000Z"
 	t, err := time.Parse(layout, string(text))
 	if err != nil || len(text) != len(layout) {
 		return fmt.Errorf("%q is no time with milliseconds in UTC", text)
@@ -21,12 +22,11 @@ func (s *stamp) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// String is the time since the beginning of the sequence.
 func (s stamp) String() string {
 	if s == 0 {
 		return "never"
 	}
-	return time.UnixMilli(int64(s)).Sub(beginning).String()
+	return time.UnixMilli(int64(s)).UTC().Format(layout)
 }
 
 // message, room and conversation are those of docs/protocol.md. Lists that are always there are never nil.
@@ -179,6 +179,7 @@ type event struct {
 	UserIDs        []string `json:"userIds"`
 	ReadBy         string   `json:"readBy"`
 	ReadAt         stamp    `json:"readAt"`
+	guessed        bool     // made by the device itself, see kept
 }
 
 // created tells whether the payload of that event is a message.
