@@ -15,9 +15,9 @@ func (w *world) look(p *place, caller standing) view {
 	w.t.Helper()
 	seen := make(view)
 	for _, s := range []standing{admin, friend, blocked, asker} {
-		switch {
-		case s == caller:
-		case s == admin:
+		switch s {
+		case caller:
+		case admin:
 			seen[s] = w.see(s, w.wholeView(p))
 		default:
 			seen[s] = w.see(s, ownView)
