@@ -151,6 +151,8 @@ func TestBlocks(t *testing.T) {
 		_, err := w.SendDirect(t.Context(), pair[0], chat.SendDirect{RecipientID: pair[1].ID, Content: "x"})
 		refusal(t, err, friends)
 		refusal(t, w.React(t.Context(), pair[0], m.ID, "🎣", true), friends)
+		_, err = w.PinMessage(t.Context(), pair[0], m.ID, true)
+		refusal(t, err, friends)
 	}
 	_, err = w.EditMessage(t.Context(), anna, m.ID, "insult")
 	refusal(t, err, friends)

@@ -1,0 +1,80 @@
+package authorization_test
+
+import (
+	"os"
+	"strings"
+	"testing"
+)
+
+const (
+	accepted       = "ok"
+	badCredentials = "invalid_credentials"
+	badKey         = "api_key_refused"
+	noRefresh      = "refresh_refused"
+	nameManaged    = "name_managed"
+	noScope        = "scope_missing"
+)
+
+// accountTable has the operations on one's own account, and those that anybody may ask for. What comes of them without
+// credentials, for a user of another application, for a user with a local account, and with an API key.
+var accountTable = []struct {
+	op, payload                  string
+	nobody, external, local, key string
+}{
+	{"getDocument", `{}`, accepted, accepted, accepted, accepted},
+	{"register", `{"login":"$new","password":"correct horse battery"}`, accepted, accepted, accepted, accepted},
+	{"login", `{"login":"$login","password":"$password"}`, accepted, accepted, accepted, accepted},
+	{"login", `{"login":"$login","password":"not it"}`, badCredentials, badCredentials, badCredentials, badCredentials},
+	{"getMe", `{}`, authentication, accepted, accepted, authentication},
+	{"updateMe", `{"name":"Another"}`, authentication, nameManaged, accepted, authentication},
+	{"refreshToken", `{}`, authentication, noRefresh, accepted, authentication},
+	{"changePassword", `{"password":"not it","newPassword":"staple battery horse"}`, authentication, badCredentials, badCredentials, authentication},
+	{"changePassword", `{"password":"$password","newPassword":"$password"}`, authentication, badCredentials, accepted, authentication},
+	{"logout", `{}`, authentication, accepted, accepted, authentication},
+}
+
+func TestAccounts(t *testing.T) {
+	s := serve(t)
+	const password = "correct horse battery"
+	login := newLogin()
+	s.perform(t, s.operations["register"], "", map[string]any{"login": login, "password": password})
+	for _, r := range accountTable {
+		op := s.operations[r.op]
+		for _, cell := range []struct{ who, credentials, want string }{
+			{"nobody", "", r.nobody}, {"a user", s.token("ada"), r.external}, {"a local user", s.login(login, password), r.local}, {"an API key", s.key, r.key},
+		} {
+			payload := object(t, os.Expand(r.payload, func(name string) string {
+				return map[string]string{"login": login, "password": password, "new": newLogin()}[name]
+			}))
+			got := s.perform(t, op, cell.credentials, payload)
+			if got.String() != cell.want {
+				t.Errorf("%s %v by %s: %s, want %s", r.op, payload, cell.who, got, cell.want)
+			}
+		}
+	}
+	if got := s.perform(t, s.operations["getMe"], s.login(login, password), nil); !got.ok {
+		t.Errorf("afterwards: %s", got.body)
+	}
+}
+
+// login returns a token of a local account.
+func (s *server) login(name, password string) string {
+	s.t.Helper()
+	var session struct{ Token string }
+	s.perform(s.t, s.operations["login"], "", map[string]any{"login": name, "password": password}).into(s.t, &session)
+	return session.Token
+}
+
+func newLogin() string { return "l" + strings.ToLower(rand())[:12] }
+
+// An API key is no user's token, whatever it permits.
+func TestKeysAreNoTokens(t *testing.T) {
+	s := serve(t)
+	for id, op := range s.operations {
+		if op.user {
+			if got := s.perform(t, op, s.key, map[string]any{}); got.code != authentication {
+				t.Errorf("%s with an API key: %s", id, got)
+			}
+		}
+	}
+}

@@ -1,0 +1,97 @@
+package authorization_test
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/sockeye-im/sockeye/internal/account"
+)
+
+type backendRow struct {
+	op, payload string
+	scope       account.Scope
+}
+
+// backendTable is which scope permits what to the application's backend. What the rules for a user forbid, they forbid
+// the backend on behalf of the user: that is in the other table.
+var backendTable = []backendRow{
+	{"putUser", `{"userId":"$ada","name":"$new"}`, account.ScopeUsers},
+	{"getServerUser", `{"userId":"$ada"}`, account.ScopeUsers},
+	{"disconnectUser", `{"userId":"$bob"}`, account.ScopeSessions},
+	{"revokeUser", `{"userId":"$bob"}`, account.ScopeSessions},
+	{"createServerRoom", `{"ownerId":"$ada","id":"$new","name":"Room"}`, account.ScopeRooms},
+	{"addMembers", `{"roomId":"$room","userIds":["$new"]}`, account.ScopeRooms},
+	{"removeMember", `{"roomId":"$room","userId":"$bob"}`, account.ScopeRooms},
+	{"postToRoom", `{"roomId":"$room","content":"hear, hear"}`, account.ScopeMessages},
+	{"postToRoom", `{"roomId":"$room","content":"hear, hear","senderId":"$ada"}`, account.ScopeMessages},
+	{"postToUser", `{"userId":"$bob","content":"hello","senderId":"$ada"}`, account.ScopeMessages},
+	{"notify", `{"userIds":["$ada"],"notification":{"title":"$new"}}`, account.ScopeNotifications},
+	{"listOnline", `{}`, account.ScopePresence},
+	{"getServerPresence", `{"userId":"$ada"}`, account.ScopePresence},
+}
+
+// TestBackend tries every operation with every scope, and with what is no key. First what is refused, which changes
+// nothing and is told to nobody.
+func TestBackend(t *testing.T) {
+	s := serve(t)
+	ada, bob := connect(t, s, native{}, s.token("ada")), connect(t, s, native{}, s.token("bob"))
+	ada.must("room:create", `{"id":"room","name":"Room"}`)
+	bob.must("room:join", `{"roomId":"room"}`)
+	bob.must("friend:request", `{"userId":"ada"}`)
+	ada.must("friend:accept", `{"userId":"bob"}`)
+	bob.heard("friend:accepted")
+	bob.take()
+	keys := map[account.Scope]string{}
+	for _, scope := range account.Scopes() {
+		_, keys[scope] = s.apiKey(scope)
+	}
+	id, revoked := s.apiKey(account.ScopeAll)
+	if err := s.operator.RevokeAPIKey(t.Context(), id); err != nil {
+		t.Fatal(err)
+	}
+	new := 0
+	try := func(r *backendRow, who, credentials, want string) {
+		t.Helper()
+		new++
+		payload := object(t, os.Expand(r.payload, func(name string) string {
+			if name == "new" {
+				return fmt.Sprintf("new-%d", new)
+			}
+			return name
+		}))
+		before := s.version()
+		got := s.perform(t, s.operations[r.op], credentials, payload)
+		if got.String() != want || got.code == noScope && !strings.Contains(got.body, string(r.scope)) {
+			t.Errorf("%s %v with %s: %s, want %s", r.op, payload, who, got.body, want)
+		}
+		if want != accepted && s.version() != before {
+			t.Errorf("%s %v with %s has written something", r.op, payload, who)
+		}
+	}
+	for i := range backendTable {
+		r := &backendTable[i]
+		try(r, "no credentials", "", authentication)
+		try(r, "a user's token", s.token("ada"), badKey)
+		try(r, "a revoked key", revoked, badKey)
+		try(r, "a key that is none", account.APIKeyPrefix+rand(), badKey)
+		for scope, key := range keys {
+			if scope != r.scope && scope != account.ScopeAll {
+				try(r, "scope "+string(scope), key, noScope)
+			}
+		}
+	}
+	ada.must("room:update", `{"roomId":"room","description":"the end of it"}`)
+	bob.heard("the end of it")
+	for _, f := range bob.take() {
+		if !byItself(f) {
+			t.Errorf("of what was refused somebody was told %s", f.raw)
+		}
+	}
+	for i := range backendTable {
+		r := &backendTable[i]
+		try(r, "scope "+string(r.scope), keys[r.scope], accepted)
+		try(r, "scope *", keys[account.ScopeAll], accepted)
+	}
+}
