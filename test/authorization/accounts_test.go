@@ -26,7 +26,7 @@ var accountTable = []struct {
 	{"login", `{"login":"$login","password":"$password"}`, accepted, accepted, accepted, accepted},
 	{"login", `{"login":"$login","password":"not it"}`, badCredentials, badCredentials, badCredentials, badCredentials},
 	{"getMe", `{}`, authentication, accepted, accepted, authentication},
-	{"updateMe", `{"name":"Another"}`, authentication, nameManaged, accepted, authentication},
+	{"updateMe", `{"username":"Another"}`, authentication, nameManaged, accepted, authentication},
 	{"refreshToken", `{}`, authentication, noRefresh, accepted, authentication},
 	{"changePassword", `{"password":"not it","newPassword":"staple battery horse"}`, authentication, badCredentials, badCredentials, authentication},
 	{"changePassword", `{"password":"$password","newPassword":"$password"}`, authentication, badCredentials, accepted, authentication},
