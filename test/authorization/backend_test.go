@@ -17,7 +17,7 @@ type backendRow struct {
 // backendTable is which scope permits what to the application's backend. What the rules for a user forbid, they forbid
 // the backend on behalf of the user: that is in the other table.
 var backendTable = []backendRow{
-	{"putUser", `{"userId":"$ada","name":"$new"}`, account.ScopeUsers},
+	{"putUser", `{"userId":"$ada","username":"$new"}`, account.ScopeUsers},
 	{"getServerUser", `{"userId":"$ada"}`, account.ScopeUsers},
 	{"disconnectUser", `{"userId":"$bob"}`, account.ScopeSessions},
 	{"revokeUser", `{"userId":"$bob"}`, account.ScopeSessions},
