@@ -74,15 +74,6 @@ func (m *message) react(user, emoji string, added bool) {
 	m.Reactions[emoji] = users
 }
 
-func (m *message) clone() *message {
-	out := *m
-	out.Reactions = make(map[string][]string, len(m.Reactions))
-	for emoji, users := range m.Reactions {
-		out.Reactions[emoji] = slices.Clone(users)
-	}
-	return &out
-}
-
 type settings struct {
 	AllowFileUpload   bool `json:"allowFileUpload"`
 	AllowVoiceMessage bool `json:"allowVoiceMessage"`

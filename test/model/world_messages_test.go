@@ -226,7 +226,7 @@ func (w *world) react(s *said, user, emoji string, added bool) {
 	if slices.Contains(s.Reactions[emoji], user) == added {
 		return
 	}
-	s.message.react(user, emoji, added)
+	s.react(user, emoji, added)
 	name := "reaction:removed"
 	if added {
 		name = "reaction:added"
