@@ -148,12 +148,15 @@ func (r *replica) wrote(what *draft, answer *sent, name string) error {
 		Reactions: map[string][]string{}, ReplyTo: what.replyTo, Attachments: append([]string{}, what.attachments...),
 		ClientMsgID: answer.ClientMsgID,
 	}
-	if root := k.messages[what.replyTo]; root != nil {
+	guessed := what.named != nil
+	if root := k.messages[what.replyTo]; root != nil && !k.guessed[root.ID] {
 		if one.ThreadID = root.ThreadID; one.ThreadID == "" {
 			one.ThreadID = root.ID
 		}
+	} else if what.replyTo != "" {
+		guessed = true
 	}
-	return r.place(k, event{Name: "message:received", ConversationID: k.id, Seq: answer.Seq, Message: one, guessed: what.named != nil})
+	return r.place(k, event{Name: "message:received", ConversationID: k.id, Seq: answer.Seq, Message: one, guessed: guessed})
 }
 
 // sendAgain repeats a clientMsgId: the same message, or for something else.

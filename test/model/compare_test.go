@@ -127,7 +127,7 @@ func (m *machine) compareMessages(what string, c *conversation, k *kept) {
 		}
 		one := *message
 		if k.guessed[id] {
-			one.Mentions = want[id].Mentions
+			one.Mentions, one.ThreadID = want[id].Mentions, want[id].ThreadID
 		}
 		got[id] = one
 	}

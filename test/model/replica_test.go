@@ -22,7 +22,7 @@ type kept struct {
 	members          map[string]string // with their roles
 	banned           map[string]bool
 	messages         map[string]*message
-	// guessed are own messages of which only the answer was seen: it does not tell the mentions.
+	// guessed are own messages of which only the answer was seen: it tells neither mentions nor thread.
 	guessed map[string]bool
 	// ahead are events that wait for those before them: the answer to a message of one's own comes beside the events.
 	ahead map[int64]event
