@@ -49,29 +49,19 @@ type world struct {
 	heralds string // the room where the herald speaks
 	cries   int
 
-	crowds, places int // made so far
-	people         *people
-	place          map[kind]*place
+	people *people
+	places int // made so far
+	place  map[kind]*place
 }
 
 func (s *server) world(t testing.TB, name string, ask func(s *server, token string) line) *world {
-	w := &world{server: s.in(t), name: name, heralds: "heralds-" + name}
+	w := &world{server: s.in(t), name: name, heralds: "heralds-" + name, place: make(map[kind]*place)}
 	w.line = func(token string) line { return ask(w.server, token) }
 	w.herald = connect(t, w.server, native{}, w.token("herald-"+name))
 	w.herald.must("room:create", `{"id":%q,"name":"Heralds","type":"private","maxMembers":100000}`, w.heralds)
-	w.gather()
-	return w
-}
-
-// gather begins anew, with other people.
-func (w *world) gather() {
-	w.t.Helper()
-	if w.people != nil {
-		w.people.dismiss()
-	}
 	w.people = w.invite()
-	w.place = make(map[kind]*place)
 	w.told()
+	return w
 }
 
 // at is a place where nothing was changed since it was made.
@@ -103,12 +93,12 @@ func (w *world) tryQuiet(r *row) {
 	for _, c := range cells {
 		c.judgeQuiet(heard)
 		if c.written {
-			w.leave(r.at)
+			delete(w.place, r.at)
 		}
 	}
 }
 
-// tryLoud tries the others, each in a place that nothing was done in yet.
+// tryLoud tries the others, each in a place that nothing was done in yet, or among people who are what they were.
 func (w *world) tryLoud(r *row) {
 	w.t.Helper()
 	for caller := range callers {
@@ -122,16 +112,10 @@ func (w *world) tryLoud(r *row) {
 			w.people[caller].asks.(onDevice).device.ask(r.undo, c.payload)
 		}
 		c.judgeLoud(w.told(), before)
-		w.leave(r.at)
-	}
-}
-
-// leave has the next cell find a new place, or new people.
-func (w *world) leave(k kind) {
-	w.t.Helper()
-	delete(w.place, k)
-	if k == amongPeople {
-		w.gather()
+		delete(w.place, r.at)
+		if r.at == amongPeople {
+			w.restore(caller, c.payload["userId"])
+		}
 	}
 }
 

@@ -11,7 +11,7 @@
 //
 //	server_test.go    the server, in this process, and whose tokens it believes
 //	cell_test.go      one cell: what is asked, and what must and must not come of it
-//	people_test.go    the people, who are made anew when what is between them has changed
+//	people_test.go    the people, and what they are to each other
 //	place_test.go     the room or the conversation that a cell is about, made anew when it has changed
 //	view_test.go      what can be seen of all that, to tell whether it has changed
 //	device_test.go    a connection, over either protocol

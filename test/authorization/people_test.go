@@ -41,14 +41,6 @@ type person struct {
 	asks      line
 }
 
-// devices are all of the person's.
-func (p *person) devices() []*device {
-	if own, has := p.asks.(onDevice); has {
-		return []*device{p.watch, own.device}
-	}
-	return []*device{p.watch}
-}
-
 // line is a way to ask.
 type line interface {
 	ask(w *world, r *row, payload map[string]any) answer
@@ -87,28 +79,52 @@ func (h overHTTP) ask(w *world, r *row, payload map[string]any) answer {
 // people are everybody whom cells are about.
 type people [cast]*person
 
-// invite makes new people. Of what they said to each other only what was said before the block is made here.
+// invite makes the people, and what they are to each other.
 func (w *world) invite() *people {
 	w.t.Helper()
-	w.crowds++
 	all := new(people)
 	ids := make([]string, cast)
 	for at := range cast {
-		ids[at] = fmt.Sprintf("%s-%d-%s", w.name, w.crowds, at)
+		ids[at] = fmt.Sprintf("%s-%s", w.name, at)
 		all[at] = w.enter(at, ids[at])
 	}
 	w.addMembers(w.heralds, ids...)
-	of := func(s standing) (*device, string) { return all[s].watch, all[s].id }
-	ada, adaID := of(admin)
 	for _, s := range []standing{friend, blocked, asker} {
-		d, id := of(s)
-		d.must("friend:request", `{"userId":%q}`, adaID)
-		if s != asker {
-			ada.must("friend:accept", `{"userId":%q}`, id)
+		all.relate(s)
+	}
+	return all
+}
+
+// relate makes somebody who is nothing to the admin what the standing says.
+func (p *people) relate(s standing) {
+	other, ada := p[s], p[admin]
+	switch s {
+	case friend:
+		other.watch.must("friend:request", `{"userId":%q}`, ada.id)
+		ada.watch.must("friend:accept", `{"userId":%q}`, other.id)
+	case blocked:
+		ada.watch.must("user:block", `{"userId":%q}`, other.id)
+	case asker:
+		other.watch.must("friend:request", `{"userId":%q}`, ada.id)
+	}
+}
+
+// restore makes two people to each other what they were in the beginning.
+func (w *world) restore(one standing, otherID any) {
+	w.t.Helper()
+	other := standing(slices.IndexFunc(w.people[:], func(p *person) bool { return p.id == otherID }))
+	for _, pair := range [][2]standing{{one, other}, {other, one}} {
+		for _, end := range []string{"user:unblock", "friend:remove", "friend:decline"} {
+			w.people[pair[0]].watch.must(end, `{"userId":%q}`, w.people[pair[1]].id)
 		}
 	}
-	ada.must("user:block", `{"userId":%q}`, all[blocked].id)
-	return all
+	switch admin {
+	case one:
+		w.people.relate(other)
+	case other:
+		w.people.relate(one)
+	}
+	w.told()
 }
 
 func (w *world) enter(s standing, id string) *person {
@@ -116,15 +132,6 @@ func (w *world) enter(s standing, id string) *person {
 	token := sign(w.t, ownSecret, claims(id, map[string]any{"username": id}))
 	return &person{
 		standing: s, id: id, token: token, watch: connect(w.t, w.server, native{}, token), asks: w.line(token),
-	}
-}
-
-// dismiss ends the connections of people who are not needed any more.
-func (p *people) dismiss() {
-	for _, one := range p {
-		for _, d := range one.devices() {
-			d.drop()
-		}
 	}
 }
 
