@@ -113,7 +113,7 @@ func (m *machine) loseEvents(t *rapid.T) {
 
 func (m *machine) timePasses(t *rapid.T) {
 	passed := pick(t, "passed", []time.Duration{
-		time.Second, time.Minute, 4 * time.Minute, 6 * time.Minute, -2 * time.Second, time.Hour, day, 9 * day, 31 * day,
+		time.Second, time.Minute, editWindow - time.Second, editWindow, -2 * time.Second, time.Hour, day, 9 * day, 31 * day,
 	})
 	m.note("%v pass", passed)
 	m.pass(passed)

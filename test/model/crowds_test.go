@@ -43,7 +43,7 @@ func (m *machine) burst(t *rapid.T) {
 		comer.user.name = "Name of " + comer.user.id
 		token, err := m.server.token(comer.user.id, comer.user.name)
 		m.must(err)
-		wait.Go(func() { faults[len(writers)] = comer.connect(m.server.url, token) })
+		wait.Go(func() { faults[len(writers)] = comer.arrive(m.server.url, token) })
 	}
 	if reader != nil {
 		wait.Go(func() { faults[len(writers)+1] = syncBlindly(reader) })
@@ -53,8 +53,21 @@ func (m *machine) burst(t *rapid.T) {
 	m.agree(c, slices.Concat(spoken...))
 	if comer != nil {
 		m.settle(true)
-		m.catchUp(comer)
+		m.compareKept(comer, false)
+		m.catchUp(comer) // for what is not in the logs
 	}
+}
+
+// arrive connects, and syncs only if the heads tell that something was missed: the rest must come by itself.
+func (d *device) arrive(url, token string) error {
+	if err := d.connect(url, token); err != nil {
+		return err
+	}
+	d.kept.heads(d.greet.heads)
+	if d.kept.behind() {
+		return syncBlindly(d)
+	}
+	return nil
 }
 
 // crowd draws a conversation and those who will write in it.
@@ -114,8 +127,8 @@ func (m *machine) speak(c *conversation, d *device, number, times int) (all []sp
 
 // syncBlindly syncs while nobody can say what the answer will be.
 func syncBlindly(d *device) error {
-	for again := true; again; {
-		since := d.known()
+	for again := true; again || d.kept.behind(); {
+		since := d.prepareSync()
 		var answer synced
 		if refused, err := d.read("sync", map[string]any{"conversations": since}, &answer); refused || err != nil {
 			return errors.Join(err, fmt.Errorf("%s: refused: %v", d.label, refused))

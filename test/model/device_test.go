@@ -159,7 +159,14 @@ func items[T any](f frame, into *[]T) error {
 	return err
 }
 
-// known is what the device names in a sync.
+// prepareSync is how the device begins a sync: it says what it knows. What it misses from here on needs another one: an
+// event of a conversation that the answer is about to introduce cannot be placed.
+func (d *device) prepareSync() map[string]int64 {
+	d.kept.lost, d.missed = false, false
+	return d.known()
+}
+
+// known is how far the device is.
 func (d *device) known() map[string]int64 {
 	since := make(map[string]int64, len(d.kept.convs))
 	for id, k := range d.kept.convs {
@@ -170,7 +177,6 @@ func (d *device) known() map[string]int64 {
 
 // absorb takes the answer to a sync. It tells whether to sync again.
 func (d *device) absorb(since map[string]int64, answer *synced) (again bool, err error) {
-	d.kept.lost, d.missed = false, false
 	for id, c := range answer.Conversations {
 		k := d.kept.convs[id]
 		switch {

@@ -233,7 +233,7 @@ func (w *world) heads(user string) map[string]int64 {
 func (m *machine) catchUp(d *device) {
 	m.Helper()
 	for again := true; again || d.kept.behind(); {
-		since := d.known()
+		since := d.prepareSync()
 		var answer synced
 		m.do(d, "sync", map[string]any{"conversations": since}, "", &answer)
 		m.compareSync(d, since, &answer)
