@@ -45,47 +45,56 @@ func (s *Service) EditMessage(ctx context.Context, a Actor, messageID, content s
 		return Message{}, err
 	}
 	cmd := Edit{MessageID: messageID, Editor: a, Content: content, At: s.timestamp(), Window: s.cfg.EditWindow}
-	unchanged, err := s.reviewEdit(ctx, &cmd)
-	if unchanged != nil || err != nil {
-		return deref(unchanged), err
+	m, change, err := s.reviewChange(ctx, messageID, a.ID, cmd.Permit)
+	if !change || err != nil {
+		return m, err
+	}
+	if err := s.filterEdit(ctx, &cmd, &m); err != nil {
+		return Message{}, err
 	}
 	cmd.Mentions = mentioned(cmd.Content)
-	m, err := s.store.EditMessage(ctx, cmd)
+	m, err = s.store.EditMessage(ctx, cmd)
 	if err != nil {
 		return Message{}, fmt.Errorf("edit message: %w", err)
 	}
 	return m, nil
 }
 
-// reviewEdit asks the blocks and the filter, as for a new message, before
-// anything is written. The driver asks the rule again inside its transaction.
-func (s *Service) reviewEdit(ctx context.Context, cmd *Edit) (unchanged *Message, err error) {
-	m, standing, err := s.store.Message(ctx, cmd.MessageID, cmd.Editor.ID)
+// reviewChange looks at a message before something is done to it: not change if
+// it is so already. It refuses what the rule does not permit, which the driver
+// asks again inside its transaction, and what would reach a user with whom there
+// is a block.
+func (s *Service) reviewChange(
+	ctx context.Context, messageID string, by UserID, permit func(*Message, Standing) (bool, error),
+) (m Message, change bool, err error) {
+	m, standing, err := s.store.Message(ctx, messageID, by)
 	if err != nil {
-		return nil, fmt.Errorf("read message: %w", err)
+		return Message{}, false, fmt.Errorf("read message: %w", err)
 	}
-	change, err := cmd.Permit(&m, standing)
+	change, err = permit(&m, standing)
+	if err == nil && change {
+		err = s.refuseBlocked(ctx, &m)
+	}
 	if err != nil {
-		return nil, err
+		return Message{}, false, err
 	}
-	if !change {
-		return &m, nil
-	}
-	if err := s.refuseBlocked(ctx, &m); err != nil {
-		return nil, err
-	}
+	return m, change, nil
+}
+
+// filterEdit asks the filter, as for a new message, before anything is written.
+func (s *Service) filterEdit(ctx context.Context, cmd *Edit, m *Message) error {
 	if s.filter == nil {
-		return nil, nil
+		return nil
 	}
 	d := Draft{
 		Sender: cmd.Editor, RoomID: m.RoomID, RecipientID: m.RecipientID, Content: cmd.Content, Type: m.Type,
 		ReplyTo: m.ReplyTo, Attachments: m.Attachments,
 	}
 	if err := s.filter(ctx, &d); err != nil {
-		return nil, fmt.Errorf("filter edit: %w", err)
+		return fmt.Errorf("filter edit: %w", err)
 	}
 	cmd.Content = d.Content
-	return nil, checkContent(d.Content, s.cfg.MaxText)
+	return checkContent(d.Content, s.cfg.MaxText)
 }
 
 // Delete is the command to wipe a message.
@@ -128,11 +137,4 @@ func requireMessageID(id string) error {
 		return missing("messageId")
 	}
 	return checkID("messageId", id, MaxMessageID)
-}
-
-func deref(m *Message) Message {
-	if m == nil {
-		return Message{}
-	}
-	return *m
 }

@@ -40,32 +40,15 @@ func (s *Service) PinMessage(ctx context.Context, a Actor, messageID string, pin
 		return Message{}, err
 	}
 	cmd := Pin{MessageID: messageID, Actor: a, Pinned: pinned, At: s.timestamp(), Most: MaxPins}
-	unchanged, err := s.reviewPin(ctx, &cmd)
-	if unchanged != nil || err != nil {
-		return deref(unchanged), err
+	m, change, err := s.reviewChange(ctx, messageID, a.ID, cmd.Permit)
+	if !change || err != nil {
+		return m, err
 	}
-	m, err := s.store.PinMessage(ctx, cmd)
+	m, err = s.store.PinMessage(ctx, cmd)
 	if err != nil {
 		return Message{}, fmt.Errorf("pin message: %w", err)
 	}
 	return m, nil
-}
-
-// reviewPin refuses what would reach a user that has blocked the caller. The
-// driver asks the rule again inside its transaction.
-func (s *Service) reviewPin(ctx context.Context, cmd *Pin) (unchanged *Message, err error) {
-	m, standing, err := s.store.Message(ctx, cmd.MessageID, cmd.Actor.ID)
-	if err != nil {
-		return nil, fmt.Errorf("read message: %w", err)
-	}
-	change, err := cmd.Permit(&m, standing)
-	if err != nil {
-		return nil, err
-	}
-	if !change {
-		return &m, nil
-	}
-	return nil, s.refuseBlocked(ctx, &m)
 }
 
 // Pinned returns the pinned messages of a conversation of the caller's, at most

@@ -47,8 +47,8 @@ func (s *Service) React(ctx context.Context, a Actor, messageID, emoji string, a
 	}
 	cmd := React{MessageID: messageID, Actor: a, Emoji: emoji, Added: added, At: s.timestamp(), Most: MaxEmoji}
 	if added {
-		repeated, err := s.reviewReaction(ctx, &cmd)
-		if repeated || err != nil {
+		_, change, err := s.reviewChange(ctx, messageID, a.ID, cmd.adds)
+		if !change || err != nil {
 			return err
 		}
 	}
@@ -58,19 +58,10 @@ func (s *Service) React(ctx context.Context, a Actor, messageID, emoji string, a
 	return nil
 }
 
-// reviewReaction refuses what would reach a user that has blocked the caller.
-func (s *Service) reviewReaction(ctx context.Context, cmd *React) (repeated bool, err error) {
-	m, standing, err := s.store.Message(ctx, cmd.MessageID, cmd.Actor.ID)
-	if err != nil {
-		return false, fmt.Errorf("read message: %w", err)
-	}
-	if err := cmd.Permit(&m, standing); err != nil {
-		return false, err
-	}
-	if m.RoomID == "" && m.reacted(cmd.Actor.ID, cmd.Emoji) {
-		return true, nil
-	}
-	return false, s.refuseBlocked(ctx, &m)
+// adds is Permit for a reaction to add, which may be there: that is known of a
+// direct conversation only, where all who reacted are listed.
+func (c *React) adds(m *Message, s Standing) (change bool, err error) {
+	return m.RoomID != "" || !m.reacted(c.Actor.ID, c.Emoji), c.Permit(m, s)
 }
 
 // reacted looks through the listed users, who are all in a direct conversation.
