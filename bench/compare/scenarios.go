@@ -49,7 +49,7 @@ func (s *scenario) planned(short bool) crowd.Plan {
 	plan.Payload = payload
 	plan.WarmUp, plan.Duration = time.Second, 4*time.Second
 	if short {
-		plan.WarmUp, plan.Duration, plan.Settle = 50*time.Millisecond, 200*time.Millisecond, min(plan.Settle, 100*time.Millisecond)
+		plan.WarmUp, plan.Duration, plan.Settle = 50*time.Millisecond, 500*time.Millisecond, min(plan.Settle, 100*time.Millisecond)
 		plan.Connections = 50
 	}
 	return plan

@@ -216,7 +216,6 @@ func (p *epoller) handle(c *Conn, events uint32, buf, scratch []byte) {
 		c.receive(buf[:n])
 	case errors.Is(err, unix.EAGAIN), errors.Is(err, unix.EINTR), errors.Is(err, ErrClosed):
 	default:
-		c.link.(*epollLink).silence(c)
 		c.readFailed(err)
 	}
 }
@@ -365,18 +364,6 @@ func (l *epollLink) read(c *Conn, buf []byte, hungUp bool) (int, error) {
 		return 0, unix.EAGAIN
 	}
 	return receive(l.fd, buf)
-}
-
-// silence ends the reports about a socket from which nothing more will come. It
-// stays ready until the writer closes it, and the reader would go round and round
-// meanwhile, in the writer's way.
-func (l *epollLink) silence(c *Conn) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.state != gone && l.registered {
-		l.registered = false
-		_ = unix.EpollCtl(l.p.fd, unix.EPOLL_CTL_DEL, l.fd, nil) // it is there, and goes with its descriptor at the latest
-	}
 }
 
 func (l *epollLink) write(b []byte) (int, error) {

@@ -6,7 +6,7 @@ import "time"
 
 // roundTrips has every client make one call after the other.
 func roundTrips(l *loop) (Result, error) {
-	clients, err := l.bring(l.plan.Connections, l.words.caller, nil)
+	clients, err := l.bring(l.plan.Connections, l.words.caller)
 	if err != nil {
 		return Result{}, err
 	}

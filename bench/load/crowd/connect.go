@@ -16,21 +16,19 @@ func connections(l *loop) (Result, error) {
 		return Result{}, err
 	}
 	warmUp := l.plan.Connections / 10
-	began := 0
-	var before reading
-	_, err = l.bring(l.plan.Connections, l.words.caller, func(open int) (err error) {
-		if before.at.IsZero() && open >= warmUp {
-			began = open
-			before, err = l.read()
-		}
-		return err
-	})
+	if _, err := l.bring(warmUp, l.words.caller); err != nil {
+		return Result{}, err
+	}
+	before, err := l.read()
 	if err != nil {
+		return Result{}, err
+	}
+	if _, err := l.bring(l.plan.Connections-warmUp, l.words.caller); err != nil {
 		return Result{}, err
 	}
 	after, err := l.read()
 	if err != nil || l.plan.Settle == 0 {
-		return after.since(before, int64(l.open-began)), err
+		return after.since(before, int64(l.open-warmUp)), err
 	}
 	end := time.Now().Add(l.plan.Settle)
 	err = l.run(func() (bool, error) {
@@ -41,7 +39,7 @@ func connections(l *loop) (Result, error) {
 		return Result{}, err
 	}
 	full, err := process.ReadMemory(l.plan.PID)
-	result := after.since(before, int64(l.open-began))
+	result := after.since(before, int64(l.open-warmUp))
 	result.Memory = float64(full.RSS-empty.RSS) / float64(l.plan.Connections)
 	return result, err
 }

@@ -29,11 +29,11 @@ func (r *crowdedRoom) got(n int) {
 }
 
 func fanOut(l *loop) (Result, error) {
-	members, err := l.bring(l.plan.Connections, l.words.member, nil)
+	members, err := l.bring(l.plan.Connections, l.words.member)
 	if err != nil {
 		return Result{}, err
 	}
-	senders, err := l.bring(max(1, l.plan.Senders), l.words.sender, nil)
+	senders, err := l.bring(max(1, l.plan.Senders), l.words.sender)
 	if err != nil {
 		return Result{}, err
 	}

@@ -100,20 +100,12 @@ func (l *loop) run(after func() (done bool, err error)) error {
 	}
 }
 
-// bring opens n connections, at most atOnce at the same time, and returns when all are in. counted is told their
-// number as it grows.
-func (l *loop) bring(n int, as role, counted func(open int) error) ([]*conn, error) {
+// bring opens n connections, at most atOnce at the same time, and returns when all are in.
+func (l *loop) bring(n int, as role) ([]*conn, error) {
 	first, target := len(l.conns), l.open+n
-	come := l.open
 	err := l.run(func() (bool, error) {
 		for len(l.conns) < first+n && len(l.conns)-l.open < atOnce {
 			if err := l.dial(as); err != nil {
-				return false, err
-			}
-		}
-		if l.open > come && counted != nil {
-			come = l.open
-			if err := counted(come); err != nil {
 				return false, err
 			}
 		}
