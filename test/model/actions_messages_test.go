@@ -3,6 +3,7 @@ package model_test
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -225,8 +226,13 @@ func (m *machine) editMessage(t *rapid.T) {
 	d := m.actor(t)
 	id := m.messageID(t, d.user.id, func(s *said) bool { return s.SenderID == d.user.id && !s.Deleted })
 	what := m.draft(t, nil)
-	if s := m.world.message(d.user.id, id); s != nil && chance(t, "the same", 6) {
-		what.content = s.Content
+	if s := m.world.message(d.user.id, id); s != nil {
+		if chance(t, "the same", 6) {
+			what.content = s.Content
+		}
+		if chance(t, "at the last moment", 4) {
+			m.waitUntil(s.Timestamp+stamp(editWindow.Milliseconds()), uniform(t, "too late", 2))
+		}
 	}
 	s, code := m.world.mayEdit(d.user.id, id, what.content)
 	var answer struct {
@@ -235,6 +241,14 @@ func (m *machine) editMessage(t *rapid.T) {
 	if m.do(d, "message:edit", map[string]any{"messageId": id, "content": what.content}, code, &answer) {
 		m.world.edit(s, what, d.user.id)
 		same(m, d.label+": edited message", s.message, answer.Message)
+	}
+}
+
+// waitUntil lets time go by until then, and some milliseconds more.
+func (m *machine) waitUntil(then stamp, more int) {
+	if wait := time.Duration(then-m.world.now)*time.Millisecond + time.Duration(more)*time.Millisecond; wait > 0 {
+		m.note("%v pass", wait)
+		m.pass(wait)
 	}
 }
 

@@ -18,6 +18,7 @@ func (m *machine) burst(t *rapid.T) {
 	if c == nil {
 		return
 	}
+	m.crowded = true
 	each := 1 + uniform(t, "messages each", 3)
 	var comer *device
 	for _, d := range m.devices {

@@ -23,6 +23,8 @@ type machine struct {
 	devices []*device
 	began   stamp
 	times   *regexp.Regexp
+	crowded bool   // devices have written at the same time: the sequence may not fail again
+	trail   []lazy // what has happened
 }
 
 // newMachine prepares a sequence with three people who are there, one who is not, and a room.
@@ -146,7 +148,19 @@ func same[T any](m *machine, what string, want, got T) {
 // not shorten it.
 func (m *machine) stop(format string, args ...any) {
 	m.Helper()
-	m.Fatalf("%s", m.scrub(fmt.Sprintf(format, args...)))
+	why := m.scrub(fmt.Sprintf(format, args...))
+	if m.crowded && m.server.failure == "" {
+		m.server.failure = m.story() + why
+	}
+	m.Fatalf("%s", why)
+}
+
+func (m *machine) story() string {
+	var out strings.Builder
+	for _, line := range m.trail {
+		out.WriteString(line() + "\n")
+	}
+	return out.String()
 }
 
 // scrub takes out of a text what is different from run to run: ids, of which messages' are in the order of their
@@ -177,7 +191,9 @@ func (m *machine) scrub(text string) string {
 // note logs what happens.
 func (m *machine) note(format string, args ...any) {
 	m.Helper()
-	m.Logf("%v", lazy(func() string { return m.scrub(fmt.Sprintf(format, args...)) }))
+	line := lazy(func() string { return m.scrub(fmt.Sprintf(format, args...)) })
+	m.trail = append(m.trail, line)
+	m.Logf("%v", line)
 }
 
 // lazy is a text that is made only if it is logged.

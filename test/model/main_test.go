@@ -27,6 +27,9 @@
 //
 //	go test ./test/model -run 'TestModel/forever' -rapid.seed=1234567890
 //
+// Where several devices have written at the same time the sequence may fail in one run and not in the next ("flaky test,
+// can not reproduce a failure"). For that the first failure is shown once more at the end, as it came.
+//
 // Delete the file once the fault is found: every run begins with the files that are there. More sequences are run by
 // -rapid.checks, longer ones by -rapid.steps.
 package model_test
@@ -46,7 +49,7 @@ const (
 	sequences     = 500
 	soakSequences = 10_000
 	// steps is how many actions a sequence has on average, between its beginning and its end.
-	steps, soakSteps = 25, 50
+	steps, soakSteps = 20, 50
 )
 
 func TestMain(m *testing.M) {

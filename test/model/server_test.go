@@ -79,6 +79,8 @@ type server struct {
 	prefix string       // of all names and ids of the present sequence; changed between sequences only
 	clock  atomic.Int64 // milliseconds since 1970
 	ids    atomic.Int64 // made in the present sequence
+	// failure is the story of the first failure that may not come again.
+	failure string
 }
 
 func (s *server) now() time.Time { return time.UnixMilli(s.clock.Load()).UTC() }
@@ -158,6 +160,11 @@ func serve(t *testing.T, directRetention time.Duration) *server {
 		http.DefaultClient.CloseIdleConnections()
 	})
 	t.Cleanup(s.stop)
+	t.Cleanup(func() {
+		if s.failure != "" {
+			t.Logf("What failed first, as devices wrote at the same time:\n%s", s.failure)
+		}
+	})
 	return s
 }
 
