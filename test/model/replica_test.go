@@ -122,7 +122,6 @@ func (r *replica) apply(k *kept, e *event) error {
 	case "message:deleted":
 		if m := k.messages[e.MessageID]; m != nil {
 			m.wipe()
-			delete(k.guessed, m.ID)
 		}
 	case "reaction:added", "reaction:removed":
 		if m := k.messages[e.MessageID]; m != nil && e.Emoji != "" && !m.Deleted {
