@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -38,7 +39,7 @@ type server struct {
 	sessions chan *engineio.Session
 	messages chan string
 	closes   chan ended
-	on       func(s *engineio.Session, message string) // may be nil
+	on       atomic.Pointer[func(s *engineio.Session, message string)] // may be nil
 }
 
 func (s *server) HandleMessage(session *engineio.Session, binary bool, data []byte) {
@@ -46,11 +47,14 @@ func (s *server) HandleMessage(session *engineio.Session, binary bool, data []by
 	if binary {
 		message = "bin:" + message
 	}
-	if s.on != nil {
-		s.on(session, message)
+	if on := s.on.Load(); on != nil {
+		(*on)(session, message)
 	}
 	s.messages <- message
 }
+
+// handle has f see messages before they are noted.
+func (s *server) handle(f func(s *engineio.Session, message string)) { s.on.Store(&f) }
 
 func (s *server) HandleClose(_ *engineio.Session, reason engineio.Reason, err error) {
 	s.closes <- ended{reason, err}
@@ -76,7 +80,11 @@ func serve(t *testing.T, cfg engineio.Config) *server {
 	if s.Server, err = engineio.NewServer(cfg); err != nil {
 		t.Fatal(err)
 	}
-	s.http = httptest.NewServer(s.Server)
+	s.http = httptest.NewUnstartedServer(s.Server)
+	if s.http.Listener, err = s.Listen(s.http.Config, s.http.Listener); err != nil {
+		t.Fatal(err)
+	}
+	s.http.Start()
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Millisecond)
 		defer cancel()

@@ -269,7 +269,7 @@ func TestClosedByTheServerWhilePolling(t *testing.T) {
 // either.
 func TestNothingIsHandledAfterTheEnd(t *testing.T) {
 	s := serve(t, engineio.Config{})
-	s.on = func(session *engineio.Session, _ string) { session.Close() }
+	s.handle(func(session *engineio.Session, _ string) { session.Close() })
 	_, query := s.open(t, "4")
 	s.request(t, "POST", query, "4a\x1e4b\x1e4c")
 	expect(t, s.messages, "a")

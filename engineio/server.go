@@ -12,6 +12,7 @@ import (
 	"sync"
 
 	"github.com/sockeye-im/sockeye/internal/netloop"
+	"github.com/sockeye-im/sockeye/internal/ordered"
 )
 
 // Server holds the sessions. It is an http.Handler for all requests below its
@@ -20,6 +21,7 @@ import (
 type Server struct {
 	cfg  Config
 	loop *netloop.Loop
+	door ordered.Pool // of requests for a WebSocket, where Serve accepts them
 
 	mu       sync.Mutex
 	sessions map[string]*Session
@@ -71,7 +73,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	}
 	err := s.loop.Drain(ctx)
 	s.loop.Stop()
-	return err
+	return errors.Join(err, s.door.Stop(ctx))
 }
 
 func (s *Server) stopOpening() []*Session {

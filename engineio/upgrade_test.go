@@ -170,10 +170,10 @@ func TestUpgradeDuringADataRequest(t *testing.T) {
 	c.sendText("2probe")
 	c.expect("3probe")
 	inside, leave := make(chan struct{}), make(chan struct{})
-	s.on = func(*engineio.Session, string) {
+	s.handle(func(*engineio.Session, string) {
 		inside <- struct{}{}
 		<-leave
-	}
+	})
 	s.rawPost(t, query, 2, "4a")
 	next(t, inside)
 	c.sendText("5")

@@ -49,7 +49,7 @@ func Example() {
 	mux := http.NewServeMux()
 	mux.Handle("/socket.io/", server)
 	web := &http.Server{Addr: "localhost:3000", Handler: mux, ReadHeaderTimeout: 10 * time.Second}
-	go func() { _ = web.ListenAndServe() }()
+	go func() { _ = server.ListenAndServe(web) }()
 
 	// At the end: clients are told, and handlers may finish.
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)

@@ -36,7 +36,11 @@ func serve(t testing.TB, cfg socketio.Config) *harness {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &harness{Server: server, t: t, http: httptest.NewServer(server), log: log}
+	h := &harness{Server: server, t: t, http: httptest.NewUnstartedServer(server), log: log}
+	if h.http.Listener, err = server.Listen(h.http.Config, h.http.Listener); err != nil {
+		t.Fatal(err)
+	}
+	h.http.Start()
 	h.stop = sync.OnceFunc(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"log/slog"
+	"net"
 	"net/http"
 	"regexp"
 	"sync"
@@ -128,6 +129,20 @@ func NewServer(cfg Config) (*Server, error) {
 
 // ServeHTTP implements http.Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.engine.ServeHTTP(w, r) }
+
+// Serve is srv.Serve(l) with connecting over WebSocket made half as expensive; see
+// engineio.Server.Serve. srv.Handler is to send the requests below the server's
+// path here, as with srv.Serve.
+func (s *Server) Serve(srv *http.Server, l net.Listener) error { return s.engine.Serve(srv, l) }
+
+// ListenAndServe is Serve on the TCP address srv.Addr, ":http" if that is empty.
+func (s *Server) ListenAndServe(srv *http.Server) error { return s.engine.ListenAndServe(srv) }
+
+// Listen returns the listener that Serve has srv serve on, for those who call
+// srv.Serve themselves. It owns l.
+func (s *Server) Listen(srv *http.Server, l net.Listener) (net.Listener, error) {
+	return s.engine.Listen(srv, l)
+}
 
 // Of returns the namespace of that name, made if needed. The leading slash may
 // be left out.

@@ -62,7 +62,7 @@ func run(listen, profile string) (err error) {
 	}
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
 	ended := make(chan error, 1)
-	go func() { ended <- server.Serve(listener) }()
+	go func() { ended <- rooms.Serve(server, listener) }()
 	fmt.Printf("http://%s\n", listener.Addr())
 	select {
 	case err := <-ended:

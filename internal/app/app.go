@@ -49,7 +49,7 @@ func Run(ctx context.Context, cfg config.Config, log *slog.Logger, ready func(ad
 		return fmt.Errorf("listen: %w", err)
 	}
 	served := make(chan error, 1)
-	go func() { served <- s.http.Serve(listener) }()
+	go func() { served <- s.sockets.Serve(s.http, listener) }()
 	s.health.Ready()
 	ready(listener.Addr().String())
 	select {

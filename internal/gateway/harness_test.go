@@ -147,7 +147,10 @@ func serve(t testing.TB, options ...func(*setup)) *node {
 	mux := http.NewServeMux()
 	mux.Handle("/", n.sockets)
 	mux.Handle("/ws", n.native)
-	server := httptest.NewServer(mux)
+	server := httptest.NewUnstartedServer(mux)
+	server.Listener, err = n.sockets.Listen(server.Config, server.Listener)
+	must()
+	server.Start()
 	n.url = server.URL
 	n.stop = sync.OnceFunc(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)

@@ -101,6 +101,7 @@ type Conn struct {
 	link    link
 	handler Handler
 	deflate *deflate
+	arrival *arrival // until Start, of what a Listener has accepted
 
 	inbound inbound     // the reader's own
 	heard   atomic.Bool // something came since Heard was last asked
@@ -130,6 +131,22 @@ func (c *Conn) Start(buffered []byte) {
 	if err := c.link.start(c); err != nil {
 		c.abort(err)
 	}
+}
+
+// arriving tells whether the connection has no handler yet.
+func (c *Conn) arriving() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.arrival != nil
+}
+
+// agree takes over what the opening handshake has come to. mu is held.
+func (c *Conn) agree(h *Hijacked) {
+	if h.Deflate != nil {
+		c.deflate = &deflate{agreed: *h.Deflate}
+	}
+	// The answer goes out in one write with what the handler queues at once.
+	_ = c.push(h.Answer)
 }
 
 // Send queues m. It fails with ErrClosed, or with ErrSlowConsumer when m is

@@ -15,6 +15,9 @@
 //	message.go    Message: one message encoded once for many connections
 //	deflate.go    permessage-deflate (RFC 7692)
 //	upgrade.go    the opening handshake
+//	listener.go   Listen: accepting connections, instead of net/http
+//	              (arrival_linux.go until there is a request, request_linux.go
+//	              whose it is, visitor_linux.go while it is answered)
 //	wheel.go      Wheel: one timing wheel for all deadlines
-//	epoll_linux.go, parked.go   the two links
+//	epoll_linux.go, epolllink_linux.go, parked.go   the two links
 package netloop

@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"runtime"
+	"slices"
 	"sync"
 	"syscall"
 
@@ -29,8 +30,9 @@ type epoller struct {
 	fd   int
 
 	mu      sync.Mutex
-	conns   []*Conn // by descriptor
-	closing bool    // takes no more
+	conns   []*Conn          // by descriptor
+	doors   map[int]*doorway // so are these
+	closing bool             // takes no more
 
 	dirtyMu sync.Mutex
 	dirty   []*Conn // scheduled for a flush
@@ -85,21 +87,18 @@ func newPoller() (poller, error) {
 // adopt duplicates the descriptor of a plain socket and closes nc, so that
 // neither net's bookkeeping nor its poll descriptor stays with the connection.
 func (p *epoller) adopt(nc net.Conn) (link, bool, error) {
-	switch nc.(type) {
+	switch known := nc.(type) {
 	case *net.TCPConn, *net.UnixConn:
+	case *returned:
+		if len(known.read) > 0 {
+			return nil, false, nil
+		}
 	default:
 		return nil, false, nil
 	}
-	raw, err := nc.(syscall.Conn).SyscallConn()
+	dup, err := duplicate(nc.(syscall.Conn))
 	if err != nil {
 		return nil, false, err
-	}
-	dup, dupErr := -1, error(nil)
-	err = raw.Control(func(fd uintptr) {
-		dup, dupErr = unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0)
-	})
-	if err = errors.Join(err, dupErr); err != nil {
-		return nil, false, fmt.Errorf("duplicate descriptor: %w", err)
 	}
 	_ = nc.Close() // the duplicate keeps the socket
 	return &epollLink{p: p, fd: dup}, true, nil
@@ -107,14 +106,66 @@ func (p *epoller) adopt(nc net.Conn) (link, bool, error) {
 
 func (p *epoller) live() int {
 	p.mu.Lock()
-	defer p.mu.Unlock()
+	conns := slices.Clone(p.conns)
+	p.mu.Unlock()
 	n := 0
-	for _, c := range p.conns {
-		if c != nil {
+	for _, c := range conns {
+		if c != nil && !c.arriving() {
 			n++
 		}
 	}
 	return n
+}
+
+// open has the poller wait for connections of a doorway too.
+func (p *epoller) open(d *doorway, fd int) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.doors == nil {
+		p.doors = make(map[int]*doorway)
+	}
+	p.doors[fd] = d
+	event := unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(fd)}
+	return os.NewSyscallError("epoll_ctl", unix.EpollCtl(p.fd, unix.EPOLL_CTL_ADD, fd, &event))
+}
+
+// listenTo stops waiting for connections, and goes on.
+func (p *epoller) listenTo(fd int, on bool) error {
+	event := unix.EpollEvent{Fd: int32(fd)}
+	if on {
+		event.Events = unix.EPOLLIN
+	}
+	return os.NewSyscallError("epoll_ctl", unix.EpollCtl(p.fd, unix.EPOLL_CTL_MOD, fd, &event))
+}
+
+// shut ends open, and the descriptor.
+func (p *epoller) shut(fd int) {
+	p.mu.Lock()
+	delete(p.doors, fd)
+	p.mu.Unlock()
+	_ = unix.EpollCtl(p.fd, unix.EPOLL_CTL_DEL, fd, nil) // others hold the socket: closing is not enough
+	_ = unix.Close(fd)
+}
+
+func (p *epoller) accept(fd int32) {
+	p.mu.Lock()
+	d := p.doors[int(fd)]
+	p.mu.Unlock()
+	if d != nil {
+		d.accept()
+	}
+}
+
+// dropArrivals ends connections of a doorway that have asked for nothing.
+func (p *epoller) dropArrivals(d *doorway) {
+	p.mu.Lock()
+	conns := slices.Clone(p.conns)
+	p.mu.Unlock()
+	for _, c := range conns {
+		if c != nil && c.waitsAt(d) {
+			c.abort(ErrClosed)
+		}
+	}
 }
 
 func (p *epoller) stop() {
@@ -184,10 +235,12 @@ func (p *epoller) readReady() bool {
 	}
 	p.lookup(p.pass.events[:n], p.pass.conns)
 	for i, c := range p.pass.conns[:n] {
-		if c != nil {
-			p.pass.conns[i] = nil
-			p.handle(c, p.pass.events[i].Events, p.pass.buf, p.pass.scratch)
+		if c == nil {
+			p.accept(p.pass.events[i].Fd)
+			continue
 		}
+		p.pass.conns[i] = nil
+		p.handle(c, p.pass.events[i].Events, p.pass.buf, p.pass.scratch)
 	}
 	return n > 0
 }
@@ -212,6 +265,8 @@ func (p *epoller) handle(c *Conn, events uint32, buf, scratch []byte) {
 	hungUp := events&(unix.EPOLLHUP|unix.EPOLLERR) != 0
 	n, err := c.link.(*epollLink).read(c, buf, hungUp)
 	switch {
+	case n > 0 && c.arrival != nil: // only this goroutine ends its first time
+		c.arrive(buf[:n])
 	case n > 0:
 		c.receive(buf[:n])
 	case errors.Is(err, unix.EAGAIN), errors.Is(err, unix.EINTR), errors.Is(err, ErrClosed):
@@ -273,126 +328,4 @@ func (p *epoller) giveWay() {
 	if ready {
 		runtime.Gosched()
 	}
-}
-
-// epollLink is a connection's descriptor. Its fields are guarded by the
-// connection's lock.
-type epollLink struct {
-	p          *epoller
-	fd         int
-	interest   uint32
-	registered bool // with epoll
-}
-
-func (l *epollLink) start(c *Conn) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.state == gone {
-		return nil
-	}
-	p := l.p
-	p.mu.Lock()
-	defer p.mu.Unlock() // until the end: stop must find it, or keep it out
-	if p.closing {
-		return ErrStopped
-	}
-	if missing := l.fd + 1 - len(p.conns); missing > 0 {
-		p.conns = append(p.conns, make([]*Conn, missing)...)
-	}
-	p.conns[l.fd] = c
-	if !c.paused {
-		l.interest |= unix.EPOLLIN
-	}
-	l.registered = true
-	return l.control(unix.EPOLL_CTL_ADD)
-}
-
-func (l *epollLink) control(op int) error {
-	event := unix.EpollEvent{Events: l.interest, Fd: int32(l.fd)}
-	if err := unix.EpollCtl(l.p.fd, op, l.fd, &event); err != nil {
-		return fmt.Errorf("epoll_ctl: %w", err)
-	}
-	return nil
-}
-
-// want changes what epoll reports; before start it is only noted.
-func (l *epollLink) want(event uint32, on bool) error {
-	interest := l.interest | event
-	if !on {
-		interest = l.interest &^ event
-	}
-	if interest == l.interest {
-		return nil
-	}
-	l.interest = interest
-	if !l.registered {
-		return nil
-	}
-	return l.control(unix.EPOLL_CTL_MOD)
-}
-
-func (l *epollLink) schedule(c *Conn) {
-	p := l.p
-	p.dirtyMu.Lock()
-	if p.stopped {
-		p.dirtyMu.Unlock()
-		go c.flush(nil)
-		return
-	}
-	p.dirty = append(p.dirty, c)
-	wake := len(p.dirty) == 1 && !p.reading
-	p.dirtyMu.Unlock()
-	if wake {
-		select {
-		case p.wake <- struct{}{}:
-		default:
-		}
-	}
-}
-
-func (l *epollLink) blocks() bool { return false }
-
-// read takes nothing from a connection that was paused after the event came.
-// That of a socket that hung up cannot be switched off, so it is always read.
-func (l *epollLink) read(c *Conn, buf []byte, hungUp bool) (int, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	switch {
-	case c.state == gone:
-		return 0, ErrClosed
-	case c.paused && !hungUp:
-		return 0, unix.EAGAIN
-	}
-	return receive(l.fd, buf)
-}
-
-func (l *epollLink) write(b []byte) (int, error) {
-	n, err := send(l.fd, b)
-	switch {
-	case errors.Is(err, unix.EAGAIN), errors.Is(err, unix.EINTR):
-		return 0, errFull
-	case err != nil:
-		return 0, err
-	case n < len(b):
-		return n, errFull
-	}
-	return n, nil
-}
-
-func (l *epollLink) awaitRoom(on bool) error { return l.want(unix.EPOLLOUT, on) }
-
-func (l *epollLink) pause(paused bool) error { return l.want(unix.EPOLLIN, !paused) }
-
-func (l *epollLink) interrupt() {}
-
-func (l *epollLink) closeWrite() { _ = unix.Shutdown(l.fd, unix.SHUT_WR) }
-
-func (l *epollLink) close() {
-	p := l.p
-	p.mu.Lock()
-	if l.fd < len(p.conns) {
-		p.conns[l.fd] = nil
-	}
-	p.mu.Unlock()
-	_ = unix.Close(l.fd) // leaves the epoll set by itself
 }

@@ -61,7 +61,7 @@ func TestPauseStopsReading(t *testing.T) {
 func TestPauseFromTheHandler(t *testing.T) {
 	onEachLink(t, func(t *testing.T, kind linkKind) {
 		s := serve(t, kind, netloop.Config{}, netloop.UpgradeOptions{})
-		s.on = func(c *netloop.Conn, _ netloop.Op, _ []byte) { c.Pause() }
+		s.handle(func(c *netloop.Conn, _ netloop.Op, _ []byte) { c.Pause() })
 		c, conn := s.connect(t)
 		for i := range 20 {
 			c.send(text(fmt.Sprint(i)))
@@ -93,7 +93,7 @@ func TestSlowConsumerByBytes(t *testing.T) {
 // and then reads on: what comes are whole messages and 4008.
 func testSlowConsumer(t *testing.T, kind linkKind, cfg netloop.Config, size int, bounded func(frames, bytes int) bool) {
 	s := serve(t, kind, cfg, netloop.UpgradeOptions{})
-	s.tiny = true
+	s.tiny.Store(true)
 	c, conn := s.connect(t)
 	m := netloop.NewMessage(netloop.Binary, false, bytes.Repeat([]byte("x"), size))
 	sent := min(cfg.MaxQueuedFrames, cfg.MaxQueuedBytes/size) - 1
@@ -152,7 +152,7 @@ func testSlowConsumer(t *testing.T, kind linkKind, cfg netloop.Config, size int,
 func TestSlowConsumerByStall(t *testing.T) {
 	onEachLink(t, func(t *testing.T, kind linkKind) {
 		s := serve(t, kind, netloop.Config{WriteStall: 50 * time.Millisecond}, netloop.UpgradeOptions{})
-		s.tiny = true
+		s.tiny.Store(true)
 		c, conn := s.connect(t)
 		const size = 3 << 20 // more than the limit: allowed for one message alone
 		if err := conn.Send(netloop.NewMessage(netloop.Binary, false, make([]byte, size))); err != nil {
@@ -180,7 +180,7 @@ func TestSlowProgressIsNoStall(t *testing.T) {
 		}
 		const stall = 300 * time.Millisecond
 		s := serve(t, kind, netloop.Config{WriteStall: stall}, netloop.UpgradeOptions{})
-		s.tiny = true
+		s.tiny.Store(true)
 		c, conn := s.connect(t)
 		const size = 40_000
 		if err := conn.Send(netloop.NewMessage(netloop.Binary, false, make([]byte, size))); err != nil {
@@ -340,7 +340,7 @@ func TestReadingInsideARound(t *testing.T) {
 		s := serve(t, kind, netloop.Config{Pollers: 1, MaxQueuedFrames: senders * each}, netloop.UpgradeOptions{})
 		clients, conns := make([]*client, members), make([]*netloop.Conn, members)
 		var mu sync.Mutex
-		s.on = func(_ *netloop.Conn, op netloop.Op, payload []byte) {
+		s.handle(func(_ *netloop.Conn, op netloop.Op, payload []byte) {
 			if parked := kind.parked || kind.tls; parked { // then connections have goroutines of their own
 				mu.Lock()
 			} else if !mu.TryLock() {
@@ -354,7 +354,7 @@ func TestReadingInsideARound(t *testing.T) {
 					t.Errorf("send: %v", err)
 				}
 			}
-		}
+		})
 		mu.Lock()
 		for i := range clients {
 			clients[i], conns[i] = s.connect(t)

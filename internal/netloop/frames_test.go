@@ -190,7 +190,7 @@ func TestEndlessSmallFrames(t *testing.T) {
 
 	onEachLink(t, func(t *testing.T, kind linkKind) {
 		s := serve(t, kind, netloop.Config{WriteStall: 50 * time.Millisecond}, netloop.UpgradeOptions{})
-		s.tiny = true
+		s.tiny.Store(true)
 		c, _ := s.connect(t)
 		go func() { // ends when the server or the test closes
 			pings := bytes.Repeat(wire(true, 0, ws.OpPing, strings.Repeat("p", 125)), 500)

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -32,11 +33,12 @@ const patience = 20 * time.Second
 type linkKind struct {
 	name        string
 	parked, tls bool
+	own         bool // the loop accepts connections itself
 }
 
 func onEachLink(t *testing.T, test func(t *testing.T, kind linkKind)) {
 	t.Helper()
-	for _, kind := range []linkKind{{name: "epoll"}, {name: "parked", parked: true}, {name: "tls", tls: true}} {
+	for _, kind := range []linkKind{{name: "epoll"}, {name: "own", own: true}, {name: "parked", parked: true}, {name: "tls", tls: true}} {
 		t.Run(kind.name, func(t *testing.T) { test(t, kind) })
 	}
 }
@@ -51,7 +53,7 @@ type message struct {
 type recorder struct {
 	messages chan message
 	closed   chan error
-	on       func(c *netloop.Conn, op netloop.Op, payload []byte) // may be nil
+	on       atomic.Pointer[func(c *netloop.Conn, op netloop.Op, payload []byte)] // may be nil
 }
 
 func newRecorder() *recorder {
@@ -60,11 +62,14 @@ func newRecorder() *recorder {
 
 func (r *recorder) HandleMessage(c *netloop.Conn, op netloop.Op, payload []byte) {
 	m := message{op, string(payload)}
-	if r.on != nil {
-		r.on(c, op, payload)
+	if on := r.on.Load(); on != nil {
+		(*on)(c, op, payload)
 	}
 	r.messages <- m
 }
+
+// handle has f see messages before they are kept.
+func (r *recorder) handle(f func(c *netloop.Conn, op netloop.Op, payload []byte)) { r.on.Store(&f) }
 
 func (r *recorder) HandleClose(_ *netloop.Conn, cause error) { r.closed <- cause }
 
@@ -78,7 +83,7 @@ type server struct {
 
 	// tiny makes the kernel's buffers as small as it allows, so that a peer
 	// that does not read is noticed soon.
-	tiny bool
+	tiny atomic.Bool
 }
 
 func newLoop(t *testing.T, cfg netloop.Config) *netloop.Loop {
@@ -106,8 +111,8 @@ func serve(t *testing.T, kind linkKind, cfg netloop.Config, opts netloop.Upgrade
 			t.Error(err)
 			return
 		}
-		if s.tiny {
-			_ = plain(h.Conn).SetWriteBuffer(1)
+		if s.tiny.Load() {
+			shrink(t, h)
 		}
 		c, err := s.loop.Attach(h, s.recorder)
 		if err != nil {
@@ -121,6 +126,9 @@ func serve(t *testing.T, kind linkKind, cfg netloop.Config, opts netloop.Upgrade
 	})
 	s.http = httptest.NewUnstartedServer(handler)
 	s.http.Config.ErrorLog = log.New(io.Discard, "", 0) // it logs refused TLS handshakes
+	if kind.own {
+		s.http.Listener = accepting(t, s.loop, s.http)
+	}
 	if kind.tls {
 		s.http.StartTLS()
 	} else {
@@ -130,9 +138,35 @@ func serve(t *testing.T, kind linkKind, cfg netloop.Config, opts netloop.Upgrade
 	return s
 }
 
+// accepting makes a listener of the server's that the loop accepts on.
+func accepting(t *testing.T, loop *netloop.Loop, http *httptest.Server) net.Listener {
+	t.Helper()
+	l, err := loop.Listen(http.Listener, netloop.ListenerConfig{
+		Handler: http.Config.Handler, ErrorLog: http.Config.ErrorLog, Run: func(task netloop.Task) { go task.Run() },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+// shrink makes the kernel's buffer for what the server writes as small as it can
+// be.
+func shrink(t *testing.T, h *netloop.Hijacked) {
+	t.Helper()
+	c := h.Conn
+	if c == nil {
+		if err := netloop.SetWriteBuffer(h, 1); err != nil {
+			t.Error(err)
+		}
+		return
+	}
+	_ = plain(c).SetWriteBuffer(1)
+}
+
 func plain(c net.Conn) *net.TCPConn {
-	if t, ok := c.(*tls.Conn); ok {
-		c = t.NetConn()
+	if secured, ok := c.(*tls.Conn); ok {
+		c = secured.NetConn()
 	}
 	return c.(*net.TCPConn)
 }
@@ -152,7 +186,7 @@ func (s *server) dial(t *testing.T, offers ...string) *client {
 		options, _ := httphead.ParseOptions([]byte(offer), nil)
 		d.Extensions = append(d.Extensions, options...)
 	}
-	if s.tiny {
+	if s.tiny.Load() {
 		small := net.Dialer{Control: func(_, _ string, raw syscall.RawConn) error {
 			return raw.Control(func(fd uintptr) { _ = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, 1) })
 		}}

@@ -77,6 +77,7 @@ type Loop struct {
 	conns   map[*Conn]struct{} // parked ones; a poller keeps its own
 	pollers []poller
 	next    int
+	doors   []*doorway
 	stopped bool
 
 	parked sync.WaitGroup // goroutines of parked connections
@@ -108,18 +109,21 @@ func (l *Loop) Wheel() *Wheel { return l.wheel }
 // Attach takes over a hijacked connection and queues h.Answer. Nothing is read
 // before Conn.Start, which must follow. On an error nc is closed.
 func (l *Loop) Attach(h *Hijacked, handler Handler) (*Conn, error) {
-	c := &Conn{loop: l, handler: handler}
-	if h.Deflate != nil {
-		c.deflate = &deflate{agreed: *h.Deflate}
+	if h.arrived != nil {
+		return l.take(h, handler)
 	}
+	return l.attachConn(h, handler)
+}
+
+func (l *Loop) attachConn(h *Hijacked, handler Handler) (*Conn, error) {
+	c := &Conn{loop: l, handler: handler}
 	if err := l.attach(c, h.Conn); err != nil {
 		_ = h.Conn.Close()
 		return nil, err
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	// The answer goes out in one write with what the handler queues at once.
-	_ = c.push(h.Answer)
+	c.agree(h)
 	return c, nil
 }
 
@@ -130,8 +134,7 @@ func (l *Loop) attach(c *Conn, nc net.Conn) error {
 		return ErrStopped
 	}
 	if len(l.pollers) > 0 {
-		p := l.pollers[l.next%len(l.pollers)]
-		l.next++
+		p := l.inTurn()
 		l.mu.Unlock()
 		lk, ok, err := p.adopt(nc)
 		if err != nil {
@@ -162,11 +165,15 @@ func (l *Loop) Stop() {
 		return
 	}
 	l.stopped = true
+	doors := l.doors
 	parked := make([]*Conn, 0, len(l.conns))
 	for c := range l.conns {
 		parked = append(parked, c)
 	}
 	l.mu.Unlock()
+	for _, d := range doors {
+		d.leave()
+	}
 	for _, c := range parked {
 		c.abort(ErrStopped)
 	}
@@ -175,6 +182,12 @@ func (l *Loop) Stop() {
 		p.stop()
 	}
 	l.wheel.Stop()
+}
+
+// inTurn picks a poller. mu is held.
+func (l *Loop) inTurn() poller {
+	l.next++
+	return l.pollers[l.next%len(l.pollers)]
 }
 
 func (l *Loop) forget(c *Conn) {

@@ -210,8 +210,10 @@ func (c *Conn) setDeadline(d time.Duration) {
 	c.loop.wheel.Arm(c.deadline, d)
 }
 
-// Expire is for the Wheel: a write has stalled, or the peer did not answer the
-// closing handshake.
+var errNoRequest = errors.New("no request came in time")
+
+// Expire is for the Wheel: a write has stalled, the peer did not answer the
+// closing handshake, or it has not asked for anything.
 func (c *Conn) Expire(*Timer) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -220,5 +222,7 @@ func (c *Conn) Expire(*Timer) {
 		c.fail(c.cause)
 	case c.full:
 		c.failSlow()
+	case c.arrival != nil:
+		c.fail(errNoRequest)
 	}
 }

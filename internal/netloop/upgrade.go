@@ -43,6 +43,8 @@ type Hijacked struct {
 	Buffered []byte // what the client sent behind its handshake
 	Answer   []byte // the 101 response
 	Deflate  *Deflate
+
+	arrived *Conn // instead of Conn, when a Listener of a loop's has accepted it
 }
 
 // IsUpgrade reports whether r asks for a WebSocket.
@@ -60,6 +62,10 @@ func Upgrade(w http.ResponseWriter, r *http.Request, opts UpgradeOptions) (*Hija
 		return nil, err
 	}
 	answer, deflate := accept(r, key, opts)
+	if to := arriverOf(w); to != nil {
+		c, err := to.upgrade()
+		return &Hijacked{arrived: c, Answer: answer, Deflate: deflate}, err
+	}
 	conn, rw, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		if errors.Is(err, http.ErrNotSupported) {
@@ -73,6 +79,26 @@ func Upgrade(w http.ResponseWriter, r *http.Request, opts UpgradeOptions) (*Hija
 		h.Buffered = append([]byte(nil), buffered...)
 	}
 	return h, nil
+}
+
+// arriver is the http.ResponseWriter for a connection that a loop has already.
+type arriver interface {
+	upgrade() (*Conn, error)
+}
+
+// arriverOf looks for one through the wrappers of middlewares; nil when there is
+// none.
+func arriverOf(w http.ResponseWriter) arriver {
+	for {
+		switch known := w.(type) {
+		case arriver:
+			return known
+		case interface{ Unwrap() http.ResponseWriter }:
+			w = known.Unwrap()
+		default:
+			return nil
+		}
+	}
 }
 
 func checkHandshake(r *http.Request) (key string, err error) {

@@ -76,6 +76,7 @@ type instance struct {
 
 type shutdowner interface {
 	http.Handler
+	Serve(*http.Server, net.Listener) error
 	Shutdown(context.Context) error
 }
 
@@ -101,7 +102,7 @@ func start(cfg settings, log *slog.Logger) (*instance, error) {
 	s.http = &http.Server{Handler: mux, ReadHeaderTimeout: time.Minute}
 	go func() {
 		defer close(s.served)
-		_ = s.http.Serve(listener) // ends with ErrServerClosed
+		_ = s.handler.Serve(s.http, listener) // ends with ErrServerClosed
 	}()
 	return s, nil
 }

@@ -45,6 +45,7 @@ func engineConfig() engineio.Config {
 // suiteServer is what every suite's server can do.
 type suiteServer interface {
 	http.Handler
+	ListenAndServe(*http.Server) error
 	Shutdown(context.Context) error
 }
 
@@ -61,7 +62,7 @@ func run(ctx context.Context, suite, listen string) error {
 		_ = httpServer.Close()
 	}()
 	fmt.Println("listening on", listen)
-	if err := httpServer.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {
+	if err := server.ListenAndServe(httpServer); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
 	stopping, cancel := context.WithTimeout(context.Background(), time.Second)

@@ -1,0 +1,76 @@
+package engineio
+
+import (
+	"context"
+	"net"
+	"net/http"
+
+	"github.com/sockeye-im/sockeye/internal/netloop"
+)
+
+// Serve is srv.Serve(l), but for connections that begin with the opening handshake
+// of a WebSocket: those are accepted by the connection loop and never become
+// net/http's, which makes connecting half as expensive. Their requests go to
+// srv.Handler like all others, middlewares and other WebSocket libraries included.
+//
+// It makes a difference on Linux, for a plain TCP listener. For such connections
+// srv.ConnState and http.LocalAddrContextKey are left out, and an answer that is
+// no upgrade ends the connection. A srv with a ConnContext is served by net/http
+// alone. Like srv.Serve it returns when srv is shut down or closed.
+func (s *Server) Serve(srv *http.Server, l net.Listener) error {
+	listener, err := s.Listen(srv, l)
+	if err != nil {
+		_ = l.Close()
+		return err
+	}
+	return srv.Serve(listener)
+}
+
+// ListenAndServe is Serve on the TCP address srv.Addr, ":http" if that is empty.
+func (s *Server) ListenAndServe(srv *http.Server) error {
+	addr := srv.Addr
+	if addr == "" {
+		addr = ":http"
+	}
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		return err
+	}
+	return s.Serve(srv, l)
+}
+
+// Listen returns the listener that Serve has srv serve on, for those who call
+// srv.Serve themselves. It owns l.
+func (s *Server) Listen(srv *http.Server, l net.Listener) (net.Listener, error) {
+	if srv.ConnContext != nil {
+		return l, nil
+	}
+	return s.loop.Listen(l, s.listenerConfig(srv, l))
+}
+
+func (s *Server) listenerConfig(srv *http.Server, l net.Listener) netloop.ListenerConfig {
+	cfg := netloop.ListenerConfig{
+		Handler:       srv.Handler,
+		HeaderTimeout: srv.ReadHeaderTimeout,
+		WriteTimeout:  srv.WriteTimeout,
+		ErrorLog:      srv.ErrorLog,
+		Run:           func(t netloop.Task) { s.door.Start(t) },
+	}
+	if cfg.Handler == nil {
+		cfg.Handler = http.DefaultServeMux
+	}
+	if cfg.HeaderTimeout == 0 {
+		cfg.HeaderTimeout = srv.ReadTimeout
+	}
+	cfg.Context = contextOf(srv, l)
+	return cfg
+}
+
+// contextOf is what net/http makes the contexts of requests from.
+func contextOf(srv *http.Server, l net.Listener) context.Context {
+	base := context.Background()
+	if srv.BaseContext != nil {
+		base = srv.BaseContext(l)
+	}
+	return context.WithValue(base, http.ServerContextKey, srv)
+}

@@ -1,0 +1,29 @@
+package netloop
+
+import (
+	"net/http"
+
+	"golang.org/x/sys/unix"
+)
+
+// SetWriteBuffer sets the size of the kernel's buffer of a connection that a
+// Listener has accepted.
+func SetWriteBuffer(h *Hijacked, size int) error {
+	return unix.SetsockoptInt(h.arrived.link.(*epollLink).fd, unix.SOL_SOCKET, unix.SO_SNDBUF, size)
+}
+
+// FirstRequest is the request that the loop would have answered of a connection
+// that begins with data, which comes in pieces; nil when it is not the loop's.
+func FirstRequest(data []byte, piece int) *http.Request {
+	scanned := 0
+	for n := min(piece, len(data)); ; n = min(n+piece, len(data)) {
+		end, to := judge(data[:n], scanned)
+		switch {
+		case to == ours:
+			return readRequest(data[:end])
+		case to == netHTTP, n == len(data):
+			return nil
+		}
+		scanned = max(0, n-len(endOfHead)+1)
+	}
+}

@@ -1,0 +1,56 @@
+package netloop
+
+import (
+	"context"
+	"log"
+	"net"
+	"net/http"
+	"time"
+)
+
+// Task is something to run.
+type Task interface{ Run() }
+
+// ListenerConfig says what becomes of the connections of a Listener.
+type ListenerConfig struct {
+	// Handler answers opening handshakes of WebSockets. It may block.
+	Handler http.Handler
+	// Context is what the contexts of those requests descend from. They do not
+	// end with the connection, and hold no http.LocalAddrContextKey.
+	Context context.Context
+	// HeaderTimeout is how long a new connection has for its first request; 0 is
+	// without end.
+	HeaderTimeout time.Duration
+	// WriteTimeout bounds an answer that is no upgrade. Default 30 s.
+	WriteTimeout time.Duration
+	// Run has a task done soon, on a goroutine where it may block.
+	Run func(Task)
+	// ErrorLog gets panics of the handler. Default log.Default().
+	ErrorLog *log.Logger
+}
+
+func (c ListenerConfig) withDefaults() ListenerConfig {
+	if c.Context == nil {
+		c.Context = context.Background()
+	}
+	if c.WriteTimeout <= 0 {
+		c.WriteTimeout = 30 * time.Second
+	}
+	if c.ErrorLog == nil {
+		c.ErrorLog = log.Default()
+	}
+	return c
+}
+
+// Listen returns a listener for net/http whose connections are accepted by the
+// loop. One that begins with an opening handshake goes to cfg.Handler and stays
+// with the loop: it costs a third of what net/http's goroutine, buffers and
+// bookkeeping do, and until its request is there no more than a descriptor. All
+// others come out of Accept, with the same answers to bad requests as ever.
+//
+// inner becomes the listener's own. Where the loop has no pollers, or inner is
+// not TCP, it is returned as it is. Close ends the listener; when the loop stops
+// before, the listener goes on without it.
+func (l *Loop) Listen(inner net.Listener, cfg ListenerConfig) (net.Listener, error) {
+	return l.listen(inner, cfg.withDefaults())
+}

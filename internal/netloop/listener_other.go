@@ -1,0 +1,21 @@
+//go:build !linux
+
+package netloop
+
+import (
+	"errors"
+	"net"
+)
+
+func (l *Loop) listen(inner net.Listener, _ ListenerConfig) (net.Listener, error) { return inner, nil }
+
+// doorway is what accepts connections for a loop; here nothing does, and there are
+// no arrivals.
+type (
+	doorway struct{}
+	arrival struct{}
+)
+
+func (*doorway) leave() {}
+
+func (l *Loop) take(*Hijacked, Handler) (*Conn, error) { return nil, errors.ErrUnsupported }
