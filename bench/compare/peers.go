@@ -71,6 +71,9 @@ func Peers() []string {
 
 // takesPart reports whether a scenario makes sense for a peer.
 func (p *peer) takesPart(s *scenario) bool {
+	if s.plan.Polling && p.dialect != "socketio" {
+		return false
+	}
 	return !p.floor || s.floor != "" && p.frames <= s.plan.Window
 }
 

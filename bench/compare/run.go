@@ -148,7 +148,7 @@ func (r *runner) measure(ctx context.Context, p *peer, s *scenario, round int) (
 	out, err := r.clients.Output(exec.CommandContext(ctx, b.path("load"),
 		"-addr", running.Addr, "-pid", strconv.Itoa(running.PID()),
 		"-dialect", p.dialect, "-scenario", plan.Scenario,
-		"-n", strconv.Itoa(plan.Connections), "-window", strconv.Itoa(plan.Window), "-senders", strconv.Itoa(plan.Senders), "-payload", strconv.Itoa(plan.Payload),
+		"-n", strconv.Itoa(plan.Connections), "-window", strconv.Itoa(plan.Window), "-senders", strconv.Itoa(plan.Senders), "-polling="+strconv.FormatBool(plan.Polling), "-payload", strconv.Itoa(plan.Payload),
 		"-warmup", plan.WarmUp.String(), "-duration", plan.Duration.String(), "-settle", plan.Settle.String()))
 	if err != nil {
 		return result, err

@@ -25,6 +25,7 @@ func main() {
 	flag.IntVar(&plan.Connections, "n", 1000, "connections: receivers, or clients")
 	flag.IntVar(&plan.Window, "window", 16, "fanout: messages in flight")
 	flag.IntVar(&plan.Senders, "senders", 1, "fanout: clients that take turns to send")
+	flag.BoolVar(&plan.Polling, "polling", false, "fanout: receivers are on HTTP long-polling")
 	flag.IntVar(&plan.Payload, "payload", 128, "bytes of content in a message")
 	flag.DurationVar(&plan.WarmUp, "warmup", time.Second, "time before the measurement")
 	flag.DurationVar(&plan.Duration, "duration", 4*time.Second, "time of the measurement")

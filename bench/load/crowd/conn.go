@@ -24,6 +24,7 @@ type conn struct {
 	connected bool // the TCP connection stands
 	upgraded  bool // the WebSocket does
 	step      int  // of the role, up to which it has come
+	poll      poll // on long-polling
 
 	rest []byte // the beginning of a frame that has not come as a whole
 	out  []byte // what the socket has not taken yet
@@ -69,6 +70,9 @@ func (c *conn) happened(events uint32) error {
 func (c *conn) writable() error {
 	if !c.connected {
 		c.connected = true
+		if c.role.polls {
+			return c.get()
+		}
 		c.out = append(c.out, c.request()...)
 	}
 	waiting := c.out
@@ -102,6 +106,9 @@ func (c *conn) receive(data []byte) error {
 	if c.rest != nil {
 		data = append(c.rest, data...)
 		c.rest = nil
+	}
+	if c.role.polls {
+		return c.answered(data)
 	}
 	if !c.upgraded {
 		answer, frames, found := bytes.Cut(data, []byte("\r\n\r\n"))
@@ -171,7 +178,7 @@ func (c *conn) message(payload []byte) error {
 	words := c.loop.words
 	switch {
 	case len(payload) == len(words.ping) && string(payload) == words.ping:
-		return c.write(clientFrame(words.pong))
+		return c.send(words.pong)
 	case c.step == len(c.role.steps):
 		return c.loop.heard(c, payload)
 	}
@@ -190,9 +197,16 @@ func (c *conn) advance() error {
 		return nil
 	}
 	if send := c.role.steps[c.step].send; send != "" {
-		return c.write(clientFrame(send))
+		return c.send(send)
 	}
 	return nil
+}
+
+func (c *conn) send(text string) error {
+	if c.role.polls {
+		return c.post(text)
+	}
+	return c.write(clientFrame(text))
 }
 
 // check makes sure, once, that what came is what was sent.

@@ -8,6 +8,7 @@
 //	loop.go      the epoll loop
 //	conn.go      one connection: opening, frames in, frames out
 //	dialect.go   what is said, in the protocols of the servers
+//	poll.go      the same over HTTP long-polling
 //	meter.go     what is read before and behind the measurement
 //	fanout.go, ack.go, connect.go   the scenarios
 package crowd
@@ -40,6 +41,7 @@ type Plan struct {
 	Connections int
 	Window      int           // Fanout: messages in flight
 	Senders     int           // Fanout: who send them; one if 0
+	Polling     bool          // Fanout: receivers are on HTTP long-polling, of Socket.IO
 	Payload     int           // bytes of content in a message
 	WarmUp      time.Duration // before the measurement
 	Duration    time.Duration // of the measurement; Connect ends by itself

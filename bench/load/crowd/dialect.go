@@ -25,6 +25,7 @@ type dialect struct {
 // role is how a client comes in.
 type role struct {
 	path  string
+	polls bool // over HTTP long-polling
 	steps []step
 }
 
@@ -37,7 +38,11 @@ func newDialect(plan Plan) (*dialect, error) {
 	content := strings.Repeat("sockeye ", plan.Payload/8+1)[:plan.Payload]
 	switch plan.Dialect {
 	case "socketio":
-		return socketIO(content), nil
+		d := socketIO(content)
+		if plan.Polling {
+			d.member = pollingOf(d.member)
+		}
+		return d, nil
 	case "frames":
 		return frames(content), nil
 	case "centrifuge":
@@ -53,9 +58,9 @@ func socketIO(content string) *dialect {
 	signIn := []step{{"", "0{"}, {"40", "40{"}}
 	join := step{`420["join",{"roomId":"` + room + `"}]`, "430["}
 	return &dialect{
-		member:  role{path, append(signIn, join)},
-		sender:  role{path, signIn},
-		caller:  role{path, signIn},
+		member:  role{path: path, steps: append(signIn, join)},
+		sender:  role{path: path, steps: signIn},
+		caller:  role{path: path, steps: signIn},
 		message: clientFrame(`42["room:message",{"roomId":"` + room + `","content":"` + content + `"}]`),
 		call:    clientFrame(`420["echo","` + content + `"]`),
 		content: content,
@@ -68,9 +73,9 @@ func socketIO(content string) *dialect {
 func frames(content string) *dialect {
 	d := socketIO(content)
 	joined := []step{{"", "joined"}}
-	d.member = role{"/room", joined}
-	d.sender = role{"/send", joined}
-	d.caller = role{"/echo", []step{{"40", "40"}}}
+	d.member = role{path: "/room", steps: joined}
+	d.sender = role{path: "/send", steps: joined}
+	d.caller = role{path: "/echo", steps: []step{{"40", "40"}}}
 	d.ping, d.pong = "", ""
 	return d
 }
@@ -82,9 +87,9 @@ func centrifuge(content string) *dialect {
 	subscribe := step{`{"id":2,"subscribe":{"channel":"` + room + `"}}`, `{"id":2,"subscribe":`}
 	data := `{"roomId":"` + room + `","content":"` + content + `"}`
 	return &dialect{
-		member:  role{path, append(signIn, subscribe)},
-		sender:  role{path, signIn},
-		caller:  role{path, signIn},
+		member:  role{path: path, steps: append(signIn, subscribe)},
+		sender:  role{path: path, steps: signIn},
+		caller:  role{path: path, steps: signIn},
 		message: clientFrame(`{"id":3,"publish":{"channel":"` + room + `","data":` + data + `}}`),
 		call:    clientFrame(`{"id":3,"rpc":{"method":"echo","data":"` + content + `"}}`),
 		content: content,
