@@ -33,7 +33,7 @@ type polling struct {
 	packets  []packet // wait for the next poll
 	bytes    int
 	compress bool          // one of packets may be compressed
-	waiter   chan struct{} // closed to wake the waiting poll; nil without one
+	waiter   *waiter       // the poll that waits; nil without one
 	posting  bool          // a data request is under way
 	base64   bool          // the client cannot take binary
 	upgrade  *probe        // nil without an upgrade under way
@@ -53,7 +53,7 @@ func (l *linger) Expire(*netloop.Timer) { l.session.server.forget(l.session) }
 
 func (p *polling) wake() {
 	if p.waiter != nil {
-		close(p.waiter)
+		p.waiter.wake()
 		p.waiter = nil
 	}
 }
@@ -145,16 +145,24 @@ func (s *Session) servePoll(w http.ResponseWriter, r *http.Request, req request)
 		ErrUnknownSession.write(w)
 		return
 	case len(q.packets) == 0:
-		waiter := make(chan struct{})
+		waiter := s.newWaiter(w, r, req)
 		q.waiter = waiter
 		hold := q.probed
 		s.mu.Unlock()
-		if !s.await(r, waiter, hold) {
+		if !waiter.wait(hold) {
 			return
 		}
 		s.mu.Lock()
 	}
-	if s.poll == nil { // upgraded meanwhile
+	s.mu.Unlock()
+	s.answerPoll(w, r, req)
+}
+
+// answerPoll answers with what waits, nothing included.
+func (s *Session) answerPoll(w http.ResponseWriter, r *http.Request, req request) {
+	s.mu.Lock()
+	q := s.poll
+	if q == nil { // upgraded meanwhile
 		s.mu.Unlock()
 		ErrBadRequest.write(w)
 		return
@@ -173,33 +181,6 @@ func (s *Session) servePoll(w http.ResponseWriter, r *http.Request, req request)
 	}
 	s.mu.Unlock()
 	s.answer(w, r, req, packets, compress)
-}
-
-// await waits until the poll has something to answer. false: the client has
-// gone, and so has the session.
-func (s *Session) await(r *http.Request, waiter chan struct{}, hold bool) bool {
-	var held <-chan time.Time
-	if hold {
-		timer := time.NewTimer(upgradeHold)
-		defer timer.Stop()
-		held = timer.C
-	}
-	select {
-	case <-waiter:
-		return true
-	case <-held:
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		if s.poll != nil && s.poll.waiter == waiter {
-			s.poll.waiter = nil
-		}
-		return true
-	case <-r.Context().Done():
-		if s.Transport() == Polling { // else it was upgraded at the same moment
-			s.end(TransportError, errPollGone, true)
-		}
-		return false
-	}
 }
 
 // answer writes packets as the answer to a poll.

@@ -1,6 +1,7 @@
 package engineio
 
 import (
+	"bytes"
 	"context"
 	"net"
 	"net/http"
@@ -9,14 +10,18 @@ import (
 )
 
 // Serve is srv.Serve(l), but for connections that begin with the opening handshake
-// of a WebSocket: those are accepted by the connection loop and never become
-// net/http's, which makes connecting half as expensive. Their requests go to
-// srv.Handler like all others, middlewares and other WebSocket libraries included.
+// of a WebSocket or with a request of the long-polling transport: those are
+// accepted by the connection loop and never become net/http's, which makes
+// connecting half as expensive and polling a third, and a poll wait without a
+// goroutine. Their requests go to srv.Handler like all others, middlewares and other
+// WebSocket libraries included. (A middleware that wraps the http.ResponseWriter
+// costs its polls a goroutine again.)
 //
 // It makes a difference on Linux, for a plain TCP listener. For such connections
-// srv.ConnState and http.LocalAddrContextKey are left out, and an answer that is
-// no upgrade ends the connection. A srv with a ConnContext is served by net/http
-// alone. Like srv.Serve it returns when srv is shut down or closed.
+// srv.ConnState and http.LocalAddrContextKey are left out, and an answer to an
+// opening handshake that is no upgrade ends the connection. A srv with a ConnContext
+// is served by net/http alone. Like srv.Serve it returns when srv is shut down or
+// closed.
 func (s *Server) Serve(srv *http.Server, l net.Listener) error {
 	listener, err := s.Listen(srv, l)
 	if err != nil {
@@ -51,6 +56,9 @@ func (s *Server) Listen(srv *http.Server, l net.Listener) (net.Listener, error) 
 func (s *Server) listenerConfig(srv *http.Server, l net.Listener) netloop.ListenerConfig {
 	cfg := netloop.ListenerConfig{
 		Handler:       srv.Handler,
+		Serves:        s.polls,
+		MaxBody:       s.cfg.MaxPayload,
+		IdleTimeout:   srv.IdleTimeout,
 		HeaderTimeout: srv.ReadHeaderTimeout,
 		WriteTimeout:  srv.WriteTimeout,
 		ErrorLog:      srv.ErrorLog,
@@ -64,6 +72,12 @@ func (s *Server) listenerConfig(srv *http.Server, l net.Listener) netloop.Listen
 	}
 	cfg.Context = contextOf(srv, l)
 	return cfg
+}
+
+// polls tells whether a request is for the long-polling transport, by its target.
+func (s *Server) polls(target []byte) bool {
+	_, query, _ := bytes.Cut(target, []byte("?"))
+	return bytes.Contains(query, []byte("transport=polling")) && bytes.Contains(query, []byte("EIO="))
 }
 
 // contextOf is what net/http makes the contexts of requests from.

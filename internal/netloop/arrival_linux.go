@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
+	"time"
 )
 
 // maxArrival is how many bytes of a request the loop waits for; a longer one is
@@ -18,74 +19,150 @@ const maxArrival = 16 << 10
 // its handshake; the rest stays in the socket.
 const maxEarly = 64 << 10
 
-// arrival is what a connection is until its handler takes it over: first it has
-// no request yet, then its request is being answered. It is guarded by the
-// connection's lock, but for the first time, when it is the poller's own.
+// arrival is what a connection is until its handler takes it over, if it ever does:
+// in turn it waits for a request, and has one that is being answered. It is guarded
+// by the connection's lock, but for what waits for a request, which is the reader's
+// own.
 type arrival struct {
 	door *doorway
 	from netip.AddrPort
 
-	head    []byte // the beginning of a request
-	scanned int    // up to which byte it has no end
+	head    []byte  // the beginning of a request
+	scanned int     // up to which byte it has no end
+	wanted  request // once that is known
 
+	partial   bool // there is a head
 	answering bool
+	exchange  bool   // what is answered is no upgrade
+	passing   bool   // net/http is to have it, when all is written
 	early     []byte // came while the request was answered
 }
 
-// arrive takes the first bytes of a connection. The poller calls it; data is free
-// again when it returns.
+// arrive takes what comes while a request is waited for. Who reads calls it; data is
+// free again when it returns.
 func (c *Conn) arrive(data []byte) {
 	a := c.arrival
-	if a.head != nil {
+	first := a.head == nil
+	if !first {
 		a.head = append(a.head, data...)
 		data = a.head
 	}
-	end, to := judge(data, a.scanned)
-	if to == ours && end <= maxArrival {
-		if r := readRequest(data[:end]); r != nil {
-			c.answer(r, data[end:])
-			return
-		}
+	if a.wanted.verdict == undecided {
+		a.wanted = judge(data, a.scanned, &a.door.cfg)
 	}
-	if to != undecided || len(data) > maxArrival {
+	switch wanted := a.wanted; {
+	case wanted.verdict == netHTTP, wanted.verdict == undecided && len(data) > maxArrival:
 		c.passOn(bytes.Clone(data))
 		return
+	case wanted.verdict != undecided && len(data) >= wanted.end+wanted.body:
+		if r := readRequest(data[:wanted.end]); r != nil {
+			c.answer(r, wanted, data)
+		} else {
+			c.passOn(bytes.Clone(data))
+		}
+		return
+	case wanted.verdict == undecided:
+		a.scanned = max(0, len(data)-len(endOfHead)+1)
 	}
-	if a.head == nil {
+	if first {
 		a.head = bytes.Clone(data)
+		c.limitTime(a.door.cfg.HeaderTimeout)
 	}
-	a.scanned = max(0, len(data)-len(endOfHead)+1)
 }
 
-// answer has the handler answer an opening handshake.
-func (c *Conn) answer(r *http.Request, early []byte) {
+// cut is the end of the connection while a request is waited for. A handler learns
+// of a body that stops halfway; false when there is none.
+func (c *Conn) cut() bool {
+	a := c.arrival
+	if a.wanted.verdict != exchanged {
+		return false
+	}
+	r := readRequest(a.head[:a.wanted.end])
+	if r == nil {
+		return false
+	}
+	c.answer(r, a.wanted, a.head)
+	return true
+}
+
+// answer has the handler answer a request. data is all that was read of it, and
+// what came behind.
+func (c *Conn) answer(r *http.Request, wanted request, data []byte) {
 	a := c.arrival
 	d := a.door
 	r.RemoteAddr = a.from.String()
-	r = r.WithContext(d.cfg.Context)
+	end := wanted.end + wanted.body
 	c.mu.Lock()
-	a.answering = true
-	a.head = nil
-	if len(early) > 0 {
-		a.early = append([]byte(nil), early...)
+	a.answering, a.partial, a.head, a.scanned, a.wanted = true, false, nil, 0, request{}
+	if end < len(data) {
+		a.early = bytes.Clone(data[end:])
+	}
+	if wanted.verdict == exchanged {
+		x := exchangeOf(d, c, r, data[wanted.end:min(end, len(data))], wanted.body)
+		c.handler, a.exchange = x, true
+		c.mu.Unlock()
+		d.cfg.Run(x)
+		return
 	}
 	if c.deadline != nil {
 		c.loop.wheel.Disarm(c.deadline)
 		c.deadline = nil // most connections never need one again
 	}
 	c.mu.Unlock()
-	d.cfg.Run(&visitor{door: d, conn: c, request: r})
+	d.cfg.Run(&visitor{door: d, conn: c, request: r.WithContext(d.cfg.Context)})
 }
 
-// passOn gives a connection to net/http, with what was read of it.
+// limitTime bounds the time until the request is there; 0 does not.
+func (c *Conn) limitTime(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.arrival.partial = true
+	if d > 0 && c.state == open {
+		c.setDeadline(d)
+	}
+}
+
+// rest is for the time when all is written: it sets the deadline for what comes, or
+// lets the connection go. mu is held.
+func (c *Conn) rest() {
+	switch a := c.arrival; {
+	case a != nil && a.passing:
+		a.passing = false
+		a.door.cfg.Run((*passage)(c))
+	case a != nil && !a.answering && !a.partial:
+		c.setDeadline(a.door.cfg.IdleTimeout)
+	case c.deadline != nil && (a == nil || a.answering):
+		c.loop.wheel.Disarm(c.deadline)
+	}
+}
+
+// passOn gives a connection to net/http, with what was read of it, once the client
+// has all answers of the loop's.
 func (c *Conn) passOn(read []byte) {
+	a := c.arrival
+	c.mu.Lock()
+	a.early, a.answering = read, true
+	a.passing = c.out != nil
+	wait := a.passing
+	c.mu.Unlock()
+	if !wait {
+		(*passage)(c).Run()
+	}
+}
+
+// passage is the way of a connection to net/http.
+type passage Conn
+
+// Run implements Task.
+func (p *passage) Run() {
+	c := (*Conn)(p)
 	d := c.arrival.door
-	nc, _, err := c.detach()
+	nc, early, err := c.detach()
 	if err != nil {
 		c.abort(err)
 		return
 	}
-	d.pass(&returned{nc, read})
+	d.pass(&returned{nc, early})
 }
 
 // detach takes a connection away from the loop, which forgets it; the next may
@@ -182,6 +259,10 @@ func (l *Loop) move(h *Hijacked, handler Handler) (*Conn, error) {
 	c.agree(h)
 	return c, nil
 }
+
+// waits tells whether the connection waits for a request, or for an answer to be
+// taken. mu is held.
+func (c *Conn) waits() bool { return c.arrival != nil && (c.full || !c.arrival.answering) }
 
 // waitsAt tells whether the connection has asked for nothing yet.
 func (c *Conn) waitsAt(d *doorway) bool {

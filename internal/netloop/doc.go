@@ -16,8 +16,9 @@
 //	deflate.go    permessage-deflate (RFC 7692)
 //	upgrade.go    the opening handshake
 //	listener.go   Listen: accepting connections, instead of net/http
-//	              (arrival_linux.go until there is a request, request_linux.go
-//	              whose it is, visitor_linux.go while it is answered)
+//	              (arrival_linux.go while a request is waited for, request_linux.go
+//	              whose it is, visitor_linux.go an opening handshake that is
+//	              answered, exchange_linux.go any other of the loop's)
 //	wheel.go      Wheel: one timing wheel for all deadlines
 //	epoll_linux.go, epolllink_linux.go, parked.go   the two links
 package netloop

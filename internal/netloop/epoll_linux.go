@@ -270,6 +270,7 @@ func (p *epoller) handle(c *Conn, events uint32, buf, scratch []byte) {
 	case n > 0:
 		c.receive(buf[:n])
 	case errors.Is(err, unix.EAGAIN), errors.Is(err, unix.EINTR), errors.Is(err, ErrClosed):
+	case c.arrival != nil && c.cut():
 	default:
 		c.readFailed(err)
 	}

@@ -3,6 +3,7 @@ package netloop
 import (
 	"errors"
 	"fmt"
+	"io"
 
 	"golang.org/x/sys/unix"
 )
@@ -64,12 +65,18 @@ func (l *epollLink) forget() error {
 // hold keeps what came before the handler has taken over; mu is held. What ends
 // the stream is looked at again then: a descriptor that hung up would call
 // without end.
-func (l *epollLink) hold(a *arrival, data []byte, err error) {
+func (l *epollLink) hold(c *Conn, data []byte, err error) {
 	if errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EINTR) {
 		return
 	}
+	a := c.arrival
+	ended := err != nil || len(data) == 0
+	if ended && a.exchange {
+		c.fail(io.EOF) // nobody is there for the answer
+		return
+	}
 	a.early = append(a.early, data...)
-	if err != nil || len(data) == 0 || len(a.early) > maxEarly {
+	if ended || len(a.early) > maxEarly {
 		l.registered = false
 		_ = l.control(unix.EPOLL_CTL_DEL) // it is registered
 	}
@@ -89,16 +96,21 @@ func (l *epollLink) begin(c *Conn) error {
 	c.mu.Lock()
 	early := c.arrival.early
 	c.arrival = nil
-	var err error
-	if !l.registered && c.state != gone {
-		l.registered = true
-		err = l.control(unix.EPOLL_CTL_ADD)
-	}
+	err := l.hear(c)
 	c.mu.Unlock()
 	if err == nil && len(early) > 0 {
 		c.receive(early)
 	}
 	return err
+}
+
+// hear undoes what hold did to the descriptor. mu is held.
+func (l *epollLink) hear(c *Conn) error {
+	if l.registered || c.state == gone {
+		return nil
+	}
+	l.registered = true
+	return l.control(unix.EPOLL_CTL_ADD)
 }
 
 func (l *epollLink) control(op int) error {
@@ -159,7 +171,7 @@ func (l *epollLink) read(c *Conn, buf []byte, hungUp bool) (int, error) {
 	}
 	n, err := receive(l.fd, buf)
 	if a := c.arrival; a != nil && a.answering {
-		l.hold(a, buf[:max(n, 0)], err)
+		l.hold(c, buf[:max(n, 0)], err)
 		return 0, unix.EAGAIN
 	}
 	return n, err

@@ -1,6 +1,7 @@
 package netloop
 
 import (
+	"bytes"
 	"net/http"
 
 	"golang.org/x/sys/unix"
@@ -16,12 +17,13 @@ func SetWriteBuffer(h *Hijacked, size int) error {
 // that begins with data, which comes in pieces; nil when it is not the loop's.
 func FirstRequest(data []byte, piece int) *http.Request {
 	scanned := 0
+	cfg := ListenerConfig{MaxBody: 100, Serves: func(target []byte) bool { return bytes.Contains(target, []byte("poll")) }}
 	for n := min(piece, len(data)); ; n = min(n+piece, len(data)) {
-		end, to := judge(data[:n], scanned)
+		wanted := judge(data[:n], scanned, &cfg)
 		switch {
-		case to == ours:
-			return readRequest(data[:end])
-		case to == netHTTP, n == len(data):
+		case wanted.verdict == upgraded || wanted.verdict == exchanged:
+			return readRequest(data[:wanted.end])
+		case wanted.verdict == netHTTP, n == len(data):
 			return nil
 		}
 		scanned = max(0, n-len(endOfHead)+1)

@@ -13,13 +13,23 @@ type Task interface{ Run() }
 
 // ListenerConfig says what becomes of the connections of a Listener.
 type ListenerConfig struct {
-	// Handler answers opening handshakes of WebSockets. It may block.
+	// Handler answers opening handshakes of WebSockets, and what Serves allows. It
+	// may block.
 	Handler http.Handler
+	// Serves tells by the target of a request, its path and query, whether the loop
+	// is to serve it too: such requests cost a third of what they do with net/http,
+	// and while their answer is deferred (Deferrable) no goroutine. Their answers
+	// are kept until they are whole, bodies of MaxBody bytes are taken. nil is none.
+	Serves  func(target []byte) bool
+	MaxBody int
 	// Context is what the contexts of those requests descend from. They do not
 	// end with the connection, and hold no http.LocalAddrContextKey.
 	Context context.Context
-	// HeaderTimeout is how long a new connection has for its first request; 0 is
-	// without end.
+	// IdleTimeout is how long a connection may stay without a further request.
+	// Default 2 minutes.
+	IdleTimeout time.Duration
+	// HeaderTimeout is how long a new connection has for its first request, and any
+	// for the rest of a request that has begun; 0 is without end.
 	HeaderTimeout time.Duration
 	// WriteTimeout bounds an answer that is no upgrade. Default 30 s.
 	WriteTimeout time.Duration
@@ -36,10 +46,24 @@ func (c ListenerConfig) withDefaults() ListenerConfig {
 	if c.WriteTimeout <= 0 {
 		c.WriteTimeout = 30 * time.Second
 	}
+	if c.IdleTimeout <= 0 {
+		c.IdleTimeout = 2 * time.Minute
+	}
 	if c.ErrorLog == nil {
 		c.ErrorLog = log.Default()
 	}
 	return c
+}
+
+// Deferrable is the http.ResponseWriter of a request that need not be answered when
+// its handler returns.
+type Deferrable interface {
+	http.ResponseWriter
+	// Defer takes the duty to call Finish, once, after what is to be written is. gone
+	// is called when the client goes away before. false: it has gone already.
+	Defer(gone func()) bool
+	// Finish sends the answer. It must not be called by the loop's own goroutines.
+	Finish()
 }
 
 // Listen returns a listener for net/http whose connections are accepted by the

@@ -18,4 +18,13 @@ type (
 
 func (*doorway) leave() {}
 
+// rest ends the deadline of a write. mu is held.
+func (c *Conn) rest() {
+	if c.deadline != nil {
+		c.loop.wheel.Disarm(c.deadline)
+	}
+}
+
+func (c *Conn) waits() bool { return false }
+
 func (l *Loop) take(*Hijacked, Handler) (*Conn, error) { return nil, errors.ErrUnsupported }

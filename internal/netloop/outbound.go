@@ -186,8 +186,8 @@ func (c *Conn) drain(scratch []byte) {
 			c.fail(err)
 		}
 	}
-	if c.deadline != nil && c.state == open {
-		c.loop.wheel.Disarm(c.deadline)
+	if c.state == open {
+		c.rest()
 	}
 }
 
@@ -220,9 +220,9 @@ func (c *Conn) Expire(*Timer) {
 	switch {
 	case c.state == closing:
 		c.fail(c.cause)
+	case c.waits():
+		c.fail(errNoRequest)
 	case c.full:
 		c.failSlow()
-	case c.arrival != nil:
-		c.fail(errNoRequest)
 	}
 }

@@ -12,57 +12,103 @@ type verdict int
 
 const (
 	undecided verdict = iota // until more has come
-	ours                     // it asks for a WebSocket
+	upgraded                 // the loop: it asks for a WebSocket
+	exchanged                // the loop, for this request
 	netHTTP                  // it asks for something else, or badly
 )
 
+// request is what the loop has to know of one before it parses it.
+type request struct {
+	verdict verdict
+	end     int // of the head
+	body    int // bytes behind it
+}
+
 const endOfHead = "\r\n\r\n"
 
-// judge looks at the beginning of a connection, of which scanned bytes were looked
-// at before. For one that is ours, end is where the head of the request ends.
-func judge(data []byte, scanned int) (end int, to verdict) {
-	const method = "GET "
-	if n := min(len(data), len(method)); string(data[:n]) != method[:n] {
-		return 0, netHTTP
+// judge looks at the beginning of a request, of which scanned bytes were looked at
+// before.
+func judge(data []byte, scanned int, cfg *ListenerConfig) request {
+	if !begins(data, "GET ") && !begins(data, "POST ") {
+		return request{verdict: netHTTP}
 	}
 	at := bytes.Index(data[scanned:], []byte(endOfHead))
 	if at < 0 {
-		return 0, undecided
+		return request{}
 	}
-	end = scanned + at + len(endOfHead)
-	if asksForWebSocket(data[:end-2]) {
-		return end, ours
+	r := request{end: scanned + at + len(endOfHead)}
+	if r.end > maxArrival {
+		return request{verdict: netHTTP}
 	}
-	return 0, netHTTP
+	r.verdict, r.body = classify(data[:r.end-2], cfg)
+	return r
 }
 
-// asksForWebSocket tells whether head is a request for an upgrade in which nothing
-// is unusual. What is, is left to net/http: it answers it as it should be.
-func asksForWebSocket(head []byte) bool {
+// begins tells whether data begins with a word, as far as it has come.
+func begins(data []byte, word string) bool {
+	n := min(len(data), len(word))
+	return string(data[:n]) == word[:n]
+}
+
+// classify judges a head, which ends with a CRLF. What is unusual is left to
+// net/http: it answers it as it should be.
+func classify(head []byte, cfg *ListenerConfig) (to verdict, body int) {
 	line, fields, _ := bytes.Cut(head, []byte("\r\n"))
-	if !bytes.HasSuffix(line, []byte(" HTTP/1.1")) || !isPlain(line) {
-		return false
+	method, target, _ := bytes.Cut(line, []byte(" "))
+	target, plain := bytes.CutSuffix(target, []byte(" HTTP/1.1"))
+	if !plain || !isPlain(line) {
+		return netHTTP, 0
 	}
-	hosts, upgrades := 0, 0
+	hosts, upgrades, lengths := 0, 0, 0
 	for len(fields) > 0 {
 		var field []byte
 		field, fields, _ = bytes.Cut(fields, []byte("\r\n"))
 		name, value, found := bytes.Cut(field, []byte(":"))
 		if !found || !isPlain(field) || bytes.ContainsAny(name, " \t") {
-			return false
+			return netHTTP, 0
 		}
-		switch {
+		switch value = bytes.TrimSpace(value); {
 		case equalFold(name, "host"):
 			hosts++
 		case equalFold(name, "upgrade"):
-			if equalFold(bytes.TrimSpace(value), "websocket") {
-				upgrades++
+			if !equalFold(value, "websocket") {
+				return netHTTP, 0
 			}
-		case equalFold(name, "content-length"), equalFold(name, "transfer-encoding"), equalFold(name, "expect"):
-			return false
+			upgrades++
+		case equalFold(name, "content-length"):
+			lengths++
+			if body = decimal(value); body < 0 {
+				return netHTTP, 0
+			}
+		case equalFold(name, "transfer-encoding"), equalFold(name, "expect"):
+			return netHTTP, 0
 		}
 	}
-	return hosts == 1 && upgrades == 1
+	get := string(method) == "GET"
+	switch {
+	case hosts != 1 || upgrades > 1 || lengths > 1 || get && lengths > 0:
+		return netHTTP, 0
+	case upgrades == 1 && get:
+		return upgraded, 0
+	case upgrades == 0 && (get || lengths == 1) && body <= cfg.MaxBody && cfg.Serves != nil && cfg.Serves(target):
+		return exchanged, body
+	default:
+		return netHTTP, 0
+	}
+}
+
+// decimal is a length; -1 for what is none of up to nine digits.
+func decimal(digits []byte) (n int) {
+	if len(digits) == 0 || len(digits) > 9 {
+		return -1
+	}
+	for _, d := range digits {
+		if d < '0' || d > '9' {
+			return -1
+		}
+		n = 10*n + int(d-'0')
+	}
+	return n
 }
 
 func equalFold(name []byte, lower string) bool {
