@@ -80,6 +80,15 @@ export class Sockeye {
     assert.ok(!this.#log.includes("DATA RACE"), this.#log);
   }
 
+  /** Ends it without a warning, and waits until it is gone. */
+  async kill() {
+    const child = this.#process;
+    this.#process = undefined;
+    const ended = once(child, "exit");
+    child.kill("SIGKILL");
+    await within(ended, () => "the server to be gone");
+  }
+
   /** Starts it again where it was. */
   start() {
     return this.#launch(new URL(this.url).host);

@@ -27,6 +27,7 @@ export class CatchUp {
   readonly #logs: Logs;
   readonly #owner: CatchupOwner;
   #running: Promise<void> | undefined;
+  #isWanted = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(logs: Logs, owner: CatchupOwner) {
@@ -35,15 +36,13 @@ export class CatchUp {
   }
 
   /** Something is missing: it is asked for, unless it comes by itself in a moment. */
-  later(wait: number = grace): void {
-    this.#timer ??= setTimeout(() => {
-      this.#timer = undefined;
-      if (this.#logs.isBehind) void this.now();
-    }, wait);
+  later(): void {
+    this.#after(grace, () => this.#logs.isBehind);
   }
 
   /** Asks until nothing is missing. Never fails: what cannot be had now is asked for later. */
   now(): Promise<void> {
+    this.#isWanted = true;
     return (this.#running ??= this.#run().finally(() => (this.#running = undefined)));
   }
 
@@ -52,12 +51,22 @@ export class CatchUp {
     this.#timer = undefined;
   }
 
+  #after(wait: number, isNeeded: () => boolean): void {
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      if (isNeeded()) void this.now();
+    }, wait);
+  }
+
   async #run(): Promise<void> {
     try {
-      while (await this.#sync());
+      while (this.#isWanted) {
+        this.#isWanted = false; // until it is wanted again meanwhile: this sync does not ask about what is new then
+        while (await this.#sync());
+      }
     } catch (error) {
       // After a lost connection the next one begins with a sync.
-      if (error instanceof Refused) this.later((error.retryAfter ?? secondsAfterRefusal) * 1000);
+      if (error instanceof Refused) this.#after((error.retryAfter ?? secondsAfterRefusal) * 1000, () => true);
     }
   }
 

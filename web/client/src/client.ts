@@ -18,6 +18,8 @@ export interface ClientOptions {
   transport?: Transport;
   /** The user's token, or what gets one: it is called on connecting, before a token ends and when one was refused. */
   token: TokenSource;
+  /** Whose the token is, if that is known before: then the queue of an earlier page is there before the first connection. */
+  userId?: string;
   /** Where the queue survives a reload; IndexedDB where there is one, else memory. */
   storage?: QueueStorage | ((userId: string) => QueueStorage);
   /** How many messages may wait; 1,000. */
@@ -120,6 +122,8 @@ export class SockeyeClient {
       },
       options.queueLimit ?? 1000,
     );
+    const isKnown = typeof storage !== "function" || options.userId !== undefined;
+    if (isKnown) void this.#outbox.attach(this.#storage(options.userId ?? ""));
     Object.assign(this, commandMethods((command, payload) => this.#carryOut(command, payload)));
   }
 

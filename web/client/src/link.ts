@@ -112,8 +112,10 @@ export class Link {
   /** The network may be back: tries at once instead of waiting, or looks whether the connection still lives. */
   readonly wake = (): void => {
     if (!this.#wanted) return;
-    if (this.#isReady) this.#listen(0);
-    else if (this.#retry !== undefined) void this.#try();
+    if (this.#isReady) return this.#listen(0);
+    if (this.#retry === undefined) return;
+    if (this.#wasOnline) this.#setState("reconnecting");
+    void this.#try();
   };
 
   /** Carries a command out once the client is ready. Fails with Refused or Unanswered. */

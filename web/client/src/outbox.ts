@@ -46,6 +46,8 @@ export class Outbox {
   readonly #promised = new Map<string, Promised>();
   readonly #inherited = new Set<string>();
   #storage: QueueStorage | undefined;
+  /** What an earlier client has left is known: it goes first. */
+  #isLoaded = false;
   /** The last of the changes of the storage, which are made one after the other. */
   #written: Promise<unknown> = Promise.resolve();
   #isRunning = false;
@@ -72,9 +74,9 @@ export class Outbox {
     const left = await storage.load().catch(() => []);
     const known = new Set(this.#queue.map(({ clientMsgId }) => clientMsgId));
     const inherited = left.filter(({ clientMsgId }) => !known.has(clientMsgId));
-    if (inherited.length === 0) return;
     for (const { clientMsgId } of inherited) this.#inherited.add(clientMsgId);
-    this.#replace([...inherited, ...this.#queue].sort((a, b) => a.order - b.order));
+    this.#isLoaded = true;
+    if (inherited.length > 0) this.#replace([...inherited, ...this.#queue].sort((a, b) => a.order - b.order));
     void this.run();
   }
 
@@ -82,6 +84,7 @@ export class Outbox {
   add(message: Omit<Outgoing, "at" | "order">): Promise<Sent> {
     const waiting = this.#promised.get(message.clientMsgId);
     if (waiting) return waiting.promise;
+    if (this.#isClosed) return Promise.reject(new Unanswered("The client was closed", false));
     if (this.#queue.length >= this.#limit) {
       return Promise.reject(new RangeError(`${this.#limit} messages wait already: the queue takes no more`));
     }
@@ -113,7 +116,7 @@ export class Outbox {
   async run(): Promise<void> {
     if (this.#isRunning) return;
     this.#isRunning = true;
-    while (!this.#isClosed && this.#courier.isReady && this.#queue[0]) await this.#attempt(this.#queue[0]);
+    while (!this.#isClosed && this.#isLoaded && this.#courier.isReady && this.#queue[0]) await this.#attempt(this.#queue[0]);
     this.#isRunning = false;
   }
 
