@@ -6,7 +6,7 @@ import { commandNames } from "../../../web/client/dist/index.js";
 import { atEnd, within } from "../harness.mjs";
 import { Sockeye, nameOf } from "../together/sockeye.mjs";
 import { FaultProxy } from "./faultproxy.mjs";
-import { Person, transports } from "./library.mjs";
+import { Person, hasty, transports } from "./library.mjs";
 
 for (const transport of transports) {
   test(`a session over ${transport.name}`, async (t) => {
@@ -71,10 +71,10 @@ for (const transport of transports) {
       let token = "not.a.token";
       let asked = 0;
       const ada = Person.of(t, server, "ada", transport, { token: () => (asked++, token) });
-      const waiting = ada.client.room.list();
+      const waiting = assert.rejects(ada.client.room.list(), { name: "Unanswered", transmitted: false });
       ada.client.connect();
       await ada.next("unauthorized", () => true, 0);
-      await assert.rejects(waiting, { name: "Unanswered", transmitted: false });
+      await waiting;
       assert.deepEqual([asked, ada.client.state], [2, "offline"]);
       token = server.token("ada");
       await ada.connect();
@@ -104,14 +104,14 @@ for (const transport of transports) {
       const proxy = await new FaultProxy(new URL(server.url).host, 1).listen();
       proxy.calm();
       atEnd(t, () => proxy.stop());
-      const ada = await Person.online(t, server, "ada", transport, { url: proxy.url });
+      const ada = await Person.online(t, server, "ada", transport, { url: proxy.url, timing: { ...hasty, patience: 1000 } });
       proxy.deafen();
       await assert.rejects(ada.client.room.list(), { name: "Unanswered", transmitted: true });
       await ada.until(() => ada.client.state === "online");
       assert.deepEqual((await ada.client.room.list()).rooms, []);
       if (transport.name !== "WebSocket") return; // Socket.IO finds out by its own heartbeat
       proxy.deafen();
-      await ada.until(() => ada.all("state").filter((state) => state === "online").length === 3, () => "to reconnect by itself");
+      await ada.until(() => ada.all("state").filter((state) => state === "online").length > 2, () => "to reconnect by itself");
     });
 
     await t.test("every command is a method that asks the server for it", async (t) => {

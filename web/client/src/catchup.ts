@@ -73,6 +73,7 @@ export class CatchUp {
   /** Asks once, and tells whether to ask again at once. */
   async #sync(): Promise<boolean> {
     const since = this.#logs.since();
+    const { strangers } = this.#logs;
     const answer = await this.#owner.ask("sync", { conversations: since });
     let isAdvancing = answer.new.filter((conversation) => this.#introduce(conversation)).length > 0;
     for (const [id, catchup] of Object.entries(answer.conversations)) {
@@ -90,19 +91,21 @@ export class CatchUp {
         isAdvancing ||= (catchup.events?.length ?? 0) > 0;
       }
     }
-    return isAdvancing && (answer.more || this.#logs.isBehind);
+    if (isAdvancing && answer.more) return true;
+    for (const id of strangers) this.#logs.dismiss(id); // those that were not introduced
+    return isAdvancing && this.#logs.isBehind;
   }
 
   /**
-   * Of a room the user has become a member of, what was said before is its history. A direct conversation is new as a whole:
-   * all of it is told.
+   * Of a room that the user has become a member of, what was said before is its history. A direct conversation is new as a
+   * whole: all of it is told.
    */
   #introduce(conversation: Conversation): boolean {
     const { conversationId, seq } = conversation;
     const isNew = !this.#logs.has(conversationId);
     if (isNew) {
-      this.#logs.follow(conversationId, conversation.peer ? 0 : seq);
       this.#owner.introduced(conversation);
+      this.#logs.follow(conversationId, conversation.peer ? 0 : seq);
     }
     this.#logs.announce(conversationId, seq);
     return isNew;

@@ -232,7 +232,7 @@ export class SockeyeClient {
     const { conversationId, seq } = sent;
     const { recipientId = "", content, clientMsgId, type = "text", replyTo, attachments } = message;
     if (!this.#me || replyTo !== undefined || attachments?.length || content.includes("@")) {
-      if (this.#logs.announce(conversationId, seq)) this.#catchUp.later();
+      this.#lookFor(this.#logs.announce(conversationId, seq));
       return;
     }
     const { id, timestamp } = sent;
@@ -296,11 +296,16 @@ export class SockeyeClient {
 
   #announced({ conversationId, seq }: Head): void {
     if (!this.#isFollowing) this.#logs.follow(conversationId, seq);
-    if (this.#logs.announce(conversationId, seq)) this.#catchUp.later();
+    this.#lookFor(this.#logs.announce(conversationId, seq));
   }
 
   #enter(entry: Entry): void {
-    if (this.#logs.take(entry)) this.#catchUp.later();
+    this.#lookFor(this.#logs.take(entry));
+  }
+
+  /** Before the client follows, what is not known is to be told by the first connection still. */
+  #lookFor(isMissing: boolean): void {
+    if (isMissing && this.#isFollowing) this.#catchUp.later();
   }
 
   /** Tells the application of an event whose turn it is. */

@@ -29,8 +29,8 @@ const mostNamed = 1000; // conversations in one sync
 export class Logs {
   readonly #deliver: (entry: Entry) => void;
   readonly #logs = new Map<string, Log>();
-  /** Conversations that were announced and are not known. */
-  readonly #strangers = new Set<string>();
+  /** Conversations that are not known, and what has come of them. */
+  readonly #strangers = new Map<string, Entry[]>();
 
   constructor(deliver: (entry: Entry) => void) {
     this.#deliver = deliver;
@@ -45,10 +45,14 @@ export class Logs {
     return this.#logs.has(id);
   }
 
-  /** Follows a conversation from after seq on, unless it is followed already. */
+  /** Follows a conversation from after seq on, or from what has come of it already. Nothing, if it is followed. */
   follow(id: string, seq: number): void {
+    if (this.#logs.has(id)) return;
+    const entries = this.#strangers.get(id) ?? [];
     this.#strangers.delete(id);
-    if (!this.#logs.has(id)) this.#logs.set(id, { seq, head: seq, ahead: new Map() });
+    const from = Math.min(seq, ...entries.map((entry) => entry.seq - 1));
+    this.#logs.set(id, { seq: from, head: seq, ahead: new Map() });
+    for (const entry of entries) this.take(entry);
   }
 
   forget(id: string): void {
@@ -56,10 +60,15 @@ export class Logs {
     this.#logs.delete(id);
   }
 
-  /** Takes an event that has come, and tells whether some before it are missing. An unknown conversation begins with it. */
+  /** Takes an event that has come, and tells whether something is missing before it can be told. */
   take(entry: Entry): boolean {
-    this.follow(entry.conversationId, entry.seq - 1);
-    const log = this.#logs.get(entry.conversationId)!;
+    const log = this.#logs.get(entry.conversationId);
+    if (!log) {
+      const entries = this.#strangers.get(entry.conversationId) ?? [];
+      if (entries.length < mostAhead) entries.push(entry);
+      this.#strangers.set(entry.conversationId, entries);
+      return true;
+    }
     log.head = Math.max(log.head, entry.seq);
     if (entry.seq <= log.seq) return false;
     if (entry.seq === log.seq + 1 || log.ahead.size < mostAhead) log.ahead.set(entry.seq, entry);
@@ -71,7 +80,7 @@ export class Logs {
   announce(id: string, seq: number): boolean {
     const log = this.#logs.get(id);
     if (!log) {
-      this.#strangers.add(id);
+      if (!this.#strangers.has(id)) this.#strangers.set(id, []);
       return true;
     }
     log.head = Math.max(log.head, seq);
@@ -83,9 +92,20 @@ export class Logs {
     return this.#strangers.size > 0 || [...this.#logs.values()].some(isBehind);
   }
 
+  /** Conversations that are not known: an answer to a sync introduces them, or they are not ours. */
+  get strangers(): string[] {
+    return [...this.#strangers.keys()];
+  }
+
+  /** Tells what has come of a conversation that the user is not in: of the end of a membership, for example. */
+  dismiss(id: string): void {
+    const entries = this.#strangers.get(id) ?? [];
+    this.#strangers.delete(id);
+    for (const entry of entries) this.#deliver(entry);
+  }
+
   /** What to ask a sync about: those that are behind first, as many as one may name. */
   since(): Record<string, number> {
-    this.#strangers.clear(); // The answer tells of them, or they are not ours.
     const all = [...this.#logs].sort(([, a], [, b]) => Number(isBehind(b)) - Number(isBehind(a)));
     return Object.fromEntries(all.slice(0, mostNamed).map(([id, { seq }]) => [id, seq]));
   }

@@ -69,15 +69,22 @@ export class Outbox {
   async attach(storage: QueueStorage): Promise<void> {
     if (this.#storage) return;
     this.#storage = storage;
-    const own = this.#queue;
-    for (const message of own) this.#write((storage) => storage.put(message));
-    const left = await storage.load().catch(() => []);
+    for (const message of this.#queue) this.#write((storage) => storage.put(message));
+    const kept = await storage.load().catch(() => []);
     const known = new Set(this.#queue.map(({ clientMsgId }) => clientMsgId));
-    const inherited = left.filter(({ clientMsgId }) => !known.has(clientMsgId));
-    for (const { clientMsgId } of inherited) this.#inherited.add(clientMsgId);
+    const left = kept.filter(({ clientMsgId }) => !known.has(clientMsgId)).sort((a, b) => a.order - b.order);
     this.#isLoaded = true;
-    if (inherited.length > 0) this.#replace([...inherited, ...this.#queue].sort((a, b) => a.order - b.order));
+    if (left.length > 0) this.#inherit(left);
     void this.run();
+  }
+
+  /** Puts what was left before what was written since, whatever the clock said. */
+  #inherit(left: readonly Outgoing[]): void {
+    for (const { clientMsgId } of left) this.#inherited.add(clientMsgId);
+    let last = left.at(-1)!.order;
+    const own = this.#queue.map((message) => ({ ...message, order: (last = Math.max(message.order, last + 1)) }));
+    for (const message of own) this.#write((storage) => storage.put(message));
+    this.#replace([...left, ...own]);
   }
 
   /** Puts a message into the queue. The promise fails with Refused, or with Unanswered when the client is closed before. */
