@@ -31,6 +31,9 @@ export class Sockeye {
   #process;
   #log = "";
 
+  /** By which it takes tokens. */
+  secret = secret;
+
   constructor(folder, flags) {
     this.folder = folder;
     this.flags = flags;
