@@ -10,7 +10,11 @@ const library = new URL("../../../web/client/dist/", import.meta.url);
 export async function browse(t) {
   const browser = await chromium.launch({
     executablePath: process.env.CHROMIUM || "/usr/bin/chromium",
-    args: ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+    args: [
+      "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update",
+      "--disable-sync",
+      "--disable-features=LocalNetworkAccessChecks", // pages that the test makes up have no address
+    ],
   });
   atEnd(t, () => browser.close());
   const context = await browser.newContext();

@@ -21,16 +21,14 @@ test("the quickstart", async (t) => {
   const server = await Sockeye.start(t);
   const tokenOf = await backend(server.secret);
   const context = await browse(t);
+  const imports = `<script type="importmap">{"imports": {"@sockeye/client": "/library/index.js"}}</script>`;
+  const files = {
+    "/app/": ["text/html", `<!doctype html><meta charset="utf-8">${imports}${code.page}<script type="module" src="/app/chat.js"></script>`],
+    "/app/chat.js": ["text/javascript", code.chat.replace("https://chat.example", server.url).replace('"/chat-token"', '"/app/chat-token"')],
+  };
   await context.route("**/app/**", (route) => {
-    const { pathname, searchParams } = new URL(route.request().url());
-    const user = new URL(route.request().frame().url()).searchParams.get("user") ?? searchParams.get("user");
-    const imports = `<script type="importmap">{"imports": {"@sockeye/client": "/library/index.js"}}</script>`;
-    const body = {
-      "/app/": `<!doctype html><meta charset="utf-8">${imports}${code.page}<script type="module" src="/app/chat.js"></script>`,
-      "/app/chat.js": code.chat.replaceAll("https://chat.example", server.url).replaceAll('"/chat-token"', '"/app/chat-token"'),
-      "/app/chat-token": tokenOf({ id: user, name: user.toUpperCase() }),
-    }[pathname];
-    return route.fulfill({ contentType: pathname.endsWith(".js") ? "text/javascript" : "text/html", body });
+    const [contentType, body] = files[new URL(route.request().url()).pathname] ?? ["text/plain", tokenOf(signedIn(route))];
+    return route.fulfill({ contentType, body });
   });
   const open = async (user) => {
     const page = await context.newPage();
@@ -55,6 +53,12 @@ test("the quickstart", async (t) => {
   await server.start();
   for (const page of [ada, bob]) await shows(page, "ADA: Anybody there?\nBOB: Yes!\n");
 });
+
+/** Who looks at the page that asks; an app would know by a cookie. */
+function signedIn(route) {
+  const id = new URL(route.request().frame().url()).searchParams.get("user");
+  return { id, name: id.toUpperCase() };
+}
 
 /** The backend of the guide, with a stand-in for the package that it takes tokens from. */
 async function backend(secret) {
