@@ -80,6 +80,7 @@ for (const transport of transports) {
       const good = ada.client.send({ roomId: "hall", content: "six" });
       await assert.rejects(nowhere, { name: "Refused", code: "room_not_found", message: "Room not found" });
       await assert.rejects(tooLong, { name: "Refused", code: "limit_exceeded" });
+      await assert.rejects(ada.client.send({ roomId: "hall", content: "🐟".repeat(250_000) }), RangeError);
       assert.equal((await good).conversationId, room.conversationId);
       assert.deepEqual(ada.all("refused").map(({ error }) => error.code), ["room_not_found", "limit_exceeded"]);
       assert.deepEqual([ada.client.queue, await storage.load()], [[], []]);

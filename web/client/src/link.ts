@@ -1,6 +1,6 @@
 import { Refused, Unanswered } from "./errors.js";
 import type { TokenKeeper } from "./token.js";
-import type { Ack, Connection, Ending, Transport } from "./transport.js";
+import type { Ack, Connection, Ending, Receiver, Transport } from "./transport.js";
 import type { Commands, Refusal } from "./wire.js";
 
 /**
@@ -186,7 +186,7 @@ export class Link {
     if (token === "" || (this.#userId !== "" && this.#userId !== userId)) return this.#giveUp("unauthorized");
     this.#needsFresh = false;
     this.#farewell = undefined;
-    this.#connection = this.#transport.open(token, {
+    const receiver: Receiver = {
       opened: () => {
         if (isStale()) return;
         this.#heard++;
@@ -203,7 +203,12 @@ export class Link {
       closed: (why) => {
         if (!isStale()) this.#closed(this.#farewell ?? why, isFresh && !this.#isOpen);
       },
-    });
+    };
+    try {
+      this.#connection = this.#transport.open(token, receiver);
+    } catch {
+      this.#lost(); // The page's policy forbids the address, for example.
+    }
   }
 
   async #welcome(attempt: number): Promise<void> {

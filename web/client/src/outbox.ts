@@ -26,6 +26,7 @@ const passing = new Set([
   "token_revoked", "disconnected",
 ]);
 
+const largest = 900_000; // bytes; servers end connections that send a frame of a million
 const longestPause = 30; // s, where the server does not say how long
 const knownFor = 12 * 3600_000; // ms: well below the time for which servers know a clientMsgId
 
@@ -94,6 +95,9 @@ export class Outbox {
     if (this.#isClosed) return Promise.reject(new Unanswered("The client was closed", false));
     if (this.#queue.length >= this.#limit) {
       return Promise.reject(new RangeError(`${this.#limit} messages wait already: the queue takes no more`));
+    }
+    if (new TextEncoder().encode(JSON.stringify(message)).length > largest) {
+      return Promise.reject(new RangeError(`A message may have ${largest} bytes: this one would cost the connection`));
     }
     const now = Date.now();
     const order = Math.max(now, (this.#queue.at(-1)?.order ?? 0) + 1);
