@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { memoryStorage } from "../../../web/client/dist/index.js";
-import { atEnd } from "../harness.mjs";
+import { atEnd, within } from "../harness.mjs";
 import { Sockeye } from "../together/sockeye.mjs";
 import { FaultProxy } from "./faultproxy.mjs";
 import { Person, history, transports } from "./library.mjs";
@@ -104,13 +104,31 @@ for (const transport of transports) {
   });
 
   test(`a server that wants it slower, over ${transport.name}`, async (t) => {
-    const server = await Sockeye.start(t, "--limits", "on", "--rate-events", "240/min");
+    const server = await Sockeye.start(t, "--limits", "on", "--rate-events", "60/min");
     const ada = await Person.online(t, server, "ada", transport);
     await ada.client.room.create({ id: "hall", name: "Hall" });
-    const contents = Array.from({ length: 243 }, (_, i) => `${i}`);
+    await exhaust(t, server, transport);
+    const contents = ["one", "two", "three", "four"];
     await Promise.all(contents.map((content) => ada.client.send({ roomId: "hall", content })));
     const [delayed] = ada.all("delayed");
     assert.deepEqual([delayed.error.code, delayed.seconds], ["rate_limited", 1]);
-    assert.deepEqual((await history(ada.client, { roomId: "hall" })).map(({ content }) => content), contents);
+    assert.deepEqual((await history(ada.client, { roomId: "hall" })).map(({ content }) => content).slice(-4), contents);
   });
+}
+
+/** Uses the minute's messages up at once, by a connection without a queue. */
+async function exhaust(t, server, transport) {
+  const refused = new Promise((resolve) => {
+    const connection = transport.to(server.url).open(server.token("ada"), {
+      opened() {
+        const take = ({ ok }) => ok || resolve();
+        for (let i = 0; i < 80; i++) connection.send("room:message", { roomId: "hall", content: `${i}` }, take);
+      },
+      event() {},
+      heard() {},
+      closed() {},
+    });
+    atEnd(t, () => connection.close());
+  });
+  await within(refused, () => "a refusal");
 }

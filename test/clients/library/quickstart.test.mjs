@@ -4,7 +4,6 @@ import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
-import { atEnd } from "../harness.mjs";
 import { Sockeye } from "../together/sockeye.mjs";
 import { browse } from "./browser.mjs";
 
@@ -26,14 +25,15 @@ test("the quickstart", async (t) => {
     "/app/": ["text/html", `<!doctype html><meta charset="utf-8">${imports}${code.page}<script type="module" src="/app/chat.js"></script>`],
     "/app/chat.js": ["text/javascript", code.chat.replace("https://chat.example", server.url).replace('"/chat-token"', '"/app/chat-token"')],
   };
-  await context.route("**/app/**", (route) => {
-    const [contentType, body] = files[new URL(route.request().url()).pathname] ?? ["text/plain", tokenOf(signedIn(route))];
-    return route.fulfill({ contentType, body });
-  });
   const open = async (user) => {
     const page = await context.newPage();
+    await page.route("**/app/**", (route) => {
+      const token = ["text/plain", tokenOf({ id: user, name: user.toUpperCase() })];
+      const [contentType, body] = files[new URL(route.request().url()).pathname] ?? token;
+      return route.fulfill({ contentType, body });
+    });
     page.on("pageerror", (error) => assert.fail(`${user}: ${error.stack}`));
-    await page.goto(`${server.url}/app/?user=${user}`);
+    await page.goto(`${server.url}/app/`);
     await page.getByText("online", { exact: true }).waitFor();
     return page;
   };
@@ -53,12 +53,6 @@ test("the quickstart", async (t) => {
   await server.start();
   for (const page of [ada, bob]) await shows(page, "ADA: Anybody there?\nBOB: Yes!\n");
 });
-
-/** Who looks at the page that asks; an app would know by a cookie. */
-function signedIn(route) {
-  const id = new URL(route.request().frame().url()).searchParams.get("user");
-  return { id, name: id.toUpperCase() };
-}
 
 /** The backend of the guide, with a stand-in for the package that it takes tokens from. */
 async function backend(secret) {
