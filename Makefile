@@ -15,7 +15,7 @@ FUZZTIME ?= 5m
 BENCH    ?= .
 
 GO_FILES    = $(shell find . \( -name node_modules -o -name .cache -o -name .git \) -prune -o -name '*.go' -print)
-WEB_SOURCES = $(shell find web -name node_modules -prune -o -type f -print)
+WEB_SOURCES = $(shell find web \( -name node_modules -o -path web/client/dist \) -prune -o -type f -print)
 # Folders with tests and peers that are driven by npm packages.
 NODE_TESTS  = $(patsubst %/package-lock.json,%,$(shell find test bench -name node_modules -prune -o -name package-lock.json -print))
 
@@ -37,7 +37,7 @@ build: web ## Build bin/sockeye, one static file with the web app inside
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/sockeye ./cmd/sockeye
 
 .PHONY: web
-web: internal/web/dist/index.html ## Build the web app, if its sources changed
+web: internal/web/dist/index.html ## Build the web app and the client library, if their sources changed
 
 internal/web/dist/index.html: web/node_modules/.package-lock.json $(WEB_SOURCES)
 	npm --prefix web run build
@@ -114,5 +114,5 @@ fmt: ## Format the Go code
 
 .PHONY: clean
 clean: ## Remove what was built and installed here; data stays
-	rm -rf bin .cache web/node_modules $(NODE_TESTS:%=%/node_modules)
+	rm -rf bin .cache web/node_modules web/client/dist $(NODE_TESTS:%=%/node_modules)
 	find internal/web/dist -mindepth 1 ! -name .gitkeep -delete

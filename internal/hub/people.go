@@ -86,7 +86,12 @@ func (h *Hub) Offline(to []string, who account.Person) {
 
 // Present tells a device which friends are online.
 func (h *Hub) Present(device string, online []string) {
-	h.emitPassing([]string{device}, nil, Event{"presence", map[string][]string{"online": online}})
+	h.emitPassing([]string{device}, nil, Event{"presence", present{online}})
+}
+
+// present is presence: the friends who are online.
+type present struct {
+	Online []string `json:"online"`
 }
 
 // TypingStarted and TypingStopped are for presence.Typing.

@@ -31,6 +31,9 @@ export class Sockeye {
   #process;
   #log = "";
 
+  /** By which it takes tokens. */
+  secret = secret;
+
   constructor(folder, flags) {
     this.folder = folder;
     this.flags = flags;
@@ -78,6 +81,15 @@ export class Sockeye {
     });
     assert.equal(code, 0, `the server ended with ${code}:\n${this.#log}`);
     assert.ok(!this.#log.includes("DATA RACE"), this.#log);
+  }
+
+  /** Ends it without a warning, and waits until it is gone. */
+  async kill() {
+    const child = this.#process;
+    this.#process = undefined;
+    const ended = once(child, "exit");
+    child.kill("SIGKILL");
+    await within(ended, () => "the server to be gone");
   }
 
   /** Starts it again where it was. */

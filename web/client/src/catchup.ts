@@ -1,0 +1,113 @@
+import { Refused } from "./errors.js";
+import type { Logs } from "./logs.js";
+import type { Commands, Conversation } from "./wire.js";
+
+/** A conversation that was missed too much of, and how far its log goes. */
+export interface Reset {
+  conversationId: string;
+  firstSeq: number;
+  seq: number;
+}
+
+export interface CatchupOwner {
+  ask(command: "sync", payload: Commands["sync"]["payload"]): Promise<Commands["sync"]["answer"]>;
+  /** A conversation that was not known. */
+  introduced(conversation: Conversation): void;
+  reset(reset: Reset): void;
+  /** The user is in it no longer. */
+  gone(conversationId: string): void;
+}
+
+// What seems to be missing is often on its way: answers and events come in either order.
+const grace = 100; // ms
+const secondsAfterRefusal = 5;
+
+/** Asks for what is missing in the logs. One sync at a time is under way. */
+export class CatchUp {
+  readonly #logs: Logs;
+  readonly #owner: CatchupOwner;
+  #running: Promise<void> | undefined;
+  #isWanted = false;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(logs: Logs, owner: CatchupOwner) {
+    this.#logs = logs;
+    this.#owner = owner;
+  }
+
+  /** Something is missing: it is asked for, unless it comes by itself in a moment. */
+  later(): void {
+    this.#after(grace, () => this.#logs.isBehind);
+  }
+
+  /** Asks until nothing is missing. Never fails: what cannot be had now is asked for later. */
+  now(): Promise<void> {
+    this.#isWanted = true;
+    return (this.#running ??= this.#run().finally(() => (this.#running = undefined)));
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #after(wait: number, isNeeded: () => boolean): void {
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      if (isNeeded()) void this.now();
+    }, wait);
+  }
+
+  async #run(): Promise<void> {
+    try {
+      while (this.#isWanted) {
+        this.#isWanted = false; // until it is wanted again meanwhile: this sync does not ask about what is new then
+        while (await this.#sync());
+      }
+    } catch (error) {
+      // After a lost connection the next one begins with a sync.
+      if (error instanceof Refused) this.#after((error.retryAfter ?? secondsAfterRefusal) * 1000, () => true);
+    }
+  }
+
+  /** Asks once, and tells whether to ask again at once. */
+  async #sync(): Promise<boolean> {
+    const since = this.#logs.since();
+    const { strangers } = this.#logs;
+    const answer = await this.#owner.ask("sync", { conversations: since });
+    let isAdvancing = answer.new.filter((conversation) => this.#introduce(conversation)).length > 0;
+    for (const [id, catchup] of Object.entries(answer.conversations)) {
+      if (!this.#logs.has(id)) continue; // left meanwhile
+      if (catchup.gone) {
+        this.#logs.forget(id);
+        this.#owner.gone(id);
+      } else if (catchup.reset) {
+        const { firstSeq = 0, seq = 0 } = catchup;
+        this.#logs.restart(id, seq);
+        this.#owner.reset({ conversationId: id, firstSeq, seq });
+        isAdvancing = true;
+      } else {
+        this.#logs.catchUp(id, catchup, since[id] ?? 0, !answer.more);
+        isAdvancing ||= (catchup.events?.length ?? 0) > 0;
+      }
+    }
+    if (isAdvancing && answer.more) return true;
+    for (const id of strangers) this.#logs.dismiss(id); // those that were not introduced
+    return isAdvancing && this.#logs.isBehind;
+  }
+
+  /**
+   * Of a room that the user has become a member of, what was said before is its history. A direct conversation is new as a
+   * whole: all of it is told.
+   */
+  #introduce(conversation: Conversation): boolean {
+    const { conversationId, seq } = conversation;
+    const isNew = !this.#logs.has(conversationId);
+    if (isNew) {
+      this.#owner.introduced(conversation);
+      this.#logs.follow(conversationId, conversation.peer ? 0 : seq);
+    }
+    this.#logs.announce(conversationId, seq);
+    return isNew;
+  }
+}

@@ -1,0 +1,337 @@
+import { CatchUp, type Reset } from "./catchup.js";
+import { type Command, type CommandMethods, commandMethods } from "./commands.js";
+import { Emitter, type Listener } from "./emitter.js";
+import type { Refused } from "./errors.js";
+import { type ConnectionState, defaultTiming, Link, type Timing } from "./link.js";
+import { type Entry, Logs } from "./logs.js";
+import { Outbox, type Sent } from "./outbox.js";
+import { defaultStorage, type Outgoing, type QueueStorage } from "./storage.js";
+import { TokenKeeper, type TokenSource } from "./token.js";
+import type { Transport } from "./transport.js";
+import { webSocket } from "./websocket.js";
+import type { Commands, Conversation, Head, Membership, Message, OneOf, RelationChange, ServerEvents } from "./wire.js";
+
+export interface ClientOptions {
+  /** Of the server, such as `https://chat.example`; in a browser the page's own is the default. For a plain WebSocket. */
+  url?: string;
+  /** Another way to reach the server, such as `socketIO(url)` of `@sockeye/client/socketio`. */
+  transport?: Transport;
+  /** The user's token, or what gets one: it is called on connecting, before a token ends and when one was refused. */
+  token: TokenSource;
+  /** Whose the token is, if that is known before: then the queue of an earlier page is there before the first connection. */
+  userId?: string;
+  /** Where the queue survives a reload; IndexedDB where there is one, else memory. */
+  storage?: QueueStorage | ((userId: string) => QueueStorage);
+  /** How many messages may wait; 1,000. */
+  queueLimit?: number;
+  /** Where conversations were followed to, as an earlier client's `positions` said: events go on from there. */
+  positions?: Record<string, number>;
+  /** Waiting times, for tests mostly. */
+  timing?: Partial<Timing>;
+}
+
+/** What to send, and where: into a room, or to another user. */
+export type Draft = OneOf<{ roomId: string; recipientId: string }> & Omit<Commands["room:message"]["payload"], "roomId">;
+
+/** What the client deals with itself. `conversation:heads` and the like say what it finds out from them in its own events. */
+type Internal = "conversation:head" | "conversation:heads" | "messages:unread" | "message:sent" | "room:messages";
+
+/** All events. Those of a conversation come in the order of its log, each once. */
+export interface ClientEvents extends Omit<ServerEvents, Internal> {
+  /** The state of the connection has changed. */
+  state: ConnectionState;
+  /** What waits to be sent has changed. */
+  queue: readonly Outgoing[];
+  /** A message of the queue was stored. */
+  sent: { message: Outgoing; sent: Sent };
+  /** A message of the queue was refused for good, and is not in it any more. */
+  refused: { message: Outgoing; error: Refused };
+  /** A message of the queue was refused for now, and with it those behind it wait. */
+  delayed: { message: Outgoing; error: Refused; seconds: number };
+  /** Some attempts to connect have failed. The client goes on, slowly. */
+  reconnect_failed: { attempts: number };
+  /** No good token could be had. The client waits for `connect()`. */
+  unauthorized: undefined;
+  /** The application or the operator has disconnected the user. The client waits for `connect()`. */
+  disconnected: undefined;
+  /** The user is in a conversation that was not known. */
+  conversation: Conversation;
+  /** Too much was missed: read the history of the conversation again. Events go on after `seq`. */
+  reset: Reset;
+  /** The user is no longer in a conversation. */
+  gone: { conversationId: string };
+}
+
+export interface SockeyeClient extends CommandMethods {}
+
+/** A client of one user. */
+export class SockeyeClient {
+  readonly #emitter = new Emitter<ClientEvents>();
+  readonly #tokens: TokenKeeper;
+  readonly #link: Link;
+  readonly #outbox: Outbox;
+  readonly #logs: Logs;
+  readonly #catchUp: CatchUp;
+  readonly #storage: (userId: string) => QueueStorage;
+  readonly #conversationOf = new Map<string, string>(); // by room
+  #topics: readonly string[] = [];
+  #me: { userId: string; username: string } | undefined;
+  /** Positions are known: what is new from now on is to be told. */
+  #isFollowing: boolean;
+
+  constructor(options: ClientOptions) {
+    const { storage = defaultStorage, positions } = options;
+    this.#storage = typeof storage === "function" ? storage : () => storage;
+    this.#tokens = new TokenKeeper(options.token);
+    this.#logs = new Logs((entry) => this.#deliver(entry));
+    for (const [id, seq] of Object.entries(positions ?? {})) this.#logs.follow(id, seq);
+    this.#isFollowing = positions !== undefined;
+    const emit = this.#emitter.emit.bind(this.#emitter);
+    const transport = options.transport ?? webSocket(options.url);
+    this.#link = new Link(
+      transport,
+      this.#tokens,
+      {
+        welcomed: () => this.#welcomed(),
+        ready: () => this.#ready(),
+        event: (name, payload) => this.#take(name, payload),
+        stateChanged: (state) => emit("state", state),
+        failing: (attempts) => emit("reconnect_failed", { attempts }),
+        unauthorized: () => emit("unauthorized", undefined),
+        disconnected: () => emit("disconnected", undefined),
+      },
+      { ...defaultTiming, ...options.timing },
+    );
+    this.#catchUp = new CatchUp(this.#logs, {
+      ask: (command, payload) => this.#link.ask(command, payload),
+      introduced: (conversation) => emit("conversation", conversation),
+      reset: (reset) => emit("reset", reset),
+      gone: (conversationId) => emit("gone", { conversationId }),
+    });
+    const link = this.#link;
+    this.#outbox = new Outbox(
+      {
+        get isReady() {
+          return link.isReady;
+        },
+        deliver: (message) => this.#transmit(message),
+        changed: () => emit("queue", this.queue),
+        sent: (message, sent) => emit("sent", { message, sent }),
+        refused: (message, error) => emit("refused", { message, error }),
+        delayed: (message, error, seconds) => emit("delayed", { message, error, seconds }),
+      },
+      options.queueLimit ?? 1000,
+    );
+    const isKnown = typeof storage !== "function" || options.userId !== undefined;
+    if (isKnown) void this.#outbox.attach(this.#storage(options.userId ?? ""));
+    Object.assign(this, commandMethods((command, payload) => this.#carryOut(command, payload)));
+  }
+
+  /** Who is signed in; undefined before the first connection. */
+  get me(): { readonly userId: string; readonly username: string } | undefined {
+    return this.#me;
+  }
+
+  get state(): ConnectionState {
+    return this.#link.state;
+  }
+
+  /** The messages that wait to be sent, in order. */
+  get queue(): readonly Outgoing[] {
+    return this.#outbox.queue;
+  }
+
+  /** How far each conversation was told, by its id: for the `positions` of a later client. */
+  get positions(): Record<string, number> {
+    return this.#logs.positions;
+  }
+
+  /** Connects, and stays so until `close()`. Also tries at once when it is waiting to try again. */
+  connect(): void {
+    this.#link.connect();
+  }
+
+  /** Ends the connection. What waits stays in the queue's storage, for the next client. The client is of no more use. */
+  async close(): Promise<void> {
+    this.#catchUp.stop();
+    this.#link.close();
+    await this.#outbox.close();
+  }
+
+  /**
+   * Sends a message, now or when there is a connection: in the order of calling, once, and also after a reload. Fails with
+   * Refused when the server does not want it; waits for as long as it takes otherwise. There is no need to wait for it: the
+   * events `sent` and `refused` tell the same, and nothing happens when the failure is not caught.
+   */
+  send(draft: Draft): Promise<Sent> {
+    return this.#outbox.add({ ...draft, clientMsgId: draft.clientMsgId ?? newClientMsgId() });
+  }
+
+  /** Takes a message out of the queue. It may be on its way already. */
+  discard(clientMsgId: string): void {
+    this.#outbox.discard(clientMsgId);
+  }
+
+  /** Adds a listener; what it returns removes it again. */
+  on<E extends keyof ClientEvents>(event: E, listener: Listener<ClientEvents[E]>): () => void {
+    return this.#emitter.on(event, listener);
+  }
+
+  off<E extends keyof ClientEvents>(event: E, listener: Listener<ClientEvents[E]>): void {
+    this.#emitter.off(event, listener);
+  }
+
+  /** Like `on`, for the next event only. */
+  once<E extends keyof ClientEvents>(event: E, listener: Listener<ClientEvents[E]>): () => void {
+    const off = this.on(event, (payload) => {
+      off();
+      listener(payload);
+    });
+    return off;
+  }
+
+  // Commands.
+
+  async #carryOut(command: Command, payload: object): Promise<unknown> {
+    if (command === "message:send" || command === "room:message") return this.send(payload as Draft);
+    const answer = await this.#link.request(command, payload as never);
+    this.#followUp(command, payload, answer);
+    return answer;
+  }
+
+  /** Does what no event tells the device that asked for it. */
+  #followUp(command: Command, payload: object, answer: object): void {
+    switch (command) {
+      case "room:create":
+      case "room:join": {
+        const { room, messages = [] } = answer as { room: { id: string; conversationId: string }; messages?: Message[] };
+        this.#conversationOf.set(room.id, room.conversationId);
+        if (this.#logs.has(room.conversationId)) return;
+        this.#logs.follow(room.conversationId, messages.at(-1)?.seq ?? 0);
+        void this.#catchUp.now();
+        return;
+      }
+      case "room:leave":
+        return this.#left((payload as { roomId: string }).roomId);
+      case "notification:subscribe":
+      case "notification:unsubscribe":
+        this.#topics = (answer as { topics: string[] }).topics;
+    }
+  }
+
+  async #transmit(message: Outgoing): Promise<Sent> {
+    const { at, order, ...payload } = message;
+    if (message.roomId !== undefined) return this.#link.ask("room:message", payload as Commands["room:message"]["payload"]);
+    const sent = await this.#link.ask("message:send", payload as Commands["message:send"]["payload"]);
+    this.#tellOwn(message, sent);
+    return sent;
+  }
+
+  /** Other devices are told of a direct message of one's own, but not the one that has sent it. What it cannot know it asks for. */
+  #tellOwn(message: Outgoing, sent: Sent): void {
+    const { conversationId, seq } = sent;
+    const { recipientId = "", content, clientMsgId, type = "text", replyTo, attachments } = message;
+    if (!this.#me || replyTo !== undefined || attachments?.length || content.includes("@")) {
+      this.#lookFor(this.#logs.announce(conversationId, seq));
+      return;
+    }
+    const { id, timestamp } = sent;
+    const [senderId, senderUsername] = [this.#me.userId, this.#me.username];
+    const whole: Message = {
+      id, conversationId, recipientId, senderId, senderUsername, content, type, timestamp, seq, edited: false, reactions: {},
+      replyTo: null, attachments: [], clientMsgId,
+    };
+    this.#enter({ conversationId, seq, event: "message:received", payload: whole });
+  }
+
+  // The connection.
+
+  async #welcomed(): Promise<void> {
+    const { userId, username } = this.#tokens.claims;
+    this.#me ??= { userId, username };
+    void this.#outbox.attach(this.#storage(userId));
+    // The first answer comes behind all that is told on connecting. On the first connection that says where the logs end,
+    // and events go on from there; later there may be something to catch up with.
+    await Promise.all([this.#askName(), this.#isFollowing && this.#catchUp.now()]);
+  }
+
+  async #askName(): Promise<void> {
+    try {
+      const { user } = await this.#link.ask("user:get", { userId: this.#me!.userId });
+      this.#me = { userId: user.userId, username: user.username };
+    } catch {
+      // It was in the token, too.
+    }
+  }
+
+  #ready(): void {
+    this.#isFollowing = true;
+    if (this.#topics.length > 0) this.#link.ask("notification:subscribe", { topics: [...this.#topics] }).catch(() => {});
+    if (this.#logs.isBehind) this.#catchUp.later();
+    this.#outbox.wake();
+  }
+
+  // Events.
+
+  #take(name: string, payload: unknown): void {
+    switch (name) {
+      case "conversation:heads":
+        return (payload as Head[]).forEach((head) => this.#announced(head));
+      case "conversation:head":
+        return this.#announced(payload as Head);
+      case "messages:unread": // in the list of conversations
+      case "message:sent": // the acknowledgement says the same
+      case "room:messages":
+        return;
+      case "user:changed":
+        this.#renamed(payload as RelationChange);
+    }
+    const { conversationId, seq, userId } = payload as { conversationId?: unknown; seq?: unknown; userId?: unknown };
+    const isLogged = typeof conversationId === "string" && typeof seq === "number" && name !== "conversation:read";
+    // Who is no member is told of a ban, and of nothing else.
+    const isForeign = /^room:user_(un)?banned$/.test(name) && userId === this.#me?.userId;
+    if (isLogged && !isForeign) this.#enter({ conversationId, seq, event: name, payload });
+    else this.#emitter.emit(name as keyof ClientEvents, payload as never);
+  }
+
+  #announced({ conversationId, seq }: Head): void {
+    if (!this.#isFollowing) this.#logs.follow(conversationId, seq);
+    this.#lookFor(this.#logs.announce(conversationId, seq));
+  }
+
+  #enter(entry: Entry): void {
+    this.#lookFor(this.#logs.take(entry));
+  }
+
+  /** Before the client follows, what is not known is to be told by the first connection still. */
+  #lookFor(isMissing: boolean): void {
+    if (isMissing && this.#isFollowing) this.#catchUp.later();
+  }
+
+  /** Tells the application of an event whose turn it is. */
+  #deliver({ conversationId, event, payload }: Entry): void {
+    const { roomId, userId, senderId } = payload as Partial<Membership & Message>;
+    if (roomId !== undefined) this.#conversationOf.set(roomId, conversationId);
+    const isMine = userId === this.#me?.userId;
+    if ((event === "room:user_left" && isMine) || event === "room:deleted") this.#left(roomId!);
+    const isMessage = event === "room:message" || event === "message:received";
+    this.#emitter.emit(event as keyof ClientEvents, payload as never);
+    if (isMessage && senderId === this.#me?.userId) this.#outbox.recognise(payload as Message);
+  }
+
+  #left(roomId: string): void {
+    const conversationId = this.#conversationOf.get(roomId);
+    if (conversationId === undefined) return;
+    this.#conversationOf.delete(roomId);
+    this.#logs.forget(conversationId);
+  }
+
+  #renamed({ userId, username }: RelationChange): void {
+    if (userId === this.#me?.userId) this.#me = { userId, username };
+  }
+}
+
+/** An id that no other message has. Pages that are not served securely have no `randomUUID`. */
+export function newClientMsgId(): string {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}

@@ -1,0 +1,12 @@
+export { SockeyeClient, newClientMsgId, type ClientEvents, type ClientOptions, type Draft } from "./client.js";
+export type { Reset } from "./catchup.js";
+export type { Command, CommandMethods } from "./commands.js";
+export { Refused, Unanswered } from "./errors.js";
+export type { Listener } from "./emitter.js";
+export type { ConnectionState, Timing } from "./link.js";
+export type { Sent } from "./outbox.js";
+export { indexedDBStorage, memoryStorage, type Outgoing, type QueueStorage } from "./storage.js";
+export type { TokenSource } from "./token.js";
+export type { Ack, Connection, Ending, Receiver, Transport } from "./transport.js";
+export { webSocket, type SocketLike, type WebSocketOptions } from "./websocket.js";
+export * from "./wire.js";

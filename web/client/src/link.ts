@@ -1,0 +1,316 @@
+import { Refused, Unanswered } from "./errors.js";
+import type { TokenKeeper } from "./token.js";
+import type { Ack, Connection, Ending, Receiver, Transport } from "./transport.js";
+import type { Commands, Refusal } from "./wire.js";
+
+/**
+ * `connecting`: for the first time. `online`: signed in and caught up. `reconnecting`: the connection was lost and is being
+ * made again. `offline`: that has failed a few times, the device has no network, or the client does not try (any more).
+ */
+export type ConnectionState = "connecting" | "online" | "reconnecting" | "offline";
+
+/** Waiting times, in ms. */
+export interface Timing {
+  /** Before the first attempt to reconnect; it doubles with each, and half of it is random. */
+  firstRetry: number;
+  /** Between attempts at most, and once `attempts` have failed. */
+  slowestRetry: number;
+  /** How many attempts fail before `reconnect_failed` is reported. */
+  attempts: number;
+  /** For an answer, or for a connection. */
+  patience: number;
+  /** After which silence the server is asked for a sign of life, where the transport does not do that. */
+  silence: number;
+}
+
+export const defaultTiming: Timing = { firstRetry: 500, slowestRetry: 30_000, attempts: 5, patience: 10_000, silence: 25_000 };
+
+/** What the link tells its client. */
+export interface LinkOwner {
+  /** Signed in. What it returns is done before the link is ready; it never fails. */
+  welcomed(): Promise<void>;
+  ready(): void;
+  event(name: string, payload: unknown): void;
+  stateChanged(state: ConnectionState): void;
+  /** So many attempts have failed; more follow, slowly. */
+  failing(attempts: number): void;
+  /** Nobody is signed in, or the token is not good: it is given up until connect is called. */
+  unauthorized(): void;
+  /** The operator does not want the client back: it is given up until connect is called. */
+  disconnected(): void;
+}
+
+/** Error events after which the connection ends, and how. */
+const farewells: Record<string, Ending> = {
+  token_expired: "unauthorized",
+  token_revoked: "unauthorized",
+  authentication_failed: "unauthorized",
+  disconnected: "disconnected",
+};
+
+type Waiter = { resolve(): void; reject(error: Error): void };
+
+/** One connection after the other, until it is closed or the server does not want it. */
+export class Link {
+  readonly #transport: Transport;
+  readonly #tokens: TokenKeeper;
+  readonly #owner: LinkOwner;
+  readonly #timing: Timing;
+
+  #state: ConnectionState = "offline";
+  #wanted = false;
+  #wasOnline = false;
+  #connection: Connection | undefined;
+  #isOpen = false;
+  #isReady = false;
+  #attempt = 0; // the number of the present one: what belongs to an earlier one is stale
+  #failures = 0; // attempts in a row
+  #userId = "";
+  #needsFresh = false; // the token of now was refused
+  #farewell: Ending | undefined; // as an error event has announced
+  #heard = 0;
+  readonly #unanswered = new Set<(error: Error) => void>();
+  readonly #waiters = new Set<Waiter>();
+  #retry: ReturnType<typeof setTimeout> | undefined;
+  #deadline: ReturnType<typeof setTimeout> | undefined;
+  #pulse: ReturnType<typeof setTimeout> | undefined;
+  #refresh: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(transport: Transport, tokens: TokenKeeper, owner: LinkOwner, timing: Timing) {
+    this.#transport = transport;
+    this.#tokens = tokens;
+    this.#owner = owner;
+    this.#timing = timing;
+  }
+
+  get state(): ConnectionState {
+    return this.#state;
+  }
+
+  /** Signed in and caught up. */
+  get isReady(): boolean {
+    return this.#isReady;
+  }
+
+  connect(): void {
+    if (this.#wanted) return this.wake();
+    this.#wanted = true;
+    this.#failures = 0;
+    globalThis.addEventListener?.("online", this.wake);
+    globalThis.document?.addEventListener("visibilitychange", this.wake);
+    this.#setState(this.#wasOnline ? "reconnecting" : "connecting");
+    void this.#try();
+  }
+
+  close(): void {
+    this.#stop();
+    const connection = this.#connection;
+    this.#end();
+    connection?.close();
+  }
+
+  /** The network may be back: tries at once instead of waiting, or looks whether the connection still lives. */
+  readonly wake = (): void => {
+    if (!this.#wanted) return;
+    if (this.#isReady) return this.#listen(0);
+    if (this.#retry === undefined) return;
+    if (this.#wasOnline) this.#setState("reconnecting");
+    void this.#try();
+  };
+
+  /** Carries a command out once the client is ready. Fails with Refused or Unanswered. */
+  async request<C extends keyof Commands>(command: C, payload: Commands[C]["payload"]): Promise<Commands[C]["answer"]> {
+    if (!this.#isReady) await this.#untilReady();
+    return this.ask(command, payload);
+  }
+
+  /** Carries a command out on the present connection, ready or not. */
+  ask<C extends keyof Commands>(command: C, payload: Commands[C]["payload"]): Promise<Commands[C]["answer"]> {
+    const connection = this.#connection;
+    if (!connection || !this.#isOpen) return Promise.reject(new Unanswered("There is no connection", false));
+    return new Promise((resolve, reject) => {
+      const heard = this.#heard;
+      const settle = (): void => {
+        clearTimeout(timer);
+        this.#unanswered.delete(fail);
+      };
+      const fail = (error: Error): void => {
+        settle();
+        reject(error);
+      };
+      const timer = setTimeout(() => {
+        fail(new Unanswered("The server does not answer", true));
+        if (heard === this.#heard && connection === this.#connection) this.#drop();
+      }, this.#timing.patience);
+      this.#unanswered.add(fail);
+      connection.send(command, payload, (ack: Ack) => {
+        this.#heard++;
+        settle();
+        if (ack.ok) resolve(ack as Commands[C]["answer"]);
+        else reject(new Refused(ack.error));
+      });
+    });
+  }
+
+  #untilReady(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const done = (): void => {
+        clearTimeout(timer);
+        this.#waiters.delete(waiter);
+      };
+      const waiter: Waiter = {
+        resolve: () => (done(), resolve()),
+        reject: (error) => (done(), reject(error)),
+      };
+      const timer = setTimeout(() => waiter.reject(new Unanswered("There is no connection", false)), this.#timing.patience);
+      this.#waiters.add(waiter);
+    });
+  }
+
+  async #try(): Promise<void> {
+    clearTimeout(this.#retry);
+    this.#retry = undefined;
+    const attempt = ++this.#attempt;
+    const isStale = (): boolean => attempt !== this.#attempt;
+    const isFresh = this.#needsFresh;
+    this.#deadline = setTimeout(() => isStale() || this.#drop(), this.#timing.patience);
+    let token: string;
+    try {
+      token = await this.#tokens.get(isFresh);
+    } catch {
+      if (!isStale()) this.#lost();
+      return;
+    }
+    if (isStale()) return;
+    const { userId } = this.#tokens.claims;
+    if (token === "" || (this.#userId !== "" && this.#userId !== userId)) return this.#giveUp("unauthorized");
+    this.#needsFresh = false;
+    this.#farewell = undefined;
+    const receiver: Receiver = {
+      opened: () => {
+        if (isStale()) return;
+        this.#heard++;
+        this.#userId = userId;
+        void this.#welcome(attempt);
+      },
+      event: (name, payload) => {
+        if (isStale()) return;
+        this.#heard++;
+        if (name === "error") this.#farewell ??= farewells[(payload as Refusal).code];
+        this.#owner.event(name, payload);
+      },
+      heard: () => void this.#heard++,
+      closed: (why) => {
+        if (!isStale()) this.#closed(this.#farewell ?? why, isFresh && !this.#isOpen);
+      },
+    };
+    try {
+      this.#connection = this.#transport.open(token, receiver);
+    } catch {
+      this.#lost(); // The page's policy forbids the address, for example.
+    }
+  }
+
+  async #welcome(attempt: number): Promise<void> {
+    clearTimeout(this.#deadline);
+    this.#isOpen = true;
+    this.#refreshLater();
+    await this.#owner.welcomed();
+    if (attempt !== this.#attempt || !this.#isOpen) return;
+    this.#isReady = this.#wasOnline = true;
+    this.#failures = 0;
+    this.#listen(this.#timing.silence);
+    this.#setState("online");
+    this.#owner.ready();
+    for (const { resolve } of this.#waiters) resolve();
+  }
+
+  /** Asks for a sign of life after a silence, and gives the connection up when there is none. */
+  #listen(silence: number): void {
+    const connection = this.#connection;
+    if (!connection?.probe) return;
+    clearTimeout(this.#pulse);
+    const heard = this.#heard;
+    const goOn = (): void => this.#listen(this.#timing.silence);
+    this.#pulse = setTimeout(() => {
+      if (heard !== this.#heard) return goOn();
+      connection.probe?.();
+      this.#pulse = setTimeout(() => (heard === this.#heard ? this.#drop() : goOn()), this.#timing.patience);
+    }, silence);
+  }
+
+  /** Has the token of the connection renewed before it ends. */
+  #refreshLater(): void {
+    clearTimeout(this.#refresh);
+    const wait = this.#tokens.refreshIn;
+    if (wait === undefined) return;
+    const attempt = this.#attempt;
+    this.#refresh = setTimeout(async () => {
+      try {
+        const token = await this.#tokens.get(true);
+        if (attempt === this.#attempt) await this.ask("auth:refresh", { token });
+      } catch {
+        // The next try, or the end of the token, comes in time.
+      }
+      if (attempt === this.#attempt && this.#isOpen) this.#refreshLater();
+    }, wait);
+  }
+
+  /** Gives up a connection that is dead, or takes too long. */
+  #drop(): void {
+    this.#connection?.close();
+    this.#lost();
+  }
+
+  #closed(why: Ending, isFreshRefused: boolean): void {
+    if (why === "unauthorized") this.#needsFresh = true;
+    if (why === "disconnected" || (why === "unauthorized" && (isFreshRefused || !this.#tokens.canRenew))) return this.#giveUp(why);
+    if (why === "unauthorized" && !this.#isOpen) {
+      this.#end();
+      return void this.#try(); // at once, with a fresh token
+    }
+    this.#lost();
+  }
+
+  /** The connection is gone, or could not be made: tries again, later each time. */
+  #lost(): void {
+    const { attempts, firstRetry, slowestRetry } = this.#timing;
+    const failed = !this.#isReady;
+    this.#end();
+    if (failed) this.#failures++;
+    const pause = this.#failures >= attempts ? slowestRetry : Math.min(firstRetry * 2 ** this.#failures, slowestRetry);
+    this.#retry = setTimeout(() => void this.#try(), pause * (0.5 + Math.random() / 2));
+    const isOff = this.#failures >= attempts || globalThis.navigator?.onLine === false;
+    this.#setState(isOff ? "offline" : this.#wasOnline ? "reconnecting" : "connecting");
+    if (failed && this.#failures === attempts) this.#owner.failing(attempts);
+  }
+
+  #giveUp(why: "unauthorized" | "disconnected"): void {
+    this.#stop();
+    this.#end();
+    this.#owner[why]();
+  }
+
+  #stop(): void {
+    this.#wanted = false;
+    globalThis.removeEventListener?.("online", this.wake);
+    globalThis.document?.removeEventListener("visibilitychange", this.wake);
+    for (const { reject } of this.#waiters) reject(new Unanswered("The client is not connected", false));
+    this.#setState("offline");
+  }
+
+  /** Forgets all that belongs to the present connection. */
+  #end(): void {
+    this.#attempt++;
+    for (const timer of [this.#retry, this.#deadline, this.#pulse, this.#refresh]) clearTimeout(timer);
+    this.#retry = this.#connection = undefined;
+    this.#isOpen = this.#isReady = false;
+    for (const fail of this.#unanswered) fail(new Unanswered("The connection was lost", true));
+  }
+
+  #setState(state: ConnectionState): void {
+    if (state === this.#state) return;
+    this.#state = state;
+    this.#owner.stateChanged(state);
+  }
+}

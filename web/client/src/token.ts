@@ -1,0 +1,68 @@
+/** Where tokens come from: your backend, usually. Nothing (or "") means that nobody is signed in. */
+export type TokenSource = string | (() => string | null | undefined | Promise<string | null | undefined>);
+
+/** What the client reads of a token; the server alone verifies it. */
+export interface Claims {
+  userId: string;
+  username: string;
+  /** When it ends, in ms since 1970; undefined: never. */
+  expiresAt: number | undefined;
+}
+
+/** Keeps the token of now, and asks for another when it is needed. */
+export class TokenKeeper {
+  readonly #source: TokenSource;
+  #token = "";
+
+  constructor(source: TokenSource) {
+    this.#source = source;
+  }
+
+  get claims(): Claims {
+    return claimsOf(this.#token);
+  }
+
+  /** The token of now, or a new one when it has ended or `fresh` asks for it. Fails as the source does. */
+  async get(fresh: boolean): Promise<string> {
+    const { expiresAt } = this.claims;
+    const hasEnded = expiresAt !== undefined && expiresAt - Date.now() < margin;
+    if (fresh || hasEnded || this.#token === "") {
+      this.#token = (typeof this.#source === "function" ? await this.#source() : this.#source) ?? "";
+    }
+    return this.#token;
+  }
+
+  /** A source that can give another token than before. */
+  get canRenew(): boolean {
+    return typeof this.#source === "function";
+  }
+
+  /** How long to wait before the token of now is to be refreshed, in ms; undefined: it never ends. */
+  get refreshIn(): number | undefined {
+    const { expiresAt } = this.claims;
+    if (expiresAt === undefined || !this.canRenew) return undefined;
+    const left = expiresAt - Date.now();
+    const longest = 2 ** 31 - 1; // of a timer
+    return Math.min(Math.max(left - Math.min(left / 5, minute), 1000), longest);
+  }
+}
+
+const minute = 60_000;
+const margin = 1000; // ms
+
+/** Reads the claims of a JSON Web Token; empty ones of what is none. */
+export function claimsOf(token: string): Claims {
+  let claims: Record<string, unknown> = {};
+  try {
+    const body = atob((token.split(".")[1] ?? "").replaceAll("-", "+").replaceAll("_", "/"));
+    claims = JSON.parse(new TextDecoder().decode(Uint8Array.from(body, (byte) => byte.charCodeAt(0)))) as typeof claims;
+  } catch {
+    // The server will say so.
+  }
+  const exp = claims["exp"];
+  return {
+    userId: String(claims["sub"] ?? claims["id"] ?? ""),
+    username: String(claims["username"] ?? claims["name"] ?? ""),
+    expiresAt: typeof exp === "number" ? exp * 1000 : undefined,
+  };
+}

@@ -1,0 +1,28 @@
+// What the types of the library permit and what they do not. Nobody runs this: `npm run check` compiles it.
+
+import { type Message, Refused, SockeyeClient } from "./src/index.js";
+
+const client = new SockeyeClient({ token: "…" });
+
+client.room.list();
+client.room.list({ mine: true });
+client.history({ roomId: "hall", limit: 3 }).then(({ messages }) => messages.map((message: Message) => message.seq));
+client.send({ roomId: "hall", content: "Hello" });
+client.message.send({ recipientId: "ada", content: "Hello", type: "image" }).catch((error) => error instanceof Refused && error.code);
+client.typing.start({ roomId: "hall" });
+client.on("room:message", (message) => message.content.length);
+client.once("state", (state) => state === "online");
+client.on("refused", ({ message, error }) => [message.clientMsgId, error.retryAfter]);
+
+// @ts-expect-error: both places
+client.send({ roomId: "hall", recipientId: "ada", content: "Hello" });
+// @ts-expect-error: no place
+client.send({ content: "Hello" });
+// @ts-expect-error: required fields
+client.message.edit();
+// @ts-expect-error: two of those of which one is wanted
+client.history({ roomId: "hall", userId: "ada" });
+// @ts-expect-error: an event that the client deals with itself
+client.on("conversation:head", () => {});
+// @ts-expect-error: no such command
+client.room.explode({});
