@@ -89,6 +89,9 @@ func (l *loop) place(e Event, conversation string, seq int64) {
 		// Before the first sync is answered it may be one that has come while the
 		// client was away, with more before this event.
 		p = &place{known: l.caughtUp, seq: seq - 1}
+		if direct(e) && len(l.all) < maxSynced {
+			p.seq = 0 // it is new, and one's own message may have overtaken the first one
+		}
 		l.all[conversation] = p
 	}
 	if m, ok := e.(*RoomMessage); ok {
@@ -106,6 +109,14 @@ func (l *loop) place(e Event, conversation string, seq int64) {
 	}
 	l.release(p)
 	l.watch(p)
+}
+
+func direct(e Event) bool {
+	switch e.(type) {
+	case *MessageSent, *MessageReceived:
+		return true
+	}
+	return false
 }
 
 // advance tells the next event of a conversation. Without room for it the
