@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -81,6 +82,42 @@ func ask[A any](ctx context.Context, c *Client, command string, payload any) (an
 		return answer, fmt.Errorf("%s: %w", command, err)
 	}
 	return answer, nil
+}
+
+// Call carries any command out and returns what acknowledges it. It is for commands
+// that have no method here, and for payloads that come from elsewhere. Messages go
+// past the queue.
+func (c *Client) Call(ctx context.Context, command string, payload json.RawMessage) (json.RawMessage, error) {
+	typed, err := typedPayload(command, payload)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", command, err)
+	}
+	return ask[json.RawMessage](ctx, c, command, typed)
+}
+
+// typedPayload is a payload as the methods would send it, if the client itself has
+// to know what it says.
+func typedPayload(command string, payload json.RawMessage) (typed any, err error) {
+	var object map[string]json.RawMessage
+	if err := json.Unmarshal(payload, &object); err != nil || object == nil {
+		return nil, errors.New("the payload must be a JSON object")
+	}
+	switch command {
+	case commandCreate:
+		return decodeAs[NewRoom](payload)
+	case commandJoin, commandLeave:
+		return decodeAs[roomQuery](payload)
+	case commandSubscribe, commandUnsubscribe:
+		return decodeAs[topics](payload)
+	case commandRefresh:
+		return decodeAs[refreshQuery](payload)
+	}
+	return payload, nil
+}
+
+func decodeAs[T any](payload json.RawMessage) (typed T, err error) {
+	err = json.Unmarshal(payload, &typed)
+	return typed, err
 }
 
 // tell is ask for a command with nothing in its answer.

@@ -151,6 +151,7 @@ func any1[E client.Event](E) bool { return true }
 // bothProtocols runs a test over each.
 func bothProtocols(t *testing.T, test func(t *testing.T, p client.Protocol)) {
 	t.Helper()
+	t.Parallel()
 	for name, p := range map[string]client.Protocol{"Socket.IO": client.SocketIO, "WebSocket": client.WebSocket} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -31,12 +32,9 @@ func TestNewToken(t *testing.T) {
 		s := startServer(t)
 		cfg := s.config(s.addr, "ada", protocol)
 		tokens := []string{"wrong", s.token("ada", 4*time.Second), s.token("ada", time.Hour)}
-		asked := 0
-		cfg.Token = func(context.Context) (string, error) {
-			token := tokens[asked]
-			asked++
-			return token, nil
-		}
+		cfg.Timeout = patience // that a connection is lost is not forgiven below
+		var asked atomic.Int32
+		cfg.Token = func(context.Context) (string, error) { return tokens[asked.Add(1)-1], nil }
 		c := dial(t, cfg)
 		if c.UserID() != "ada" {
 			t.Errorf("is %q", c.UserID())
@@ -58,8 +56,8 @@ func TestNewToken(t *testing.T) {
 				waiting = false
 			}
 		}
-		if asked != 3 || c.State() != client.Online {
-			t.Errorf("asked %d times, %v", asked, c.State())
+		if asked.Load() != 3 || c.State() != client.Online {
+			t.Errorf("asked %d times, %v", asked.Load(), c.State())
 		}
 	})
 }
