@@ -84,7 +84,7 @@ func ask[A any](ctx context.Context, c *Client, command string, payload any) (an
 	return answer, nil
 }
 
-// Call carries any command out and returns what acknowledges it. It is for commands
+// Call carries any command out and returns what acknowledges it, without its ok. It is for commands
 // that have no method here, and for payloads that come from elsewhere. Messages go
 // past the queue.
 func (c *Client) Call(ctx context.Context, command string, payload json.RawMessage) (json.RawMessage, error) {
@@ -92,7 +92,14 @@ func (c *Client) Call(ctx context.Context, command string, payload json.RawMessa
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", command, err)
 	}
-	return ask[json.RawMessage](ctx, c, command, typed)
+	answer, err := ask[map[string]json.RawMessage](ctx, c, command, typed)
+	if err != nil {
+		return nil, err
+	}
+	for _, own := range []string{"ok", "type", "ref"} { // the answer's, not what it says
+		delete(answer, own)
+	}
+	return json.Marshal(answer)
 }
 
 // typedPayload is a payload as the methods would send it, if the client itself has

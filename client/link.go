@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/coder/websocket"
@@ -108,7 +110,7 @@ func (l *link) read(ctx context.Context) {
 			err = l.send(in.reply)
 		}
 		if err != nil {
-			l.err = err
+			l.err = ended(err)
 			l.cancel()
 			return
 		}
@@ -122,6 +124,20 @@ func (l *link) read(ctx context.Context) {
 			return
 		}
 	}
+}
+
+// ended says in few words why a connection has.
+func ended(err error) error {
+	var closing websocket.CloseError
+	switch {
+	case errors.As(err, &closing) && closing.Reason != "":
+		return fmt.Errorf("closed by the server: %s (%d)", closing.Reason, closing.Code)
+	case errors.As(err, &closing):
+		return fmt.Errorf("closed by the server (%d)", closing.Code)
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET):
+		return errFarewell
+	}
+	return err
 }
 
 func (l *link) next(ctx context.Context) (incoming, error) {

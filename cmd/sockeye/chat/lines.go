@@ -37,7 +37,7 @@ func (v *lines) print(at time.Time, format string, args ...any) {
 
 // printable takes out what would command a terminal. Further lines are indented.
 func printable(text string) string {
-	text = strings.ReplaceAll(text, "\r\n", "\n")
+	text = strings.NewReplacer("\r\n", "\n", "\t", " ").Replace(text)
 	return strings.ReplaceAll(strings.Map(func(r rune) rune {
 		if r != '\n' && (unicode.IsControl(r) || r == unicode.ReplacementChar || bidi(r)) {
 			return '·'

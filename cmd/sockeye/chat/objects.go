@@ -25,7 +25,7 @@ type request struct {
 
 func readRequest(line string) (r request, err error) {
 	if err := json.Unmarshal([]byte(line), &r); err != nil {
-		return request{}, fmt.Errorf("input: %.80q is no JSON object: %w", line, err)
+		return request{}, fmt.Errorf("input: %.80q is no JSON object", line)
 	}
 	switch {
 	case r.Command == "" && r.Content == "":

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/sockeye-im/sockeye/client"
 )
@@ -15,10 +16,21 @@ type talk struct {
 	at           Place
 	conversation string // id; empty for a user with whom nothing was said yet
 	seen         map[string]int64
-	said         map[string]string // by clientMsgId: what waits to be stored
-	failed       error             // the last message that was refused
-	ended        bool              // the input has
+	said         map[string]*saying // by clientMsgId: what waits to be stored and shown
+	failed       error              // the last message that was refused
+	ended        bool               // the input has
+	name         string             // one's own
 }
+
+// saying is a message of one's own. In a room it comes back as an event, before or
+// after it is known to be stored.
+type saying struct {
+	content       string
+	stored, shown bool
+}
+
+// maxEcho is how long to wait for that event at the end: who was kicked gets none.
+const maxEcho = 2 * time.Second
 
 // maxUnstored is how many messages may wait before more input is read.
 const maxUnstored = 100
@@ -27,7 +39,7 @@ const maxUnstored = 100
 // and sends what is typed. At the end of the input it waits until all of it is
 // stored. The error is why not.
 func (s *Session) Talk(ctx context.Context, at Place) error {
-	t := &talk{Session: s, at: at, seen: make(map[string]int64), said: make(map[string]string)}
+	t := &talk{Session: s, at: at, seen: make(map[string]int64), said: make(map[string]*saying)}
 	input, restore, err := s.openInput(at)
 	if err != nil {
 		return err
@@ -49,9 +61,16 @@ func (t *talk) step(ctx context.Context, input <-chan inputLine) error {
 	if t.ended || len(t.said) >= maxUnstored {
 		input = nil
 	}
+	var echo <-chan time.Time
+	if t.ended && t.unstoredCount() == 0 {
+		echo = time.After(maxEcho)
+	}
 	select {
 	case <-ctx.Done():
 		return t.unstored()
+	case <-echo:
+		clear(t.said)
+		return nil
 	case e, open := <-t.client.Events():
 		if !open {
 			return t.client.Err()
@@ -71,10 +90,19 @@ func (t *talk) step(ctx context.Context, input <-chan inputLine) error {
 
 // unstored is what to say when a user leaves.
 func (t *talk) unstored() error {
-	if len(t.said) == 0 {
-		return t.failed
+	if count := t.unstoredCount(); count > 0 {
+		return fmt.Errorf("%d messages were not acknowledged", count)
 	}
-	return fmt.Errorf("%d messages were not acknowledged", len(t.said))
+	return t.failed
+}
+
+func (t *talk) unstoredCount() (count int) {
+	for _, s := range t.said {
+		if !s.stored {
+			count++
+		}
+	}
+	return count
 }
 
 // open shows what was said before.
@@ -98,6 +126,11 @@ func (t *talk) open(ctx context.Context) error {
 	case err != nil:
 		return fmt.Errorf("user %s: %w", t.at.UserID, err)
 	}
+	me, err := t.client.User(ctx, t.client.UserID())
+	if err != nil {
+		return fmt.Errorf("user %s: %w", t.client.UserID(), err)
+	}
+	t.name = me.User.Username
 	t.view.opened(t.at, profile.User.Username)
 	page, err := t.client.History(ctx, client.Where{UserID: t.at.UserID}, client.Span{Limit: max(1, min(t.options.History, 100))})
 	if client.Code(err) == "conversation_not_found" {
@@ -117,14 +150,7 @@ func (t *talk) open(ctx context.Context) error {
 func (t *talk) happened(e client.Event) error {
 	switch e := e.(type) {
 	case *client.Delivered:
-		content, own := t.said[e.ClientMsgID]
-		delete(t.said, e.ClientMsgID)
-		if own && t.at.UserID != "" && !t.options.JSON {
-			t.conversation = e.ConversationID
-			t.view.message(t.own(&e.Sent, content))
-			return nil
-		}
-		return t.view.delivered(e)
+		return t.stored(e)
 	case *client.Undelivered:
 		delete(t.said, e.Outgoing.ClientMsgID)
 		t.failed = fmt.Errorf("not sent: %w", e.Err)
@@ -133,14 +159,43 @@ func (t *talk) happened(e client.Event) error {
 	if !t.here(e) || old(e, t.seen) {
 		return nil
 	}
+	if m, ok := e.(*client.RoomMessage); ok && t.said[m.ClientMsgID] != nil {
+		t.said[m.ClientMsgID].shown = true
+		t.settle(m.ClientMsgID)
+	}
 	return t.view.happened(e)
+}
+
+// stored notes that a message of one's own is. A direct one is shown now: no event
+// tells this device of it.
+func (t *talk) stored(e *client.Delivered) error {
+	s := t.said[e.ClientMsgID]
+	if s == nil {
+		return nil // of an earlier time
+	}
+	s.stored = true
+	if t.at.UserID != "" {
+		s.shown = true
+		t.conversation = e.ConversationID
+		if !t.options.JSON {
+			t.view.message(t.own(&e.Sent, s.content))
+		}
+	}
+	t.settle(e.ClientMsgID)
+	return t.view.delivered(e)
+}
+
+func (t *talk) settle(clientMsgID string) {
+	if s := t.said[clientMsgID]; s.stored && s.shown {
+		delete(t.said, clientMsgID)
+	}
 }
 
 // own is one's own direct message, of which no event tells this device.
 func (t *talk) own(s *client.Sent, content string) *client.Message {
 	return &client.Message{
 		ID: s.ID, ConversationID: s.ConversationID, RecipientID: s.RecipientID, SenderID: t.client.UserID(),
-		Content: content, Timestamp: s.Timestamp, Seq: s.Seq,
+		SenderUsername: t.name, Content: content, Timestamp: s.Timestamp, Seq: s.Seq,
 	}
 }
 
@@ -196,7 +251,7 @@ func (t *talk) submit(ctx context.Context, d client.Draft) error {
 		return t.view.problem(err)
 	}
 	if err == nil {
-		t.said[id] = d.Content
+		t.said[id] = &saying{content: d.Content}
 	}
 	return err
 }

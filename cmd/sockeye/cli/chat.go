@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 	"time"
 
@@ -103,15 +104,19 @@ func (s *chatServer) with(ctx context.Context, p Program, v chatView, do func(*c
 
 // explain names the flag that is at fault.
 func (s *chatServer) explain(err error) error {
+	unreached := errors.Is(err, context.DeadlineExceeded)
 	switch client.Code(err) {
 	case "authentication_failed":
 		return fmt.Errorf("--token was refused by %s", s.URL)
 	case "token_expired", "token_revoked":
 		return fmt.Errorf("--token is no good any more (%s)", client.Code(err))
 	case "invalid_credentials":
-		return fmt.Errorf("--user or --password: %w", errors.Unwrap(err))
+		return errors.New("--user or --password is wrong")
 	}
-	if errors.Is(err, context.DeadlineExceeded) {
+	if cause := new(net.OpError); errors.As(err, &cause) {
+		err = cause
+	}
+	if unreached {
 		return fmt.Errorf("--url %s could not be reached within %s: %w", s.URL, s.Patience, err)
 	}
 	return err
