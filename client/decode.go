@@ -13,148 +13,93 @@ const (
 	eventError  = "error"
 )
 
-// Name implements Event; so do all that follow.
-func (*RoomMessage) Name() string       { return "room:message" }
-func (*MessageReceived) Name() string   { return "message:received" } //nolint:revive // as above, to the end
-func (*MessageSent) Name() string       { return "message:sent" }
-func (*MessageEdited) Name() string     { return "message:edited" }
-func (*MessagePinned) Name() string     { return "message:pinned" }
-func (*MessageUnpinned) Name() string   { return "message:unpinned" }
-func (*MessageDeleted) Name() string    { return "message:deleted" }
-func (*ReactionAdded) Name() string     { return "reaction:added" }
-func (*ReactionRemoved) Name() string   { return "reaction:removed" }
-func (*UserJoined) Name() string        { return "room:user_joined" }
-func (*UserLeft) Name() string          { return "room:user_left" }
-func (*UserBanned) Name() string        { return "room:user_banned" }
-func (*UserUnbanned) Name() string      { return "room:user_unbanned" }
-func (*RoleChanged) Name() string       { return "room:role" }
-func (*MembersAdded) Name() string      { return "room:members_added" }
-func (*RoomUpdated) Name() string       { return "room:updated" }
-func (*RoomDeleted) Name() string       { return "room:deleted" }
-func (*RoomInvited) Name() string       { return "room:invited" }
-func (*RoomMessages) Name() string      { return "room:messages" }
-func (*UnreadMessages) Name() string    { return eventUnread }
-func (*MessageRead) Name() string       { return "message:read" }
-func (*ConversationRead) Name() string  { return "conversation:read" }
-func (*FriendsOnline) Name() string     { return "presence" }
-func (*UserOnline) Name() string        { return "user:online" }
-func (*UserOffline) Name() string       { return "user:offline" }
-func (*TypingStarted) Name() string     { return "typing:start" }
-func (*TypingStopped) Name() string     { return "typing:stop" }
-func (*FriendRequested) Name() string   { return "friend:requested" }
-func (*FriendCancelled) Name() string   { return "friend:cancelled" }
-func (*FriendAccepted) Name() string    { return "friend:accepted" }
-func (*FriendDeclined) Name() string    { return "friend:declined" }
-func (*FriendRemoved) Name() string     { return "friend:removed" }
-func (*UserBlocked) Name() string       { return "user:blocked" }
-func (*UserUnblocked) Name() string     { return "user:unblocked" }
-func (*UserChanged) Name() string       { return "user:changed" }
-func (*Notification) Name() string      { return "notification" }
-func (*Failure) Name() string           { return eventError }
-func (u *Unknown) Name() string         { return u.Event }
-func (*Connected) Name() string         { return "client:connected" }
-func (*CaughtUp) Name() string          { return "client:caught_up" }
-func (*Disconnected) Name() string      { return "client:disconnected" }
-func (*ReconnectFailed) Name() string   { return "client:reconnect_failed" }
-func (*ConversationAdded) Name() string { return "client:conversation_added" }
-func (*ConversationReset) Name() string { return "client:conversation_reset" }
-func (*ConversationGone) Name() string  { return "client:conversation_gone" }
-func (*Delivered) Name() string         { return "client:delivered" }
-func (*Undelivered) Name() string       { return "client:undelivered" }
-func (*Dropped) Name() string           { return "client:dropped" }
+// Names of events. Those of the client's own are not the server's.
+func (*RoomMessage) name() string       { return "room:message" }
+func (*MessageReceived) name() string   { return "message:received" }
+func (*MessageSent) name() string       { return "message:sent" }
+func (*MessageEdited) name() string     { return "message:edited" }
+func (*MessagePinned) name() string     { return "message:pinned" }
+func (*MessageUnpinned) name() string   { return "message:unpinned" }
+func (*MessageDeleted) name() string    { return "message:deleted" }
+func (*ReactionAdded) name() string     { return "reaction:added" }
+func (*ReactionRemoved) name() string   { return "reaction:removed" }
+func (*UserJoined) name() string        { return "room:user_joined" }
+func (*UserLeft) name() string          { return "room:user_left" }
+func (*UserBanned) name() string        { return "room:user_banned" }
+func (*UserUnbanned) name() string      { return "room:user_unbanned" }
+func (*RoleChanged) name() string       { return "room:role" }
+func (*MembersAdded) name() string      { return "room:members_added" }
+func (*RoomUpdated) name() string       { return "room:updated" }
+func (*RoomDeleted) name() string       { return "room:deleted" }
+func (*RoomInvited) name() string       { return "room:invited" }
+func (*RoomMessages) name() string      { return "room:messages" }
+func (*UnreadMessages) name() string    { return eventUnread }
+func (*MessageRead) name() string       { return "message:read" }
+func (*ConversationRead) name() string  { return "conversation:read" }
+func (*FriendsOnline) name() string     { return "presence" }
+func (*UserOnline) name() string        { return "user:online" }
+func (*UserOffline) name() string       { return "user:offline" }
+func (*TypingStarted) name() string     { return "typing:start" }
+func (*TypingStopped) name() string     { return "typing:stop" }
+func (*FriendRequested) name() string   { return "friend:requested" }
+func (*FriendCancelled) name() string   { return "friend:cancelled" }
+func (*FriendAccepted) name() string    { return "friend:accepted" }
+func (*FriendDeclined) name() string    { return "friend:declined" }
+func (*FriendRemoved) name() string     { return "friend:removed" }
+func (*UserBlocked) name() string       { return "user:blocked" }
+func (*UserUnblocked) name() string     { return "user:unblocked" }
+func (*UserChanged) name() string       { return "user:changed" }
+func (*Notification) name() string      { return "notification" }
+func (*Failure) name() string           { return eventError }
+func (*Connected) name() string         { return "client:connected" }
+func (*CaughtUp) name() string          { return "client:caught_up" }
+func (*Disconnected) name() string      { return "client:disconnected" }
+func (*ReconnectFailed) name() string   { return "client:reconnect_failed" }
+func (*ConversationAdded) name() string { return "client:conversation_added" }
+func (*ConversationReset) name() string { return "client:conversation_reset" }
+func (*ConversationGone) name() string  { return "client:conversation_gone" }
+func (*Delivered) name() string         { return "client:delivered" }
+func (*Undelivered) name() string       { return "client:undelivered" }
+func (*Dropped) name() string           { return "client:dropped" }
+func (u *Unknown) name() string         { return u.Event }
 
-// newEvent makes the event of a name, to be decoded into; nil if there is none.
+// Name is what docs/protocol.md calls an event. The client's own events have names
+// that begin with "client:".
+func Name(e Event) string { return e.name() }
+
+// serverEvents makes the events of the server, by name, to be decoded into.
+var serverEvents = byName(
+	of[RoomMessage], of[MessageReceived], of[MessageSent], of[MessageEdited],
+	of[MessagePinned], of[MessageUnpinned], of[MessageDeleted], of[ReactionAdded],
+	of[ReactionRemoved], of[UserJoined], of[UserLeft], of[UserBanned],
+	of[UserUnbanned], of[RoleChanged], of[MembersAdded], of[RoomUpdated],
+	of[RoomDeleted], of[RoomInvited], of[RoomMessages], of[UnreadMessages],
+	of[MessageRead], of[ConversationRead], of[FriendsOnline], of[UserOnline],
+	of[UserOffline], of[TypingStarted], of[TypingStopped], of[FriendRequested],
+	of[FriendCancelled], of[FriendAccepted], of[FriendDeclined], of[FriendRemoved],
+	of[UserBlocked], of[UserUnblocked], of[UserChanged], of[Notification],
+	of[Failure],
+)
+
+func of[T any, P interface {
+	*T
+	Event
+}]() Event {
+	return P(new(T))
+}
+
+func byName(makers ...func() Event) map[string]func() Event {
+	all := make(map[string]func() Event, len(makers))
+	for _, maker := range makers {
+		all[maker().name()] = maker
+	}
+	return all
+}
+
+// newEvent makes the event of a name; nil if there is none.
 func newEvent(name string) Event {
-	switch name {
-	case "room:message":
-		return new(RoomMessage)
-	case "message:received":
-		return new(MessageReceived)
-	case "message:sent":
-		return new(MessageSent)
-	case "message:edited":
-		return new(MessageEdited)
-	case "message:pinned":
-		return new(MessagePinned)
-	case "message:unpinned":
-		return new(MessageUnpinned)
-	case "message:deleted":
-		return new(MessageDeleted)
-	case "reaction:added":
-		return new(ReactionAdded)
-	case "reaction:removed":
-		return new(ReactionRemoved)
-	case "message:read":
-		return new(MessageRead)
-	case "conversation:read":
-		return new(ConversationRead)
-	case "notification":
-		return new(Notification)
-	case eventUnread:
-		return new(UnreadMessages)
-	case eventError:
-		return new(Failure)
-	}
-	if e := newRoomEvent(name); e != nil {
-		return e
-	}
-	return newPersonEvent(name)
-}
-
-func newRoomEvent(name string) Event {
-	switch name {
-	case "room:user_joined":
-		return new(UserJoined)
-	case "room:user_left":
-		return new(UserLeft)
-	case "room:user_banned":
-		return new(UserBanned)
-	case "room:user_unbanned":
-		return new(UserUnbanned)
-	case "room:role":
-		return new(RoleChanged)
-	case "room:members_added":
-		return new(MembersAdded)
-	case "room:updated":
-		return new(RoomUpdated)
-	case "room:deleted":
-		return new(RoomDeleted)
-	case "room:invited":
-		return new(RoomInvited)
-	case "room:messages":
-		return new(RoomMessages)
-	}
-	return nil
-}
-
-func newPersonEvent(name string) Event {
-	switch name {
-	case "presence":
-		return new(FriendsOnline)
-	case "user:online":
-		return new(UserOnline)
-	case "user:offline":
-		return new(UserOffline)
-	case "typing:start":
-		return new(TypingStarted)
-	case "typing:stop":
-		return new(TypingStopped)
-	case "friend:requested":
-		return new(FriendRequested)
-	case "friend:cancelled":
-		return new(FriendCancelled)
-	case "friend:accepted":
-		return new(FriendAccepted)
-	case "friend:declined":
-		return new(FriendDeclined)
-	case "friend:removed":
-		return new(FriendRemoved)
-	case "user:blocked":
-		return new(UserBlocked)
-	case "user:unblocked":
-		return new(UserUnblocked)
-	case "user:changed":
-		return new(UserChanged)
+	if maker := serverEvents[name]; maker != nil {
+		return maker()
 	}
 	return nil
 }

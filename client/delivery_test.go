@@ -53,7 +53,7 @@ func (r *record) take(e client.Event) {
 	case *client.Disconnected:
 		r.lost++
 	case *client.ConversationReset, *client.Undelivered, *client.ConversationGone:
-		r.faults = append(r.faults, fmt.Sprintf("%s: %+v", e.Name(), e))
+		r.faults = append(r.faults, fmt.Sprintf("%s: %+v", client.Name(e), e))
 	}
 }
 

@@ -8,14 +8,14 @@ import (
 
 // Errors that are not the server's.
 var (
-	// ErrClosed: Close was called.
+	// ErrClosed says that Close was called.
 	ErrClosed = errors.New("client: closed")
-	// ErrStopped: the server does not want the client back. What it wraps says why.
+	// ErrStopped says that the server does not want the client back. What it wraps says why.
 	ErrStopped = errors.New("client: stopped")
-	// ErrConnectionLost: the connection was lost before the answer came. Whether
+	// ErrConnectionLost says that the connection was lost before the answer came. Whether
 	// the command was carried out is not known.
 	ErrConnectionLost = errors.New("client: connection lost before the answer")
-	// ErrQueueFull: Config.QueueLimit are waiting already.
+	// ErrQueueFull says that Config.QueueLimit are waiting already.
 	ErrQueueFull = errors.New("client: too much is waiting to be sent")
 )
 

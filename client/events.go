@@ -7,11 +7,7 @@ import (
 
 // Event is something that has happened: one of the types of this file, or Unknown.
 // Types that embed Message or Logged have a place in a conversation's log.
-type Event interface {
-	// Name is what docs/protocol.md calls it. The client's own events have names
-	// that begin with "client:".
-	Name() string
-}
+type Event interface{ name() string }
 
 // Logged is an event's place in the log of a conversation.
 type Logged struct {
@@ -25,12 +21,12 @@ func (l *Logged) Place() (conversation string, seq int64) { return l.Conversatio
 
 // What happens to messages. Each is told to all devices of the members.
 type (
-	// RoomMessage: somebody, perhaps you, has written in a room of yours.
+	// RoomMessage tells that somebody, perhaps you, has written in a room of yours.
 	RoomMessage struct{ Message }
-	// MessageReceived: somebody has written to you, or another device of yours to
+	// MessageReceived tells that somebody has written to you, or another device of yours to
 	// somebody. After a lost connection it may also be what you wrote.
 	MessageReceived struct{ Message }
-	// MessageSent: this client has written to somebody.
+	// MessageSent tells that this client has written to somebody.
 	MessageSent struct {
 		ID          string `json:"id"`
 		RecipientID string `json:"recipientId"`
@@ -75,22 +71,22 @@ type Reaction struct {
 
 // What happens to rooms and their members.
 type (
-	// UserJoined: a user is a member now.
+	// UserJoined tells that a user is a member now.
 	UserJoined struct{ Membership }
-	// UserLeft: a user is a member no longer; Reason is empty, kicked or banned.
+	// UserLeft tells that a user is a member no longer; Reason is empty, kicked or banned.
 	UserLeft struct{ Membership }
-	// UserBanned: a user who was no member cannot join.
+	// UserBanned tells that a user who was no member cannot join.
 	UserBanned struct{ Membership }
 	// UserUnbanned is the opposite.
 	UserUnbanned struct{ Membership }
-	// RoleChanged: Role is now admin or member.
+	// RoleChanged tells that Role is now admin or member.
 	RoleChanged struct {
 		RoomID string `json:"roomId"`
 		UserID string `json:"userId"`
 		Role   string `json:"role"`
 		Logged
 	}
-	// MembersAdded: the server has added many at once. UserIDs are some of them.
+	// MembersAdded tells that the server has added many at once. UserIDs are some of them.
 	MembersAdded struct {
 		RoomID  string   `json:"roomId"`
 		Count   int      `json:"count"`
@@ -109,7 +105,7 @@ type (
 		DeletedBy string `json:"deletedBy"`
 		Logged
 	}
-	// RoomInvited: you may join now.
+	// RoomInvited tells that you may join now.
 	RoomInvited struct {
 		RoomID         string    `json:"roomId"`
 		UserID         string    `json:"userId"`
@@ -136,14 +132,14 @@ type (
 	RoomMessages struct{ Messages []Message }
 	// UnreadMessages are the newest unread messages, when a client begins.
 	UnreadMessages struct{ Messages []Message }
-	// MessageRead: somebody has read a message of yours.
+	// MessageRead tells that somebody has read a message of yours.
 	MessageRead struct {
 		MessageID      string    `json:"messageId"`
 		ConversationID string    `json:"conversationId"`
 		ReadBy         string    `json:"readBy"`
 		ReadAt         time.Time `json:"readAt"`
 	}
-	// ConversationRead: another device of yours has read up to Seq.
+	// ConversationRead tells that another device of yours has read up to Seq.
 	ConversationRead struct {
 		ConversationID string `json:"conversationId"`
 		Seq            int64  `json:"seq"`
@@ -156,11 +152,11 @@ type (
 	FriendsOnline struct {
 		Online []string `json:"online"`
 	}
-	// UserOnline: the first device of a friend has come.
+	// UserOnline tells that the first device of a friend has come.
 	UserOnline struct{ Person }
-	// UserOffline: the last device of a friend has gone. Username is empty.
+	// UserOffline tells that the last device of a friend has gone. Username is empty.
 	UserOffline struct{ Person }
-	// TypingStarted: somebody types, in a room or to you.
+	// TypingStarted tells that somebody types, in a room or to you.
 	TypingStarted struct{ Person }
 	// TypingStopped is the opposite. Username is empty.
 	TypingStopped struct{ Person }
@@ -169,17 +165,17 @@ type (
 	FriendRequested struct{ RelationChange }
 	// FriendCancelled takes a request back.
 	FriendCancelled struct{ RelationChange }
-	// FriendAccepted: you are friends.
+	// FriendAccepted tells that you are friends.
 	FriendAccepted struct{ RelationChange }
 	// FriendDeclined refuses a request.
 	FriendDeclined struct{ RelationChange }
 	// FriendRemoved ends a friendship.
 	FriendRemoved struct{ RelationChange }
-	// UserBlocked: another device of yours has blocked a user.
+	// UserBlocked tells that another device of yours has blocked a user.
 	UserBlocked struct{ RelationChange }
 	// UserUnblocked is the opposite.
 	UserUnblocked struct{ RelationChange }
-	// UserChanged: you or a friend has a new name.
+	// UserChanged tells that you or a friend has a new name.
 	UserChanged struct{ RelationChange }
 
 	// Notification is for a topic that was subscribed to, or for you. Payload is
@@ -213,24 +209,24 @@ type RelationChange struct {
 
 // The client's own events.
 type (
-	// Connected: the client is signed in; what it has missed is still to come.
+	// Connected tells that the client is signed in; what it has missed is still to come.
 	Connected struct {
 		UserID string `json:"userId"`
 	}
-	// CaughtUp: all that was missed has been told.
+	// CaughtUp tells that all that was missed has been told.
 	CaughtUp struct{}
-	// Disconnected: the connection was lost. The client comes back by itself.
+	// Disconnected tells that the connection was lost. The client comes back by itself.
 	Disconnected struct{ Err error }
-	// ReconnectFailed: so many attempts in a row have failed. The client goes on
+	// ReconnectFailed tells that so many attempts in a row have failed. The client goes on
 	// trying, more slowly.
 	ReconnectFailed struct {
 		Attempts int
 		Err      error // of the last one
 	}
-	// ConversationAdded: a conversation has come while the client was away. What
+	// ConversationAdded tells that a conversation has come while the client was away. What
 	// the user has not read in it follows.
 	ConversationAdded struct{ Conversation }
-	// ConversationReset: too much was missed to tell it. The application forgets
+	// ConversationReset tells that too much was missed to tell it. The application forgets
 	// what it knows of the conversation and reads the history; events go on after
 	// Seq.
 	ConversationReset struct {
@@ -238,19 +234,19 @@ type (
 		FirstSeq       int64  `json:"firstSeq"`
 		Seq            int64  `json:"seq"`
 	}
-	// ConversationGone: the user is in it no longer.
+	// ConversationGone tells that the user is in it no longer.
 	ConversationGone struct {
 		ConversationID string `json:"conversationId"`
 	}
-	// Delivered: a message of Client.Queue, or of an earlier client with the same
+	// Delivered tells that a message of Client.Queue, or of an earlier client with the same
 	// Store, is stored.
 	Delivered struct{ Sent }
-	// Undelivered: the server has refused such a message.
+	// Undelivered tells that the server has refused such a message.
 	Undelivered struct {
 		Outgoing Outgoing
 		Err      error
 	}
-	// Dropped: the application has read too slowly, so that events without a place
+	// Dropped tells that the application has read too slowly, so that events without a place
 	// were not told.
 	Dropped struct {
 		Count int `json:"count"`

@@ -3,7 +3,6 @@ package client_test
 import (
 	"context"
 	"fmt"
-	"log"
 	"net/http"
 	"net/http/httptest"
 
@@ -23,7 +22,8 @@ func Example() {
 		Token:    client.StaticToken("a token of your application"),
 	})
 	if err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	defer c.Close()
 	fmt.Println("I am", c.UserID())
@@ -47,12 +47,14 @@ func Example() {
 func ExampleOpenFileStore() {
 	store, err := client.OpenFileStore(folder + "/example-queue")
 	if err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	defer func() { _ = store.Close() }()
 	c, err := client.New(client.Config{URL: "http://127.0.0.1:1", Token: client.StaticToken("t"), Store: store})
 	if err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	defer c.Close()
 	_, err = c.Queue(context.Background(), client.Outgoing{RoomID: "lobby", Draft: client.Draft{Content: "Hello"}})

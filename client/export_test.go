@@ -6,7 +6,7 @@ import "encoding/json"
 // name.
 func KnowsEvent(name string) bool {
 	e := newEvent(name)
-	return e != nil && e.Name() == name
+	return e != nil && e.name() == name
 }
 
 // ParseFrames reads a frame in both protocols, as far as a client would.

@@ -80,7 +80,7 @@ func dialLink(ctx context.Context, base string, speaks protocol, httpClient *htt
 	options := speaks.options(token)
 	options.HTTPClient = httpClient
 	options.OnPingReceived = func(context.Context, []byte) bool { l.touch(); return true }
-	conn, response, err := websocket.Dial(ctx, speaks.address(base), &options)
+	conn, response, err := websocket.Dial(ctx, speaks.address(base), &options) //nolint:bodyclose // the library does
 	if err != nil {
 		if response != nil && response.StatusCode == http.StatusUnauthorized {
 			return nil, &Error{Code: codeUnauthenticated, Message: "Authentication failed"}
@@ -188,7 +188,7 @@ func (l *link) leave() {
 	drained := make(chan struct{})
 	go func() { // what comes meanwhile is for nobody, but the reader must not wait
 		defer close(drained)
-		for range l.in { //nolint:revive // drained, not handled
+		for range l.in {
 		}
 	}()
 	_ = l.conn.Close(websocket.StatusNormalClosure, "")

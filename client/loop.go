@@ -40,10 +40,10 @@ func newLoop(c *Client, cfg Config, waiting []Outgoing) *loop {
 	}
 	l.connection.results = make(chan attempt, 1)
 	l.tokens.results = make(chan freshToken, 1)
-	l.calls.pending = make(map[uint64]*call)
+	l.pending = make(map[uint64]*call)
 	l.places = newPlaces(cfg.Since, cfg.Buffer)
 	for _, m := range waiting {
-		l.queue.waiting = append(l.queue.waiting, &queued{Outgoing: m})
+		l.waiting = append(l.waiting, &queued{Outgoing: m})
 	}
 	l.countQueue()
 	return l

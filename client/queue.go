@@ -87,7 +87,7 @@ func (m *Outgoing) payload() any {
 // enqueue takes a message from the application.
 func (l *loop) enqueue(c *call) {
 	m := c.message
-	if len(l.queue.waiting) >= l.cfg.QueueLimit {
+	if len(l.waiting) >= l.cfg.QueueLimit {
 		c.fail(ErrQueueFull)
 		return
 	}
@@ -95,7 +95,7 @@ func (l *loop) enqueue(c *call) {
 		c.fail(fmt.Errorf("store: %w", err))
 		return
 	}
-	l.queue.waiting = append(l.queue.waiting, m)
+	l.waiting = append(l.waiting, m)
 	l.countQueue()
 	if m.call == nil {
 		c.succeed(nil)
@@ -104,7 +104,7 @@ func (l *loop) enqueue(c *call) {
 }
 
 func (l *loop) countQueue() {
-	n := len(l.queue.waiting)
+	n := len(l.waiting)
 	l.client.mu.Lock()
 	l.client.queued = n
 	l.client.mu.Unlock()
@@ -112,11 +112,11 @@ func (l *loop) countQueue() {
 
 // pump sends the first message, if it can be sent now.
 func (l *loop) pump() {
-	if l.link == nil || l.inFlight || len(l.queue.waiting) == 0 || l.alarms.set(alarmQueue) {
+	if l.link == nil || l.inFlight || len(l.waiting) == 0 || l.alarms.set(alarmQueue) {
 		return
 	}
 	l.inFlight = true
-	m := l.queue.waiting[0]
+	m := l.waiting[0]
 	l.transmit(&call{command: m.command(), payload: m.payload(), then: func(answer json.RawMessage, err error) {
 		if errors.Is(err, ErrConnectionLost) || l.halted != nil {
 			return // it is the first one on the next connection too
@@ -138,8 +138,8 @@ func (l *loop) settled(m *queued, answer json.RawMessage, err error) {
 			return
 		}
 	}
-	l.queue.waiting[0] = nil
-	l.queue.waiting = l.queue.waiting[1:]
+	l.waiting[0] = nil
+	l.waiting = l.waiting[1:]
 	l.countQueue()
 	if fault := l.cfg.Store.Remove(m.ClientMsgID); fault != nil {
 		// It is sent once more by the next client, which changes nothing.
@@ -160,7 +160,7 @@ func (l *loop) settled(m *queued, answer json.RawMessage, err error) {
 }
 
 func (l *loop) failQueue(err error) {
-	for _, m := range l.queue.waiting {
+	for _, m := range l.waiting {
 		if m.call != nil {
 			m.call.fail(err)
 		}

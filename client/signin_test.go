@@ -73,7 +73,7 @@ func TestExpiredToken(t *testing.T) {
 		if d := await(t, c, any1[*client.Disconnected]); client.Code(d.Err) != "token_expired" {
 			t.Errorf("lost for %v", d.Err)
 		}
-		for range c.Events() { //nolint:revive // until it has stopped
+		for range c.Events() {
 		}
 		if !errors.Is(c.Err(), client.ErrStopped) || c.State() != client.Stopped {
 			t.Errorf("%v, %v", c.Err(), c.State())

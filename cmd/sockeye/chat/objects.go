@@ -64,7 +64,7 @@ func (v *objects) delivered(e *client.Delivered) error { return v.happened(e) }
 
 func (v *objects) problem(err error) error { return v.write(told{"client:problem", failure(err)}) }
 
-func (v *objects) happened(e client.Event) error { return v.write(told{e.Name(), payloadOf(e)}) }
+func (v *objects) happened(e client.Event) error { return v.write(told{client.Name(e), payloadOf(e)}) }
 
 func (v *objects) answered(r request, answer json.RawMessage, err error) error {
 	out := struct {
