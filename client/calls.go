@@ -34,9 +34,13 @@ var reads = []string{
 type calls struct {
 	number  uint64
 	pending map[uint64]*call // sent, not answered
-	idle    []*call          // not sent: there is no connection
+	idle    []*call          // not sent: there is no connection, or too many are
 	topics  []string         // that the device is subscribed to
 }
+
+// maxPending is how many commands may be sent and not answered. The server takes
+// them one after the other; more would only fill the connection.
+const maxPending = 100
 
 // call is one command on its way.
 type call struct {
@@ -155,14 +159,17 @@ func (l *loop) take(c *call) {
 	switch {
 	case c.message != nil:
 		l.enqueue(c)
-	case l.link != nil:
+	case l.ready():
 		l.transmit(c)
 	default:
 		l.park(c)
 	}
 }
 
-// park keeps a call until there is a connection. Nobody waits any more for those
+// ready tells that one more command of the application's can be sent.
+func (l *loop) ready() bool { return l.link != nil && len(l.pending) < maxPending && len(l.idle) == 0 }
+
+// park keeps a call until it can be sent. Nobody waits any more for those
 // whose context has ended.
 func (l *loop) park(c *call) {
 	if len(l.idle) >= l.cfg.QueueLimit {
@@ -175,18 +182,16 @@ func (l *loop) park(c *call) {
 	l.idle = append(l.idle, c)
 }
 
+// transmitWaiting sends what was parked, as much as can be sent.
 func (l *loop) transmitWaiting() {
-	waiting := l.idle
-	l.idle = nil
-	for _, c := range waiting {
-		switch {
-		case c.ctx.Err() != nil:
-			c.fail(c.ctx.Err())
-		case l.link == nil:
-			l.park(c)
-		default:
-			l.transmit(c)
+	for len(l.idle) > 0 && l.link != nil && len(l.pending) < maxPending {
+		c := l.idle[0]
+		l.idle = slices.Delete(l.idle, 0, 1)
+		if err := c.ctx.Err(); err != nil {
+			c.fail(err)
+			continue
 		}
+		l.transmit(c)
 	}
 }
 
@@ -216,6 +221,7 @@ func (l *loop) answered(number uint64, payload json.RawMessage) {
 		return // it was not asked for
 	}
 	delete(l.pending, number)
+	defer l.transmitWaiting()
 	var a struct {
 		OK    bool   `json:"ok"`
 		Error *Error `json:"error"`

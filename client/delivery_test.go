@@ -104,7 +104,7 @@ func trouble(s *server, net *proxy) func(n int) {
 		last = n
 		switch n / 50 % 5 {
 		case 0:
-			if n > 500 {
+			if n > 300 {
 				return
 			}
 			net.set(func() { net.deaf = true }) // until the clients notice
@@ -147,7 +147,7 @@ func checkStored(t *testing.T, c *client.Client, count int) {
 // of it, and the client keeps little.
 func TestSlowReader(t *testing.T) {
 	bothProtocols(t, func(t *testing.T, protocol client.Protocol) {
-		const count = 400
+		const count = 200
 		s := startServer(t)
 		cfg := s.config(s.addr, "bob", protocol)
 		cfg.Buffer = 20
@@ -217,6 +217,32 @@ func TestDirectMessages(t *testing.T) {
 					t.Fatalf("%s: seq %d where %d belongs", who, seq, next)
 				}
 				next++
+			}
+		}
+	})
+}
+
+// TestManyCommands asks more at once than can be on their way, while the connection
+// is lost: what only reads is answered all the same.
+func TestManyCommands(t *testing.T) {
+	bothProtocols(t, func(t *testing.T, protocol client.Protocol) {
+		s := startServer(t)
+		net := startProxy(t, s.addr)
+		ada := dial(t, s.config(net.addr, "ada", protocol))
+		must[client.Room](t)(ada.CreateRoom(t.Context(), client.NewRoom{ID: "hall", Name: "Hall"}))
+		answers := make(chan error)
+		for i := range 400 {
+			go func() {
+				_, err := ada.Room(t.Context(), "hall")
+				answers <- err
+			}()
+			if i%100 == 50 {
+				net.cut()
+			}
+		}
+		for range 400 {
+			if err := <-answers; err != nil {
+				t.Error(err)
 			}
 		}
 	})

@@ -87,6 +87,7 @@ func TestBackoff(t *testing.T) {
 // token and answers what the test says.
 type bubble struct {
 	net.Listener
+	push   chan string // frames to be sent
 	conns  chan net.Conn
 	closed chan struct{}
 	answer func(request map[string]any) map[string]any
@@ -94,7 +95,7 @@ type bubble struct {
 }
 
 func startBubble(t *testing.T, answer func(map[string]any) map[string]any) (*bubble, *http.Client) {
-	b := &bubble{conns: make(chan net.Conn), closed: make(chan struct{}), answer: answer, header: make(chan http.Header, 10)}
+	b := &bubble{push: make(chan string), conns: make(chan net.Conn), closed: make(chan struct{}), answer: answer, header: make(chan http.Header, 10)}
 	server := &http.Server{Handler: b, ReadHeaderTimeout: time.Minute}
 	done := make(chan struct{})
 	go func() { defer close(done); _ = server.Serve(b) }()
@@ -130,6 +131,18 @@ func (b *bubble) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	defer func() { _ = conn.CloseNow() }()
 	_ = conn.Write(r.Context(), websocket.MessageText, []byte(`{"type":"connection","userId":"ada"}`))
+	ended := make(chan struct{})
+	defer close(ended)
+	go func() {
+		for {
+			select {
+			case frame := <-b.push:
+				_ = conn.Write(r.Context(), websocket.MessageText, []byte(frame))
+			case <-ended:
+				return
+			}
+		}
+	}()
 	for {
 		_, text, err := conn.Read(r.Context())
 		if err != nil {
