@@ -36,6 +36,8 @@ type calls struct {
 	pending map[uint64]*call // sent, not answered
 	idle    []*call          // not sent: there is no connection, or too many are
 	topics  []string         // that the device is subscribed to
+
+	answeredAt time.Time // when the last answer came
 }
 
 // maxPending is how many commands may be sent and not answered. The server takes
@@ -221,6 +223,7 @@ func (l *loop) answered(number uint64, payload json.RawMessage) {
 		return // it was not asked for
 	}
 	delete(l.pending, number)
+	l.answeredAt = time.Now()
 	defer l.transmitWaiting()
 	var a struct {
 		OK    bool   `json:"ok"`
@@ -280,13 +283,16 @@ func (l *loop) checkAnswers() {
 	if len(l.pending) == 0 || l.link == nil {
 		return
 	}
-	oldest := time.Now()
+	since := time.Now()
 	for _, c := range l.pending {
-		if c.sent.Before(oldest) {
-			oldest = c.sent
+		if c.sent.Before(since) {
+			since = c.sent
 		}
 	}
-	if left := l.cfg.Timeout - time.Since(oldest); left > 0 {
+	if l.answeredAt.After(since) {
+		since = l.answeredAt // one after the other
+	}
+	if left := l.cfg.Timeout - time.Since(since); left > 0 {
 		l.alarms.in(alarmOverdue, left)
 		return
 	}

@@ -45,12 +45,12 @@ func (l *loop) connect() {
 	l.helpers.Go(func() { l.connection.results <- l.attempt(token) })
 }
 
-// attempt runs beside the loop: it uses nothing that changes.
+// attempt runs beside the loop: it uses nothing of it that changes.
 func (l *loop) attempt(token string) (a attempt) {
 	a.token = token
 	if token == "" {
 		a.fresh = true
-		if a.token, a.err = l.cfg.Token(l.ctx); a.err != nil {
+		if a.token, a.err = l.tokens.ask(l.ctx, l.cfg.Token); a.err != nil {
 			a.err = fmt.Errorf("get a token: %w", a.err)
 			return a
 		}

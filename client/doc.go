@@ -29,10 +29,10 @@
 //
 // # Connection
 //
-// A client that has lost its connection comes back by itself: at once, then after
-// waiting times that double, half of each random. After five attempts in a row
-// that failed it tells [ReconnectFailed] and tries every 30 s. It stops for good
-// when the server does not want it back ([ErrStopped]).
+// A client that has lost its connection comes back by itself, after waiting times
+// that double, half of each random ([Backoff]). After five attempts in a row that
+// failed it tells [ReconnectFailed] and tries every 30 s. It stops for good when the
+// server does not want it back ([ErrStopped]).
 //
 // # Events
 //
@@ -53,9 +53,9 @@
 // twice. The queue is in memory, or wherever [Config.Store] keeps it. All other
 // commands wait for a connection and are sent once, or again if they only read.
 //
-//	client.go, config.go   Client, its settings and its state
+//	client.go, config.go   Client, its settings and its state; errors.go what goes wrong
 //	loop.go                the one goroutine that owns everything
-//	connect.go, token.go   connections and tokens
+//	connect.go             connections; token.go and login.go tokens
 //	calls.go               commands and their answers
 //	queue.go, store.go     messages that wait
 //	places.go, catchup.go  logs of conversations: order, holes, sync

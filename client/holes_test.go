@@ -15,8 +15,8 @@ import (
 // the test wants and leaves out the rest.
 type logServer struct {
 	*bubble
-	t     *testing.T
-	c     *client.Client
+	t *testing.T
+	c *client.Client
 
 	mu    sync.Mutex
 	syncs []string // what was asked for, "c:SEQ"

@@ -136,8 +136,8 @@ func (l *loop) receive(in incoming) {
 
 var errFarewell = errors.New("the server has ended the connection")
 
-// tell hands an event to the application. One that has no place in a log is let go
-// when too many wait; the client's own are not, which are few.
+// tell hands an event to the application. Events of the server are told while there is
+// room only; the client's own, which are few, always.
 func (l *loop) tell(e Event) { l.out = append(l.out, e) }
 
 func (l *loop) full() bool { return len(l.out) >= l.cfg.Buffer }

@@ -1,11 +1,13 @@
 package client
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"math"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -16,6 +18,13 @@ type tokens struct {
 	refusals int    // fresh tokens that were refused in a row
 	asking   bool
 	results  chan freshToken
+	source   sync.Mutex // the token source is asked by one at a time
+}
+
+func (t *tokens) ask(ctx context.Context, source TokenSource) (string, error) {
+	t.source.Lock()
+	defer t.source.Unlock()
+	return source(ctx)
 }
 
 type freshToken struct {
@@ -93,13 +102,16 @@ func (l *loop) expiresAt(at time.Time) {
 
 // askToken asks the source for a token to take the place of the current one.
 func (l *loop) askToken() {
-	if l.asking || l.link == nil {
+	switch {
+	case l.asking:
+		return
+	case l.link == nil:
 		l.current = "" // the next attempt asks
 		return
 	}
 	l.asking = true
 	l.helpers.Go(func() {
-		token, err := l.cfg.Token(l.ctx)
+		token, err := l.tokens.ask(l.ctx, l.cfg.Token)
 		l.tokens.results <- freshToken{token, err}
 	})
 }
