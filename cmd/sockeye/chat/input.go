@@ -36,18 +36,27 @@ func readLines(in io.Reader) <-chan inputLine {
 	return out
 }
 
-// openInput opens what is typed, with a prompt if that is a terminal. restore must be
-// called.
-func (s *Session) openInput(at Place) (in <-chan inputLine, restore func(), err error) {
+// input is where lines come from. restore must be called.
+type input struct {
+	lines   <-chan inputLine
+	restore func()
+	person  bool // somebody sits there and looks
+}
+
+// openInput opens what is typed, with a prompt if that is a terminal.
+func (s *Session) openInput(at Place) (input, error) {
+	if s.options.JSON {
+		return input{lines: readLines(s.streams.In), restore: func() {}}, nil
+	}
 	t, err := openTerminal(s.streams, prompt(at))
 	switch {
 	case err != nil:
-		return nil, nil, err
-	case t == nil || s.options.JSON:
-		return readLines(s.streams.In), func() {}, nil
+		return input{}, err
+	case t == nil:
+		return input{lines: readLines(s.streams.In), restore: func() {}}, nil
 	}
 	s.show(t)
-	return t.lines(), t.restore, nil
+	return input{lines: t.lines(), restore: t.restore, person: true}, nil
 }
 
 func prompt(at Place) string {

@@ -40,16 +40,19 @@ const maxUnstored = 100
 // stored. The error is why not.
 func (s *Session) Talk(ctx context.Context, at Place) error {
 	t := &talk{Session: s, at: at, seen: make(map[string]int64), said: make(map[string]*saying)}
-	input, restore, err := s.openInput(at)
+	input, err := s.openInput(at)
 	if err != nil {
 		return err
 	}
-	defer restore()
+	defer input.restore()
 	if err := t.open(ctx); err != nil {
 		return err
 	}
+	if input.person {
+		defer t.markRead(context.WithoutCancel(ctx))
+	}
 	for !t.ended || len(t.said) > 0 {
-		if err := t.step(ctx, input); err != nil || ctx.Err() != nil {
+		if err := t.step(ctx, input.lines); err != nil || ctx.Err() != nil {
 			return err
 		}
 	}
@@ -103,6 +106,17 @@ func (t *talk) unstoredCount() (count int) {
 		}
 	}
 	return count
+}
+
+// markRead marks as read what a person has seen.
+func (t *talk) markRead(ctx context.Context) {
+	seq := t.seen[t.conversation]
+	if seq == 0 || t.client.State() != client.Online {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	_ = t.client.MarkConversation(ctx, t.conversation, seq) // it is read the next time
 }
 
 // open shows what was said before.
@@ -162,6 +176,10 @@ func (t *talk) happened(e client.Event) error {
 	if m, ok := e.(*client.RoomMessage); ok && t.said[m.ClientMsgID] != nil {
 		t.said[m.ClientMsgID].shown = true
 		t.settle(m.ClientMsgID)
+	}
+	if p, ok := e.(interface{ Place() (string, int64) }); ok {
+		conversation, seq := p.Place()
+		t.seen[conversation] = max(t.seen[conversation], seq)
 	}
 	return t.view.happened(e)
 }
