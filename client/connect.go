@@ -50,7 +50,7 @@ func (l *loop) attempt(token string) (a attempt) {
 	a.token = token
 	if token == "" {
 		a.fresh = true
-		if a.token, a.err = l.tokens.ask(l.ctx, l.cfg.Token); a.err != nil {
+		if a.token, a.err = l.askSource(l.ctx, l.cfg.Token); a.err != nil {
 			a.err = fmt.Errorf("get a token: %w", a.err)
 			return a
 		}

@@ -21,7 +21,7 @@ type tokens struct {
 	source   sync.Mutex // the token source is asked by one at a time
 }
 
-func (t *tokens) ask(ctx context.Context, source TokenSource) (string, error) {
+func (t *tokens) askSource(ctx context.Context, source TokenSource) (string, error) {
 	t.source.Lock()
 	defer t.source.Unlock()
 	return source(ctx)
@@ -111,7 +111,7 @@ func (l *loop) askToken() {
 	}
 	l.asking = true
 	l.helpers.Go(func() {
-		token, err := l.tokens.ask(l.ctx, l.cfg.Token)
+		token, err := l.askSource(l.ctx, l.cfg.Token)
 		l.tokens.results <- freshToken{token, err}
 	})
 }
