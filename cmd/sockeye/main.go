@@ -22,6 +22,7 @@ func main() {
 		Serve:    app.Run,
 		Accounts: app.OpenAccounts,
 		Version:  version,
+		Stdin:    os.Stdin,
 		Stdout:   os.Stdout,
 		Stderr:   os.Stderr,
 		Lookup:   os.LookupEnv,

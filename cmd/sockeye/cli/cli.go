@@ -29,6 +29,7 @@ type Program struct {
 	// Accounts opens the accounts of a data folder, whether a server runs on it or not. What it returns must be closed.
 	Accounts func(ctx context.Context, s config.Signing) (accounts *account.Service, closeAll func() error, err error)
 	Version  string
+	Stdin    io.Reader
 	Stdout   io.Writer
 	Stderr   io.Writer
 	Lookup   func(name string) (string, bool) // the environment
@@ -36,11 +37,12 @@ type Program struct {
 
 // commands is what can be asked for.
 type commands struct {
-	Serve       serve       `cmd:"" help:"Run the server."`
-	Token       token       `cmd:"" help:"Print a token for a user, made with the server's secret."`
-	APIKey      apiKey      `cmd:"" name:"apikey" help:"Make, list and revoke the API keys of the application's backend, also while a server runs."`
-	Version     version     `cmd:"" help:"Print the version."`
-	Healthcheck healthcheck `cmd:"" help:"Ask a running server whether it is well. Meant for containers."`
+	Serve       serve        `cmd:"" help:"Run the server."`
+	Token       token        `cmd:"" help:"Print a token for a user, made with the server's secret."`
+	APIKey      apiKey       `cmd:"" name:"apikey" help:"Make, list and revoke the API keys of the application's backend, also while a server runs."`
+	Chat        chatCommands `cmd:"" help:"Talk to people on a server, from a terminal or a script."`
+	Version     version      `cmd:"" help:"Print the version."`
+	Healthcheck healthcheck  `cmd:"" help:"Ask a running server whether it is well. Meant for containers."`
 }
 
 // usageError is a mistake of the caller.

@@ -1,0 +1,192 @@
+package client
+
+import (
+	"encoding/json"
+	"errors"
+	"maps"
+	"slices"
+	"time"
+)
+
+// maxIntroduced is how many new conversations there are in one answer: with so many
+// there may be more.
+const maxIntroduced = 100
+
+// retrySync is how long to wait after a sync that failed for another reason than
+// the rate.
+const retrySync = 2 * time.Second
+
+// sync asks what was missed. One at a time is under way.
+func (l *loop) sync() {
+	if l.link == nil || l.syncing || l.starved || l.alarms.set(alarmSync) {
+		return
+	}
+	l.syncing = true
+	asked := l.names()
+	l.transmit(&call{command: commandSync, payload: syncQuery{asked}, then: func(raw json.RawMessage, err error) {
+		if errors.Is(err, ErrConnectionLost) || l.halted != nil {
+			return
+		}
+		l.syncing = false
+		var a Synced
+		if err == nil {
+			err = json.Unmarshal(raw, &a)
+		}
+		if err == nil {
+			err = l.synced(asked, &a)
+		}
+		if err != nil {
+			l.cfg.Logger.Warn("sync failed", "err", err)
+			after, _ := passing(err)
+			l.alarms.in(alarmSync, max(after, retrySync))
+		}
+	}})
+}
+
+// names chooses the conversations of a sync: those that are behind first, the
+// others so that the server does not introduce them again.
+func (l *loop) names() map[string]int64 {
+	asked := make(map[string]int64)
+	for _, behind := range []bool{true, false} {
+		for id, p := range l.all {
+			if p.known && p.behind == behind && len(asked) < maxSynced {
+				asked[id] = p.seq
+			}
+		}
+	}
+	return asked
+}
+
+// synced takes the answer to a sync.
+func (l *loop) synced(asked map[string]int64, a *Synced) error {
+	again := a.More
+	for _, id := range slices.Sorted(maps.Keys(a.Conversations)) {
+		p, c := l.all[id], a.Conversations[id]
+		if p == nil {
+			continue // it was left meanwhile
+		}
+		if err := l.caught(id, p, &c, asked[id], a.More); err != nil {
+			return err
+		}
+	}
+	for i := range a.New {
+		again = l.introduced(&a.New[i]) && len(a.New) >= maxIntroduced || again
+	}
+	for id, p := range l.all {
+		if _, named := asked[id]; p.behind && !named && p.known {
+			again = true // new, or over the number of one sync
+		}
+	}
+	switch {
+	case l.starved: // it goes on when there is room
+	case again:
+		l.sync()
+	default:
+		l.complete()
+	}
+	return nil
+}
+
+// caught takes what was missed in one conversation since a seq.
+func (l *loop) caught(id string, p *place, c *Catchup, since int64, more bool) error {
+	switch {
+	case c.Gone:
+		l.forget(id)
+		l.tell(&ConversationGone{ConversationID: id})
+		return nil
+	case c.Reset:
+		l.reset(id, p, c)
+		return nil
+	}
+	for i, missed := range c.Events {
+		e, err := decodeEvent(missed.Event, missed.Payload)
+		if err != nil {
+			return err
+		}
+		seq := since + int64(i) + 1
+		if _, own, ok := placeOf(e); ok {
+			seq = own
+		}
+		if seq > p.seq && !l.advance(p, e, seq) {
+			return nil
+		}
+	}
+	if l.all[id] != p {
+		return nil // the last event was the room's end
+	}
+	l.release(p)
+	if p.seq < c.Seq && !more && !l.starved {
+		l.reset(id, p, c) // there is nothing to wait for
+	}
+	if p.behind = p.seq < c.Seq; !p.behind && len(p.held) == 0 {
+		p.head = p.seq // what was announced beyond is announced again
+	}
+	l.watch(p)
+	return nil
+}
+
+// reset goes on from where the server says, and tells that there is a gap. What
+// has come live meanwhile may be further.
+func (l *loop) reset(id string, p *place, c *Catchup) {
+	l.tell(&ConversationReset{ConversationID: id, FirstSeq: c.FirstSeq, Seq: c.Seq})
+	p.seq, p.head, p.behind = c.Seq, c.Seq, false
+	for seq := range p.held {
+		p.head = max(p.head, seq)
+	}
+	l.release(p)
+	l.watch(p)
+}
+
+// introduced takes a conversation that was not named; it is true for one that is
+// new.
+func (l *loop) introduced(c *Conversation) bool {
+	p := l.all[c.ConversationID]
+	if p != nil && p.known {
+		return false
+	}
+	if p == nil {
+		p = new(place)
+		l.all[c.ConversationID] = p
+	}
+	p.known, p.head = true, max(p.head, c.Seq)
+	switch {
+	case l.fresh:
+		p.seq = c.Seq
+	case c.Room != nil:
+		p.seq = c.ReadSeq // which joining has set
+	default:
+		p.seq = 0
+	}
+	if c.Room != nil {
+		p.room = c.Room.ID
+	}
+	if !l.fresh {
+		l.tell(&ConversationAdded{Conversation: *c})
+	}
+	p.behind = p.seq < c.Seq
+	l.release(p)
+	return true
+}
+
+// complete is when nothing is missing. What has come of conversations that the
+// server did not introduce begins where it began.
+func (l *loop) complete() {
+	if l.caughtUp {
+		return
+	}
+	l.caughtUp, l.fresh, l.failures = true, false, 0
+	for id, p := range l.all {
+		if p.known {
+			continue
+		}
+		if len(p.held) == 0 {
+			delete(l.all, id)
+			continue
+		}
+		p.known, p.seq = true, slices.Min(slices.Collect(maps.Keys(p.held)))-1
+		l.release(p)
+		l.watch(p)
+	}
+	l.tell(new(CaughtUp))
+	l.client.update(func() { l.client.state = Online })
+}

@@ -1,0 +1,220 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+)
+
+// connection is the part of the loop that has one, or tries to.
+type connection struct {
+	link     *link         // nil: none
+	results  chan attempt  // of the attempt that is under way
+	trying   bool          // there is one
+	failures int           // attempts since all was well
+	refusal  *Error        // what the server has said before it ended the connection
+	patience time.Duration // how long the server may be silent
+}
+
+// attempt is how one has ended.
+type attempt struct {
+	link     *link
+	token    string
+	fresh    bool // the token was asked for
+	userID   string
+	patience time.Duration
+	err      error
+}
+
+// probeAfter is after how long a silence a server that does not say how often it is
+// heard is asked whether it is there. It should be heard every 30 s.
+const probeAfter = 40 * time.Second
+
+// connect begins an attempt.
+func (l *loop) connect() {
+	l.alarms.clear(alarmConnect)
+	if l.trying || l.link != nil {
+		return
+	}
+	l.trying = true
+	l.client.update(func() { l.client.state = Connecting })
+	token := l.current
+	l.helpers.Go(func() { l.connection.results <- l.attempt(token) })
+}
+
+// attempt runs beside the loop: it uses nothing of it that changes.
+func (l *loop) attempt(token string) (a attempt) {
+	a.token = token
+	if token == "" {
+		a.fresh = true
+		if a.token, a.err = l.askSource(l.ctx, l.cfg.Token); a.err != nil {
+			a.err = fmt.Errorf("get a token: %w", a.err)
+			return a
+		}
+	}
+	ctx, cancel := context.WithTimeout(l.ctx, l.cfg.Timeout)
+	defer cancel()
+	if a.link, a.err = dialLink(ctx, l.cfg.URL, l.speaks, l.cfg.HTTPClient, a.token, l.cfg.Timeout); a.err != nil {
+		return a
+	}
+	if a.err = a.signIn(ctx); a.err != nil {
+		a.link.drop()
+		a.link = nil
+	}
+	return a
+}
+
+// signIn waits until the server has let the client in.
+func (a *attempt) signIn(ctx context.Context) error {
+	a.userID = readToken(a.token).userID
+	for {
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("sign in: %w", ctx.Err())
+		case in, open := <-a.link.in:
+			if !open {
+				return fmt.Errorf("sign in: %w", a.link.err)
+			}
+			switch in.kind {
+			case opening:
+				a.patience = in.patience
+				if err := a.link.send(a.link.speaks.hello(a.token)); err != nil {
+					return err
+				}
+			case welcome:
+				var me Connected
+				if json.Unmarshal(in.payload, &me) == nil && me.UserID != "" {
+					a.userID = me.UserID
+				}
+				return nil
+			case refused:
+				return readError(in.payload)
+			case event:
+				if in.name == eventError {
+					return readError(in.payload)
+				}
+			case farewell:
+				return errFarewell
+			}
+		}
+	}
+}
+
+// readError reads a refusal of the server's.
+func readError(payload json.RawMessage) error {
+	refusal := new(Error)
+	if err := json.Unmarshal(payload, refusal); err != nil {
+		return fmt.Errorf("%w: %w", errMalformed, err)
+	}
+	return refusal
+}
+
+// attempted takes the end of an attempt.
+func (l *loop) attempted(a attempt) {
+	l.trying = false
+	if a.err != nil {
+		l.failed(a)
+		return
+	}
+	l.link, l.refusal = a.link, nil
+	l.patience = a.patience
+	if a.fresh {
+		l.believe(a.token)
+	}
+	l.client.update(func() { l.client.userID, l.client.lost = a.userID, nil })
+	l.listen()
+	l.tell(&Connected{UserID: a.userID})
+	l.signedIn()
+}
+
+// signedIn begins a connection: everything may be missing.
+func (l *loop) signedIn() {
+	l.suspect()
+	l.sync()
+	l.subscribeAgain()
+	l.transmitWaiting()
+	l.pump()
+}
+
+// failed says what to do after an attempt that came to nothing.
+func (l *loop) failed(a attempt) {
+	l.failures++
+	l.cfg.Logger.Info("could not connect", "attempt", l.failures, "err", a.err)
+	if errors.Is(a.err, ErrStopped) {
+		l.halted = a.err
+		return
+	}
+	if l.tokenRefused(a.token, a.err) {
+		return
+	}
+	l.wait(a.err)
+}
+
+// lost is the end of a connection.
+func (l *loop) lost(cause error) {
+	l.link.drop()
+	l.link = nil
+	l.alarms.clear(alarmSilence)
+	l.alarms.clear(alarmOverdue)
+	if l.refusal != nil {
+		cause = l.refusal
+	}
+	if !l.caughtUp {
+		l.failures++ // let in and sent away at once
+	}
+	l.cfg.Logger.Info("connection lost", "err", cause)
+	l.loseAnswers()
+	l.inFlight = false
+	l.syncing = false
+	l.tell(&Disconnected{Err: cause})
+	if Code(cause) == codeDisconnected {
+		l.halted = stoppedBy(cause)
+		return
+	}
+	if l.tokenRefused(l.current, cause) {
+		return
+	}
+	l.wait(cause)
+}
+
+// wait sets the time of the next attempt.
+func (l *loop) wait(cause error) {
+	b := l.cfg.Backoff
+	if l.failures == b.Attempts {
+		l.tell(&ReconnectFailed{Attempts: l.failures, Err: cause})
+	}
+	pause := b.Slow
+	if l.failures < b.Attempts {
+		pause = b.Longest
+		if l.failures < 30 && b.First<<l.failures < b.Longest {
+			pause = b.First << l.failures
+		}
+		pause = pause/2 + rand.N(pause/2+1)
+	}
+	l.alarms.in(alarmConnect, pause)
+	l.client.update(func() { l.client.state, l.client.lost = Waiting, cause })
+}
+
+// listen looks whether the server is still there. One that says how often it will
+// be heard is believed; the other one is asked.
+func (l *loop) listen() {
+	silent, probe := l.link.silent(), l.speaks.probe()
+	limit := l.patience
+	if limit == 0 {
+		limit = probeAfter + l.cfg.Timeout
+	}
+	next := limit
+	if probe != nil && silent < probeAfter {
+		next = probeAfter
+	} else if probe != nil && silent < limit {
+		_ = l.link.send(probe) // one that takes nothing is silent too
+	}
+	if silent >= limit {
+		l.lost(fmt.Errorf("nothing was heard for %s", silent.Round(time.Second)))
+		return
+	}
+	l.alarms.in(alarmSilence, next-silent)
+}

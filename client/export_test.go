@@ -1,0 +1,41 @@
+package client
+
+import "encoding/json"
+
+// KnowsEvent tells whether there is a type for an event, which must go by that
+// name.
+func KnowsEvent(name string) bool {
+	e := newEvent(name)
+	return e != nil && e.name() == name
+}
+
+// ParseFrames reads a frame in both protocols, as far as a client would.
+func ParseFrames(frame []byte) {
+	for _, p := range []protocol{socketIO{}, native{}} {
+		in, err := p.parse(frame)
+		if err != nil {
+			continue
+		}
+		switch in.kind {
+		case event:
+			_, _ = decodeEvent(in.name, in.payload)
+		case refused:
+			_ = readError(in.payload)
+		}
+	}
+}
+
+// DecodeEvent reads an event and its place.
+func DecodeEvent(name string, payload []byte) (e Event, conversation string, seq int64, err error) {
+	if e, err = decodeEvent(name, json.RawMessage(payload)); err == nil {
+		conversation, seq, _ = placeOf(e)
+	}
+	return e, conversation, seq, err
+}
+
+// ReadToken, ReadLines and ReadLogin are decoders.
+var (
+	ReadToken = func(token string) (userID string) { return readToken(token).userID }
+	ReadLines = readLines
+	ReadLogin = readLogin
+)
