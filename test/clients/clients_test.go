@@ -90,7 +90,7 @@ func startControl(t *testing.T) (url string) {
 
 // runNode passes the runner's output on line by line. It gets a signal and 10 s to end before it is killed, and what it
 // has started with it.
-func runNode(t *testing.T, file, setting string) {
+func runNode(t *testing.T, file string, settings ...string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
@@ -99,7 +99,7 @@ func runNode(t *testing.T, file, setting string) {
 		args = append(args, "--test-name-pattern="+name)
 	}
 	command := exec.CommandContext(ctx, "node", append(args, file)...)
-	command.Env = append(os.Environ(), setting)
+	command.Env = append(os.Environ(), settings...)
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	command.Cancel = func() error { return command.Process.Signal(syscall.SIGTERM) }
 	command.WaitDelay = 10 * time.Second
