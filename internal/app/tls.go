@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/sockeye-im/sockeye/internal/certs"
+	"github.com/sockeye-im/sockeye/internal/netloop"
 )
 
 // secure is what makes the server speak TLS; without settings for it, it does
@@ -49,7 +50,7 @@ func (s *secure) listener(plain net.Listener) net.Listener {
 	if s.config == nil {
 		return plain
 	}
-	return tls.NewListener(plain, s.config)
+	return netloop.TLSListener(plain, s.config)
 }
 
 // begin is called when connections are taken.
