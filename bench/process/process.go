@@ -32,7 +32,7 @@ type Process struct {
 	ended   chan error
 }
 
-var address = regexp.MustCompile(`http://[^\s]+`)
+var address = regexp.MustCompile(`https?://[^\s]+`)
 
 // Start starts a server on the cores of pin and waits for the line on standard output that has its address.
 func Start(ctx context.Context, command *exec.Cmd, pin Cores, environment ...string) (*Process, error) {

@@ -49,7 +49,8 @@ func Run(ctx context.Context, cfg config.Config, log *slog.Logger, ready func(ad
 		return fmt.Errorf("listen: %w", err)
 	}
 	served := make(chan error, 1)
-	go func() { served <- s.sockets.Serve(s.http, listener) }()
+	go func() { served <- s.sockets.Serve(s.http, s.secure.listener(listener)) }()
+	s.secure.begin()
 	s.health.Ready()
 	ready(listener.Addr().String())
 	select {
@@ -83,12 +84,14 @@ type server struct {
 	gateway   *gateway.Gateway
 	native    *gateway.Native
 	health    *ops.Health
+	secure    secure
+	mux       *http.ServeMux
 	http      *http.Server
 }
 
 func (s *server) build(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{
-		s.lockData, s.buildTrust, s.buildSockets, s.buildStore, s.buildAccounts, s.buildPresence, s.buildChat, s.buildUpkeep,
+		s.lockData, s.buildTLS, s.buildTrust, s.buildSockets, s.buildStore, s.buildAccounts, s.buildPresence, s.buildChat, s.buildUpkeep,
 		s.buildGateway, s.buildHTTP,
 	} {
 		if err := step(ctx); err != nil {
@@ -191,10 +194,10 @@ func (s *server) buildGateway(context.Context) error {
 	if s.cfg.Metrics.On {
 		routes.Metrics = registry
 	}
-	mux := http.NewServeMux()
-	routes.Register(mux)
+	s.mux = http.NewServeMux()
+	routes.Register(s.mux)
 	s.http = &http.Server{
-		Handler: mux, ReadHeaderTimeout: headerTimeout, WriteTimeout: writeTimeout,
+		Handler: strict(s.cfg.TLS.HSTS, s.mux), ReadHeaderTimeout: headerTimeout, WriteTimeout: writeTimeout,
 		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
 		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
@@ -202,7 +205,7 @@ func (s *server) buildGateway(context.Context) error {
 }
 
 func (s *server) buildHTTP(context.Context) error {
-	mux := s.http.Handler.(*http.ServeMux)
+	mux := s.mux
 	mux.Handle("/socket.io/", s.sockets)
 	mux.Handle("/ws", s.native)
 	api, err := httpapi.New(apiConfig(s.cfg), httpapi.Deps{

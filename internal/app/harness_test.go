@@ -3,6 +3,7 @@ package app_test
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -31,6 +32,7 @@ type running struct {
 	stop    context.CancelFunc // begins the drain
 	stopped chan error         // what Run returned
 	http    *http.Client
+	tls     *tls.Config // of clients; nil: plain
 }
 
 func settings(t *testing.T, args ...string) config.Config {
@@ -138,9 +140,18 @@ type peer struct {
 
 func (r *running) connect(token string) *peer {
 	r.t.Helper()
+	p := r.dial("/socket.io/?EIO=4&transport=websocket")
+	p.send(`40{"token":"` + token + `"}`)
+	p.read(`40{"sid":`)
+	return p
+}
+
+// dial opens a WebSocket.
+func (r *running) dial(path string) *peer {
+	r.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	conn, buffered, _, err := ws.Dial(ctx, strings.Replace(r.url, "http", "ws", 1)+"/socket.io/?EIO=4&transport=websocket")
+	conn, buffered, _, err := ws.Dialer{TLSConfig: r.tls}.Dial(ctx, strings.Replace(r.url, "http", "ws", 1)+path)
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -149,8 +160,6 @@ func (r *running) connect(token string) *peer {
 	if buffered != nil { // the server speaks first
 		p.from = io.MultiReader(io.LimitReader(buffered, int64(buffered.Buffered())), conn)
 	}
-	p.send(`40{"token":"` + token + `"}`)
-	p.read(`40{"sid":`)
 	return p
 }
 

@@ -125,6 +125,13 @@ func eventRate(cfg config.Config) ratelimit.Rate {
 // watch adds what metrics read when they are asked.
 func (s *server) watch() error {
 	m := s.metrics
+	if expires := s.secure.expires; expires != nil {
+		if err := m.Watch("sockeye_tls_certificate_expiry_seconds", "When the certificate in use runs out, in seconds since 1970; the first of several.", func() float64 {
+			return float64(max(expires().Unix(), 0))
+		}); err != nil {
+			return err
+		}
+	}
 	return errors.Join(
 		m.Watch("websocket_connections", "Open connections that have signed in.", func() float64 { return float64(s.gateway.Connections()) }),
 		m.Watch("websocket_connections_open", "Open connections, signed in or not.", func() float64 { return float64(s.sockets.Connections()) }),

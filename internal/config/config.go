@@ -25,6 +25,7 @@ type Config struct {
 	Origins []string `placeholder:"ORIGIN" help:"Web origins allowed to connect beside the server's own, such as https://app.example; * allows all."`
 	Dev     bool     `help:"Development: anybody can sign in as a demo user. Binds loopback addresses only."`
 
+	TLS     TLS     `embed:""`
 	Account Account `embed:""`
 	Limits  Limits  `embed:""`
 	Wire    Wire    `embed:""`
@@ -37,6 +38,19 @@ type Config struct {
 
 	Version string `kong:"-"` // the program's own, no setting; /health shows it
 }
+
+// TLS says with which certificates the server speaks TLS. Without any it speaks plain HTTP.
+type TLS struct {
+	Cert          string        `name:"tls-cert" placeholder:"FILE" help:"Serve TLS with the certificate and chain in this PEM file. Read again when it changes, and on SIGHUP."`
+	Key           string        `name:"tls-key" placeholder:"FILE" help:"PEM file with the private key for --tls-cert."`
+	ACMEHosts     []string      `name:"acme-hosts" placeholder:"HOST" help:"Serve TLS with certificates for these host names, got and renewed from an ACME authority, whose terms you accept by this. It connects to port 443 of each."`
+	ACMEEmail     string        `name:"acme-email" placeholder:"ADDRESS" help:"Where the ACME authority can write to."`
+	ACMEDirectory string        `name:"acme-directory" default:"https://acme-v02.api.letsencrypt.org/directory" help:"The ACME authority's directory."`
+	HSTS          time.Duration `name:"hsts" default:"0s" help:"How long browsers shall use nothing but HTTPS for this host, on all its ports (Strict-Transport-Security); 0 does not say so."`
+}
+
+// On reports whether the server speaks TLS.
+func (t TLS) On() bool { return t.Cert != "" || len(t.ACMEHosts) > 0 }
 
 // Account says whose tokens are accepted.
 type Account struct {

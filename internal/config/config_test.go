@@ -41,6 +41,7 @@ func TestDefaults(t *testing.T) {
 	hundred := config.Rate{Events: 100, Per: time.Minute}
 	want := config.Config{
 		Listen: ":3000",
+		TLS:    config.TLS{ACMEDirectory: "https://acme-v02.api.letsencrypt.org/directory"},
 		Account: config.Account{
 			Signing:       config.Signing{Data: "./data"},
 			LocalAccounts: config.Switch{On: true}, ExternalAccounts: config.Switch{On: true}, Registration: config.Switch{On: true},
@@ -71,6 +72,7 @@ func TestDefaults(t *testing.T) {
 func TestOneNameEverywhere(t *testing.T) {
 	values := map[string]string{
 		"listen": "127.0.0.1:4000", "origins": "https://a.example,http://b.example:8080", "dev": "true",
+		"tls-cert": "cert.pem", "tls-key": "key.pem", "acme-email": "admin@example.com", "acme-directory": "https://acme.example/", "hsts": "24h",
 		"data": "/var/lib/sockeye", "jwt-secret": "a-secret-for-this-test", "jwt-leeway": "3s",
 		"issuers": `[{issuer: "https://a.example", secret: long-enough-secret, algorithms: [HS384]}]`,
 		"limits":  "off", "max-connections": "77", "max-connections-per-ip": "7", "rate-events": "5/s", "rate-connections": "off",
@@ -126,6 +128,7 @@ func mustDifferInEveryLeaf(t *testing.T, path string, a, b reflect.Value) {
 		switch {
 		case name == "File", name == "Version":
 		case name == "Account.LocalAccounts": // both kinds cannot be off
+		case name == "TLS.ACMEHosts": // or else there is no certificate in a file
 		case a.Field(i).Kind() == reflect.Struct && a.Field(i).Type() != reflect.TypeFor[config.Rate]():
 			mustDifferInEveryLeaf(t, name+".", a.Field(i), b.Field(i))
 		case reflect.DeepEqual(a.Field(i).Interface(), b.Field(i).Interface()):
@@ -300,6 +303,14 @@ func TestValuesRefused(t *testing.T) {
 		"origin host":          {"--origins=a.example", []string{"origins", `"a.example"`}},
 		"issuer":               {"--issuers=[{issuer: a}]", []string{"issuers, number 1", "exactly one"}},
 		"issuer twice":         {"--issuers=[{issuer: a, key-file: k}, {issuer: a, key-file: k}]", []string{"number 2", "twice"}},
+		"wildcard":             {"--acme-hosts=*.example.com", []string{"acme-hosts", `"*.example.com"`, "chat.example.com"}},
+		"address as host":      {"--acme-hosts=a.example,192.0.2.1", []string{"acme-hosts", `"192.0.2.1"`}},
+		"host without a dot":   {"--acme-hosts=localhost", []string{"acme-hosts", `"localhost"`}},
+		"directory":            {"--acme-directory=http://acme.example/", []string{"acme-directory", `"http://acme.example/"`, "https://"}},
+		"email":                {"--acme-email=Ada", []string{"acme-email", `"Ada"`}},
+		"certificate alone":    {"--tls-cert=cert.pem", []string{"tls-cert", "tls-key"}},
+		"key alone":            {"--tls-key=key.pem", []string{"tls-cert", "tls-key"}},
+		"hsts without TLS":     {"--hsts=1h", []string{"hsts", "1h", "tls-cert"}},
 		"data":                 {"--data=", []string{"data is empty"}},
 		"unknown flag":         {"--max-conections=1", []string{"--max-conections"}},
 	} {
@@ -310,6 +321,10 @@ func TestValuesRefused(t *testing.T) {
 	}
 	_, err := config.Parse([]string{"--local-accounts=off", "--external-accounts=off"}, environment{}.lookup)
 	mustSay(t, err, "local-accounts", "external-accounts", "both off")
+	_, err = config.Parse([]string{"--tls-cert=c", "--tls-key=k", "--acme-hosts=chat.example.com"}, environment{}.lookup)
+	mustSay(t, err, "tls-cert", "acme-hosts", "both")
+	_, err = config.Parse([]string{"--acme-hosts=chat.example.com", "--hsts=-1s"}, environment{}.lookup)
+	mustSay(t, err, "hsts", "-1s")
 	_, err = config.Parse(nil, environment{"SOCKEYE_MAX_CONNECTIONS": "many"}.lookup)
 	mustSay(t, err, "--max-connections", "SOCKEYE_MAX_CONNECTIONS", `"many"`)
 }
@@ -346,6 +361,23 @@ func TestDevStaysOnLoopback(t *testing.T) {
 				mustSay(t, err, "listen", listen, "loopback")
 			}
 		})
+	}
+}
+
+func TestTLSOn(t *testing.T) {
+	for args, on := range map[string]bool{
+		"--dev": false, "--tls-cert=c --tls-key=k": true, "--acme-hosts=Chat.Example.com,b.example": true, "--acme-email=a@example.com": false,
+	} {
+		got, err := config.Parse(strings.Fields(args), environment{}.lookup)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got.TLS.On() != on {
+			t.Errorf("%s: TLS is on: %t", args, got.TLS.On())
+		}
+		if hosts := got.TLS.ACMEHosts; len(hosts) > 0 && hosts[0] != "chat.example.com" {
+			t.Errorf("%s: hosts are %q", args, hosts)
+		}
 	}
 }
 

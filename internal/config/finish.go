@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"fmt"
 	"net"
+	"net/mail"
 	"net/netip"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -22,7 +24,7 @@ func (c *Config) Finish() error {
 		}
 	}
 	for _, check := range []func() error{
-		c.checkListen, c.checkOrigins, c.Account.check, c.Limits.check, c.Wire.check, c.checkWords,
+		c.checkListen, c.checkOrigins, c.TLS.check, c.Account.check, c.Limits.check, c.Wire.check, c.checkWords,
 		func() error { return within("drain-timeout", c.DrainTimeout, 0, 10*time.Minute) },
 	} {
 		if err := check(); err != nil {
@@ -64,6 +66,36 @@ func (c *Config) checkOrigins() error {
 		c.Origins[i] = strings.ToLower(origin)
 	}
 	return nil
+}
+
+// hostName is a name with a dot in ASCII, no address and no wildcard: what an authority gives certificates for.
+var hostName = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?$`)
+
+func (t *TLS) check() error {
+	if (t.Cert == "") != (t.Key == "") {
+		return fmt.Errorf("tls-cert and tls-key belong together, but one of them is not set")
+	}
+	if t.Cert != "" && len(t.ACMEHosts) > 0 {
+		return fmt.Errorf("tls-cert and acme-hosts are both set, certificates come from one of them")
+	}
+	for i, host := range t.ACMEHosts {
+		t.ACMEHosts[i] = strings.ToLower(host)
+		if len(host) > 253 || !hostName.MatchString(t.ACMEHosts[i]) {
+			return fmt.Errorf("acme-hosts has %q, which is no host name such as chat.example.com", host)
+		}
+	}
+	if u, err := url.Parse(t.ACMEDirectory); err != nil || u.Scheme != "https" || u.Host == "" {
+		return fmt.Errorf("acme-directory is %q, which does not begin with https:// and a host", t.ACMEDirectory)
+	}
+	if t.ACMEEmail != "" {
+		if address, err := mail.ParseAddress(t.ACMEEmail); err != nil || address.Address != t.ACMEEmail {
+			return fmt.Errorf("acme-email is %q, which is no address such as admin@example.com", t.ACMEEmail)
+		}
+	}
+	if t.HSTS != 0 && !t.On() {
+		return fmt.Errorf("hsts is %v, but without tls-cert or acme-hosts there is no HTTPS", t.HSTS)
+	}
+	return within("hsts", t.HSTS, 0, 2*365*24*time.Hour)
 }
 
 func (a *Account) check() error {

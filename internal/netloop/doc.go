@@ -4,9 +4,10 @@
 // An idle connection owns a file descriptor and some two hundred bytes: no
 // goroutine, no timer and no buffer. On Linux a few pollers wait for all
 // descriptors with epoll; everywhere else, and for connections that are no
-// plain TCP or Unix sockets (TLS), a parked goroutine reads. Both kinds sit
-// behind the small interface link; everything above it, the frames, the
-// bounded queue, the closing handshake, is the same code.
+// plain TCP or Unix sockets, a parked goroutine reads. TLS is read with epoll
+// where it comes from a TLSListener. Both kinds sit behind the small interface
+// link; everything above it, the frames, the bounded queue, the closing
+// handshake, is the same code.
 //
 //	loop.go       Loop: owns pollers, wheel and connections
 //	conn.go       Conn: send, close, and who may call what
@@ -21,4 +22,5 @@
 //	              answered, exchange_linux.go any other of the loop's)
 //	wheel.go      Wheel: one timing wheel for all deadlines
 //	epoll_linux.go, epolllink_linux.go, parked.go   the two links
+//	tls.go, tls_linux.go   TLS on the first of them
 package netloop

@@ -1,6 +1,7 @@
 package netloop
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -88,6 +89,8 @@ func newPoller() (poller, error) {
 // neither net's bookkeeping nor its poll descriptor stays with the connection.
 func (p *epoller) adopt(nc net.Conn) (link, bool, error) {
 	switch known := nc.(type) {
+	case *tls.Conn:
+		return p.adoptTLS(known)
 	case *net.TCPConn, *net.UnixConn:
 	case *returned:
 		if len(known.read) > 0 {
@@ -263,6 +266,10 @@ func (p *epoller) handle(c *Conn, events uint32, buf, scratch []byte) {
 		return
 	}
 	hungUp := events&(unix.EPOLLHUP|unix.EPOLLERR) != 0
+	if l, ok := c.link.(*secureLink); ok {
+		l.ready(c, buf, hungUp)
+		return
+	}
 	n, err := c.link.(*epollLink).read(c, buf, hungUp)
 	switch {
 	case n > 0 && c.arrival != nil: // only this goroutine ends its first time

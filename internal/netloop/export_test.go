@@ -3,6 +3,7 @@ package netloop
 import (
 	"fmt"
 	"io"
+	"net"
 
 	"github.com/gobwas/ws"
 )
@@ -126,4 +127,15 @@ func (d *Deflater) Frame(m *Message) (payload []byte, compressed bool) {
 		panic("netloop: made a bad frame")
 	}
 	return frame[size:], header.Rsv == ws.Rsv(true, false, false)
+}
+
+// SocketListener is what TLSListener puts below TLS.
+func SocketListener(inner net.Listener) net.Listener { return &socketListener{inner} }
+
+// Unwrap returns net's connection below a socket.
+func Unwrap(nc net.Conn) net.Conn {
+	if s, ok := nc.(*socket); ok {
+		return s.Conn
+	}
+	return nc
 }

@@ -341,7 +341,7 @@ func TestReadingInsideARound(t *testing.T) {
 		clients, conns := make([]*client, members), make([]*netloop.Conn, members)
 		var mu sync.Mutex
 		s.handle(func(_ *netloop.Conn, op netloop.Op, payload []byte) {
-			if parked := kind.parked || kind.tls; parked { // then connections have goroutines of their own
+			if parked := kind.parked || kind.tls && !kind.taken; parked { // then connections have goroutines of their own
 				mu.Lock()
 			} else if !mu.TryLock() {
 				t.Error("a handler was called by two goroutines at a time")

@@ -34,11 +34,12 @@ type linkKind struct {
 	name        string
 	parked, tls bool
 	own         bool // the loop accepts connections itself
+	taken       bool // TLS whose sockets the loop takes over
 }
 
 func onEachLink(t *testing.T, test func(t *testing.T, kind linkKind)) {
 	t.Helper()
-	for _, kind := range []linkKind{{name: "epoll"}, {name: "own", own: true}, {name: "parked", parked: true}, {name: "tls", tls: true}} {
+	for _, kind := range []linkKind{{name: "epoll"}, {name: "own", own: true}, {name: "parked", parked: true}, {name: "tls", tls: true}, {name: "secure", tls: true, taken: true}} {
 		t.Run(kind.name, func(t *testing.T) { test(t, kind) })
 	}
 }
@@ -129,6 +130,9 @@ func serve(t *testing.T, kind linkKind, cfg netloop.Config, opts netloop.Upgrade
 	if kind.own {
 		s.http.Listener = accepting(t, s.loop, s.http)
 	}
+	if kind.taken {
+		s.http.Listener = netloop.SocketListener(s.http.Listener)
+	}
 	if kind.tls {
 		s.http.StartTLS()
 	} else {
@@ -168,7 +172,7 @@ func plain(c net.Conn) *net.TCPConn {
 	if secured, ok := c.(*tls.Conn); ok {
 		c = secured.NetConn()
 	}
-	return c.(*net.TCPConn)
+	return netloop.Unwrap(c).(*net.TCPConn)
 }
 
 // client is a WebSocket peer that sends exactly the bytes it is told to.

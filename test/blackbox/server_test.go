@@ -25,6 +25,7 @@ type setup struct {
 	data   string // folder; empty: a new one
 	listen string // empty: a free port of 127.0.0.1
 	args   []string
+	env    []string // more of the environment
 	limits bool     // let rates and counts per address hold
 	wrap   []string // a program that runs the server, with its arguments
 	// shipped takes the server as it is shipped in place of one with the race detector, which multiplies memory.
@@ -86,7 +87,7 @@ func launch(t *testing.T, s setup) *server {
 	line = append(line, s.args...)
 	srv := &server{t: t, data: s.data, log: new(journal), ready: make(chan struct{}), exited: make(chan struct{})}
 	srv.cmd = exec.Command(line[0], line[1:]...)
-	srv.cmd.Env = environment(s.limits)
+	srv.cmd.Env = append(environment(s.limits), s.env...)
 	srv.cmd.Stderr = srv.log
 	if s.wrap != nil {
 		srv.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // so that kill reaches both

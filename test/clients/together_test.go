@@ -1,11 +1,19 @@
 package clients_test
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
+	"math/big"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	_ "github.com/sockeye-im/sockeye/internal/app" // all of the server: go test keeps a result until what it has seen changes
 )
@@ -19,9 +27,10 @@ func TestTogether(t *testing.T) {
 	requirePackages(t)
 	requireBrowser(t)
 	binary := buildServer(t)
+	cert, key := issueCertificate(t)
 	for _, file := range testFiles(t, "together") {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".test.mjs"), func(t *testing.T) {
-			runNode(t, file, "SOCKEYE="+binary)
+			runNode(t, file, "SOCKEYE="+binary, "TLS_CERT="+cert, "TLS_KEY="+key, "NODE_EXTRA_CA_CERTS="+cert)
 		})
 	}
 }
@@ -46,4 +55,33 @@ func buildServer(t *testing.T) (path string) {
 		t.Fatalf("build the server: %v\n%s", err, output)
 	}
 	return path
+}
+
+// issueCertificate makes a certificate for 127.0.0.1 in two files, PEM.
+func issueCertificate(t *testing.T) (cert, key string) {
+	t.Helper()
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true,
+	}
+	raw, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	encoded, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder := t.TempDir()
+	cert, key = filepath.Join(folder, "cert.pem"), filepath.Join(folder, "key.pem")
+	for path, block := range map[string]*pem.Block{cert: {Type: "CERTIFICATE", Bytes: raw}, key: {Type: "PRIVATE KEY", Bytes: encoded}} {
+		if err := os.WriteFile(path, pem.EncodeToMemory(block), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return cert, key
 }

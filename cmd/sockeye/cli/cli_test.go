@@ -3,6 +3,8 @@ package cli_test
 import (
 	"context"
 	"errors"
+	"io"
+	"log"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -174,6 +176,9 @@ func TestServeDevSaysSo(t *testing.T) {
 		ready(c.Listen)
 		return nil
 	}
+	if _, stdout, _ := run(t, nil, serve, "serve", "--acme-hosts=chat.example.com"); stdout != "Sockeye is ready: https://localhost:3000\n" {
+		t.Errorf("stdout is %q", stdout)
+	}
 	_, stdout, _ := run(t, nil, serve, "serve", "--dev")
 	line, rest, _ := strings.Cut(stdout, "\n")
 	if line != "Sockeye is ready: http://127.0.0.1:3000" || !strings.Contains(rest, "Demo sign-in is on") {
@@ -201,6 +206,42 @@ func TestHealthcheck(t *testing.T) {
 	status = http.StatusServiceUnavailable
 	if code, _, stderr := run(t, nil, mustNotServe(t), "healthcheck", "--url", server.URL); code != 1 || !strings.Contains(stderr, "503") {
 		t.Errorf("exit %d, stderr %q", code, stderr)
+	}
+}
+
+// Without an address the server's own settings say where it is, and whether it speaks TLS.
+func TestHealthcheckFindsTheServer(t *testing.T) {
+	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/health" {
+			w.WriteHeader(http.StatusNotFound)
+		}
+	})
+	plain := httptest.NewServer(handler)
+	defer plain.Close()
+	secure := httptest.NewUnstartedServer(handler)
+	secure.Config.ErrorLog = log.New(io.Discard, "", 0) // it is also asked without TLS
+	secure.StartTLS()
+	defer secure.Close()
+	port := func(s *httptest.Server) string { return s.URL[strings.LastIndex(s.URL, ":"):] }
+	for name, tc := range map[string]struct {
+		env  map[string]string
+		args []string
+		code int
+	}{
+		"all addresses":      {map[string]string{"SOCKEYE_LISTEN": port(plain)}, nil, 0},
+		"any address":        {nil, []string{"--listen=0.0.0.0" + port(plain)}, 0},
+		"one address":        {nil, []string{"--listen=127.0.0.1" + port(plain)}, 0},
+		"certificate":        {map[string]string{"SOCKEYE_LISTEN": port(secure), "SOCKEYE_TLS_CERT": "cert.pem"}, nil, 0},
+		"authority":          {map[string]string{"SOCKEYE_LISTEN": port(secure), "SOCKEYE_ACME_HOSTS": "chat.example.com"}, nil, 0},
+		"TLS by address":     {nil, []string{"--url", secure.URL + "/health"}, 0},
+		"TLS, asked without": {nil, []string{"--listen", port(secure)}, 1},
+		"another page":       {nil, []string{"--url", plain.URL + "/other"}, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if code, stdout, stderr := run(t, tc.env, mustNotServe(t), append([]string{"healthcheck"}, tc.args...)...); code != tc.code {
+				t.Errorf("exit %d, want %d: %s%s", code, tc.code, stdout, stderr)
+			}
+		})
 	}
 }
 

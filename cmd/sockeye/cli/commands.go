@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net"
-	"net/http"
 	"runtime"
 	"time"
 
@@ -31,7 +30,11 @@ func (s *serve) Run(ctx context.Context, p Program) error {
 	}
 	s.Version = p.Version
 	return p.Serve(ctx, s.Config, log, func(addr string) {
-		_, _ = fmt.Fprintf(p.Stdout, "Sockeye is ready: http://%s\n", reachable(addr))
+		scheme := "http"
+		if s.TLS.On() {
+			scheme = "https"
+		}
+		_, _ = fmt.Fprintf(p.Stdout, "Sockeye is ready: %s://%s\n", scheme, reachable(addr))
 		if s.Dev {
 			_, _ = fmt.Fprintln(p.Stdout, "Demo sign-in is on: anybody on this machine can sign in under any name.")
 		}
@@ -82,33 +85,5 @@ type version struct{}
 // Run prints the version.
 func (version) Run(p Program) error {
 	_, err := fmt.Fprintf(p.Stdout, "sockeye %s (%s, %s/%s)\n", p.Version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
-	return err
-}
-
-type healthcheck struct {
-	URL     string        `name:"url" default:"http://127.0.0.1:3000/health" help:"Address to ask: /health, or /ready for a server that also wants traffic."`
-	Timeout time.Duration `default:"5s" help:"How long to wait for the answer."`
-}
-
-// Run fails unless the answer is 200.
-func (h *healthcheck) Run(ctx context.Context, p Program) error {
-	ctx, cancel := context.WithTimeout(ctx, h.Timeout)
-	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, h.URL, nil)
-	if err != nil {
-		return usageError{fmt.Errorf("url is %q: %w", h.URL, err)}
-	}
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	response, err := client.Do(request)
-	if err != nil {
-		return err
-	}
-	if err := response.Body.Close(); err != nil {
-		return err
-	}
-	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s answered %s", h.URL, response.Status)
-	}
-	_, err = fmt.Fprintln(p.Stdout, "ok")
 	return err
 }
