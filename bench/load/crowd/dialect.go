@@ -24,8 +24,9 @@ type dialect struct {
 
 // role is how a client comes in.
 type role struct {
-	path  string
-	steps []step
+	path   string
+	header string // of the opening handshake, beside what every client sends; lines that end with CRLF
+	steps  []step
 }
 
 // step is something to send, nothing if empty, and the beginning of what has to come then.
@@ -53,9 +54,9 @@ func socketIO(content string) *dialect {
 	signIn := []step{{"", "0{"}, {"40", "40{"}}
 	join := step{`420["join",{"roomId":"` + room + `"}]`, "430["}
 	return &dialect{
-		member:  role{path, append(signIn, join)},
-		sender:  role{path, signIn},
-		caller:  role{path, signIn},
+		member:  role{path: path, steps: append(signIn, join)},
+		sender:  role{path: path, steps: signIn},
+		caller:  role{path: path, steps: signIn},
 		message: clientFrame(`42["room:message",{"roomId":"` + room + `","content":"` + content + `"}]`),
 		call:    clientFrame(`420["echo","` + content + `"]`),
 		content: content,
@@ -68,9 +69,9 @@ func socketIO(content string) *dialect {
 func frames(content string) *dialect {
 	d := socketIO(content)
 	joined := []step{{"", "joined"}}
-	d.member = role{"/room", joined}
-	d.sender = role{"/send", joined}
-	d.caller = role{"/echo", []step{{"40", "40"}}}
+	d.member = role{path: "/room", steps: joined}
+	d.sender = role{path: "/send", steps: joined}
+	d.caller = role{path: "/echo", steps: []step{{"40", "40"}}}
 	d.ping, d.pong = "", ""
 	return d
 }
@@ -82,9 +83,9 @@ func centrifuge(content string) *dialect {
 	subscribe := step{`{"id":2,"subscribe":{"channel":"` + room + `"}}`, `{"id":2,"subscribe":`}
 	data := `{"roomId":"` + room + `","content":"` + content + `"}`
 	return &dialect{
-		member:  role{path, append(signIn, subscribe)},
-		sender:  role{path, signIn},
-		caller:  role{path, signIn},
+		member:  role{path: path, steps: append(signIn, subscribe)},
+		sender:  role{path: path, steps: signIn},
+		caller:  role{path: path, steps: signIn},
 		message: clientFrame(`{"id":3,"publish":{"channel":"` + room + `","data":` + data + `}}`),
 		call:    clientFrame(`{"id":3,"rpc":{"method":"echo","data":"` + content + `"}}`),
 		content: content,
