@@ -7,6 +7,7 @@ import (
 
 	"github.com/sockeye-im/sockeye/bench/compare"
 	"github.com/sockeye-im/sockeye/bench/growth"
+	"github.com/sockeye-im/sockeye/bench/hostile"
 )
 
 // part is a measurement that gives a section of the results of its own, behind the comparison with peers.
@@ -17,6 +18,7 @@ type part struct {
 
 var parts = []part{
 	{"growth", runGrowth},
+	{"hostile", runHostile},
 }
 
 func partNames() []string {
@@ -29,6 +31,14 @@ func partNames() []string {
 
 func runGrowth(ctx context.Context, options compare.Options) (string, error) {
 	report, err := growth.Run(ctx, growth.Options{Rounds: options.Rounds, Short: options.Short, Progress: options.Progress})
+	if report == nil {
+		return "", err
+	}
+	return report.Markdown(), err
+}
+
+func runHostile(ctx context.Context, options compare.Options) (string, error) {
+	report, err := hostile.Run(ctx, hostile.Options{Short: options.Short, Progress: options.Progress})
 	if report == nil {
 		return "", err
 	}

@@ -193,6 +193,9 @@ func (c *conn) advance() error {
 	c.loop.last = time.Now()
 	if c.step == len(c.role.steps) {
 		c.loop.open++
+		if c.loop.came != nil {
+			return c.loop.came(c)
+		}
 		return nil
 	}
 	if send := c.role.steps[c.step].send; send != "" {

@@ -11,6 +11,9 @@
 //	meter.go     what is read before and behind the measurement
 //	fanout.go, ack.go, connect.go, rooms.go   the scenarios
 //	levels.go                       more and more idle connections, for the memory and the time that each takes
+//	speech.go                       what is said to the whole server, over Socket.IO and plain WebSocket
+//	member.go                       a user of it, who knows how far it has come in a room
+//	storm.go, slow.go               all of them at once; some of them read no more
 //	lost.go                         connections that end, where a scenario wants them to
 package crowd
 

@@ -44,7 +44,7 @@ func levels(t *Trial) ([]LevelResult, error) {
 		for i := len(l.conns); i < level.Connections; i++ {
 			as := words.caller
 			if t.Tokens != nil {
-				as = signedIn(t.Tokens[i])
+				as = socketIOSpeech{}.role(t.Tokens[i])
 			}
 			if err := l.dialSoon(as); err != nil {
 				return nil, err
@@ -92,12 +92,4 @@ func (l *loop) idle(d time.Duration) error {
 		l.last = time.Now()
 		return time.Now().After(end), nil
 	})
-}
-
-// signedIn is a client of Sockeye with a token.
-func signedIn(token string) role {
-	return role{
-		path:  "/socket.io/?EIO=4&transport=websocket",
-		steps: []step{{"", "0{"}, {`40{"token":"` + token + `"}`, "40{"}},
-	}
 }

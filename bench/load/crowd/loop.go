@@ -38,10 +38,14 @@ type loop struct {
 
 	// heard is called for each message on a connection that has come in. The payload is valid until it returns.
 	heard func(c *conn, payload []byte) error
+	// came is called for each connection that has come in; nil: nobody wants to know.
+	came func(c *conn) error
 	// special is called for frames that are no text, and lost when the server has closed a connection, which is an error
 	// unless it returns nil. Nil: both are errors.
 	special func(c *conn, kind byte, payload []byte) error
 	lost    func(c *conn, err error) error
+
+	receiveBuffer int // of connections to come, in bytes; the kernel's default if 0
 
 	wait int // milliseconds that a pass waits at most
 }
@@ -140,6 +144,11 @@ func (l *loop) dial(as role) error {
 	l.conns = append(l.conns, c)
 	if err := unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1); err != nil {
 		return os.NewSyscallError("setsockopt", err)
+	}
+	if l.receiveBuffer > 0 {
+		if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, l.receiveBuffer); err != nil {
+			return os.NewSyscallError("setsockopt", err)
+		}
 	}
 	// Without IP_BIND_ADDRESS_NO_PORT bind would take a port that no other connection of the machine has.
 	if err := unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1); err != nil {

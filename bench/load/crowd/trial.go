@@ -13,6 +13,8 @@ type Trial struct {
 	Tokens []string // of users, one for each connection
 
 	Levels []Level
+	Storm  *Storm
+	Slow   *Slow
 }
 
 // Run makes the measurement. What it returns is of the type that goes with the trial. It keeps one thread busy.
@@ -22,6 +24,10 @@ func (t *Trial) Run() (any, error) {
 	switch {
 	case t.Levels != nil:
 		return levels(t)
+	case t.Storm != nil:
+		return storm(t)
+	case t.Slow != nil:
+		return slow(t)
 	default:
 		return nil, errors.New("the trial says nothing to do")
 	}
