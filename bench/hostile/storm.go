@@ -46,8 +46,8 @@ func (r *runner) storm(ctx context.Context, report *Report) (err error) {
 	}
 	report.storms = []wave{{"all come back at once", report.storm.Reconnect}, {"the server was killed and started again", report.storm.Restart}}
 	for _, w := range report.storms {
-		r.say("%s: %d users, all connected after %.2f s, in step after %.2f s (half after %.2f s), %d tries again, %d failed",
-			w.title, plan.Users, w.Connected.Seconds(), w.InStep.Seconds(), w.Median.Seconds(), w.Tries, w.Failed)
+		r.say("%s: %d users, all connected after %.2f s, in step after %.2f s (half after %.2f s), %d tries again, %d failed, %.2f s of CPU",
+			w.title, plan.Users, w.Connected.Seconds(), w.InStep.Seconds(), w.Median.Seconds(), w.Tries, w.Failed, w.CPU.Seconds())
 	}
 	report.users = plan.Users
 	return nil

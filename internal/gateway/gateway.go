@@ -65,6 +65,8 @@ type Gateway struct {
 	admission *admission
 	expiry    *expiry
 	sessions  atomic.Int64 // signed in
+
+	signIns, subscriptions turns
 }
 
 // Deps are what a Gateway works with; all are required.
@@ -82,7 +84,10 @@ type Deps struct {
 // New makes a gateway; Stop ends it. Its Admit and Serve are still to be given
 // to the Socket.IO server.
 func New(cfg Config, d Deps) *Gateway {
-	return &Gateway{Deps: d, cfg: cfg, admission: newAdmission(cfg, d.Now), expiry: newExpiry(d.Now)}
+	return &Gateway{
+		Deps: d, cfg: cfg, admission: newAdmission(cfg, d.Now), expiry: newExpiry(d.Now),
+		signIns: make(turns, signInsAtOnce), subscriptions: make(turns, subscriptionsAtOnce),
+	}
 }
 
 // Stop ends the gateway's goroutines and waits for them.

@@ -84,12 +84,18 @@ var (
 // newSession makes the user of a verified token known. Its link is still to be
 // given.
 func (g *Gateway) newSession(ctx context.Context, identity account.Identity, from netip.Addr) (*session, error) {
-	user, err := g.Accounts.SignIn(ctx, identity)
+	user, err := g.signedInUser(ctx, identity)
 	if err != nil {
 		return nil, err
 	}
 	identity.Name = user.Name
 	return &session{gateway: g, identity: &identity, user: chat.UserID(user.ID), from: from}, nil
+}
+
+func (g *Gateway) signedInUser(ctx context.Context, identity account.Identity) (account.User, error) {
+	g.signIns.take()
+	defer g.signIns.give()
+	return g.Accounts.SignIn(ctx, identity)
 }
 
 // enter gives a session its place and calls welcome, or ends its connection. leave
@@ -177,9 +183,11 @@ func (s *session) continues(by account.Identity) bool {
 // subscribe puts a device into the rooms of its user, and sends what is unread.
 func (s *session) subscribe(ctx context.Context) error {
 	rules := s.gateway.Chat
+	s.gateway.subscriptions.take()
+	defer s.gateway.subscriptions.give()
 	s.link.Join(hub.UserRoom(s.user))
-	if err := s.joinRooms(ctx); err != nil {
-		return err
+	if err := s.joinRooms(ctx); err != nil || !s.link.Connected() {
+		return err // whoever is gone has nothing to be shown
 	}
 	heads, err := rules.Heads(ctx, s.user)
 	if err != nil {
