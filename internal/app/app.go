@@ -161,7 +161,7 @@ func (s *server) buildUpkeep(context.Context) error {
 func (s *server) buildGateway(context.Context) error {
 	registry := ops.NewRegistry()
 	metrics, err := ops.NewMetrics(registry, ops.Vocabulary{
-		Messages: command.Names(), Operations: command.Names(), Refusals: gateway.Refusals(),
+		Messages: command.Names(), Operations: command.Names(), Refusals: gateway.Refusals(), Ends: gateway.Ends(),
 		ErrorTypes: []string{"command"}, ErrorCodes: command.Codes(),
 	})
 	if err != nil {

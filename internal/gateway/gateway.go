@@ -53,7 +53,7 @@ type Typing interface {
 // Metrics counts what passes the gateway.
 type Metrics interface {
 	ConnectionOpened()
-	ConnectionClosed()
+	ConnectionClosed(reason string)
 	ConnectionRefused(reason string)
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/sockeye-im/sockeye/internal/chat"
 	"github.com/sockeye-im/sockeye/internal/command"
 	"github.com/sockeye-im/sockeye/internal/hub"
+	"github.com/sockeye-im/sockeye/socketio"
 )
 
 // session is a connection whose token was good, whatever protocol it speaks.
@@ -137,9 +138,9 @@ func (s *session) enter(ctx context.Context, l link, welcome func()) {
 	g.Presence.Connect(s.person(), l.ID())
 }
 
-// leave undoes enter. What is left is what a connection that continues this one
+// leave undoes enter; why is one of Ends. What is left is what a connection that continues this one
 // asks for, and may be kept for long: it holds no connection.
-func (s *session) leave() {
+func (s *session) leave(why socketio.Reason) {
 	l := s.link
 	s.link = nil
 	if !s.counted {
@@ -148,7 +149,7 @@ func (s *session) leave() {
 	s.counted = false
 	g := s.gateway
 	g.sessions.Add(-1)
-	g.Metrics.ConnectionClosed()
+	g.Metrics.ConnectionClosed(string(why))
 	g.admission.leave(s.from)
 	if s.entry == nil {
 		return
