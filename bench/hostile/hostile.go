@@ -6,6 +6,7 @@
 //	hostile.go   Options, Run
 //	storm.go     a reconnect storm, and one behind a kill
 //	slow.go      members of a room who stop reading
+//	attacks.go   clients that mean harm
 //	report.go    what came out
 package hostile
 
@@ -56,7 +57,7 @@ func Run(ctx context.Context, options Options) (*Report, error) {
 	}
 	report := &Report{Short: options.Short}
 	var failures error
-	for _, measure := range []func(context.Context, *Report) error{r.storm, r.slow} {
+	for _, measure := range []func(context.Context, *Report) error{r.storm, r.slow, r.attacks} {
 		if ctx.Err() == nil {
 			failures = errors.Join(failures, measure(ctx, report))
 		}

@@ -19,6 +19,7 @@ type Report struct {
 	storms   []wave
 	slowPlan crowd.Slow
 	slow     crowd.SlowResult
+	attacks  []attacked
 }
 
 type wave struct {
@@ -36,6 +37,7 @@ func (r *Report) Markdown() string {
 	b.WriteString("The whole server, `sockeye serve` with its default settings but for the limits of rates, as all clients come from one address.\n\n")
 	r.stormTable(&b)
 	r.slowTable(&b)
+	r.attackTable(&b)
 	return b.String()
 }
 
@@ -84,7 +86,7 @@ plain WebSocket.
 	slices.Sort(reasons)
 	fmt.Fprintf(b, `
 The others lost nothing (%d deliveries). Those who stopped were closed within %.1f s, %s; %d of %d came back and had all by
-sync. Meanwhile the server grew by %.1f MiB at most, %.0f KiB for each of them.
+sync. The server had %.1f MiB at most while all read, and %.1f MiB while they did not.
 
-`, s.Delivered, s.Took.Seconds(), strings.Join(reasons, ", "), s.Caught, plan.Stopped, float64(s.Memory)/(1<<20), float64(s.Memory)/1024/float64(max(1, plan.Stopped)))
+`, s.Delivered, s.Took.Seconds(), strings.Join(reasons, ", "), s.Caught, plan.Stopped, float64(s.MemoryBefore)/(1<<20), float64(s.Memory)/(1<<20))
 }

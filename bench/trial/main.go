@@ -1,14 +1,16 @@
 //go:build linux
 
-// Command trial drives one server through one of the longer measurements of package crowd: it reads what to do as JSON
+// Command trial drives one server through one of the longer measurements of package crowd, or through an attack: it reads what to do as JSON
 // from standard input and prints what came out as JSON. bench/growth and bench/hostile run it on a core of its own.
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
 
+	"github.com/sockeye-im/sockeye/bench/hostile/attack"
 	"github.com/sockeye-im/sockeye/bench/load/crowd"
 )
 
@@ -20,11 +22,20 @@ func main() {
 }
 
 func run() error {
-	var trial crowd.Trial
+	var trial struct {
+		crowd.Trial
+		Attack *attack.Plan // instead
+	}
 	if err := json.NewDecoder(os.Stdin).Decode(&trial); err != nil {
 		return fmt.Errorf("read the trial: %w", err)
 	}
-	result, err := trial.Run()
+	var result any
+	var err error
+	if trial.Attack != nil {
+		result, err = attack.Run(context.Background(), *trial.Attack)
+	} else {
+		result, err = trial.Run()
+	}
 	if err != nil {
 		return err
 	}

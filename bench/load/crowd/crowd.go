@@ -14,6 +14,7 @@
 //	speech.go                       what is said to the whole server, over Socket.IO and plain WebSocket
 //	member.go                       a user of it, who knows how far it has come in a room
 //	storm.go, slow.go               all of them at once; some of them read no more
+//	watch.go                        what the server and the kernel say of it meanwhile
 //	lost.go                         connections that end, where a scenario wants them to
 package crowd
 

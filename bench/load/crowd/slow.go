@@ -3,18 +3,13 @@
 package crowd
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
-
-	"github.com/sockeye-im/sockeye/bench/process"
 )
 
 // Slow has a sender talk to a room at a steady pace, and some of the members stop reading, half of them clients of
@@ -30,11 +25,14 @@ type Slow struct {
 // SlowResult is what became of them.
 type SlowResult struct {
 	Before, Meanwhile Latency
-	Delivered         int64          // messages to those who read, over both phases
+	Messages          int64          // sent, over all phases
+	Delivered         int64          // to the sender and those who read
 	Closed            map[string]int // those who stopped, by what they were told in the end
 	Took              time.Duration  // from the stop until the last of them was closed
+	Counted           int            // those whom the server says that it closed as slow consumers
 	Caught            int            // those who came back and have it all
-	Memory            int64          // bytes by which the server grew from the stop on, at most
+	MemoryBefore      int64          // of the server, in bytes, at most while all read
+	Memory            int64          // and from the stop on
 	CPUBefore, CPU    time.Duration  // of the server, a message, in the two phases
 }
 
@@ -142,9 +140,13 @@ func (s *slowTrial) measure() (result SlowResult, err error) {
 	}
 	sent := s.head
 	s.latencies = s.latencies[:0]
-	if err := s.pace(content, time.Now().Add(s.slow.Phase), nil); err != nil {
+	watched := s.watch(-1)
+	err = s.pace(content, time.Now().Add(s.slow.Phase), nil)
+	watched.stop()
+	if err != nil {
 		return result, err
 	}
+	result.MemoryBefore = watched.peak.Load()
 	after, err := s.read()
 	if err != nil {
 		return result, err
@@ -155,7 +157,7 @@ func (s *slowTrial) measure() (result SlowResult, err error) {
 	if err := s.whileStopped(content, &result); err != nil {
 		return result, err
 	}
-	result.Delivered = s.delivered
+	result.Messages, result.Delivered = s.head-s.first+1, s.delivered
 	if err := s.letRead(&result); err != nil {
 		return result, err
 	}
@@ -164,10 +166,6 @@ func (s *slowTrial) measure() (result SlowResult, err error) {
 
 // whileStopped goes on with the talk while some do not read, until the server has closed them and the phase is over.
 func (s *slowTrial) whileStopped(content string, result *SlowResult) error {
-	memory, err := process.ReadMemory(s.plan.PID)
-	if err != nil {
-		return err
-	}
 	before, err := s.read()
 	if err != nil {
 		return err
@@ -201,52 +199,8 @@ func (s *slowTrial) whileStopped(content string, result *SlowResult) error {
 	}
 	result.Meanwhile = latencyOf(s.latencies)
 	result.CPU = (after.cpu - before.cpu) / time.Duration(max(1, s.head-sent))
-	result.Memory = watched.peak.Load() - memory.RSS
+	result.Memory = watched.peak.Load()
 	return nil
-}
-
-// watcher asks the server how many connections it has, and the kernel how large it is.
-type watcher struct {
-	closed atomic.Bool // no more than were to stay
-	peak   atomic.Int64
-	quit   chan struct{}
-	done   chan struct{}
-}
-
-func (w *watcher) stop() { close(w.quit); <-w.done }
-
-func (s *slowTrial) watch(stay int) *watcher {
-	w := &watcher{quit: make(chan struct{}), done: make(chan struct{})}
-	go func() {
-		defer close(w.done)
-		ticker := time.NewTicker(100 * time.Millisecond)
-		defer ticker.Stop()
-		for {
-			select {
-			case <-w.quit:
-				return
-			case <-ticker.C:
-			}
-			if n, err := connectionsOf(s.plan.Addr); err == nil && n <= stay {
-				w.closed.Store(true)
-			}
-			if m, err := process.ReadMemory(s.plan.PID); err == nil {
-				w.peak.Store(max(w.peak.Load(), m.RSS))
-			}
-		}
-	}()
-	return w
-}
-
-func connectionsOf(addr string) (int, error) {
-	answer, err := http.Get("http://" + addr + "/health")
-	if err != nil {
-		return 0, err
-	}
-	defer func() { _ = answer.Body.Close() }()
-	var health struct{ Connections int }
-	err = json.NewDecoder(answer.Body).Decode(&health)
-	return health.Connections, err
 }
 
 // pace sends at the rate until a time, or until done says so, and then waits until all who read have it.
@@ -350,6 +304,9 @@ func (s *slowTrial) letRead(result *SlowResult) error {
 		}
 	}
 	err := s.run(func() (bool, error) { return len(s.told) == s.slow.Stopped, nil })
+	if err == nil {
+		result.Counted, err = slowConsumers(s.plan.Addr)
+	}
 	result.Closed = make(map[string]int)
 	for _, reason := range s.told {
 		result.Closed[reason]++
