@@ -35,11 +35,12 @@ func assaults(short bool) []assault {
 		}
 		return full
 	}
-	quick := []string{"--auth-timeout", "1s"}
+	// Whoever is sent away and does not answer is dropped 5 s later.
+	slowly, quick := []string{"--auth-timeout", "4s"}, []string{"--auth-timeout", "1s"}
 	beat := []string{"--ping-interval", "1s", "--ping-timeout", "2s"}
 	return []assault{
-		{title: "handshakes that never end", action: "connection",
-			plan: attack.Plan{Kind: attack.Handshakes, Count: pick(2_000, 8), Within: 15 * time.Second}},
+		{title: "handshakes that never end, sign-in within 4 s", action: "connection", args: slowly,
+			plan: attack.Plan{Kind: attack.Handshakes, Count: pick(2_000, 8), Within: 14 * time.Second}},
 		{title: "frames byte by byte", action: "byte", attackers: pick(200, 4),
 			plan: attack.Plan{Kind: attack.Bytes, Count: pick(200, 4), For: d(3 * time.Second)}},
 		{title: "pings without end", action: "ping", attackers: pick(40, 4),
@@ -47,7 +48,7 @@ func assaults(short bool) []assault {
 		{title: "joins and leaves", action: "join or leave", attackers: pick(51, 4),
 			plan: attack.Plan{Kind: attack.Joins, Count: pick(100_000, 60)}},
 		{title: "half-open connections, heartbeat of 1 s and 2 s", action: "connection", attackers: pick(2_000, 4), args: beat,
-			plan: attack.Plan{Kind: attack.Silence, Count: pick(2_000, 4), Within: 8 * time.Second}},
+			plan: attack.Plan{Kind: attack.Silence, Count: pick(2_000, 4), Within: 12 * time.Second}},
 		{title: "polling sessions opened and abandoned, sign-in within 1 s", action: "session", args: quick,
 			plan: attack.Plan{Kind: attack.Polling, Count: pick(12_000, 20), Within: 3 * time.Second}},
 	}

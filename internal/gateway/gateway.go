@@ -63,6 +63,7 @@ type Gateway struct {
 	cfg Config
 
 	admission *admission
+	door      *door
 	expiry    *expiry
 	sessions  atomic.Int64 // signed in
 
@@ -84,8 +85,9 @@ type Deps struct {
 // New makes a gateway; Stop ends it. Its Admit and Serve are still to be given
 // to the Socket.IO server.
 func New(cfg Config, d Deps) *Gateway {
+	admission := newAdmission(cfg, d.Now)
 	return &Gateway{
-		Deps: d, cfg: cfg, admission: newAdmission(cfg, d.Now), expiry: newExpiry(d.Now),
+		Deps: d, cfg: cfg, admission: admission, door: newDoor(admission), expiry: newExpiry(d.Now),
 		signIns: make(turns, signInsAtOnce), subscriptions: make(turns, subscriptionsAtOnce),
 	}
 }
