@@ -94,7 +94,7 @@ func (r *runner) message(ctx context.Context, s shape, ours bool) (micros float6
 	}
 	warmUp, duration := 500*time.Millisecond, 2*time.Second
 	if r.options.Short {
-		warmUp, duration = 20*time.Millisecond, 100*time.Millisecond
+		warmUp, duration = 50*time.Millisecond, 500*time.Millisecond
 	}
 	out, err := r.clients.Output(exec.CommandContext(ctx, r.path("load"), "-addr", running.Addr, "-pid", strconv.Itoa(running.PID()),
 		"-dialect", dialect, "-scenario", scenario, "-n", strconv.Itoa(s.connections), "-members", strconv.Itoa(s.members),

@@ -30,7 +30,7 @@ func (r *runner) storm(ctx context.Context, report *Report) (err error) {
 	again := make(chan *process.Sockeye, 1)
 	failed := make(chan error, 1)
 	go func() {
-		<-server.Ended()
+		_ = <-server.Ended() // it was killed
 		next, err := process.StartSockeye(ctx, r.dir, server.Data, r.server, "--listen", addr)
 		again <- next
 		failed <- err

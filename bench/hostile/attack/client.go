@@ -24,6 +24,8 @@ const (
 	dialers = 64
 	// patience is how long a well-meaning client waits for an answer.
 	patience = 20 * time.Second
+	// maxAnswer is how many bytes an answer has at most.
+	maxAnswer = 1 << 20
 )
 
 // dial opens a TCP connection.
@@ -71,18 +73,26 @@ func (s *socket) say(text string) error {
 // next reads a text frame, and answers pings before it.
 func (s *socket) next() (string, error) {
 	for {
-		frame, err := ws.ReadFrame(s.in)
-		switch {
-		case err != nil:
+		header, err := ws.ReadHeader(s.in)
+		if err != nil {
 			return "", err
-		case frame.Header.OpCode == ws.OpText:
-			return string(frame.Payload), nil
-		case frame.Header.OpCode == ws.OpPing:
-			if err := ws.WriteFrame(s.Conn, ws.MaskFrameInPlace(ws.NewPongFrame(frame.Payload))); err != nil {
+		}
+		if header.Length > maxAnswer {
+			return "", fmt.Errorf("an answer of %d bytes", header.Length)
+		}
+		payload := make([]byte, header.Length)
+		if _, err := io.ReadFull(s.in, payload); err != nil {
+			return "", err
+		}
+		switch header.OpCode {
+		case ws.OpText:
+			return string(payload), nil
+		case ws.OpPing:
+			if err := ws.WriteFrame(s.Conn, ws.MaskFrameInPlace(ws.NewPongFrame(payload))); err != nil {
 				return "", err
 			}
-		case frame.Header.OpCode == ws.OpClose:
-			code, reason := ws.ParseCloseFrameData(frame.Payload)
+		case ws.OpClose:
+			code, reason := ws.ParseCloseFrameData(payload)
 			return "", fmt.Errorf("closed with %d %s", code, reason)
 		}
 	}

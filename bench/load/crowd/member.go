@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"time"
 )
 
 // member is a user in one room, on one connection after the other.
@@ -118,6 +117,3 @@ func failed(body []byte) error {
 	}
 	return fmt.Errorf("the server refused: %.200q", body)
 }
-
-// since is a time in milliseconds.
-func since(t time.Time) float64 { return float64(time.Since(t).Microseconds()) / 1e3 }

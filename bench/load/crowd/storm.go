@@ -54,10 +54,9 @@ type gathering struct {
 	answered int // joins
 	wave     *Wave
 	began    time.Time
-	in, step int // who has signed in, and who is in step, in this wave
-	again    []*member
-	again0   time.Time
-	half     time.Duration
+	in, step int       // who has signed in, and who is in step, in this wave
+	again    []*member // to come back later
+	again0   time.Time // since when the first of them waits
 }
 
 func storm(t *Trial) (StormResult, error) {
