@@ -30,7 +30,7 @@ func (r *runner) storm(ctx context.Context, report *Report) (err error) {
 	again := make(chan *process.Sockeye, 1)
 	failed := make(chan error, 1)
 	go func() {
-		_ = <-server.Ended() // it was killed
+		r.say("the server has ended, to be started again: %v", <-server.Ended())
 		next, err := process.StartSockeye(ctx, r.dir, server.Data, r.server, "--listen", addr)
 		again <- next
 		failed <- err
