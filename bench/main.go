@@ -1,12 +1,14 @@
 //go:build linux
 
 // Command bench measures Sockeye's Socket.IO library side by side with what else one could take, and with the bare system
-// call, and writes down what came out.
+// call, then what more of everything costs, and what slow and hostile clients do to the whole server; and writes down
+// what came out.
 //
-//	make bench                            # all of it, some twenty minutes, into bench/RESULTS.md
+//	make bench                            # all of it, some thirty minutes, into bench/RESULTS.md
 //	go run ./bench -short -out -          # a few seconds, to see that it works; the figures mean nothing
 //	go run ./bench -peers sockeye,write -scenarios ack,fanout16 -out -
 //	go run ./bench -peers sockeye -profile /tmp  # CPU profiles of the server too
+//	go run ./bench -parts growth -out -          # only what that part of the results shows
 //
 // Every server runs alone on one core, the clients on another. What counts is CPU time of the server for each operation,
 // which other work on the machine disturbs little; it disturbs ratios within one run even less.
@@ -20,6 +22,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -33,10 +36,11 @@ func main() {
 	flag.StringVar(&options.Profile, "profile", "", "write CPU profiles of Sockeye's server into this `directory`; they cost a little")
 	peers := flag.String("peers", "", "measure only `names`, separated by commas: "+strings.Join(compare.Peers(), ", "))
 	scenarios := flag.String("scenarios", "", "measure only `names`, separated by commas: "+strings.Join(compare.Scenarios(), ", "))
+	parts := flag.String("parts", "", "measure only `names`, separated by commas: peers, "+strings.Join(partNames(), ", "))
 	out := flag.String("out", "bench/RESULTS.md", "`file` for the results, - for standard output")
 	flag.Parse()
 	options.Peers, options.Scenarios = list(*peers), list(*scenarios)
-	if err := run(options, *out); err != nil {
+	if err := run(options, list(*parts), *out); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
@@ -47,17 +51,31 @@ func list(names string) []string {
 }
 
 // run writes what could be measured even where something failed.
-func run(options compare.Options, path string) error {
+func run(options compare.Options, names []string, path string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	options.Progress = os.Stderr
-	report, err := compare.Run(ctx, options)
-	if report == nil {
-		return err
+	var text strings.Builder
+	var failures error
+	if len(names) == 0 || slices.Contains(names, "peers") {
+		report, err := compare.Run(ctx, options)
+		if report == nil {
+			return err
+		}
+		text.WriteString(report.Markdown())
+		failures = err
+	}
+	for _, p := range parts {
+		if ctx.Err() != nil || len(names) > 0 && !slices.Contains(names, p.name) {
+			continue
+		}
+		section, err := p.run(ctx, options)
+		text.WriteString("\n" + section)
+		failures = errors.Join(failures, err)
 	}
 	if path == "-" {
-		_, writeErr := io.WriteString(os.Stdout, report.Markdown())
-		return errors.Join(err, writeErr)
+		_, err := io.WriteString(os.Stdout, text.String())
+		return errors.Join(failures, err)
 	}
-	return errors.Join(err, os.WriteFile(path, []byte(report.Markdown()), 0o644))
+	return errors.Join(failures, os.WriteFile(path, []byte(text.String()), 0o644))
 }

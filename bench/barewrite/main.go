@@ -7,6 +7,7 @@
 //	barewrite            # write(2), one frame a call
 //	barewrite -frames 4  # up to four frames a call, where as many have come
 //	barewrite -net       # net.Conn.Write instead
+//	barewrite -members 10  # each message to ten members only, on and on round the room
 package main
 
 import (
@@ -26,13 +27,14 @@ import (
 func main() {
 	frames := flag.Int("frames", 1, "frames a call, at most")
 	useNet := flag.Bool("net", false, "call net.Conn.Write, not write(2)")
+	members := flag.Int("members", 0, "members that get a message; 0: all")
 	flag.Parse()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		log.Fatal(err)
 	}
 	fmt.Printf("http://%s\n", listener.Addr())
-	log.Fatal(http.Serve(listener, &server{frames: max(1, *frames), useNet: *useNet}))
+	log.Fatal(http.Serve(listener, &server{frames: max(1, *frames), useNet: *useNet, members: *members}))
 }
 
 // member is a connection that is written to.
@@ -42,11 +44,13 @@ type member struct {
 }
 
 type server struct {
-	frames int
-	useNet bool
+	frames  int
+	useNet  bool
+	members int // that get a message; 0: all
 
 	mu   sync.Mutex
 	room []*member
+	turn int // messages so far
 }
 
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -142,11 +146,31 @@ func unmask(data []byte) (payload []byte, size int) {
 func (s *server) writeAll(messages int, batch []byte, frame int) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.members > 0 {
+		return s.ring(messages, batch[:frame])
+	}
 	for messages > 0 {
 		n := min(messages, s.frames)
 		messages -= n
 		for _, m := range s.room {
 			if err := s.write(m, batch[:n*frame]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// roomStride is that of package crowd: how far apart in the ring those are who get messages that follow each other.
+const roomStride = 7919
+
+// ring writes each message to the members that are in its turn.
+func (s *server) ring(messages int, frame []byte) error {
+	for range messages {
+		first := s.turn * roomStride % len(s.room)
+		s.turn++
+		for i := range s.members {
+			if err := s.write(s.room[(first+i)%len(s.room)], frame); err != nil {
 				return err
 			}
 		}

@@ -64,7 +64,7 @@ func Run(ctx context.Context, options Options) (*Report, error) {
 	if r.built, err = build(ctx, dir, chosenPeers); err != nil {
 		return nil, err
 	}
-	if r.server, r.clients, err = split(); err != nil {
+	if r.server, r.clients, err = process.Split(); err != nil {
 		return nil, err
 	}
 	report := &Report{Options: options, Began: time.Now(), Pinned: len(r.server) > 0, scenarios: chosenScenarios, peers: chosenPeers}
@@ -88,15 +88,6 @@ func choose[T any](from []T, names []string, name func(*T) string) ([]*T, error)
 		}
 	}
 	return chosen, nil
-}
-
-// split gives the server one core and the clients another. Where there is one only, they share it.
-func split() (server, clients process.Cores, err error) {
-	cores, err := process.Available()
-	if err != nil || len(cores) < 2 {
-		return nil, nil, err
-	}
-	return cores[:1], cores[1:2], nil
 }
 
 // rounds measures every peer once a round, each round in another order, so that whatever else the machine does meets all

@@ -76,6 +76,13 @@ func Start(ctx context.Context, command *exec.Cmd, pin Cores, environment ...str
 	}
 }
 
+// Ended has the error of the process once it has ended by itself, or was killed by somebody else. Who takes it must not
+// call Stop.
+func (p *Process) Ended() <-chan error { return p.ended }
+
+// Kill ends the process as a crash would. It does not wait.
+func (p *Process) Kill() error { return p.command.Process.Kill() }
+
 // PID is the id of the process.
 func (p *Process) PID() int { return p.command.Process.Pid }
 

@@ -164,7 +164,7 @@ func (s *server) buildUpkeep(context.Context) error {
 func (s *server) buildGateway(context.Context) error {
 	registry := ops.NewRegistry()
 	metrics, err := ops.NewMetrics(registry, ops.Vocabulary{
-		Messages: command.Names(), Operations: command.Names(), Refusals: gateway.Refusals(),
+		Messages: command.Names(), Operations: command.Names(), Refusals: gateway.Refusals(), Ends: gateway.Ends(),
 		ErrorTypes: []string{"command"}, ErrorCodes: command.Codes(),
 	})
 	if err != nil {
@@ -198,7 +198,7 @@ func (s *server) buildGateway(context.Context) error {
 	routes.Register(s.mux)
 	s.http = &http.Server{
 		Handler: strict(s.cfg.TLS.HSTS, s.mux), ReadHeaderTimeout: headerTimeout, WriteTimeout: writeTimeout,
-		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
+		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader, ConnState: s.gateway.ConnState,
 		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
 	return s.watch()

@@ -53,7 +53,7 @@ type Typing interface {
 // Metrics counts what passes the gateway.
 type Metrics interface {
 	ConnectionOpened()
-	ConnectionClosed()
+	ConnectionClosed(reason string)
 	ConnectionRefused(reason string)
 }
 
@@ -63,8 +63,11 @@ type Gateway struct {
 	cfg Config
 
 	admission *admission
+	door      *door
 	expiry    *expiry
 	sessions  atomic.Int64 // signed in
+
+	signIns, subscriptions turns
 }
 
 // Deps are what a Gateway works with; all are required.
@@ -82,7 +85,11 @@ type Deps struct {
 // New makes a gateway; Stop ends it. Its Admit and Serve are still to be given
 // to the Socket.IO server.
 func New(cfg Config, d Deps) *Gateway {
-	return &Gateway{Deps: d, cfg: cfg, admission: newAdmission(cfg, d.Now), expiry: newExpiry(d.Now)}
+	admission := newAdmission(cfg, d.Now)
+	return &Gateway{
+		Deps: d, cfg: cfg, admission: admission, door: newDoor(admission), expiry: newExpiry(d.Now),
+		signIns: make(turns, signInsAtOnce), subscriptions: make(turns, subscriptionsAtOnce),
+	}
 }
 
 // Stop ends the gateway's goroutines and waits for them.

@@ -20,6 +20,7 @@ import (
 	"github.com/sockeye-im/sockeye/internal/hub"
 	"github.com/sockeye-im/sockeye/internal/netloop"
 	"github.com/sockeye-im/sockeye/internal/ordered"
+	"github.com/sockeye-im/sockeye/socketio"
 )
 
 // Close codes of native connections (RFC 6455 section 7.4.2).
@@ -201,6 +202,7 @@ type native struct {
 	session  *session          // nil until signed in
 	signedIn atomic.Bool       // shared
 	ended    atomic.Bool       // shared: it was told why it ends; what waits is not carried out
+	silent   atomic.Bool       // shared: it did not answer a ping
 	closed   atomic.Bool       // shared
 }
 
@@ -249,11 +251,12 @@ func (c *native) HandleMessage(_ *netloop.Conn, op netloop.Op, payload []byte) {
 }
 
 // HandleClose is for the connection loop.
-func (c *native) HandleClose(*netloop.Conn, error) {
+func (c *native) HandleClose(_ *netloop.Conn, cause error) {
 	c.closed.Store(true)
 	c.door.loop.Wheel().Disarm(&c.timer)
 	c.door.hub.Detach(c)
-	c.post(nativeJob{run: c.leave})
+	why := c.whyClosed(cause)
+	c.post(nativeJob{run: func() { c.leave(why) }})
 }
 
 // Expire is for the timing wheel: the token did not come, or it is time for a
@@ -263,6 +266,7 @@ func (c *native) Expire(*netloop.Timer) {
 	case !c.signedIn.Load():
 		c.refuse(nil)
 	case c.pinged && !c.conn.Heard():
+		c.silent.Store(true)
 		c.conn.Abort()
 	default:
 		c.pinged = true
@@ -401,11 +405,11 @@ func (c *native) run(f *frame) {
 }
 
 // leave undoes enter.
-func (c *native) leave() {
+func (c *native) leave(why socketio.Reason) {
 	c.door.mu.Lock()
 	delete(c.door.conns, c)
 	c.door.mu.Unlock()
 	if c.session != nil {
-		c.session.leave()
+		c.session.leave(why)
 	}
 }

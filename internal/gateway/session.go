@@ -12,6 +12,7 @@ import (
 	"github.com/sockeye-im/sockeye/internal/chat"
 	"github.com/sockeye-im/sockeye/internal/command"
 	"github.com/sockeye-im/sockeye/internal/hub"
+	"github.com/sockeye-im/sockeye/socketio"
 )
 
 // session is a connection whose token was good, whatever protocol it speaks.
@@ -84,12 +85,18 @@ var (
 // newSession makes the user of a verified token known. Its link is still to be
 // given.
 func (g *Gateway) newSession(ctx context.Context, identity account.Identity, from netip.Addr) (*session, error) {
-	user, err := g.Accounts.SignIn(ctx, identity)
+	user, err := g.signedInUser(ctx, identity)
 	if err != nil {
 		return nil, err
 	}
 	identity.Name = user.Name
 	return &session{gateway: g, identity: &identity, user: chat.UserID(user.ID), from: from}, nil
+}
+
+func (g *Gateway) signedInUser(ctx context.Context, identity account.Identity) (account.User, error) {
+	g.signIns.take()
+	defer g.signIns.give()
+	return g.Accounts.SignIn(ctx, identity)
 }
 
 // enter gives a session its place and calls welcome, or ends its connection. leave
@@ -131,9 +138,9 @@ func (s *session) enter(ctx context.Context, l link, welcome func()) {
 	g.Presence.Connect(s.person(), l.ID())
 }
 
-// leave undoes enter. What is left is what a connection that continues this one
+// leave undoes enter; why is one of Ends. What is left is what a connection that continues this one
 // asks for, and may be kept for long: it holds no connection.
-func (s *session) leave() {
+func (s *session) leave(why socketio.Reason) {
 	l := s.link
 	s.link = nil
 	if !s.counted {
@@ -142,7 +149,7 @@ func (s *session) leave() {
 	s.counted = false
 	g := s.gateway
 	g.sessions.Add(-1)
-	g.Metrics.ConnectionClosed()
+	g.Metrics.ConnectionClosed(string(why))
 	g.admission.leave(s.from)
 	if s.entry == nil {
 		return
@@ -177,9 +184,11 @@ func (s *session) continues(by account.Identity) bool {
 // subscribe puts a device into the rooms of its user, and sends what is unread.
 func (s *session) subscribe(ctx context.Context) error {
 	rules := s.gateway.Chat
+	s.gateway.subscriptions.take()
+	defer s.gateway.subscriptions.give()
 	s.link.Join(hub.UserRoom(s.user))
-	if err := s.joinRooms(ctx); err != nil {
-		return err
+	if err := s.joinRooms(ctx); err != nil || !s.link.Connected() {
+		return err // whoever is gone has nothing to be shown
 	}
 	heads, err := rules.Heads(ctx, s.user)
 	if err != nil {

@@ -25,10 +25,10 @@ func connected(ctx context.Context, s *socketio.Socket) {
 // disconnected is called for each socket that connected was called for. There is
 // one namespace: a connection that has left it is of no use to anybody, and no
 // limit would count it.
-func disconnected(s *socketio.Socket, _ socketio.Reason) {
+func disconnected(s *socketio.Socket, why socketio.Reason) {
 	s.Drop()
 	if signedIn, ok := s.Data().(*session); ok {
-		signedIn.leave()
+		signedIn.leave(why)
 	}
 }
 

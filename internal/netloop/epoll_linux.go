@@ -104,7 +104,19 @@ func (p *epoller) adopt(nc net.Conn) (link, bool, error) {
 		return nil, false, err
 	}
 	_ = nc.Close() // the duplicate keeps the socket
+	boundUnsent(dup)
 	return &epollLink{p: p, fd: dup}, true, nil
+}
+
+// unsentBytes is how much the kernel takes for a peer beyond what is on its way to
+// it. What is more waits in our queue, where it is counted: the kernel would let
+// megabytes pile up for a peer that does not read, before anybody noticed.
+const unsentBytes = 128 << 10
+
+// boundUnsent sets that bound. Sockets that have none, such as Unix ones, go on
+// without.
+func boundUnsent(fd int) {
+	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, unsentBytes)
 }
 
 func (p *epoller) live() int {

@@ -16,6 +16,7 @@ type Vocabulary struct {
 	Messages   []string // kinds of messages, such as "message:send"
 	Operations []string // what is timed
 	Refusals   []string // why connections are refused
+	Ends       []string // why connections that were let in end
 	ErrorTypes []string // where errors happen
 	ErrorCodes []string
 }
@@ -25,7 +26,7 @@ type Metrics struct {
 	registerer prometheus.Registerer
 
 	opened, closed, refused prometheus.Counter
-	refusals                map[string]prometheus.Counter
+	refusals, ends          map[string]prometheus.Counter
 	messages                map[string]outcomes
 	seconds                 map[string]prometheus.Observer
 	errors                  map[string]map[string]prometheus.Counter
@@ -42,6 +43,9 @@ func NewMetrics(registerer prometheus.Registerer, words Vocabulary) (*Metrics, e
 	refusals := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "websocket_connections_refused_total", Help: "Refused connections by reason.",
 	}, []string{"reason"})
+	ends := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "websocket_disconnections_total", Help: "Ends of connections that were let in, by reason.",
+	}, []string{"reason"})
 	messages := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "websocket_messages_total", Help: "Messages from clients by type and outcome: success, error.",
 	}, []string{"type", "status"})
@@ -54,7 +58,7 @@ func NewMetrics(registerer prometheus.Registerer, words Vocabulary) (*Metrics, e
 	}, []string{"type", "code"})
 
 	var failed error
-	for _, c := range []prometheus.Collector{connections, refusals, messages, seconds, failures, memory{}} {
+	for _, c := range []prometheus.Collector{connections, refusals, ends, messages, seconds, failures, memory{}} {
 		failed = errors.Join(failed, registerer.Register(c))
 	}
 	if failed != nil {
@@ -67,12 +71,16 @@ func NewMetrics(registerer prometheus.Registerer, words Vocabulary) (*Metrics, e
 		closed:     connections.WithLabelValues("disconnected"),
 		refused:    connections.WithLabelValues("refused"),
 		refusals:   map[string]prometheus.Counter{},
+		ends:       map[string]prometheus.Counter{},
 		messages:   map[string]outcomes{},
 		seconds:    map[string]prometheus.Observer{},
 		errors:     map[string]map[string]prometheus.Counter{},
 	}
 	for _, reason := range withOther(words.Refusals) {
 		m.refusals[reason] = refusals.WithLabelValues(reason)
+	}
+	for _, reason := range withOther(words.Ends) {
+		m.ends[reason] = ends.WithLabelValues(reason)
 	}
 	for _, kind := range withOther(words.Messages) {
 		m.messages[kind] = outcomes{messages.WithLabelValues(kind, "success"), messages.WithLabelValues(kind, "error")}
@@ -95,7 +103,10 @@ func withOther(words []string) []string { return append([]string{Other}, words..
 func (m *Metrics) ConnectionOpened() { m.opened.Inc() }
 
 // ConnectionClosed counts the end of a connection that was let in.
-func (m *Metrics) ConnectionClosed() { m.closed.Inc() }
+func (m *Metrics) ConnectionClosed(reason string) {
+	m.closed.Inc()
+	known(m.ends, reason).Inc()
+}
 
 // ConnectionRefused counts a connection that was not let in.
 func (m *Metrics) ConnectionRefused(reason string) {

@@ -99,7 +99,7 @@ func newMetrics(t *testing.T) (*ops.Metrics, func() string) {
 	t.Helper()
 	registry := ops.NewRegistry()
 	metrics, err := ops.NewMetrics(registry, ops.Vocabulary{
-		Messages: []string{"message:send"}, Operations: []string{"append"}, Refusals: []string{"capacity"},
+		Messages: []string{"message:send"}, Operations: []string{"append"}, Refusals: []string{"capacity"}, Ends: []string{"slow consumer"},
 		ErrorTypes: []string{"message"}, ErrorCodes: []string{"not_in_room"},
 	})
 	if err != nil {
@@ -125,7 +125,7 @@ func TestMetrics(t *testing.T) {
 	metrics, scrape := newMetrics(t)
 	metrics.ConnectionOpened()
 	metrics.ConnectionOpened()
-	metrics.ConnectionClosed()
+	metrics.ConnectionClosed("slow consumer")
 	metrics.ConnectionRefused("capacity")
 	metrics.Message("message:send", true)
 	metrics.Message("message:send", false)
@@ -147,6 +147,8 @@ func TestMetrics(t *testing.T) {
 		`websocket_connections_total{status="disconnected"} 1`,
 		`websocket_connections_total{status="refused"} 1`,
 		`websocket_connections_refused_total{reason="capacity"} 1`,
+		`websocket_disconnections_total{reason="slow consumer"} 1`,
+		`websocket_disconnections_total{reason="other"} 0`,
 		`websocket_messages_total{status="success",type="message:send"} 1`,
 		`websocket_messages_total{status="error",type="message:send"} 1`,
 		`websocket_response_time_seconds_bucket{operation="append",le="0.001"} 0`,

@@ -29,6 +29,7 @@ type conn struct {
 	rest []byte // the beginning of a frame that has not come as a whole
 	out  []byte // what the socket has not taken yet
 
+	gone     bool // the server has closed it, and the scenario does not mind
 	received int  // messages, for the scenario to use
 	checked  bool // what it received was what was sent
 }
@@ -82,7 +83,8 @@ func (c *conn) writable() error {
 
 func (c *conn) request() string {
 	return "GET " + c.role.path + " HTTP/1.1\r\nHost: " + c.loop.plan.Addr +
-		"\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+		"\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n" +
+		c.role.header + "\r\n"
 }
 
 // write sends b, what the socket does not take a little later.
@@ -131,10 +133,14 @@ func (c *conn) receive(data []byte) error {
 			c.rest = bytes.Clone(data)
 			return nil
 		}
-		if data[0]&0xf != 1 {
-			return fmt.Errorf("the server sent a frame of kind %d", data[0]&0xf)
-		}
+		kind := data[0] & 0xf
 		data = data[size:]
+		if kind != 1 {
+			if err := c.special(kind, payload); err != nil {
+				return err
+			}
+			continue
+		}
 		if err := c.frame(payload); err != nil {
 			return err
 		}
@@ -194,6 +200,9 @@ func (c *conn) advance() error {
 	c.loop.last = time.Now()
 	if c.step == len(c.role.steps) {
 		c.loop.open++
+		if c.loop.came != nil {
+			return c.loop.came(c)
+		}
 		return nil
 	}
 	if send := c.role.steps[c.step].send; send != "" {
@@ -222,17 +231,20 @@ func (c *conn) check(payload []byte) error {
 }
 
 // clientFrame is a text frame as clients send it, masked.
-func clientFrame(text string) []byte {
+func clientFrame(text string) []byte { return masked(1, []byte(text)) }
+
+// masked is a frame of any kind as clients send it.
+func masked(kind byte, payload []byte) []byte {
 	mask := [4]byte{0x37, 0xfa, 0x21, 0x3d}
-	frame := []byte{0x81}
-	if len(text) < 126 {
-		frame = append(frame, 0x80|byte(len(text)))
+	frame := []byte{0x80 | kind}
+	if len(payload) < 126 {
+		frame = append(frame, 0x80|byte(len(payload)))
 	} else {
-		frame = binary.BigEndian.AppendUint16(append(frame, 0x80|126), uint16(len(text)))
+		frame = binary.BigEndian.AppendUint16(append(frame, 0x80|126), uint16(len(payload)))
 	}
 	frame = append(frame, mask[:]...)
-	for i := range len(text) {
-		frame = append(frame, text[i]^mask[i%4])
+	for i, b := range payload {
+		frame = append(frame, b^mask[i%4])
 	}
 	return frame
 }

@@ -10,7 +10,13 @@
 //	dialect.go   what is said, in the protocols of the servers
 //	poll.go      the same over HTTP long-polling
 //	meter.go     what is read before and behind the measurement
-//	fanout.go, ack.go, connect.go   the scenarios
+//	fanout.go, ack.go, connect.go, rooms.go   the scenarios
+//	levels.go                       more and more idle connections, for the memory and the time that each takes
+//	speech.go                       what is said to the whole server, over Socket.IO and plain WebSocket
+//	member.go                       a user of it, who knows how far it has come in a room
+//	storm.go, slow.go               all of them at once; some of them read no more
+//	watch.go                        what the server and the kernel say of it meanwhile
+//	lost.go                         connections that end, where a scenario wants them to
 package crowd
 
 import (
@@ -29,6 +35,10 @@ const (
 	// Connect opens connections and signs in, and then lets them be idle. An operation is all from the connection's
 	// first packet to the answer to the sign-in.
 	Connect = "connect"
+	// Rooms is Fanout to many rooms: Plan.Connections clients stand in a ring, each is in a room with those behind it, so
+	// that there are as many rooms, each with Plan.Members of them, and each client is in as many rooms. The messages
+	// go to all rooms in turn, far from each other.
+	Rooms = "rooms"
 )
 
 // Plan says what to do.
@@ -42,6 +52,7 @@ type Plan struct {
 	Window      int           // Fanout: messages in flight
 	Senders     int           // Fanout: who send them; one if 0
 	Polling     bool          // Fanout: receivers are on HTTP long-polling, of Socket.IO
+	Members     int           // Rooms: of each room
 	Payload     int           // bytes of content in a message
 	WarmUp      time.Duration // before the measurement
 	Duration    time.Duration // of the measurement; Connect ends by itself
@@ -84,6 +95,8 @@ func Run(plan Plan) (Result, error) {
 		return roundTrips(l)
 	case Connect:
 		return connections(l)
+	case Rooms:
+		return roomFanOut(l)
 	default:
 		return Result{}, fmt.Errorf("no scenario is called %q", plan.Scenario)
 	}

@@ -24,9 +24,10 @@ type dialect struct {
 
 // role is how a client comes in.
 type role struct {
-	path  string
-	polls bool // over HTTP long-polling
-	steps []step
+	path   string
+	header string // of the opening handshake, beside what every client sends; lines that end with CRLF
+	polls  bool   // over HTTP long-polling
+	steps  []step
 }
 
 // step is something to send, nothing if empty, and the beginning of what has to come then.

@@ -38,6 +38,16 @@ type loop struct {
 
 	// heard is called for each message on a connection that has come in. The payload is valid until it returns.
 	heard func(c *conn, payload []byte) error
+	// came is called for each connection that has come in; nil: nobody wants to know.
+	came func(c *conn) error
+	// special is called for frames that are no text, and lost when the server has closed a connection, which is an error
+	// unless it returns nil. Nil: both are errors.
+	special func(c *conn, kind byte, payload []byte) error
+	lost    func(c *conn, err error) error
+
+	receiveBuffer int // of connections to come, in bytes; the kernel's default if 0
+
+	wait int // milliseconds that a pass waits at most
 }
 
 func newLoop(plan Plan, words *dialect) (*loop, error) {
@@ -57,26 +67,33 @@ func newLoop(plan Plan, words *dialect) (*loop, error) {
 		events: make([]unix.EpollEvent, maxEvents),
 		buf:    make([]byte, readBuffer),
 		last:   time.Now(),
+		wait:   100,
 		heard:  func(*conn, []byte) error { return nil },
 	}, nil
 }
 
 func (l *loop) close() {
 	for _, c := range l.conns {
-		_ = unix.Close(c.fd)
+		if !c.gone {
+			_ = unix.Close(c.fd)
+		}
 	}
 	_ = unix.Close(l.fd)
 }
 
-// pass waits for something to happen, at most for a tenth of a second, and sees to all that did.
+// pass waits for something to happen, at most for a tenth of a second unless the scenario wants it shorter, and sees to
+// all that did.
 func (l *loop) pass() error {
-	n, err := unix.EpollWait(l.fd, l.events, 100)
+	n, err := unix.EpollWait(l.fd, l.events, l.wait)
 	if err != nil && !errors.Is(err, unix.EINTR) {
 		return os.NewSyscallError("epoll_wait", err)
 	}
 	for i := range max(n, 0) {
 		c := l.conns[l.events[i].Fd]
-		if err := c.happened(l.events[i].Events); err != nil {
+		if c.gone {
+			continue
+		}
+		if err := c.survive(c.happened(l.events[i].Events)); err != nil {
 			return fmt.Errorf("connection %d: %w", l.events[i].Fd, err)
 		}
 	}
@@ -127,6 +144,11 @@ func (l *loop) dial(as role) error {
 	l.conns = append(l.conns, c)
 	if err := unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1); err != nil {
 		return os.NewSyscallError("setsockopt", err)
+	}
+	if l.receiveBuffer > 0 {
+		if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, l.receiveBuffer); err != nil {
+			return os.NewSyscallError("setsockopt", err)
+		}
 	}
 	// Without IP_BIND_ADDRESS_NO_PORT bind would take a port that no other connection of the machine has.
 	if err := unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1); err != nil {

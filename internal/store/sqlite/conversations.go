@@ -194,7 +194,7 @@ func (s *Store) heads(ctx context.Context, query string, args ...any) (heads []c
 			return err
 		}, query, args...)
 		ids, encodeErr := json.Marshal(direct)
-		if err := errors.Join(err, encodeErr); err != nil {
+		if err := errors.Join(err, encodeErr); err != nil || len(direct) == 0 {
 			return err
 		}
 		return each(func(row scanner) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"runtime"
 	"sync"
 )
 
@@ -24,7 +25,9 @@ func newReaders(db *sql.DB, most int) *readers {
 	return &readers{db: db, places: make(chan struct{}, most), closed: make(chan struct{})}
 }
 
-// with lends a connection to use.
+// with lends a connection to use. Behind it the caller gives way: a read takes longer
+// than most of what others have to do, above all the sending of what was read, and
+// the scheduler would let a caller go on with the next one for 10 ms.
 func (r *readers) with(ctx context.Context, use func(*connection) error) error {
 	select {
 	case r.places <- struct{}{}:
@@ -33,6 +36,7 @@ func (r *readers) with(ctx context.Context, use func(*connection) error) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+	defer runtime.Gosched()
 	defer func() { <-r.places }()
 	c, err := r.take(ctx)
 	if err != nil {

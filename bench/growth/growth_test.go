@@ -1,0 +1,30 @@
+//go:build linux
+
+package growth_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/sockeye-im/sockeye/bench/growth"
+)
+
+// The measurements work; what they measure in a moment, on a machine that does other things too, says nothing.
+func TestMeasurements(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds and runs servers")
+	}
+	report, err := growth.Run(t.Context(), growth.Options{Rounds: 1, Short: true, Progress: t.Output()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := report.Markdown()
+	if bad := strings.Count(text, "NaN") + strings.Count(text, "Inf"); bad > 0 {
+		t.Errorf("%d figures are none:\n%s", bad, text)
+	}
+	for _, row := range []string{"| 10 | ", "| 20 | ", "| 40 | ", "| 50 rooms of 10 | "} {
+		if !strings.Contains(text, row) {
+			t.Errorf("there is no row %q in\n%s", row, text)
+		}
+	}
+}

@@ -1,0 +1,20 @@
+//go:build linux
+
+package hostile
+
+import "github.com/sockeye-im/sockeye/bench/load/crowd"
+
+// Waves are the storms by what they are called.
+func (r *Report) Waves() map[string]crowd.Wave {
+	waves := make(map[string]crowd.Wave)
+	for _, w := range r.storms {
+		waves[w.title] = w.Wave
+	}
+	return waves
+}
+
+// Slow is what became of those who do not read.
+func (r *Report) Slow() (crowd.SlowResult, crowd.Slow) { return r.slow, r.slowPlan }
+
+// Attacks is how many attacks there were.
+func (r *Report) Attacks() int { return len(r.attacks) }

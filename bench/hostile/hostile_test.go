@@ -1,0 +1,43 @@
+//go:build linux
+
+package hostile_test
+
+import (
+	"testing"
+
+	"github.com/sockeye-im/sockeye/bench/hostile"
+)
+
+// The figures of the short form mean nothing, but what is promised has to hold: nobody fails to come back, whoever reads
+// loses nothing, whoever does not is told why and catches up, and attackers disturb no others. The trials themselves
+// fail where a message is lost or somebody is not served.
+func TestPromises(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds and runs servers")
+	}
+	report, err := hostile.Run(t.Context(), hostile.Options{Short: true, Progress: t.Output()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, wave := range report.Waves() {
+		if wave.Failed > 0 || wave.Caught == 0 {
+			t.Errorf("%s: %d users are not in step, %d events were caught up with", name, wave.Failed, wave.Caught)
+		}
+	}
+	slow, plan := report.Slow()
+	if slow.Closed["4008 slow consumer"] != plan.Stopped {
+		t.Errorf("of %d who did not read some were told something else: %v", plan.Stopped, slow.Closed)
+	}
+	if slow.Counted != plan.Stopped {
+		t.Errorf("the server has counted %d slow consumers instead of %d", slow.Counted, plan.Stopped)
+	}
+	if slow.Caught != plan.Stopped {
+		t.Errorf("of %d who did not read %d have it all in the end", plan.Stopped, slow.Caught)
+	}
+	if want := int64(plan.Members+1) * slow.Messages; slow.Delivered != want {
+		t.Errorf("%d deliveries to those who read, instead of %d", slow.Delivered, want)
+	}
+	if got := report.Attacks(); got != 6 {
+		t.Errorf("%d attacks went as they should, instead of 6", got)
+	}
+}

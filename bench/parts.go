@@ -1,0 +1,46 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+
+	"github.com/sockeye-im/sockeye/bench/compare"
+	"github.com/sockeye-im/sockeye/bench/growth"
+	"github.com/sockeye-im/sockeye/bench/hostile"
+)
+
+// part is a measurement that gives a section of the results of its own, behind the comparison with peers.
+type part struct {
+	name string // on the command line
+	run  func(ctx context.Context, options compare.Options) (section string, err error)
+}
+
+var parts = []part{
+	{"growth", runGrowth},
+	{"hostile", runHostile},
+}
+
+func partNames() []string {
+	names := make([]string, len(parts))
+	for i, p := range parts {
+		names[i] = p.name
+	}
+	return names
+}
+
+func runGrowth(ctx context.Context, options compare.Options) (string, error) {
+	report, err := growth.Run(ctx, growth.Options{Rounds: options.Rounds, Short: options.Short, Progress: options.Progress})
+	if report == nil {
+		return "", err
+	}
+	return report.Markdown(), err
+}
+
+func runHostile(ctx context.Context, options compare.Options) (string, error) {
+	report, err := hostile.Run(ctx, hostile.Options{Short: options.Short, Progress: options.Progress})
+	if report == nil {
+		return "", err
+	}
+	return report.Markdown(), err
+}
