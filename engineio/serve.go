@@ -18,8 +18,9 @@ import (
 // costs its polls a goroutine again.)
 //
 // It makes a difference on Linux, for a plain TCP listener. For such connections
-// srv.ConnState and http.LocalAddrContextKey are left out, and an answer to an
-// opening handshake that is no upgrade ends the connection. A srv with a ConnContext
+// http.LocalAddrContextKey is left out, srv.ConnState hears of their beginning and
+// their end only, and an answer to an opening handshake that is no upgrade ends the
+// connection. A srv with a ConnContext
 // is served by net/http alone. Like srv.Serve it returns when srv is shut down or
 // closed.
 func (s *Server) Serve(srv *http.Server, l net.Listener) error {
@@ -61,6 +62,7 @@ func (s *Server) listenerConfig(srv *http.Server, l net.Listener) netloop.Listen
 		IdleTimeout:   srv.IdleTimeout,
 		HeaderTimeout: srv.ReadHeaderTimeout,
 		WriteTimeout:  srv.WriteTimeout,
+		ConnState:     srv.ConnState,
 		ErrorLog:      srv.ErrorLog,
 		Run:           func(t netloop.Task) { s.door.Start(t) },
 	}

@@ -24,8 +24,9 @@ const maxEarly = 64 << 10
 // by the connection's lock, but for what waits for a request, which is the reader's
 // own.
 type arrival struct {
-	door *doorway
-	from netip.AddrPort
+	door  *doorway
+	from  netip.AddrPort
+	shown *shown // to ConnState; nil when there is none
 
 	head    []byte  // the beginning of a request
 	scanned int     // up to which byte it has no end
@@ -157,7 +158,7 @@ type passage Conn
 func (p *passage) Run() {
 	c := (*Conn)(p)
 	d := c.arrival.door
-	nc, early, err := c.detach()
+	nc, early, err := c.detach(http.StateClosed)
 	if err != nil {
 		c.abort(err)
 		return
@@ -166,9 +167,9 @@ func (p *passage) Run() {
 }
 
 // detach takes a connection away from the loop, which forgets it; the next may
-// have it as it is, with the bytes that were read of it.
-func (c *Conn) detach() (nc *net.TCPConn, early []byte, err error) {
-	fd, early, err := c.takeDescriptor()
+// have it as it is, with the bytes that were read of it. ConnState is told state.
+func (c *Conn) detach(state http.ConnState) (nc *net.TCPConn, early []byte, err error) {
+	fd, early, err := c.takeDescriptor(state)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -187,12 +188,23 @@ func (c *Conn) detach() (nc *net.TCPConn, early []byte, err error) {
 }
 
 // takeDescriptor ends the connection for the loop, but not for its peer.
-func (c *Conn) takeDescriptor() (fd int, early []byte, err error) {
+func (c *Conn) takeDescriptor(state http.ConnState) (fd int, early []byte, err error) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.state != open || c.arrival == nil {
+	a := c.arrival
+	if c.state != open || a == nil {
+		c.mu.Unlock()
 		return -1, nil, ErrClosed
 	}
+	fd, early, err = c.letGo()
+	c.mu.Unlock()
+	if err == nil {
+		a.tell(state)
+	}
+	return fd, early, err
+}
+
+// letGo does that. mu is held.
+func (c *Conn) letGo() (fd int, early []byte, err error) {
 	if c.deadline != nil {
 		c.loop.wheel.Disarm(c.deadline)
 	}
@@ -200,7 +212,7 @@ func (c *Conn) takeDescriptor() (fd int, early []byte, err error) {
 	if err := link.forget(); err != nil {
 		return -1, nil, err
 	}
-	c.state = gone
+	c.state, c.notified = gone, true
 	return link.fd, c.arrival.early, nil
 }
 
@@ -228,12 +240,15 @@ func (l *Loop) take(h *Hijacked, handler Handler) (*Conn, error) {
 		return l.move(h, handler)
 	}
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	if c.state != open {
+		c.mu.Unlock()
 		return nil, ErrStopped
 	}
 	c.handler = handler
 	c.agree(h)
+	a := c.arrival
+	c.mu.Unlock()
+	a.tell(http.StateHijacked)
 	return c, nil
 }
 
@@ -241,14 +256,14 @@ func (l *Loop) take(h *Hijacked, handler Handler) (*Conn, error) {
 func (l *Loop) move(h *Hijacked, handler Handler) (*Conn, error) {
 	p := l.pollerInTurn()
 	if p == nil {
-		nc, early, err := h.arrived.detach()
+		nc, early, err := h.arrived.detach(http.StateHijacked)
 		if err != nil {
 			return nil, err
 		}
 		h.Conn, h.Buffered = nc, early
 		return l.attachConn(h, handler)
 	}
-	fd, early, err := h.arrived.takeDescriptor()
+	fd, early, err := h.arrived.takeDescriptor(http.StateHijacked)
 	if err != nil {
 		return nil, err
 	}

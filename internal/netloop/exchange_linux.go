@@ -155,12 +155,9 @@ var oneLine = strings.NewReplacer("\n", " ", "\r", " ")
 func (x *exchange) HandleMessage(*Conn, Op, []byte) {}
 
 // HandleClose implements Handler: the connection has ended before the answer.
-func (x *exchange) HandleClose(*Conn, error) {
+func (x *exchange) HandleClose(c *Conn, cause error) {
+	c.arrival.HandleClose(c, cause)
 	x.mu.Lock()
-	if x.gone {
-		x.mu.Unlock()
-		return
-	}
 	x.gone = true
 	gone := x.onGone
 	if x.done != nil {
@@ -212,7 +209,7 @@ func (c *Conn) respond(answer []byte, last bool) bool {
 		return false
 	}
 	a := c.arrival
-	c.handler, a.exchange = nobody{}, false
+	c.handler, a.exchange = a, false
 	// What came behind the request must be looked at before more is read.
 	a.answering = len(a.early) > 0 || !c.link.(*epollLink).registered
 	_ = c.push(answer)

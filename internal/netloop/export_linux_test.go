@@ -29,3 +29,14 @@ func FirstRequest(data []byte, piece int) *http.Request {
 		scanned = max(0, n-len(endOfHead)+1)
 	}
 }
+
+// SocketOptions reads TCP_NODELAY and TCP_NOTSENT_LOWAT of a connection that a
+// Listener has accepted.
+func SocketOptions(h *Hijacked) (noDelay, unsent int, err error) {
+	fd := h.arrived.link.(*epollLink).fd
+	noDelay, err = unix.GetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY)
+	if err == nil {
+		unsent, err = unix.GetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT)
+	}
+	return noDelay, unsent, err
+}

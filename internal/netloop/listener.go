@@ -35,6 +35,11 @@ type ListenerConfig struct {
 	WriteTimeout time.Duration
 	// Run has a task done soon, on a goroutine where it may block.
 	Run func(Task)
+	// ConnState is http.Server's: it hears of connections that are new, that have
+	// become WebSockets or were hijacked (StateHijacked), and of those that have
+	// ended before, or went on to net/http, which tells it of them as new ones
+	// (StateClosed). Of such a net.Conn only Close and the addresses are of use.
+	ConnState func(net.Conn, http.ConnState)
 	// ErrorLog gets panics of the handler. Default log.Default().
 	ErrorLog *log.Logger
 }

@@ -3,6 +3,7 @@ package netloop
 import (
 	"errors"
 	"net"
+	"net/http"
 	"net/netip"
 	"os"
 	"slices"
@@ -176,9 +177,15 @@ func (d *doorway) Expire(*Timer) {
 
 // admit makes a connection of the loop's of a socket that asks for nothing yet.
 func (d *doorway) admit(fd int, from netip.AddrPort) {
-	c := &Conn{loop: d.loop, handler: nobody{}, arrival: &arrival{door: d, from: from}}
+	a := &arrival{door: d, from: from}
+	c := &Conn{loop: d.loop, handler: a, arrival: a}
 	link := &epollLink{p: d.loop.pollerInTurn(), fd: fd}
 	c.link = link
+	boundUnsent(fd)
+	if d.cfg.ConnState != nil {
+		a.shown = &shown{conn: c, arrival: a}
+		a.tell(http.StateNew)
+	}
 	if d.cfg.HeaderTimeout > 0 {
 		c.setDeadline(d.cfg.HeaderTimeout)
 	}
@@ -241,9 +248,3 @@ func (l *Loop) pollerInTurn() *epoller {
 	}
 	return l.inTurn().(*epoller)
 }
-
-// nobody is the handler of a connection that has none yet.
-type nobody struct{}
-
-func (nobody) HandleMessage(*Conn, Op, []byte) {}
-func (nobody) HandleClose(*Conn, error)        {}

@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -387,4 +388,89 @@ func TestManyOtherRequests(t *testing.T) {
 			t.Fatalf("body %q", body)
 		}
 	}
+}
+
+// ConnState hears of every connection once that it begins, and once that it ends or
+// becomes somebody else's.
+func TestConnState(t *testing.T) {
+	states := make(chan string, 100)
+	var refused atomic.Bool
+	cfg := netloop.ListenerConfig{
+		Serves: func(target []byte) bool { return string(target) == "/poll" },
+		ConnState: func(c net.Conn, state http.ConnState) {
+			states <- c.RemoteAddr().String() + " " + state.String()
+			if refused.Load() {
+				_ = c.Close()
+			}
+		},
+	}
+	got := newRecorder()
+	var h *house
+	ready := make(chan struct{})
+	h = newHouse(t, cfg, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/path" {
+			return
+		}
+		<-ready
+		hijacked, err := netloop.Upgrade(w, r, netloop.UpgradeOptions{})
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		c, err := h.loop.Attach(hijacked, got)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		c.Start(hijacked.Buffered)
+	})
+	close(ready)
+	expect := func(p *peer, want string) {
+		t.Helper()
+		if state := next(t, states); state != p.LocalAddr().String()+" "+want {
+			t.Errorf("%s, want %s", state, want)
+		}
+	}
+	for name, c := range map[string]struct{ say, then string }{
+		"upgrade":  {opening, "hijacked"},
+		"net/http": {get("/page"), "closed"},
+		"nothing":  {"", "closed"},
+		"polling":  {get("/poll"), "closed"},
+	} {
+		p := h.dial(t)
+		expect(p, "new")
+		p.say(c.say)
+		if name == "polling" {
+			p.answer()
+			p.say(get("/poll"))
+			p.answer()
+		}
+		if name == "polling" || name == "nothing" {
+			_ = p.Close()
+		}
+		expect(p, c.then)
+	}
+	refused.Store(true)
+	p := h.dial(t)
+	expect(p, "new")
+	expect(p, "closed")
+	p.expectEnd()
+	none(t, states)
+}
+
+// Connections have the options that others have.
+func TestSocketOptions(t *testing.T) {
+	h := newHouse(t, netloop.ListenerConfig{}, func(w http.ResponseWriter, r *http.Request) {
+		hijacked, err := netloop.Upgrade(w, r, netloop.UpgradeOptions{})
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		if noDelay, unsent, err := netloop.SocketOptions(hijacked); err != nil || noDelay != 1 || unsent != 128<<10 {
+			t.Errorf("TCP_NODELAY %d, TCP_NOTSENT_LOWAT %d, %v", noDelay, unsent, err)
+		}
+	})
+	p := h.dial(t)
+	p.say(opening)
+	p.expectEnd()
 }

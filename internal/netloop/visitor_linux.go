@@ -81,7 +81,7 @@ func (v *visitor) WriteHeader(status int) {
 	if v.taken || v.answer != nil || status < http.StatusOK {
 		return
 	}
-	nc, _, err := v.conn.detach()
+	nc, _, err := v.conn.detach(http.StateClosed)
 	if err != nil {
 		return // the client is gone
 	}
@@ -129,7 +129,7 @@ func (v *visitor) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	if v.taken || v.answer != nil {
 		return nil, nil, http.ErrHijacked
 	}
-	nc, early, err := v.conn.detach()
+	nc, early, err := v.conn.detach(http.StateHijacked)
 	if err != nil {
 		return nil, nil, err
 	}
