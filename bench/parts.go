@@ -7,6 +7,7 @@ import (
 
 	"github.com/sockeye-im/sockeye/bench/compare"
 	"github.com/sockeye-im/sockeye/bench/growth"
+	"github.com/sockeye-im/sockeye/bench/product"
 )
 
 // part is a measurement that gives a section of the results of its own, behind the comparison with peers.
@@ -16,6 +17,7 @@ type part struct {
 }
 
 var parts = []part{
+	{"product", runProduct},
 	{"growth", runGrowth},
 }
 
@@ -29,6 +31,16 @@ func partNames() []string {
 
 func runGrowth(ctx context.Context, options compare.Options) (string, error) {
 	report, err := growth.Run(ctx, growth.Options{Rounds: options.Rounds, Short: options.Short, Progress: options.Progress})
+	if report == nil {
+		return "", err
+	}
+	return report.Markdown(), err
+}
+
+func runProduct(ctx context.Context, options compare.Options) (string, error) {
+	report, err := product.Run(ctx, product.Options{
+		Rounds: options.Rounds, Short: options.Short, Profile: options.Profile, Progress: options.Progress,
+	})
 	if report == nil {
 		return "", err
 	}

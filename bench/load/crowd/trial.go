@@ -13,6 +13,8 @@ type Trial struct {
 	Tokens []string // of users, one for each connection
 
 	Levels []Level
+	Bare   bool // Plan, as Run does it
+	Whole  bool // Plan, with the whole server: Fanout to a room called Room of the users of all connections, or Direct
 }
 
 // Run makes the measurement. What it returns is of the type that goes with the trial. It keeps one thread busy.
@@ -22,6 +24,10 @@ func (t *Trial) Run() (any, error) {
 	switch {
 	case t.Levels != nil:
 		return levels(t)
+	case t.Bare:
+		return Run(t.Plan)
+	case t.Whole:
+		return run(t.Plan, sockeye(t.Plan.content(), t.Tokens))
 	default:
 		return nil, errors.New("the trial says nothing to do")
 	}
