@@ -39,7 +39,7 @@ func runGrowth(ctx context.Context, options compare.Options) (string, error) {
 
 func runProduct(ctx context.Context, options compare.Options) (string, error) {
 	report, err := product.Run(ctx, product.Options{
-		Rounds: options.Rounds, Short: options.Short, Profile: options.Profile, Progress: options.Progress,
+		Rounds: options.Rounds, Short: options.Short, Only: options.Scenarios, Profile: options.Profile, Progress: options.Progress,
 	})
 	if report == nil {
 		return "", err

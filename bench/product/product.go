@@ -16,6 +16,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/sockeye-im/sockeye/bench/process"
 )
@@ -23,8 +24,9 @@ import (
 // Options say how to measure.
 type Options struct {
 	Rounds   int
-	Short    bool   // few connections for a moment: the figures mean nothing
-	Profile  string // directory for profiles of the server; none if empty
+	Short    bool     // few connections for a moment: the figures mean nothing
+	Only     []string // scenarios by name; none: all
+	Profile  string   // directory for profiles of the server; none if empty
 	Progress io.Writer
 }
 
@@ -52,6 +54,9 @@ func Run(ctx context.Context, options Options) (*Report, error) {
 	if err := process.Build(ctx, dir, "./cmd/sockeye", "./bench/server", "./bench/storerate", "./bench/trial"); err != nil {
 		return nil, err
 	}
+	if err := r.options.check(); err != nil {
+		return nil, err
+	}
 	report := &Report{Short: options.Short, results: make(results)}
 	var failures error
 	for round := range options.Rounds {
@@ -62,6 +67,20 @@ func Run(ctx context.Context, options Options) (*Report, error) {
 		}
 	}
 	return report, failures
+}
+
+// check looks for scenarios that do not exist.
+func (o *Options) check() error {
+	for _, name := range o.Only {
+		if !slices.Contains(Scenarios(), name) {
+			return fmt.Errorf("no scenario of the product is called %q", name)
+		}
+	}
+	return nil
+}
+
+func (o *Options) wants(scenario string) bool {
+	return len(o.Only) == 0 || slices.Contains(o.Only, scenario)
 }
 
 func (r *runner) path(program string) string { return filepath.Join(r.dir, program) }

@@ -33,6 +33,18 @@ var spreads = []spread{
 	{"fanout1", "1 message in flight", 1, 1},
 }
 
+// messages are those between two users.
+const messages = "direct"
+
+// Scenarios are the names of all that can be measured.
+func Scenarios() []string {
+	names := []string{messages}
+	for _, s := range spreads {
+		names = append(names, s.name)
+	}
+	return names
+}
+
 const payload = 128 // bytes of content
 
 // plan has what all scenarios share.
@@ -51,6 +63,9 @@ func (r *runner) plan(scenario string, connections int) crowd.Plan {
 func (r *runner) fanOut(ctx context.Context, report *Report, round int) error {
 	var failures error
 	for i, s := range spreads {
+		if !r.options.wants(s.name) {
+			continue
+		}
 		plan := r.plan(crowd.Fanout, 1000)
 		plan.Window, plan.Senders = s.window, s.senders
 		order := []string{bare, whole}
@@ -78,6 +93,9 @@ func (r *runner) fanOut(ctx context.Context, report *Report, round int) error {
 // direct measures messages between users: what the store reaches alone, what the whole server does, and how long it takes
 // at half of that.
 func (r *runner) direct(ctx context.Context, report *Report, round int) error {
+	if !r.options.wants(messages) {
+		return nil
+	}
 	plan := r.plan(crowd.Direct, 1000)
 	alone, err := r.store(ctx, plan)
 	if err != nil {

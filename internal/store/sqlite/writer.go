@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -122,6 +123,7 @@ func (w *writer) loop() {
 	defer close(w.stopped)
 	batch := make([]*command, 0, w.maxBatch)
 	for first := range w.queue {
+		runtime.Gosched()
 		batch = w.gather(append(batch[:0], first))
 		if len(batch) > 0 {
 			w.commitBatch(batch)
