@@ -17,7 +17,7 @@ const (
 	maxEvents  = 256
 	// flushesAPass is how many connections are written to before the reader has a
 	// turn: some half a millisecond.
-	flushesAPass = 64
+	flushesAPass = 16
 )
 
 // epoller is one epoll instance with two goroutines: one reads what is ready, and
@@ -268,11 +268,8 @@ func (p *epoller) write(w *round) bool {
 // giveWay does the reader's work and lets run whom it woke. On one core nobody
 // else would before the round is over.
 func (p *epoller) giveWay() {
-	ready := false
-	_ = p.raw.Control(func(uintptr) { ready = p.readReady() }) // an error: it was closed
-	if ready {
-		runtime.Gosched()
-	}
+	_ = p.raw.Control(func(uintptr) { p.readReady() }) // an error: it was closed
+	runtime.Gosched()
 }
 
 // epollLink is a connection's descriptor. Its fields are guarded by the
