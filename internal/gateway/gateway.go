@@ -17,6 +17,7 @@ import (
 	"github.com/sockeye-im/sockeye/internal/account"
 	"github.com/sockeye-im/sockeye/internal/chat"
 	"github.com/sockeye-im/sockeye/internal/command"
+	"github.com/sockeye-im/sockeye/internal/ordered"
 	"github.com/sockeye-im/sockeye/internal/ratelimit"
 )
 
@@ -65,6 +66,7 @@ type Gateway struct {
 	admission *admission
 	expiry    *expiry
 	sessions  atomic.Int64 // signed in
+	underWay  ordered.Workers
 }
 
 // Deps are what a Gateway works with; all are required.

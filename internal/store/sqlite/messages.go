@@ -24,6 +24,20 @@ func (s *Store) AppendMessage(ctx context.Context, cmd chat.Append) (chat.Messag
 	return m, nil
 }
 
+// StartAppend implements [chat.Messages].
+func (s *Store) StartAppend(ctx context.Context, cmd chat.Append, done func(chat.Message, error)) {
+	var m chat.Message
+	s.writer.begin(ctx, func(tx *tx) (err error) {
+		m, err = tx.appendMessage(&cmd)
+		return err
+	}, func(err error) {
+		if err != nil {
+			m = chat.Message{}
+		}
+		done(m, err)
+	})
+}
+
 func (t *tx) appendMessage(cmd *chat.Append) (chat.Message, error) {
 	m := cmd.Message
 	if m.ClientMsgID != "" {
