@@ -87,7 +87,7 @@ $(LINT):
 	mv $(@D)/golangci-lint $@
 
 .PHONY: bench
-bench: bench/peers/node_modules/.package-lock.json ## Measure the Socket.IO library beside its peers, in 20 minutes, into bench/RESULTS.md
+bench: bench/peers/node_modules/.package-lock.json ## Measure the Socket.IO library beside its peers, and the whole server, in half an hour, into bench/RESULTS.md
 	go run ./bench $(ARGS)
 
 .PHONY: microbench

@@ -15,6 +15,7 @@ import (
 const (
 	whole     = "product" // the whole server
 	bare      = "library" // package socketio alone
+	long      = "long"    // package socketio alone, with frames as long as those of the whole server
 	storeOnly = "store"   // package sqlite alone
 	closed    = "closed"  // each sender waits for the acknowledgement
 	open      = "open"    // senders go by the clock
@@ -68,26 +69,39 @@ func (r *runner) fanOut(ctx context.Context, report *Report, round int) error {
 		}
 		plan := r.plan(crowd.Fanout, 1000)
 		plan.Window, plan.Senders = s.window, s.senders
-		order := []string{bare, whole}
+		order := []string{bare, whole, long}
 		if (i+round)%2 == 1 {
-			order = []string{whole, bare}
+			order = []string{whole, bare, long}
 		}
+		var bytes int // that a frame of the whole server is longer than the library's
 		for _, of := range order {
-			measure := r.library
-			if of == whole {
-				measure = r.product
-			}
-			result, err := measure(ctx, plan, fmt.Sprintf("%s-%d", s.name, round+1))
+			result, err := r.spread(ctx, plan, of, bytes, fmt.Sprintf("%s-%d", s.name, round+1))
 			if err != nil {
 				failures = errors.Join(failures, fmt.Errorf("%s, %s, run %d: %w", s.name, of, round+1, err))
-				continue
+				break
+			}
+			switch of {
+			case whole:
+				bytes += result.FrameBytes
+			case bare:
+				bytes -= result.FrameBytes
 			}
 			report.results.add(s.name+" "+of, round, result)
-			r.say("run %d  %-9s %-8s %6.2f µs a delivery, %5.1f frames a write, batch %.1f, server %.0f %% busy", round+1, s.name, of,
-				micros(result), result.FramesPerWrite, result.Batch, busy(result))
+			r.say("run %d  %-9s %-8s %6.2f µs a delivery of %d bytes, %5.1f frames a write, server %.0f %% busy", round+1, s.name, of,
+				micros(result), result.FrameBytes, result.FramesPerWrite, busy(result))
 		}
 	}
 	return failures
+}
+
+func (r *runner) spread(ctx context.Context, plan crowd.Plan, of string, bytes int, name string) (crowd.Result, error) {
+	switch of {
+	case whole:
+		return r.product(ctx, plan, name)
+	case long:
+		plan.Payload += max(0, bytes)
+	}
+	return r.library(ctx, plan)
 }
 
 // direct measures messages between users: what the store reaches alone, what the whole server does, and how long it takes

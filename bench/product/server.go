@@ -20,7 +20,7 @@ import (
 )
 
 // library measures the bare library.
-func (r *runner) library(ctx context.Context, plan crowd.Plan, _ string) (result crowd.Result, err error) {
+func (r *runner) library(ctx context.Context, plan crowd.Plan) (result crowd.Result, err error) {
 	running, err := process.Start(ctx, exec.CommandContext(ctx, r.path("server")), r.server)
 	if err != nil {
 		return result, err

@@ -69,6 +69,8 @@ type Result struct {
 	// FramesPerWrite is the mean number of messages in a TCP segment that came; 0 where it means nothing. As no
 	// segment is merged with another on the way, and none is split below 64 KiB, a segment is a call of the server's.
 	FramesPerWrite float64
+	// FrameBytes is the length of a message's frame without its header; 0 where it means nothing.
+	FrameBytes int
 	// Memory is the growth of the server's resident memory in bytes for each connection; 0 where it is not measured.
 	Memory float64
 	// Batch is the mean number of commands in a transaction of the server's; 0 where it means nothing.

@@ -15,6 +15,7 @@ type crowdedRoom struct {
 	sent      int   // messages
 	arrived   int   // messages that all members have
 	delivered int64 // messages that a member has, summed over members
+	length    int   // of the last one
 }
 
 // got counts a message for a member that has had n before.
@@ -44,6 +45,7 @@ func fanOut(l *loop) (Result, error) {
 		}
 		r.got(c.received)
 		c.received++
+		r.length = len(payload)
 		return c.check(payload)
 	}
 	turn := 0
@@ -77,6 +79,7 @@ func fanOut(l *loop) (Result, error) {
 	}
 	result := after.since(before.reading, after.delivered-before.delivered)
 	result.FramesPerWrite = float64(result.Operations) / float64(max(1, after.segments-before.segments))
+	result.FrameBytes = r.length
 	return result, nil
 }
 
