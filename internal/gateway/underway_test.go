@@ -136,6 +136,8 @@ func TestMessagesUnderWayAreBounded(t *testing.T) {
 	if a := ada.must("history", `{"roomId":"hall","limit":1}`); len(a.Messages) != 1 || a.Messages[0].Content != fmt.Sprint(all-1) {
 		t.Errorf("the last message is %+v", a.Messages)
 	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
 	if g.most != bound {
 		t.Errorf("%d messages were under way at once, want %d", g.most, bound)
 	}
