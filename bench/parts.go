@@ -8,6 +8,7 @@ import (
 	"github.com/sockeye-im/sockeye/bench/compare"
 	"github.com/sockeye-im/sockeye/bench/growth"
 	"github.com/sockeye-im/sockeye/bench/hostile"
+	"github.com/sockeye-im/sockeye/bench/product"
 )
 
 // part is a measurement that gives a section of the results of its own, behind the comparison with peers.
@@ -17,6 +18,7 @@ type part struct {
 }
 
 var parts = []part{
+	{"product", runProduct},
 	{"growth", runGrowth},
 	{"hostile", runHostile},
 }
@@ -39,6 +41,16 @@ func runGrowth(ctx context.Context, options compare.Options) (string, error) {
 
 func runHostile(ctx context.Context, options compare.Options) (string, error) {
 	report, err := hostile.Run(ctx, hostile.Options{Short: options.Short, Progress: options.Progress})
+	if report == nil {
+		return "", err
+	}
+	return report.Markdown(), err
+}
+
+func runProduct(ctx context.Context, options compare.Options) (string, error) {
+	report, err := product.Run(ctx, product.Options{
+		Rounds: options.Rounds, Short: options.Short, Only: options.Scenarios, Profile: options.Profile, Progress: options.Progress,
+	})
 	if report == nil {
 		return "", err
 	}

@@ -252,6 +252,9 @@ func (s *server) finish(ctx context.Context) error {
 	if err := s.native.Quiesce(half); err != nil {
 		s.log.Warn("commands are still under way", "err", err)
 	}
+	if err := s.gateway.Settle(half); err != nil {
+		s.log.Warn("commands are still under way", "err", err)
+	}
 	if err := s.hub.Flush(half); err != nil {
 		s.log.Warn("events are still to be told", "err", err)
 	}

@@ -31,74 +31,143 @@ type SendToRoom struct {
 // When it returns the message is durable. The same ClientMsgID again returns the
 // message that is stored under it and emits nothing.
 func (s *Service) SendDirect(ctx context.Context, a Actor, cmd SendDirect) (Message, error) {
-	if cmd.RecipientID == "" {
-		return Message{}, missing("recipientId")
-	}
-	if err := checkUserID("recipientId", cmd.RecipientID); err != nil {
+	draft, err := cmd.draft(a)
+	if err != nil {
 		return Message{}, err
 	}
-	if cmd.RecipientID == a.ID {
-		return Message{}, invalid("recipientId", "must be another user")
+	return s.send(ctx, cmd.ClientMsgID, draft)
+}
+
+// StartDirect is SendDirect for who does not wait: done gets what it would have
+// returned, see [Messages.StartAppend].
+func (s *Service) StartDirect(ctx context.Context, a Actor, cmd SendDirect, done func(Message, error)) {
+	draft, err := cmd.draft(a)
+	if err != nil {
+		done(Message{}, err)
+		return
 	}
-	return s.send(ctx, cmd.ClientMsgID, Draft{
+	s.start(ctx, cmd.ClientMsgID, draft, done)
+}
+
+func (cmd *SendDirect) draft(a Actor) (Draft, error) {
+	if cmd.RecipientID == "" {
+		return Draft{}, missing("recipientId")
+	}
+	if err := checkUserID("recipientId", cmd.RecipientID); err != nil {
+		return Draft{}, err
+	}
+	if cmd.RecipientID == a.ID {
+		return Draft{}, invalid("recipientId", "must be another user")
+	}
+	return Draft{
 		Sender:      a,
 		RecipientID: cmd.RecipientID,
 		Content:     cmd.Content,
 		Type:        cmd.Type,
 		ReplyTo:     cmd.ReplyTo,
 		Attachments: cmd.Attachments,
-	})
+	}, nil
 }
 
 // SendToRoom stores a message to a room of the sender's. When it returns the
 // message is durable. The same ClientMsgID again returns the message that is
 // stored under it, even if the sender has left since, and emits nothing.
 func (s *Service) SendToRoom(ctx context.Context, a Actor, cmd SendToRoom) (Message, error) {
-	if cmd.RoomID == "" {
-		return Message{}, missing("roomId")
-	}
-	if err := checkRoomID("roomId", cmd.RoomID); err != nil {
+	draft, err := cmd.draft(a)
+	if err != nil {
 		return Message{}, err
 	}
-	return s.send(ctx, cmd.ClientMsgID, Draft{
+	return s.send(ctx, cmd.ClientMsgID, draft)
+}
+
+// StartToRoom is SendToRoom for who does not wait, as StartDirect is SendDirect.
+func (s *Service) StartToRoom(ctx context.Context, a Actor, cmd SendToRoom, done func(Message, error)) {
+	draft, err := cmd.draft(a)
+	if err != nil {
+		done(Message{}, err)
+		return
+	}
+	s.start(ctx, cmd.ClientMsgID, draft, done)
+}
+
+func (cmd *SendToRoom) draft(a Actor) (Draft, error) {
+	if cmd.RoomID == "" {
+		return Draft{}, missing("roomId")
+	}
+	if err := checkRoomID("roomId", cmd.RoomID); err != nil {
+		return Draft{}, err
+	}
+	return Draft{
 		Sender:      a,
 		RoomID:      cmd.RoomID,
 		Content:     cmd.Content,
 		Type:        cmd.Type,
 		ReplyTo:     cmd.ReplyTo,
 		Attachments: cmd.Attachments,
-	})
+	}, nil
 }
 
 // send takes a draft with a valid target from validation to the store.
 func (s *Service) send(ctx context.Context, clientMsgID string, d Draft) (Message, error) {
+	cmd, stored, err := s.prepare(ctx, clientMsgID, d)
+	if err != nil {
+		return Message{}, err
+	}
+	if stored != nil {
+		return *stored, nil
+	}
+	return appended(s.store.AppendMessage(ctx, cmd))
+}
+
+// start is send for who does not wait.
+func (s *Service) start(ctx context.Context, clientMsgID string, d Draft, done func(Message, error)) {
+	cmd, stored, err := s.prepare(ctx, clientMsgID, d)
+	switch {
+	case err != nil:
+		done(Message{}, err)
+	case stored != nil:
+		done(*stored, nil)
+	default:
+		s.store.StartAppend(ctx, cmd, func(m Message, err error) { done(appended(m, err)) })
+	}
+}
+
+func appended(m Message, err error) (Message, error) {
+	if err != nil {
+		return Message{}, fmt.Errorf("append message: %w", err)
+	}
+	return m, nil
+}
+
+// prepare makes what is to be stored of a draft with a valid target. stored is the
+// message that it repeats, where that had to be looked up already.
+func (s *Service) prepare(ctx context.Context, clientMsgID string, d Draft) (cmd Append, stored *Message, err error) {
 	if d.Type == "" {
 		d.Type = TypeText
 	}
 	if err := s.checkDraft(clientMsgID, &d); err != nil {
-		return Message{}, err
+		return Append{}, nil, err
 	}
-	cmd := Append{
+	cmd = Append{
 		Message:        s.message(clientMsgID, &d),
 		Fingerprint:    d.fingerprint(),
 		RequireFriends: d.RecipientID != "" && s.cfg.DirectPolicy == DirectFriends,
 		Origin:         d.Sender.Origin,
 	}
 	if s.filter != nil {
-		stored, found, err := s.repeated(ctx, &cmd)
-		if found || err != nil {
-			return stored, err
+		repeated, found, err := s.repeated(ctx, &cmd)
+		if err != nil {
+			return Append{}, nil, err
+		}
+		if found {
+			return Append{}, &repeated, nil
 		}
 		if err := s.review(ctx, &cmd, &d); err != nil {
-			return Message{}, err
+			return Append{}, nil, err
 		}
 	}
 	cmd.Message.Mentions = mentioned(cmd.Message.Content)
-	m, err := s.store.AppendMessage(ctx, cmd)
-	if err != nil {
-		return Message{}, fmt.Errorf("append message: %w", err)
-	}
-	return m, nil
+	return cmd, nil, nil
 }
 
 // review asks the filter, which may refuse a new message or change it.

@@ -51,6 +51,11 @@ type Messages interface {
 	// it lies before it. Of Mentions those that are in the conversation stay. A
 	// reply belongs to the thread of what it replies to.
 	AppendMessage(ctx context.Context, cmd Append) (Message, error)
+	// StartAppend is AppendMessage for who does not wait: done gets what it would have
+	// returned, in the order of commits and, of messages started one after the other, in
+	// theirs. done must not block. It is called by one goroutine at a time, or by
+	// StartAppend itself for a command that is not taken.
+	StartAppend(ctx context.Context, cmd Append, done func(Message, error))
 	// Sent returns the message stored under a sender's clientMsgId, if any.
 	Sent(ctx context.Context, sender UserID, clientMsgID string) (Sent, bool, error)
 	// Messages returns a page of a conversation: the newest messages, or those

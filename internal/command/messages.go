@@ -8,8 +8,8 @@ import (
 )
 
 var messageRows = []row{
-	declare("message:send", "Failed to send message", sendDirect),
-	declare("room:message", "Failed to send room message", sendToRoom),
+	declareStarted("message:send", "Failed to send message", sendDirect, tellDirect),
+	declareStarted("room:message", "Failed to send room message", sendToRoom, tellToRoom),
 }
 
 // outgoing is what both kinds of messages share.
@@ -51,17 +51,17 @@ type sendDirectPayload struct {
 	outgoing
 }
 
-func sendDirect(ctx context.Context, c *call, p sendDirectPayload) (sentAck, error) {
-	m, err := c.table.Chat.SendDirect(ctx, c.Actor, chat.SendDirect{
+func sendDirect(ctx context.Context, c *call, p sendDirectPayload, done func(chat.Message, error)) {
+	c.table.Chat.StartDirect(ctx, c.Actor, chat.SendDirect{
 		RecipientID: p.RecipientID, Content: p.Content, Type: p.Type,
 		ClientMsgID: p.ClientMsgID, ReplyTo: p.ReplyTo, Attachments: p.Attachments,
-	})
-	if err != nil {
-		return sentAck{}, err
-	}
-	answer := sentOf(&m)
+	}, done)
+}
+
+func tellDirect(c *call, m *chat.Message) sentAck {
+	answer := sentOf(m)
 	c.emit("message:sent", answer)
-	return sentAck{done, answer}, nil
+	return sentAck{done, answer}
 }
 
 type sendToRoomPayload struct {
@@ -69,13 +69,11 @@ type sendToRoomPayload struct {
 	outgoing
 }
 
-func sendToRoom(ctx context.Context, c *call, p sendToRoomPayload) (sentAck, error) {
-	m, err := c.table.Chat.SendToRoom(ctx, c.Actor, chat.SendToRoom{
+func sendToRoom(ctx context.Context, c *call, p sendToRoomPayload, done func(chat.Message, error)) {
+	c.table.Chat.StartToRoom(ctx, c.Actor, chat.SendToRoom{
 		RoomID: p.RoomID, Content: p.Content, Type: p.Type,
 		ClientMsgID: p.ClientMsgID, ReplyTo: p.ReplyTo, Attachments: p.Attachments,
-	})
-	if err != nil {
-		return sentAck{}, err
-	}
-	return sentAck{done, sentOf(&m)}, nil
+	}, done)
 }
+
+func tellToRoom(_ *call, m *chat.Message) sentAck { return sentAck{done, sentOf(m)} }

@@ -4,6 +4,7 @@
 // their own way; they add no rules.
 //
 //	table.go     Table: runs a command, with its rate and its metrics
+//	start.go     commands of which several of a device can be under way
 //	payload.go   what is wrong with a payload, by field
 //	refusal.go   the one map from errors to what clients see
 //	messages.go, rooms.go, …   the rows, by theme
@@ -11,10 +12,8 @@ package command
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"reflect"
-	"runtime/debug"
 	"time"
 
 	"github.com/sockeye-im/sockeye/internal/account"
@@ -27,6 +26,9 @@ import (
 type Caller struct {
 	Actor  chat.Actor
 	Device Device // nil for who asks without a connection
+	// Settle returns once all that the device has started before is answered; nil for
+	// who starts nothing.
+	Settle func()
 }
 
 // Device is the connection that asks. Its commands run one after the other.
@@ -81,6 +83,8 @@ type row struct {
 	fault           string
 	payload, answer reflect.Type // what it takes, and what acknowledges it
 	run             func(ctx context.Context, c *call, decode Decode) (answer any, err error)
+	// start is run for who does not wait; nil where that makes no sense.
+	start func(ctx context.Context, c *call, decode Decode, answered func(answer any, err error))
 }
 
 // call is one command under way.
@@ -124,46 +128,46 @@ func (t *Table) Run(ctx context.Context, caller *Caller, name string, decode Dec
 	if r == nil {
 		return nil, &Refusal{Code: CodeUnknownCommand, Message: "Unknown command"}
 	}
-	answer, err := r.guarded(context.WithoutCancel(ctx), &call{Caller: caller, table: t, row: r}, decode)
-	t.Metrics.Message(name, err == nil)
-	t.Metrics.Observe(name, t.Now().Sub(began))
+	c := &call{Caller: caller, table: t, row: r}
+	answer, err := guarded(func() (any, error) { return r.run(context.WithoutCancel(ctx), c, decode) })
+	return t.outcome(r, began, answer, err)
+}
+
+// outcome counts a command that has ended, and returns what is to be answered.
+func (t *Table) outcome(r *row, began time.Time, answer any, err error) (any, *Refusal) {
+	t.Metrics.Message(r.name, err == nil)
+	t.Metrics.Observe(r.name, t.Now().Sub(began))
 	if err == nil {
 		return answer, nil
 	}
-	refusal = refusalOf(err, r.fault)
+	refusal := refusalOf(err, r.fault)
 	t.Metrics.Error("command", refusal.Code)
 	if refusal.Code == string(chat.CodeInternal) {
-		t.Log.Error("command failed", "event", name, "err", err)
+		t.Log.Error("command failed", "event", r.name, "err", err)
 	}
 	return nil, refusal
-}
-
-// guarded runs a row. A panic is a fault: what is wrong with one command is not to
-// end the connections of everybody.
-func (r *row) guarded(ctx context.Context, c *call, decode Decode) (answer any, err error) {
-	defer func() {
-		if cause := recover(); cause != nil {
-			err = fmt.Errorf("panic: %v\n%s", cause, debug.Stack())
-		}
-	}()
-	return r.run(ctx, c, decode)
 }
 
 // declare makes a row that takes a P and is acknowledged by an A.
 func declare[P, A any](name, fault string, run func(ctx context.Context, c *call, p P) (A, error)) row {
 	r := row{name: name, fault: fault, payload: reflect.TypeFor[P](), answer: reflect.TypeFor[A]()}
 	r.run = func(ctx context.Context, c *call, decode Decode) (any, error) {
-		var p P
-		malformed := ReadPayload(decode, &p)
-		if err := c.withinRate(ctx, p); err != nil { // what is malformed counts too
+		p, err := read[P](ctx, c, decode)
+		if err != nil {
 			return nil, err
-		}
-		if malformed != nil {
-			return nil, malformed
 		}
 		return run(ctx, c, p)
 	}
 	return r
+}
+
+// read takes the payload of a command, within the rate.
+func read[P any](ctx context.Context, c *call, decode Decode) (p P, err error) {
+	malformed := ReadPayload(decode, &p)
+	if err := c.withinRate(ctx, p); err != nil { // what is malformed counts too
+		return p, err
+	}
+	return p, malformed
 }
 
 // rows is the table.
@@ -193,6 +197,9 @@ func (c *call) withinRate(ctx context.Context, payload any) error {
 		return nil
 	}
 	if r, ok := payload.(repeatable); ok {
+		if c.Settle != nil {
+			c.Settle() // it may repeat what is on its way
+		}
 		known, err := c.table.Chat.Known(ctx, c.Actor, r.clientMsgID())
 		if err != nil || known {
 			return err

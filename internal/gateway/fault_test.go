@@ -23,6 +23,9 @@ var errDisk = errors.New("disk /dev/sdz is on fire")
 func (broken) AppendMessage(context.Context, chat.Append) (chat.Message, error) {
 	return chat.Message{}, errDisk
 }
+func (broken) StartAppend(_ context.Context, _ chat.Append, done func(chat.Message, error)) {
+	done(chat.Message{}, errDisk)
+}
 func (broken) Message(context.Context, string, chat.UserID) (chat.Message, chat.Standing, error) {
 	return chat.Message{}, chat.Standing{}, errDisk
 }

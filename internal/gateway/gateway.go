@@ -17,6 +17,7 @@ import (
 	"github.com/sockeye-im/sockeye/internal/account"
 	"github.com/sockeye-im/sockeye/internal/chat"
 	"github.com/sockeye-im/sockeye/internal/command"
+	"github.com/sockeye-im/sockeye/internal/ordered"
 	"github.com/sockeye-im/sockeye/internal/ratelimit"
 )
 
@@ -66,6 +67,7 @@ type Gateway struct {
 	door      *door
 	expiry    *expiry
 	sessions  atomic.Int64 // signed in
+	underWay  ordered.Workers
 
 	signIns, subscriptions turns
 }

@@ -300,7 +300,7 @@ func (c *native) Do(job *nativeJob) {
 	}
 	f := new(frame)
 	if json.Unmarshal(job.text, &f.fields) != nil || f.fields == nil {
-		c.Deliver(write("error", nil, command.Refusal{Code: string(chat.CodeInvalidField), Message: "Invalid message format"}))
+		c.inOrder(write("error", nil, command.Refusal{Code: string(chat.CodeInvalidField), Message: "Invalid message format"}))
 		return
 	}
 	_ = json.Unmarshal(f.fields["type"], &f.Type) // what is no string is no type
@@ -308,7 +308,7 @@ func (c *native) Do(job *nativeJob) {
 	f.Ref = f.fields["ref"]
 	switch {
 	case f.Type == "ping":
-		c.Deliver(write("pong", f.Ref, struct{}{}))
+		c.inOrder(write("pong", f.Ref, struct{}{}))
 	case c.session == nil:
 		c.authenticate(f)
 	case !c.session.counted:
@@ -316,6 +316,14 @@ func (c *native) Do(job *nativeJob) {
 	default:
 		c.run(f)
 	}
+}
+
+// inOrder answers behind the commands that were started before.
+func (c *native) inOrder(answer any) {
+	if c.session != nil {
+		c.session.settle()
+	}
+	c.Deliver(answer)
 }
 
 // authenticate takes the token of a connection that came without one.
@@ -392,7 +400,12 @@ func (c *native) Emit(event string, payload any) {
 // run carries a request out and answers it.
 func (c *native) run(f *frame) {
 	name := c.speaks.request(f)
-	answer, refusal := c.door.gateway.Commands.Run(context.Background(), c.session.caller(), name, f.decode)
+	c.session.carryOut(context.Background(), name, f.decode, func(answer any, refusal *command.Refusal) {
+		c.answer(f, answer, refusal)
+	})
+}
+
+func (c *native) answer(f *frame, answer any, refusal *command.Refusal) {
 	switch {
 	case refusal == nil:
 		c.Deliver(c.speaks.answer(f, answer))

@@ -23,8 +23,9 @@ type session struct {
 	user     chat.UserID
 	from     netip.Addr
 
-	expires deadline
-	entry   *account.Connection
+	underWay underWay
+	expires  deadline
+	entry    *account.Connection
 	// counted: it takes part in the count of connections. Its commands and its end
 	// look at it, which come one after the other.
 	counted bool
@@ -141,6 +142,7 @@ func (s *session) enter(ctx context.Context, l link, welcome func()) {
 // leave undoes enter; why is one of Ends. What is left is what a connection that continues this one
 // asks for, and may be kept for long: it holds no connection.
 func (s *session) leave(why socketio.Reason) {
+	s.settle()
 	l := s.link
 	s.link = nil
 	if !s.counted {

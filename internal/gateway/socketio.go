@@ -39,7 +39,13 @@ func (g *Gateway) event(ctx context.Context, e *socketio.Event) error {
 	if !ok || !signedIn.counted || signedIn.entry == nil {
 		return nil // being turned away
 	}
-	answer, refusal := g.Commands.Run(ctx, signedIn.caller(), e.Name(), payloadOf(e))
+	signedIn.carryOut(ctx, e.Name(), payloadOf(e), func(answer any, refusal *command.Refusal) {
+		_ = answerTo(e, answer, refusal) // it fails for clients that are gone, who ask again
+	})
+	return nil
+}
+
+func answerTo(e *socketio.Event, answer any, refusal *command.Refusal) error {
 	switch {
 	case refusal == nil && e.WantsAck():
 		return e.Ack(answer)

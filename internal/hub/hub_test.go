@@ -61,7 +61,7 @@ func (o *outlet) LeaveAll(of socketio.Selection, rooms []string) error {
 }
 
 // open returns a hub whose events go through the outlet, and its log.
-func open(t *testing.T, gate chan struct{}) (*hub.Hub, *outlet, *bytes.Buffer) {
+func open(t testing.TB, gate chan struct{}) (*hub.Hub, *outlet, *bytes.Buffer) {
 	t.Helper()
 	var out *outlet
 	server, err := socketio.NewServer(socketio.Config{NewAdapter: func(n *socketio.Namespace) socketio.Adapter {

@@ -17,6 +17,8 @@
 //	storm.go, slow.go               all of them at once; some of them read no more
 //	watch.go                        what the server and the kernel say of it meanwhile
 //	lost.go                         connections that end, where a scenario wants them to
+//	direct.go, latency.go           what the whole server stores: messages between users
+//	sockeye.go                      what is said to it
 package crowd
 
 import (
@@ -39,6 +41,10 @@ const (
 	// that there are as many rooms, each with Plan.Members of them, and each client is in as many rooms. The messages
 	// go to all rooms in turn, far from each other.
 	Rooms = "rooms"
+	// Direct has Plan.Connections users, two by two in a conversation, send messages that are acknowledged. Each waits for the
+	// acknowledgement of one before the next; or, with a Plan.Rate, they send by the clock. An operation is a message that
+	// was acknowledged.
+	Direct = "direct"
 )
 
 // Plan says what to do.
@@ -53,6 +59,7 @@ type Plan struct {
 	Senders     int           // Fanout: who send them; one if 0
 	Polling     bool          // Fanout: receivers are on HTTP long-polling, of Socket.IO
 	Members     int           // Rooms: of each room
+	Rate        float64       // Direct: messages in a second, of all; as fast as they are acknowledged if 0
 	Payload     int           // bytes of content in a message
 	WarmUp      time.Duration // before the measurement
 	Duration    time.Duration // of the measurement; Connect ends by itself
@@ -68,8 +75,14 @@ type Result struct {
 	// FramesPerWrite is the mean number of messages in a TCP segment that came; 0 where it means nothing. As no
 	// segment is merged with another on the way, and none is split below 64 KiB, a segment is a call of the server's.
 	FramesPerWrite float64
+	// FrameBytes is the length of a message's frame without its header; 0 where it means nothing.
+	FrameBytes int
 	// Memory is the growth of the server's resident memory in bytes for each connection; 0 where it is not measured.
 	Memory float64
+	// Batch is the mean number of commands in a transaction of the server's; 0 where it means nothing.
+	Batch float64
+	// Latency is from the time a message was to be sent to its acknowledgement; nil where it is not measured.
+	Latency *Latency
 }
 
 // PerOperation is the server's CPU time for one operation.
@@ -83,6 +96,10 @@ func Run(plan Plan) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
+	return run(plan, words)
+}
+
+func run(plan Plan, words *dialect) (Result, error) {
 	l, err := newLoop(plan, words)
 	if err != nil {
 		return Result{}, err
@@ -97,6 +114,8 @@ func Run(plan Plan) (Result, error) {
 		return connections(l)
 	case Rooms:
 		return roomFanOut(l)
+	case Direct:
+		return direct(l)
 	default:
 		return Result{}, fmt.Errorf("no scenario is called %q", plan.Scenario)
 	}

@@ -18,6 +18,11 @@ type dialect struct {
 	call    []byte // frame with a call that is answered
 	content string // what every message carries
 
+	event  string                  // the beginning of what counts as delivered
+	as     func(number int) role   // of a connection, instead of the role; nil where all come in alike
+	fresh  func() []byte           // message with an id of its own; nil where there are none
+	direct func(number int) []byte // frame with a message from a connection to its partner's
+
 	ping, pong string // what the server asks now and then, and the answer
 	lines      bool   // a frame may hold several messages, a line each
 }
@@ -36,7 +41,7 @@ type step struct {
 }
 
 func newDialect(plan Plan) (*dialect, error) {
-	content := strings.Repeat("sockeye ", plan.Payload/8+1)[:plan.Payload]
+	content := plan.content()
 	switch plan.Dialect {
 	case "socketio":
 		d := socketIO(content)
@@ -52,6 +57,9 @@ func newDialect(plan Plan) (*dialect, error) {
 		return nil, fmt.Errorf("no dialect is called %q", plan.Dialect)
 	}
 }
+
+// content is the text of every message.
+func (p *Plan) content() string { return strings.Repeat("sockeye ", p.Payload/8+1)[:p.Payload] }
 
 // socketIO is for servers of Socket.IO 4.
 func socketIO(content string) *dialect {

@@ -15,6 +15,7 @@ type crowdedRoom struct {
 	sent      int   // messages
 	arrived   int   // messages that all members have
 	delivered int64 // messages that a member has, summed over members
+	length    int   // of the last one
 }
 
 // got counts a message for a member that has had n before.
@@ -39,14 +40,14 @@ func fanOut(l *loop) (Result, error) {
 	}
 	r := &crowdedRoom{members: len(members), window: l.plan.Window, reached: make([]int, l.plan.Window)}
 	l.heard = func(c *conn, payload []byte) error {
-		if c.number >= len(members) {
-			return nil // the answer to a publication
+		if c.number >= len(members) || !bytes.HasPrefix(payload, []byte(l.words.event)) {
+			return nil // the answer to a publication, or no message
 		}
 		r.got(c.received)
 		c.received++
+		r.length = len(payload)
 		return c.check(payload)
 	}
-	all := bytes.Repeat(l.words.message, r.window)
 	turn := 0
 	refill := func() error {
 		missing := r.window - (r.sent - r.arrived)
@@ -56,7 +57,7 @@ func fanOut(l *loop) (Result, error) {
 			missing -= n
 			r.sent += n
 			l.last = time.Now()
-			if err := senders[turn%len(senders)].write(all[:n*len(l.words.message)]); err != nil {
+			if err := senders[turn%len(senders)].write(l.messages(n)); err != nil {
 				return err
 			}
 		}
@@ -78,7 +79,21 @@ func fanOut(l *loop) (Result, error) {
 	}
 	result := after.since(before.reading, after.delivered-before.delivered)
 	result.FramesPerWrite = float64(result.Operations) / float64(max(1, after.segments-before.segments))
+	result.FrameBytes = r.length
 	return result, nil
+}
+
+// messages are n frames in a row.
+func (l *loop) messages(n int) []byte {
+	l.out = l.out[:0]
+	for range n {
+		if l.words.fresh != nil {
+			l.out = append(l.out, l.words.fresh()...)
+		} else {
+			l.out = append(l.out, l.words.message...)
+		}
+	}
+	return l.out
 }
 
 type stock struct {

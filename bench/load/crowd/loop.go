@@ -33,7 +33,8 @@ type loop struct {
 	conns  []*conn // by number, which epoll hands back
 	events []unix.EpollEvent
 	buf    []byte
-	open   int // connections that have come in
+	out    []byte // what is being put together to be sent
+	open   int    // connections that have come in
 	last   time.Time
 
 	// heard is called for each message on a connection that has come in. The payload is valid until it returns.
@@ -140,6 +141,9 @@ func (l *loop) dial(as role) error {
 		return os.NewSyscallError("socket", err)
 	}
 	number := len(l.conns)
+	if l.words.as != nil {
+		as = l.words.as(number)
+	}
 	c := &conn{loop: l, fd: fd, number: number, role: as}
 	l.conns = append(l.conns, c)
 	if err := unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1); err != nil {

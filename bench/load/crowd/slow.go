@@ -5,7 +5,6 @@ package crowd
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -24,7 +23,7 @@ type Slow struct {
 
 // SlowResult is what became of them.
 type SlowResult struct {
-	Before, Meanwhile Latency
+	Before, Meanwhile Latency        // from the sender's write to the reading
 	Messages          int64          // sent, over all phases
 	Delivered         int64          // to the sender and those who read
 	Closed            map[string]int // those who stopped, by what they were told in the end
@@ -34,11 +33,6 @@ type SlowResult struct {
 	MemoryBefore      int64          // of the server, in bytes, at most while all read
 	Memory            int64          // and from the stop on
 	CPUBefore, CPU    time.Duration  // of the server, a message, in the two phases
-}
-
-// Latency is from the sender's write to the reading.
-type Latency struct {
-	Median, P99, Max time.Duration
 }
 
 const (
@@ -344,12 +338,4 @@ func (s *slowTrial) comeBack(result *SlowResult) error {
 		}
 	}
 	return nil
-}
-
-func latencyOf(all []time.Duration) Latency {
-	if len(all) == 0 {
-		return Latency{}
-	}
-	sorted := slices.Sorted(slices.Values(all))
-	return Latency{Median: sorted[len(sorted)/2], P99: sorted[len(sorted)*99/100], Max: sorted[len(sorted)-1]}
 }

@@ -15,6 +15,8 @@ type Trial struct {
 	Levels []Level
 	Storm  *Storm
 	Slow   *Slow
+	Bare   bool // Plan, as Run does it
+	Whole  bool // Plan, with the whole server: Fanout to a room called Room of the users of all connections, or Direct
 }
 
 // Run makes the measurement. What it returns is of the type that goes with the trial. It keeps one thread busy.
@@ -28,6 +30,10 @@ func (t *Trial) Run() (any, error) {
 		return storm(t)
 	case t.Slow != nil:
 		return slow(t)
+	case t.Bare:
+		return Run(t.Plan)
+	case t.Whole:
+		return run(t.Plan, sockeye(t.Plan.content(), t.Tokens))
 	default:
 		return nil, errors.New("the trial says nothing to do")
 	}

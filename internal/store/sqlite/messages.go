@@ -24,10 +24,24 @@ func (s *Store) AppendMessage(ctx context.Context, cmd chat.Append) (chat.Messag
 	return m, nil
 }
 
+// StartAppend implements [chat.Messages].
+func (s *Store) StartAppend(ctx context.Context, cmd chat.Append, done func(chat.Message, error)) {
+	var m chat.Message
+	s.writer.begin(ctx, func(tx *tx) (err error) {
+		m, err = tx.appendMessage(&cmd)
+		return err
+	}, func(err error) {
+		if err != nil {
+			m = chat.Message{}
+		}
+		done(m, err)
+	})
+}
+
 func (t *tx) appendMessage(cmd *chat.Append) (chat.Message, error) {
 	m := cmd.Message
 	if m.ClientMsgID != "" {
-		sent, found, err := scanSent(t.row(sentQuery, m.SenderID, m.ClientMsgID))
+		sent, found, err := t.sent(m.SenderID, m.ClientMsgID)
 		if err != nil {
 			return m, fmt.Errorf("look up client id: %w", err)
 		}
@@ -53,6 +67,17 @@ func (t *tx) appendMessage(cmd *chat.Append) (chat.Message, error) {
 	stored.Mentions = slices.Clone(m.Mentions)
 	t.emit(chat.NewMessageEvent(&stored, cmd.Origin))
 	return m, nil
+}
+
+// sent returns what is stored under a sender's client id. Nearly always that is
+// nothing, which is asked first: a row of many columns takes longer to prepare for.
+func (t *tx) sent(sender chat.UserID, clientMsgID string) (chat.Sent, bool, error) {
+	var one int
+	used, err := exists(t.row(usedQuery, sender, clientMsgID).Scan(&one))
+	if err != nil || !used {
+		return chat.Sent{}, false, err
+	}
+	return scanSent(t.row(sentQuery, sender, clientMsgID))
 }
 
 // permitMessage checks that the sender may write there, and finds the

@@ -30,6 +30,7 @@ func Queries() map[string]Query {
 		"members":             {membersQuery, []string{"members_by_age (conversation_id=?)"}},
 		"who came":            {cameQuery, []string{"members_by_age (conversation_id=? AND joined_seq=?)"}},
 		"repeated sends":      {sentQuery, []string{"messages_by_client_msg_id"}},
+		"client ids":          {usedQuery, []string{"messages_by_client_msg_id"}},
 		"access to a message": {standingQuery, []string{"(id=?)"}},
 	}
 }

@@ -14,6 +14,8 @@ const messageColumns = `m.id, m.conversation_id, m.seq, m.room_id, m.recipient_i
 	m.content, m.type, m.client_msg_id, m.reply_to, m.attachments, m.created_at, m.edited_at, m.deleted_at,
 	m.thread_id, m.mentions, m.pinned_at, m.pinned_by`
 
+const usedQuery = `SELECT 1 FROM messages WHERE sender_id = ? AND client_msg_id = ?`
+
 const sentQuery = `SELECT ` + messageColumns + `, m.fingerprint,
 	EXISTS (SELECT 1 FROM rooms r WHERE r.id = m.room_id AND r.conversation_id <> m.conversation_id)
 	FROM messages m WHERE m.sender_id = ? AND m.client_msg_id = ?`

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -22,7 +23,10 @@ type writer struct {
 	maxBatch     int
 
 	queue   chan *command
-	stopped chan struct{} // closed when the goroutine has ended
+	stopped chan struct{} // closed when both goroutines have ended
+	// told are the outcomes of commits for callers who do not wait. When it is full
+	// the writer waits with its next commit.
+	told chan []outcome
 	// indexable holds a signal when a commit left something to the indexer.
 	indexable chan struct{}
 
@@ -39,8 +43,18 @@ type writer struct {
 type command struct {
 	run   func(*tx) error
 	state atomic.Int32
-	done  chan error // of capacity 1: the outcome
+	done  chan error  // of capacity 1: the outcome
+	then  func(error) // gets it instead, when not nil
 }
+
+// outcome is that of a command whose caller does not wait.
+type outcome struct {
+	then func(error)
+	err  error
+}
+
+// maxTold is how many commits may wait to be told to callers who do not wait.
+const maxTold = 16
 
 const (
 	waiting int32 = iota
@@ -57,9 +71,11 @@ func startWriter(db *sql.DB, conn *sql.Conn, cfg Config, sink chat.Sink, aroundC
 		maxBatch:     cfg.MaxBatch,
 		queue:        make(chan *command, cfg.QueueSize),
 		stopped:      make(chan struct{}),
+		told:         make(chan []outcome, maxTold),
 		indexable:    make(chan struct{}, 1),
 	}
 	go w.loop()
+	go w.tell()
 	return w
 }
 
@@ -80,6 +96,15 @@ func (w *writer) do(ctx context.Context, run func(*tx) error) error {
 			return ctx.Err()
 		}
 		return <-c.done
+	}
+}
+
+// begin is do for a caller who does not wait. then gets the outcome, in the order of
+// the commits and of the commands in them, on one goroutine for all: it must not
+// block. It gets it here if the command is not taken.
+func (w *writer) begin(ctx context.Context, run func(*tx) error, then func(error)) {
+	if err := w.enqueue(ctx, &command{run: run, then: then}); err != nil {
+		then(err)
 	}
 }
 
@@ -118,10 +143,21 @@ func (w *writer) close() error {
 	return errors.Join(w.tx.close(), w.db.Close())
 }
 
-func (w *writer) loop() {
+// tell is the goroutine that outcomes are told on.
+func (w *writer) tell() {
 	defer close(w.stopped)
+	for outcomes := range w.told {
+		for _, o := range outcomes {
+			o.then(o.err)
+		}
+	}
+}
+
+func (w *writer) loop() {
+	defer close(w.told)
 	batch := make([]*command, 0, w.maxBatch)
 	for first := range w.queue {
+		runtime.Gosched() // who is ready to send a command comes along: on one core nobody else does
 		batch = w.gather(append(batch[:0], first))
 		if len(batch) > 0 {
 			w.commitBatch(batch)
@@ -171,12 +207,28 @@ func (w *writer) commitBatch(batch []*command) {
 		}
 	}
 	w.tx.events, w.tx.indexable = nil, false
+	w.release(batch, outcomes, err)
+}
+
+// release gives the callers their outcomes, or err to all.
+func (w *writer) release(batch []*command, outcomes []error, err error) {
+	var told []outcome
 	for i, c := range batch {
+		of := outcomes[i]
 		if err != nil {
-			c.done <- err
+			of = err
+		}
+		if c.then == nil {
+			c.done <- of
 			continue
 		}
-		c.done <- outcomes[i]
+		if told == nil {
+			told = make([]outcome, 0, len(batch)-i)
+		}
+		told = append(told, outcome{c.then, of})
+	}
+	if told != nil {
+		w.told <- told
 	}
 }
 

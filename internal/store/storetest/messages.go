@@ -47,6 +47,45 @@ func testBlocks(f *fixture) {
 	}
 }
 
+// Messages that are started one after the other are stored, told and answered in that
+// order, the refused ones among them, each once its event is known.
+func testStartAppend(f *fixture) {
+	const all = 300 // more than fit into one transaction
+	room := f.room(chat.RoomPublic, 10, "anna")
+	f.Events.Take()
+	type outcome struct {
+		message chat.Message
+		err     error
+	}
+	outcomes := make(chan outcome, all)
+	for i := range all {
+		cmd := f.toRoom("anna", room.ID, fmt.Sprint(i))
+		if i%7 == 3 {
+			cmd = f.toRoom("bert", room.ID, fmt.Sprint(i))
+		}
+		f.store.StartAppend(f.Context(), cmd, func(m chat.Message, err error) { outcomes <- outcome{m, err} })
+	}
+	var stored []chat.Message
+	for i := range all {
+		got := <-outcomes
+		if i%7 == 3 {
+			f.Refused(got.err, chat.ErrNotInRoom)
+			equal(f, "refused message", got.message, chat.Message{})
+			continue
+		}
+		f.Must(got.err)
+		equal(f, "message", got.message.Content, fmt.Sprint(i))
+		stored = append(stored, got.message)
+	}
+	events := f.Events.Take()
+	equal(f, "number of events", len(events), len(stored))
+	for i, m := range stored {
+		equal(f, "event", *events[i].Message, m)
+		equal(f, "seq", m.Seq, int64(2+i)) // the creation of the room is 1
+	}
+	equal(f, "stored messages", f.all(room.ConversationID), stored)
+}
+
 func testDirectMessage(f *fixture) {
 	first := f.append(f.direct("anna", "bert", "one"))
 	second := f.append(f.direct("bert", "anna", "two"))

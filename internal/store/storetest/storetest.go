@@ -32,6 +32,7 @@ func Run(t *testing.T, newDriver func(t *testing.T) Driver) {
 		{"Friends", testFriends},
 		{"Blocks", testBlocks},
 		{"DirectMessage", testDirectMessage},
+		{"StartAppend", testStartAppend},
 		{"RoomMessage", testRoomMessage},
 		{"MessageKeepsAllFields", testMessageKeepsAllFields},
 		{"TimestampsNeverGoBack", testTimestamps},

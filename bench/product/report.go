@@ -1,0 +1,148 @@
+//go:build linux
+
+package product
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/sockeye-im/sockeye/bench/load/crowd"
+)
+
+// Report is what came out.
+type Report struct {
+	Short bool
+
+	results results
+}
+
+// results are of each measurement, by its name and by round.
+type results map[string]map[int]crowd.Result
+
+func (r results) add(name string, round int, result crowd.Result) {
+	if r[name] == nil {
+		r[name] = make(map[int]crowd.Result)
+	}
+	r[name][round] = result
+}
+
+// Operations is how many operations of a measurement were measured, over all rounds.
+func (r *Report) Operations(name string) (n int64) {
+	for _, result := range r.results[name] {
+		n += result.Operations
+	}
+	return n
+}
+
+// Names are those of all measurements.
+func Names() []string {
+	var names []string
+	for _, s := range spreads {
+		names = append(names, s.name+" "+bare, s.name+" "+whole, s.name+" "+long)
+	}
+	return append(names, storeOnly, closed, open)
+}
+
+// median is that of a figure over rounds.
+func (r *Report) median(name string, of func(crowd.Result) float64) float64 {
+	var figures []float64
+	for _, result := range r.results[name] {
+		figures = append(figures, of(result))
+	}
+	return middle(figures)
+}
+
+// ratio is the median of a figure over another of the same round: what slowed one down slowed the other down too.
+func (r *Report) ratio(name, over string, of func(crowd.Result) float64) float64 {
+	var figures []float64
+	for round, result := range r.results[name] {
+		if other, ok := r.results[over][round]; ok && of(other) > 0 {
+			figures = append(figures, of(result)/of(other))
+		}
+	}
+	return middle(figures)
+}
+
+func middle(figures []float64) float64 {
+	if len(figures) == 0 {
+		return 0
+	}
+	slices.Sort(figures)
+	return figures[len(figures)/2]
+}
+
+// Markdown is the report as a section.
+func (r *Report) Markdown() string {
+	var b strings.Builder
+	b.WriteString("## The product\n")
+	if r.Short {
+		b.WriteString("In its short form: **these figures mean nothing**.\n\n")
+	}
+	b.WriteString("`sockeye serve` with its data on disk: every message is validated, authorised, stored and fsynced before anybody is told, and acknowledged.\n\n")
+	r.fanOut(&b)
+	r.direct(&b)
+	return b.String()
+}
+
+func (r *Report) fanOut(b *strings.Builder) {
+	b.WriteString(`### A room of 1,000 members
+Each member is another user; the Socket.IO library of the same run, which stores nothing, tells as many sockets: with the same
+content, and with frames as long as the product's, which carry ids, times, names and a place in the log beside it.
+
+| | library: µs a delivery | its frames as long | product: µs a delivery | **over the library** | over equal frames | bytes a frame, library and product | frames a write |
+| --- | --- | --- | --- | --- | --- | --- | --- |
+`)
+	for _, s := range spreads {
+		ours, theirs, equal := s.name+" "+whole, s.name+" "+bare, s.name+" "+long
+		fmt.Fprintf(b, "| %s | %.2f | %.2f | %.2f | **%.2f** | %.2f | %.0f, %.0f | %.1f, %.1f |\n", s.title,
+			r.median(theirs, micros), r.median(equal, micros), r.median(ours, micros),
+			r.ratio(ours, theirs, micros), r.ratio(ours, equal, micros),
+			r.median(theirs, length), r.median(ours, length), r.median(theirs, frames), r.median(ours, frames))
+	}
+	b.WriteString("\n")
+}
+
+func (r *Report) direct(b *strings.Builder) {
+	b.WriteString(`### 1,000 senders in 500 direct conversations
+The store alone has as many callers of its ` + "`AppendMessage`" + `, on the same core. By the clock, messages count from when they were due.
+
+| | messages a second | over the store alone | µs a message | messages a commit | send to ack: median, p99, longest (ms) |
+| --- | --- | --- | --- | --- | --- |
+`)
+	for _, row := range []struct{ name, title string }{
+		{storeOnly, "the store alone"}, {closed, "product, each sender waits for the ack"}, {open, "product, half of that by the clock"},
+	} {
+		times := ""
+		if row.name != storeOnly {
+			times = fmt.Sprintf("%.1f, **%.1f**, %.1f", r.median(row.name, milliseconds(func(l *crowd.Latency) float64 { return l.Median.Seconds() })),
+				r.median(row.name, milliseconds(func(l *crowd.Latency) float64 { return l.P99.Seconds() })),
+				r.median(row.name, milliseconds(func(l *crowd.Latency) float64 { return l.Max.Seconds() })))
+		}
+		fmt.Fprintf(b, "| %s | %.0f | %.2f | %.1f | %.0f | %s |\n", row.title, r.median(row.name, rate), r.ratio(row.name, storeOnly, rate),
+			r.median(row.name, micros), r.median(row.name, func(x crowd.Result) float64 { return x.Batch }), times)
+	}
+	b.WriteString("\n")
+}
+
+func micros(r crowd.Result) float64 {
+	return float64(r.CPU.Nanoseconds()) / 1e3 / float64(max(1, r.Operations))
+}
+
+func rate(r crowd.Result) float64 { return float64(r.Operations) / r.Elapsed.Seconds() }
+
+func length(r crowd.Result) float64 { return float64(r.FrameBytes) }
+
+func frames(r crowd.Result) float64 { return r.FramesPerWrite }
+
+// busy is how much of a core the server took, in percent.
+func busy(r crowd.Result) float64 { return 100 * float64(r.CPU) / float64(r.Elapsed) }
+
+func milliseconds(of func(*crowd.Latency) float64) func(crowd.Result) float64 {
+	return func(r crowd.Result) float64 {
+		if r.Latency == nil {
+			return 0
+		}
+		return 1e3 * of(r.Latency)
+	}
+}
