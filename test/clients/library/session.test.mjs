@@ -1,15 +1,15 @@
 // Signing in, staying signed in, and what an interface is told of the connection.
 
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { describe, test } from "node:test";
 import { commandNames } from "../../../web/client/dist/index.js";
 import { atEnd, within } from "../harness.mjs";
 import { Sockeye, nameOf } from "../together/sockeye.mjs";
 import { FaultProxy } from "./faultproxy.mjs";
 import { Person, hasty, transports } from "./library.mjs";
 
-for (const transport of transports) {
-  test(`a session over ${transport.name}`, async (t) => {
+describe("sessions", { concurrency: true }, () => {
+  for (const transport of transports) test(`a session over ${transport.name}`, async (t) => {
     const server = await Sockeye.start(t);
 
     await t.test("states, and who one is", async (t) => {
@@ -35,14 +35,14 @@ for (const transport of transports) {
     await t.test("a token is renewed before it ends, on the same connection", async (t) => {
       let given = 0;
       let renewed;
-      const third = new Promise((resolve) => (renewed = resolve));
+      const fourth = new Promise((resolve) => (renewed = resolve));
       const token = () => {
-        if (++given === 3) renewed();
-        return server.token("ada", 2);
+        if (++given === 4) renewed();
+        return server.token("ada", 5);
       };
       const ada = await Person.online(t, server, "ada", transport, { token });
       const subscribed = await ada.client.notification.subscribe({ topics: ["news"] });
-      await within(third, () => "the token to be renewed twice"); // 3 s: the first has ended
+      await within(fourth, () => "the token to be renewed three times"); // after 2 s each: the first has ended
       assert.deepEqual(await ada.client.notification.subscribe({ topics: ["sports"] }).then(({ topics }) => topics), ["news", "sports"]);
       assert.deepEqual([subscribed.topics, ada.all("state")], [["news"], ["connecting", "online"]]);
     });
@@ -127,4 +127,4 @@ for (const transport of transports) {
       }
     });
   });
-}
+});

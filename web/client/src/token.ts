@@ -37,13 +37,13 @@ export class TokenKeeper {
     return typeof this.#source === "function";
   }
 
-  /** How long to wait before the token of now is to be refreshed, in ms; undefined: it never ends. */
+  /** How long to wait before the token of now is to be refreshed, in ms: a minute before its end, or half-way. undefined: it never ends. */
   get refreshIn(): number | undefined {
     const { expiresAt } = this.claims;
     if (expiresAt === undefined || !this.canRenew) return undefined;
     const left = expiresAt - Date.now();
     const longest = 2 ** 31 - 1; // of a timer
-    return Math.min(Math.max(left - Math.min(left / 5, minute), 1000), longest);
+    return Math.min(Math.max(left - Math.min(left / 2, minute), 1000), longest);
   }
 }
 
