@@ -90,6 +90,10 @@ $(LINT):
 bench: bench/peers/node_modules/.package-lock.json ## Measure the library beside its peers, the whole server, growth, hostile clients, in half an hour, into bench/RESULTS.md
 	go run ./bench $(ARGS)
 
+.PHONY: pgo
+pgo: ## Profile the whole server under load of all kinds, for the compiler (cmd/sockeye/default.pgo)
+	go run ./bench/whole -rounds 1 -each 10s -profile cmd/sockeye/default.pgo 'profiled='
+
 .PHONY: microbench
 microbench: ## Run the benchmarks of single functions (BENCH=pattern)
 	go test -run '^$$' -bench '$(BENCH)' -benchmem ./...

@@ -91,7 +91,7 @@ type server struct {
 
 func (s *server) build(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{
-		s.lockData, s.buildTLS, s.buildTrust, s.buildSockets, s.buildStore, s.buildAccounts, s.buildPresence, s.buildChat, s.buildUpkeep,
+		s.lockData, s.buildMemory, s.buildTLS, s.buildTrust, s.buildSockets, s.buildStore, s.buildAccounts, s.buildPresence, s.buildChat, s.buildUpkeep,
 		s.buildGateway, s.buildHTTP,
 	} {
 		if err := step(ctx); err != nil {

@@ -34,6 +34,7 @@ type Config struct {
 
 	Metrics      Switch        `default:"on" help:"Serve /metrics: on or off."`
 	Pprof        Switch        `default:"off" help:"Serve /debug/pprof/, for profiling: on or off. Not for servers that strangers can reach."`
+	MemoryLimit  MemoryLimit   `default:"auto" placeholder:"SIZE" help:"Memory beyond which the garbage collector works harder: auto (90 %% of the cgroup's limit, if it has one), off, or a size such as 2GiB. GOMEMLIMIT goes before it."`
 	DrainTimeout time.Duration `default:"10s" help:"How long a stop waits for work in progress."`
 
 	Version string `kong:"-"` // the program's own, no setting; /health shows it

@@ -82,7 +82,7 @@ func TestOneNameEverywhere(t *testing.T) {
 		"chat-dm-retention": "24h", "chat-edit-window": "1h", "chat-offline-grace": "0s", "chat-typing-lifetime": "9s",
 		"rate-requests": "7/s", "rate-key-requests": "off", "rate-logins": "3/min",
 		"external-accounts": "off", "registration": "off", "token-ttl": "1h", "refresh-for": "0s",
-		"log-format": "text", "metrics": "off", "pprof": "on", "drain-timeout": "1s",
+		"log-format": "text", "metrics": "off", "pprof": "on", "drain-timeout": "1s", "memory-limit": "2GiB",
 	}
 	defaults, err := config.Default()
 	if err != nil {
@@ -128,6 +128,7 @@ func mustDifferInEveryLeaf(t *testing.T, path string, a, b reflect.Value) {
 		switch {
 		case name == "File", name == "Version":
 		case name == "Account.LocalAccounts": // both kinds cannot be off
+		case name == "MemoryLimit.Off": // or else there is no size
 		case name == "TLS.ACMEHosts": // or else there is no certificate in a file
 		case a.Field(i).Kind() == reflect.Struct && a.Field(i).Type() != reflect.TypeFor[config.Rate]():
 			mustDifferInEveryLeaf(t, name+".", a.Field(i), b.Field(i))
@@ -279,6 +280,8 @@ func TestValuesRefused(t *testing.T) {
 		"text limit":           {"--text-limit=0", []string{"text-limit", "from 1"}},
 		"recovery":             {"--recovery=25h", []string{"recovery", "24h"}},
 		"negative recovery":    {"--recovery=-1s", []string{"recovery", "-1s"}},
+		"memory limit":         {"--memory-limit=much", []string{"memory-limit", `"much"`, "auto", "off", "32MiB"}},
+		"little memory":        {"--memory-limit=1MiB", []string{"memory-limit", `"1MiB"`, "32MiB"}},
 		"drain":                {"--drain-timeout=11m", []string{"drain-timeout", "10m"}},
 		"leeway":               {"--jwt-leeway=6m", []string{"jwt-leeway", "5m"}},
 		"policy":               {"--chat-dm-policy=nobody", []string{"chat-dm-policy", `"nobody"`, "anyone, friends"}},

@@ -61,6 +61,31 @@ func (b *Bytes) UnmarshalText(text []byte) error {
 	return fmt.Errorf("%q is no size in bytes, such as 1000000, 1MB or 1MiB", text)
 }
 
+// MemoryLimit is a soft limit for the memory of the Go runtime. The zero MemoryLimit is the machine's own.
+type MemoryLimit struct {
+	Bytes Bytes
+	Off   bool
+}
+
+// leastMemory is what a server needs in any case.
+const leastMemory = 32 << 20
+
+// UnmarshalText reads "auto", "off", or a size.
+func (m *MemoryLimit) UnmarshalText(text []byte) error {
+	*m = MemoryLimit{}
+	switch strings.ToLower(strings.TrimSpace(string(text))) {
+	case "auto":
+		return nil
+	case "off":
+		m.Off = true
+		return nil
+	}
+	if m.Bytes.UnmarshalText(text) != nil || m.Bytes < leastMemory {
+		return fmt.Errorf("%q is neither auto, nor off, nor a size of at least 32MiB", text)
+	}
+	return nil
+}
+
 // Rate is a number of events in a time. The zero Rate is no limit.
 type Rate struct {
 	Events int

@@ -1,0 +1,39 @@
+package app
+
+import (
+	"context"
+	"log/slog"
+	"math"
+	"os"
+	"runtime/debug"
+
+	"github.com/KimMachineGun/automemlimit/memlimit"
+)
+
+// ofMemory is how much of a cgroup's memory the Go runtime may take: what it does
+// not count (the kernel's for files that are mapped, stacks of threads) needs some too.
+const ofMemory = 0.9
+
+// buildMemory has the collector work harder before the kernel ends the process for
+// its memory. GOMEMLIMIT in the environment is the operator's own word.
+func (s *server) buildMemory(context.Context) error {
+	setting := s.cfg.MemoryLimit
+	if os.Getenv("GOMEMLIMIT") != "" || setting.Off {
+		return nil
+	}
+	before := debug.SetMemoryLimit(-1)
+	s.parts.add("memory limit", func() error { debug.SetMemoryLimit(before); return nil })
+	if setting.Bytes > 0 {
+		debug.SetMemoryLimit(int64(setting.Bytes))
+		s.log.Info("memory limit", "bytes", int64(setting.Bytes), "from", "memory-limit")
+		return nil
+	}
+	limit, err := memlimit.Set(memlimit.WithRatio(ofMemory), memlimit.WithLogger(slog.New(slog.DiscardHandler)))
+	switch {
+	case err != nil:
+		s.log.Debug("no memory limit of a cgroup was found", "err", err)
+	case limit < math.MaxInt64:
+		s.log.Info("memory limit", "bytes", limit, "from", "cgroup")
+	}
+	return nil
+}
