@@ -47,6 +47,8 @@ type Users interface {
 	// SearchUsers returns the users one of whose [Terms] begins with the folded text, by the first of these terms and
 	// then by their ids.
 	SearchUsers(ctx context.Context, folded string, limit int) ([]User, error)
+	// Admins returns the users who are marked as administrators, by their ids.
+	Admins(ctx context.Context) ([]User, error)
 	// Seen moves the times at which users were last seen forward, never back. Unknown users are left out.
 	Seen(ctx context.Context, seen []Seen) error
 }

@@ -20,6 +20,7 @@ const (
 	codeBodyIncomplete   = "body_incomplete"
 	codeNotJSON          = "content_type_not_json"
 	codeScopeMissing     = "scope_missing"
+	codeAdminRequired    = "admin_required"
 )
 
 // statuses is the one map from codes to HTTP. What is wrong with a request is 400, what its sender may not do is 403, what
@@ -31,6 +32,7 @@ var statuses = map[string]int{
 	codeBodyTooLarge:   http.StatusRequestEntityTooLarge,
 	codeNotJSON:        http.StatusUnsupportedMediaType,
 	codeScopeMissing:   http.StatusForbidden,
+	codeAdminRequired:  http.StatusForbidden,
 
 	codeMethodNotAllowed: http.StatusMethodNotAllowed,
 
