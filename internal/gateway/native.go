@@ -52,6 +52,8 @@ type Native struct {
 	mu       sync.Mutex
 	conns    map[*native]struct{}
 	stopping atomic.Bool // set under mu
+
+	received, answered atomic.Uint64 // frames from clients, and to them but for what the hub sends
 }
 
 // NewNative starts the door for native connections; Shutdown closes it.
@@ -198,7 +200,8 @@ type native struct {
 
 	from     netip.Addr
 	identity *account.Identity // of the token it came with; nil without one, and once signed in
-	session  *session          // nil until signed in
+	session  *session          // nil until signed in; set under door.mu
+	carried  carried           // shared
 	signedIn atomic.Bool       // shared
 	ended    atomic.Bool       // shared: it was told why it ends; what waits is not carried out
 	closed   atomic.Bool       // shared
@@ -222,6 +225,8 @@ func (c *native) Dialect() hub.Dialect { return c.speaks }
 // Deliver queues a frame.
 func (c *native) Deliver(frame any) {
 	if m, ok := frame.(*netloop.Message); ok && m != nil {
+		c.carried.sent.Add(1)
+		c.carried.sentBytes.Add(uint64(len(m.Payload())))
 		_ = c.conn.Send(m) // a closed one tells HandleClose
 	}
 }
@@ -242,6 +247,9 @@ func (c *native) post(job nativeJob) {
 
 // HandleMessage is for the connection loop.
 func (c *native) HandleMessage(_ *netloop.Conn, op netloop.Op, payload []byte) {
+	c.door.received.Add(1)
+	c.carried.received.Add(1)
+	c.carried.receivedBytes.Add(uint64(len(payload)))
 	if op != netloop.Text {
 		payload = nil // no JSON
 	}
@@ -249,7 +257,10 @@ func (c *native) HandleMessage(_ *netloop.Conn, op netloop.Op, payload []byte) {
 }
 
 // HandleClose is for the connection loop.
-func (c *native) HandleClose(*netloop.Conn, error) {
+func (c *native) HandleClose(_ *netloop.Conn, cause error) {
+	if errors.Is(cause, netloop.ErrSlowConsumer) {
+		c.door.gateway.slow.Add(1)
+	}
 	c.closed.Store(true)
 	c.door.loop.Wheel().Disarm(&c.timer)
 	c.door.hub.Detach(c)
@@ -281,7 +292,7 @@ func (c *native) refuse(ref json.RawMessage) {
 // dropped.
 func (c *native) fail(code uint16, ref json.RawMessage, why command.Refusal) {
 	c.ended.Store(true)
-	c.Deliver(write("error", ref, why))
+	c.say(write("error", ref, why))
 	c.conn.Close(code, why.Message)
 }
 
@@ -296,7 +307,7 @@ func (c *native) Do(job *nativeJob) {
 	}
 	f := new(frame)
 	if json.Unmarshal(job.text, &f.fields) != nil || f.fields == nil {
-		c.Deliver(write("error", nil, command.Refusal{Code: string(chat.CodeInvalidField), Message: "Invalid message format"}))
+		c.say(write("error", nil, command.Refusal{Code: string(chat.CodeInvalidField), Message: "Invalid message format"}))
 		return
 	}
 	_ = json.Unmarshal(f.fields["type"], &f.Type) // what is no string is no type
@@ -304,7 +315,7 @@ func (c *native) Do(job *nativeJob) {
 	f.Ref = f.fields["ref"]
 	switch {
 	case f.Type == "ping":
-		c.Deliver(write("pong", f.Ref, struct{}{}))
+		c.say(write("pong", f.Ref, struct{}{}))
 	case c.session == nil:
 		c.authenticate(f)
 	case !c.session.counted:
@@ -348,7 +359,9 @@ func (c *native) enter(ref json.RawMessage) {
 		c.End(endedFault)
 		return
 	}
+	c.door.mu.Lock()
 	c.session, c.identity = signedIn, nil
+	c.door.mu.Unlock()
 	c.signedIn.Store(true)
 	c.door.loop.Wheel().Arm(&c.timer, c.door.cfg.Heartbeat)
 	c.door.hub.Attach(c)
@@ -356,7 +369,7 @@ func (c *native) enter(ref json.RawMessage) {
 		c.door.hub.Detach(c) // it closed before it was attached
 	}
 	signedIn.enter(ctx, c, func() {
-		c.Deliver(write("connection", ref, map[string]string{
+		c.say(write("connection", ref, map[string]string{
 			"status": "connected", "clientId": c.id, "userId": string(signedIn.user),
 		}))
 	})
@@ -382,21 +395,22 @@ func (c *native) End(why ending) { c.fail(why.closeCode, nil, why.refusal) }
 
 // Emit sends an event of the connection's own.
 func (c *native) Emit(event string, payload any) {
-	c.Deliver(c.speaks.Write(hub.Event{Name: event, Payload: payload}, false))
+	c.say(c.speaks.Write(hub.Event{Name: event, Payload: payload}, false))
 }
 
 // run carries a request out and answers it.
 func (c *native) run(f *frame) {
+	c.session.touch()
 	name := c.speaks.request(f)
 	answer, refusal := c.door.gateway.Commands.Run(context.Background(), c.session.caller(), name, f.decode)
 	switch {
 	case refusal == nil:
-		c.Deliver(c.speaks.answer(f, answer))
+		c.say(c.speaks.answer(f, answer))
 	case c.speaks == dialect(v1{}) && len(f.Ref) > 0:
-		c.Deliver(write("ack", f.Ref, command.Rejected{Error: refusal}))
+		c.say(write("ack", f.Ref, command.Rejected{Error: refusal}))
 	default:
 		refusal.Event = f.Type
-		c.Deliver(write("error", f.Ref, refusal))
+		c.say(write("error", f.Ref, refusal))
 	}
 }
 

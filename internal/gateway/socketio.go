@@ -25,9 +25,12 @@ func connected(ctx context.Context, s *socketio.Socket) {
 // disconnected is called for each socket that connected was called for. There is
 // one namespace: a connection that has left it is of no use to anybody, and no
 // limit would count it.
-func disconnected(s *socketio.Socket, _ socketio.Reason) {
+func disconnected(s *socketio.Socket, why socketio.Reason) {
 	s.Drop()
 	if signedIn, ok := s.Data().(*session); ok {
+		if why == socketio.SlowConsumer {
+			signedIn.gateway.slow.Add(1)
+		}
 		signedIn.leave()
 	}
 }
@@ -39,6 +42,7 @@ func (g *Gateway) event(ctx context.Context, e *socketio.Event) error {
 	if !ok || !signedIn.counted || signedIn.entry == nil {
 		return nil // being turned away
 	}
+	signedIn.touch()
 	answer, refusal := g.Commands.Run(ctx, signedIn.caller(), e.Name(), payloadOf(e))
 	switch {
 	case refusal == nil && e.WantsAck():
