@@ -13,10 +13,11 @@ import (
 
 // quantilesOf are those of a sample in which these durations were told.
 func quantilesOf(t testing.TB, took []time.Duration) (q monitor.Quantiles) {
-	m := monitor.New(monitor.DefaultConfig(), new(counted).read, time.Now)
+	deps := deps(new(counted))
+	m := monitor.New(monitor.DefaultConfig(), deps)
 	defer m.Stop()
 	for _, d := range took {
-		m.Delivery.Observe(d)
+		deps.Delivery.Observe(d)
 	}
 	if err := m.Wait(t.Context(), 1); err != nil {
 		t.Fatal(err)

@@ -70,12 +70,8 @@ var ErrStopped = errors.New("monitor: stopped")
 
 // Monitor takes samples. Its methods may be called concurrently.
 type Monitor struct {
-	cfg  Config
-	read func() Reading
-	now  func() time.Time
-
-	// Delivery and Answers are told durations, see Sample.
-	Delivery, Answers *Latencies
+	Deps
+	cfg Config
 
 	quit chan struct{}
 	stop sync.Once
@@ -92,13 +88,19 @@ type Monitor struct {
 	at      time.Time
 }
 
-// New starts a monitor with a first sample; Stop ends it. read must be quick and safe for concurrent use.
-func New(cfg Config, read func() Reading, now func() time.Time) *Monitor {
-	m := &Monitor{
-		cfg: cfg, read: read, now: now, Delivery: new(Latencies), Answers: new(Latencies),
-		quit: make(chan struct{}), changed: make(chan struct{}), at: now(),
-	}
-	m.before, m.process = read(), readProcess()
+// Deps are what a Monitor works with; all are required.
+type Deps struct {
+	// Read must be quick. One goroutine calls it.
+	Read func() Reading
+	// Delivery and Answers are told durations by others, see Sample. The monitor takes them.
+	Delivery, Answers *Latencies
+	Now               func() time.Time
+}
+
+// New starts a monitor with a first sample; Stop ends it.
+func New(cfg Config, d Deps) *Monitor {
+	m := &Monitor{Deps: d, cfg: cfg, quit: make(chan struct{}), changed: make(chan struct{}), at: d.Now()}
+	m.before, m.process = d.Read(), readProcess()
 	m.sample()
 	m.done.Go(m.run)
 	return m
@@ -158,7 +160,7 @@ func (m *Monitor) run() {
 }
 
 func (m *Monitor) sample() {
-	now, reading, process := m.now(), m.read(), readProcess()
+	now, reading, process := m.Now(), m.Read(), readProcess()
 	seconds := now.Sub(m.at).Seconds()
 	s := Sample{
 		At: now, Gauges: reading.Gauges,

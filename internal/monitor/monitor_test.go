@@ -22,10 +22,15 @@ func (c *counted) read() monitor.Reading {
 	return monitor.Reading{Gauges: monitor.Gauges{Connections: int(c.sent.Load())}, Sent: c.sent.Load()}
 }
 
+func deps(server *counted) monitor.Deps {
+	return monitor.Deps{Read: server.read, Delivery: new(monitor.Latencies), Answers: new(monitor.Latencies), Now: time.Now}
+}
+
 func TestSamples(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := new(counted)
-		m := monitor.New(monitor.Config{Every: 2 * time.Second, Keep: 3}, server.read, time.Now)
+		d := deps(server)
+		m := monitor.New(monitor.Config{Every: 2 * time.Second, Keep: 3}, d)
 		defer m.Stop()
 		first, taken := m.Since(0)
 		if taken != 1 || len(first) != 1 || first[0].Sent != 0 || first[0].Goroutines == 0 || first[0].Heap == 0 {
@@ -33,7 +38,7 @@ func TestSamples(t *testing.T) {
 		}
 		for i := range 5 {
 			server.sent.Add(uint64(10 * (i + 1)))
-			m.Delivery.Observe(time.Duration(i) * time.Millisecond)
+			d.Delivery.Observe(time.Duration(i) * time.Millisecond)
 			if err := m.Wait(t.Context(), taken); err != nil {
 				t.Fatal(err)
 			}
@@ -60,7 +65,7 @@ func TestSamples(t *testing.T) {
 
 func TestWaitEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := monitor.New(monitor.DefaultConfig(), new(counted).read, time.Now)
+		m := monitor.New(monitor.DefaultConfig(), deps(new(counted)))
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 2)
 		go func() { ended <- m.Wait(ctx, 100) }()
@@ -84,10 +89,12 @@ func TestClockSetBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began, calls := time.Now(), 0
 		server := new(counted)
-		m := monitor.New(monitor.DefaultConfig(), server.read, func() time.Time {
+		d := deps(server)
+		d.Now = func() time.Time {
 			calls++
 			return began.Add(-time.Duration(calls) * time.Hour)
-		})
+		}
+		m := monitor.New(monitor.DefaultConfig(), d)
 		server.sent.Add(5)
 		if err := m.Wait(t.Context(), 1); err != nil {
 			t.Fatal(err)

@@ -18,7 +18,6 @@ type backendRow struct {
 // the backend on behalf of the user: that is in the other table.
 var backendTable = []backendRow{
 	{"putUser", `{"userId":"$ada","username":"$new"}`, account.ScopeUsers},
-	{"putUser", `{"userId":"$ada","admin":true}`, account.ScopeAll},
 	{"getServerUser", `{"userId":"$ada"}`, account.ScopeUsers},
 	{"disconnectUser", `{"userId":"$bob"}`, account.ScopeSessions},
 	{"revokeUser", `{"userId":"$bob"}`, account.ScopeSessions},
