@@ -127,7 +127,7 @@ func TestOverviewFindsSortsAndPages(t *testing.T) {
 	}
 	dan := w.from("203.0.113.8", "dan")
 	w.now.Add(100)
-	for range 3 {
+	for range 20 {
 		dan.must("room:list", struct{}{})
 	}
 	for order, want := range map[monitor.Order]string{

@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	// maxStreams is how many may be open at a time.
+	// maxStreams is how many may be open at a time, of all administrators.
 	maxStreams = 32
 	// recheck is how often it is looked whether who listens is still an administrator.
 	recheck = time.Second
