@@ -201,12 +201,14 @@ test("rooms are listed, private ones too", async () => {
 test("it is usable in the dark and on a phone", async () => {
   await page.emulateMedia({ colorScheme: "dark" });
   await page.setViewportSize({ width: 390, height: 844 });
-  for (const tab of ["Overview", "Connections", "Rooms"]) {
+  for (const [tab, shown] of [["Overview", "tiles"], ["Connections", "connection"], ["Rooms", "room"]]) {
     await go(tab);
+    await page.getByTestId(shown).first().waitFor();
     await isAccessible();
     const [wide, seen] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
     assert.ok(wide <= seen, `${tab} is ${wide} wide on a screen of ${seen}`);
   }
+  await go("Overview");
   await shoot("phone");
 });
 
