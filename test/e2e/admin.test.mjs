@@ -53,9 +53,10 @@ beforeEach(() => {
   begun++;
 });
 
-afterEach((context) => {
-  assert.deepEqual(complaints, []);
+afterEach(async (context) => {
   if (context.passed) done++;
+  else if (begun === done + 1) console.log(`The page says: ${await page.innerText("body")}`);
+  assert.deepEqual(complaints, []);
 });
 
 const tile = (name) => page.getByTestId("tiles").getByRole("listitem").filter({ has: page.getByText(name, { exact: true }) });
@@ -199,6 +200,7 @@ test("rooms are listed, private ones too", async () => {
 });
 
 test("it is usable in the dark and on a phone", async () => {
+  await new Visitor(base, "203.0.113.78").arrive(`Zoe ${run}`);
   await page.emulateMedia({ colorScheme: "dark" });
   await page.setViewportSize({ width: 390, height: 844 });
   for (const [tab, shown] of [["Overview", "tiles"], ["Connections", "connection"], ["Rooms", "room"]]) {
