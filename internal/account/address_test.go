@@ -1,6 +1,7 @@
 package account_test
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -57,7 +58,7 @@ func TestBlockAddressRefuses(t *testing.T) {
 		tc.change(&cmd)
 		_, err := h.BlockAddress(ctx, cmd)
 		h.refused(err, &account.Error{Code: tc.code})
-		if refusal, ok := err.(*account.Error); !ok || refusal.Field != tc.field {
+		if refusal := new(account.Error); !errors.As(err, &refusal) || refusal.Field != tc.field {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

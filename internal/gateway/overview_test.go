@@ -144,7 +144,7 @@ func TestOverviewFindsSortsAndPages(t *testing.T) {
 		}
 	}
 	for text, want := range map[string]string{
-		"ADA": "ada", "203.0.113.8": "dan", "203.0.113": "ada bob cyd dan", " bob ": "bob", "nobody": "", dan.sid: "dan",
+		"ADA": "ada", "203.0.113.8": "dan", "203.0.113": "ada bob cyd dan", "bob": "bob", "nobody": "", dan.sid: "dan",
 	} {
 		users, page := w.page(monitor.ConnectionQuery{Text: text, Order: monitor.ByUser})
 		if strings.Join(users, " ") != want || page.Total != len(users) {

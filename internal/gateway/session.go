@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"net/netip"
 	"slices"
 	"strings"
@@ -166,7 +167,7 @@ func (s *session) leave() {
 
 // turnedAway is how a connection ends that admission does not let in.
 func turnedAway(why error) ending {
-	if why == errBlocked {
+	if errors.Is(why, errBlocked) {
 		return endedBlocked
 	}
 	return endedTooManyHere

@@ -107,7 +107,7 @@ func TestStreamEndsWithTheRole(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer response.Body.Close()
+	defer func() { _ = response.Body.Close() }()
 	if got := response.Header.Get("Content-Type"); got != "text/event-stream" || response.Header.Get("Cache-Control") != "no-store" {
 		t.Errorf("headers %v", response.Header)
 	}
