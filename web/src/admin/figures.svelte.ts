@@ -2,11 +2,16 @@ import { type Api, type FiguresAnswer, Refusal, type Sample } from "./api";
 
 export type State = "connecting" | "live" | "lost";
 
+interface Shown {
+  samples: Sample[];
+  about: Omit<FiguresAnswer, "samples"> | undefined;
+  state: State;
+}
+
 /** Follows the server's figures and keeps those of the last ten minutes. */
 export class Figures {
-  samples = $state.raw<Sample[]>([]);
-  about = $state.raw<Omit<FiguresAnswer, "samples"> | undefined>();
-  state = $state<State>("connecting");
+  // One value, so that what is shown is always of one moment.
+  #shown = $state.raw<Shown>({ samples: [], about: undefined, state: "connecting" });
 
   readonly #api: Api;
   readonly #onRefused: (refusal: Refusal) => void;
@@ -16,6 +21,18 @@ export class Figures {
   constructor(api: Api, onRefused: (refusal: Refusal) => void) {
     this.#api = api;
     this.#onRefused = onRefused;
+  }
+
+  get samples(): Sample[] {
+    return this.#shown.samples;
+  }
+
+  get about(): Shown["about"] {
+    return this.#shown.about;
+  }
+
+  get state(): State {
+    return this.#shown.state;
   }
 
   async start(): Promise<void> {
@@ -31,7 +48,7 @@ export class Figures {
         if (error instanceof Refusal && (error.status === 401 || error.status === 403)) return this.#onRefused(error);
       }
       if (signal.aborted) return;
-      this.state = "lost";
+      this.#shown = { ...this.#shown, state: "lost" };
       await pause(Math.min(1000 * 2 ** attempt, 15_000), signal);
     }
   }
@@ -43,11 +60,9 @@ export class Figures {
   #hear(name: string, data: unknown): void {
     if (name === "figures") {
       const { samples, ...about } = data as FiguresAnswer;
-      this.about = about;
-      this.samples = samples;
-      this.state = "live";
+      this.#shown = { samples, about, state: "live" };
     } else if (name === "sample") {
-      this.samples = [...this.samples, data as Sample].slice(-300);
+      this.#shown = { ...this.#shown, samples: [...this.samples, data as Sample].slice(-300), state: "live" };
     } else if (name === "end") {
       this.stop();
       this.#onRefused(new Refusal(403, (data as { reason: string }).reason, ""));
