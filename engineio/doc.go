@@ -16,5 +16,6 @@
 //	polling.go    the HTTP long-polling transport
 //	websocket.go  the WebSocket transport and the upgrade to it
 //	packet.go, payload.go   the encodings of versions 4 and 3
+//	traffic.go    what sessions have carried, and how many there are
 //	message.go    Message: one message encoded once for many sessions
 package engineio

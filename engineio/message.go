@@ -54,6 +54,9 @@ func (m *Message) Data() []byte {
 	return m.frame.Payload()[1:]
 }
 
+// size is the length of Data.
+func (m *Message) size() int { return len(m.Data()) }
+
 // wsFrame is the message as a WebSocket frame of the given protocol version.
 func (m *Message) wsFrame(protocol int) *netloop.Message {
 	if !m.binary || protocol == v4 {

@@ -82,6 +82,9 @@ func (s *Server) openPolling(w http.ResponseWriter, r *http.Request, req request
 	s.setCookie(w.Header(), session)
 	session.mu.Lock()
 	session.poll = &polling{base64: req.base64, packets: []packet{{kind: packetOpen, data: session.openPacket(Polling)}}}
+	if !session.closed { // by Shutdown
+		s.polling.Add(1)
+	}
 	session.mu.Unlock()
 	session.live()
 	session.servePoll(w, r, req)
@@ -395,6 +398,7 @@ func (s *Session) upgraded(p *probe, c *netloop.Conn) bool {
 		return false
 	}
 	s.poll, s.conn = nil, c
+	s.server.polling.Add(-1)
 	c.SetHandler(s)
 	for _, waiting := range q.packets {
 		_ = c.Send(s.frame(waiting))

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/sockeye-im/sockeye/internal/netloop"
 	"github.com/sockeye-im/sockeye/internal/ordered"
@@ -26,7 +27,10 @@ type Server struct {
 	mu       sync.Mutex
 	sessions map[string]*Session
 	open     int  // sessions that have not ended; some that have still owe an answer
+	v3       int  // of them, speak version 3
 	stopping bool // no new sessions
+
+	polling atomic.Int64 // of open, are on polling
 }
 
 // NewServer checks cfg and starts the connection loop; Shutdown ends it.
@@ -211,6 +215,9 @@ func (s *Server) newSession(r *http.Request, req request) (*Session, error) {
 	}
 	s.sessions[session.id] = session
 	s.open++
+	if session.protocol == v3 {
+		s.v3++
+	}
 	return session, nil
 }
 
@@ -219,6 +226,9 @@ func (s *Server) ended(session *Session, lingers bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.open--
+	if session.protocol == v3 {
+		s.v3--
+	}
 	if !lingers {
 		delete(s.sessions, session.id)
 	}

@@ -39,6 +39,7 @@ type Session struct {
 	conn         *netloop.Conn // the WebSocket; nil while on polling
 	poll         *polling      // nil on a WebSocket
 	awaitingPong bool
+	traffic      Traffic
 	overflowed   bool // more waited for polls than may: about to end
 	paused       bool
 	closed       bool
@@ -88,8 +89,10 @@ func (s *Session) send(m *Message) error {
 	case s.closed:
 		return ErrClosed
 	case s.poll != nil:
+		s.sent(m)
 		return s.queue(m.packet(), m.compress)
 	}
+	s.sent(m)
 	return s.sendFrame(m.wsFrame(s.protocol))
 }
 
@@ -266,7 +269,7 @@ var errHeartbeat = errors.New("invalid heartbeat direction")
 // receive handles one packet, on whatever transport it came. Nothing more of
 // the transport is to be read when it reports false.
 func (s *Session) receive(p packet) bool {
-	if s.ended() {
+	if !s.arrived(p) {
 		return false
 	}
 	switch p.kind {
@@ -323,6 +326,7 @@ func (s *Session) endWith(end ending, byServer, orderly bool) {
 	s.server.loop.Wheel().Disarm(&s.heartbeat)
 	lingers := false
 	if s.poll != nil {
+		s.server.polling.Add(-1)
 		lingers = s.endPolling(byServer, orderly)
 	} else if s.conn != nil {
 		s.conn.Close(0, "")

@@ -80,6 +80,7 @@ func (c *client) HandleMessage(_ *engineio.Session, binary bool, data []byte) {
 	}
 	size := c.arrived
 	c.arrived = 0
+	c.server.received.Add(1)
 	s := c.socket(p.Namespace)
 	switch {
 	case p.Body == nil && (p.Type == PacketEvent || p.Type == PacketAck):
@@ -290,6 +291,7 @@ func (c *client) send(p *Packet) error {
 	if err != nil {
 		return err
 	}
+	c.server.sent.Add(1)
 	return c.session.Send(encoded...)
 }
 

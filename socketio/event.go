@@ -45,6 +45,7 @@ func (e *Event) Ack(args ...any) error {
 	if e.acked.Swap(true) {
 		return ErrNoAck
 	}
+	e.socket.client.server.sent.Add(1)
 	return e.socket.client.session.Send(encoded...)
 }
 

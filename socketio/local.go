@@ -212,6 +212,9 @@ func (l *Local) Len() int {
 	return len(l.sockets)
 }
 
+// Sockets returns the selected sockets of this server.
+func (l *Local) Sockets(of Selection) []*Socket { return l.selected(of) }
+
 func (l *Local) selected(of Selection) []*Socket {
 	l.mu.RLock()
 	defer l.mu.RUnlock()

@@ -18,6 +18,7 @@ func (l *Local) EmitTo(s *Socket, p *Packet, how Selection) error {
 			return err
 		}
 		l.nsp.sent(p, s)
+		l.nsp.server.sent.Add(1)
 		s.deliver(encoded, how.Volatile)
 		return nil
 	}
@@ -51,7 +52,10 @@ func (l *Local) broadcast(p *Packet, to Selection) (receivers []*Socket, err err
 	defer l.sending.Unlock()
 	l.mu.RLock()
 	defer l.mu.RUnlock()
+	reached := 0
+	defer func() { l.nsp.server.sent.Add(uint64(reached)) }()
 	l.each(to, func(s *Socket) {
+		reached++
 		s.deliver(encoded, to.Volatile)
 		if watched {
 			receivers = append(receivers, s)
@@ -78,7 +82,10 @@ func (l *Local) broadcastLogged(p *Packet, to Selection) (receivers []*Socket, e
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.log.append(offset, to, withOffset)
+	reached := 0
+	defer func() { l.nsp.server.sent.Add(uint64(reached)) }()
 	l.each(to, func(s *Socket) {
+		reached++
 		encoded := withOffset
 		if !s.recoverable {
 			if plain == nil {

@@ -106,6 +106,8 @@ type Server struct {
 
 	quiesced atomic.Bool // connections are read no more
 
+	received, sent atomic.Uint64 // packets, see Traffic
+
 	mu         sync.RWMutex
 	namespaces map[string]*Namespace
 	parents    []*ParentNamespace

@@ -14,6 +14,7 @@ export default defineConfig({
     // The server's content policy has no `data:`, so nothing may be inlined.
     assetsInlineLimit: 0,
     reportCompressedSize: false,
+    rolldownOptions: { input: ["index.html", "admin.html"] },
   },
   server: {
     proxy: {

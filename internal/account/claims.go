@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"math/big"
+	"slices"
 	"strings"
 	"time"
 
@@ -55,7 +56,7 @@ func (v *verifier) identity(claims jwt.MapClaims) (Identity, error) {
 	if err != nil {
 		return Identity{}, err
 	}
-	admin, err := flag(claims, "admin")
+	admin, err := v.admin(claims)
 	if err != nil {
 		return Identity{}, err
 	}
@@ -91,6 +92,22 @@ func date(claims jwt.MapClaims, claim string) time.Time {
 		return time.Time{}
 	}
 	return time.UnixMilli(int64(math.Round(seconds * 1000))).UTC()
+}
+
+// adminRole is what the claims "role" and "roles" call who may administer the server.
+const adminRole = "admin"
+
+// admin tells whether the claims make the bearer an administrator of the server. Unless the configuration says so they
+// are not looked at: an application's own roles, of whatever name and type, are not this server's.
+func (v *verifier) admin(claims jwt.MapClaims) (bool, error) {
+	if !v.adminClaims {
+		return false, nil
+	}
+	roles, _ := claims["roles"].([]any)
+	if claims["role"] == adminRole || slices.Contains(roles, any(adminRole)) {
+		return true, nil
+	}
+	return flag(claims, "admin")
 }
 
 // flag returns a claim that must be true or false; false when it is missing or null.

@@ -26,6 +26,7 @@ const (
 	CodeUserBlocked        Code = "user_blocked"
 	CodeAPIKeyNotFound     Code = "api_key_not_found"
 	CodeAPIKeyRefused      Code = "api_key_refused"
+	CodeAddressNotBlocked  Code = "address_not_blocked"
 )
 
 // Codes returns all codes.
@@ -33,7 +34,7 @@ func Codes() []Code {
 	return []Code{
 		CodeMissingFields, CodeInvalidField, CodeLimitExceeded, CodeLoginTaken, CodeInvalidCredentials, CodeAccountsOff,
 		CodeRegistrationClosed, CodeRefreshRefused, CodeNotRevocable, CodeBusy, CodeUserNotFound, CodeNameManaged,
-		CodeRequestNotFound, CodeUserBlocked, CodeAPIKeyNotFound, CodeAPIKeyRefused,
+		CodeRequestNotFound, CodeUserBlocked, CodeAPIKeyNotFound, CodeAPIKeyRefused, CodeAddressNotBlocked,
 	}
 }
 
@@ -76,6 +77,7 @@ var (
 	ErrRequestNotFound    = &Error{Code: CodeRequestNotFound, Message: "Friend request not found", Field: "userId"}
 	ErrUserBlocked        = &Error{Code: CodeUserBlocked, Message: "You have blocked this user", Field: "userId"}
 	ErrAPIKeyNotFound     = &Error{Code: CodeAPIKeyNotFound, Message: "API key not found", Field: "id"}
+	ErrAddressNotBlocked  = &Error{Code: CodeAddressNotBlocked, Message: "Address is not blocked", Field: "address"}
 	ErrAPIKeyRefused      = &Error{Code: CodeAPIKeyRefused, Message: "API key is not valid"}
 )
 

@@ -38,7 +38,8 @@ type Identity struct {
 	IssuedAt  time.Time // the claim "iat"; zero when there is none that can be believed
 	// SignedInAt is when the user gave a password (the claim "auth_time"), in the server's own tokens; else zero.
 	SignedInAt time.Time
-	// Admin is set by the claim "admin": the bearer may administer the server.
+	// Admin is set by the claims "admin" (true), "role" ("admin") or "roles" (with "admin" in it), if the configuration
+	// heeds them for the issuer: the bearer may administer the server.
 	Admin bool
 	// Topics limits the topics that the bearer may subscribe to (the claim "topics", patterns). nil: there is no limit;
 	// empty: there are none. At most MaxTopicPatterns of at most MaxTopicBytes each.

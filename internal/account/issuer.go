@@ -33,6 +33,7 @@ type Grant struct {
 	TTL          time.Duration // at least a second
 	IssuedAt     time.Time     // zero: now
 	SignedInAt   time.Time     // zero: not said, see [Identity]
+	Admin        bool          // the claim "admin", which counts where the configuration says so
 }
 
 // Token is a signed token and what is in it.
@@ -78,6 +79,9 @@ func (i *Issuer) Issue(g Grant) (Token, error) {
 	}
 	if !g.SignedInAt.IsZero() {
 		claims["auth_time"] = g.SignedInAt.Unix()
+	}
+	if g.Admin {
+		claims["admin"] = true
 	}
 	token.Text, err = jwt.NewWithClaims(jwt.SigningMethodHS256, claims).SignedString([]byte(i.secret))
 	if err != nil {

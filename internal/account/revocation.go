@@ -49,6 +49,24 @@ func (s *Service) Connect(identity Identity, end func(EndReason)) (*Connection, 
 // Disconnect ends all connections of a user on this node, without revoking anything, and returns how many.
 func (s *Service) Disconnect(userID string) int { return s.revoked.disconnect(userID) }
 
+// ConnectedUsers returns the names of the users who have a connection on this node, by their ids.
+func (s *Service) ConnectedUsers() map[string]string {
+	s.revoked.mu.RLock()
+	defer s.revoked.mu.RUnlock()
+	names := make(map[string]string, len(s.revoked.connections))
+	for id, of := range s.revoked.connections {
+		names[id] = of[0].identity.Name
+	}
+	return names
+}
+
+// CountConnected returns how many users have a connection on this node.
+func (s *Service) CountConnected() int {
+	s.revoked.mu.RLock()
+	defer s.revoked.mu.RUnlock()
+	return len(s.revoked.connections)
+}
+
 // Connection is one that ends when its token is revoked. Its methods may be called concurrently.
 type Connection struct {
 	in       *revoked

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
+	"net/netip"
 	"strings"
 	"sync"
 	"time"
@@ -21,6 +22,7 @@ type Service struct {
 	passwords *passwords
 	revoked   *revoked
 	issuing   stripes
+	addresses *addresses
 }
 
 // Verifier tells who a token speaks for, see [Verifiers].
@@ -47,9 +49,17 @@ func New(ctx context.Context, cfg Config, d Deps) (*Service, error) {
 	s := &Service{
 		cfg: cfg, store: d.Store, verifier: d.Verifier, issuer: d.Issuer, now: d.Now,
 		passwords: newPasswords(cfg.Hashing), revoked: newRevoked(), issuing: stripes{seed: maphash.MakeSeed()},
+		addresses: &addresses{blocked: make(map[netip.Addr]BlockedAddress)},
 	}
 	if err := d.Store.Revoked(ctx, s.timestamp(), func(r Revocation) { s.revoked.add(r, s.now()) }); err != nil {
 		return nil, fmt.Errorf("account: read revocations: %w", err)
+	}
+	blocked, err := d.Store.BlockedAddresses(ctx, s.timestamp())
+	if err != nil {
+		return nil, fmt.Errorf("account: read blocked addresses: %w", err)
+	}
+	for _, b := range blocked {
+		s.addresses.set(b)
 	}
 	return s, nil
 }

@@ -74,7 +74,9 @@ func reopen(t *testing.T, cfg account.Config, dir string, clock *ticking) *house
 		t.Fatal(err)
 	}
 	verifiers, err := account.NewVerifiers(t.Context(), account.TrustConfig{
-		Secret: ownSecret, Now: clock.now, External: []account.IssuerConfig{{Issuer: partner, Secret: otherSecret}},
+		Secret: ownSecret, Now: clock.now, External: []account.IssuerConfig{
+			{Issuer: partner, Secret: otherSecret, AdminClaims: true}, {Issuer: "https://plain.example", Secret: otherSecret},
+		},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -2,6 +2,7 @@ package account
 
 import (
 	"context"
+	"net/netip"
 	"time"
 )
 
@@ -20,6 +21,7 @@ type Store interface {
 	Friends
 	Revocations
 	APIKeys
+	Addresses
 }
 
 // Locals keeps accounts with a password.
@@ -47,6 +49,8 @@ type Users interface {
 	// SearchUsers returns the users one of whose [Terms] begins with the folded text, by the first of these terms and
 	// then by their ids.
 	SearchUsers(ctx context.Context, folded string, limit int) ([]User, error)
+	// Admins returns the users who are marked as administrators, by their ids.
+	Admins(ctx context.Context) ([]User, error)
 	// Seen moves the times at which users were last seen forward, never back. Unknown users are left out.
 	Seen(ctx context.Context, seen []Seen) error
 }
@@ -85,6 +89,16 @@ type APIKeys interface {
 	APIKeys(ctx context.Context) ([]APIKey, error)
 	// RevokeAPIKey notes the time, unless one is noted, and tells whether there is such a key.
 	RevokeAPIKey(ctx context.Context, id string, at time.Time) (bool, error)
+}
+
+// Addresses keeps which addresses are kept out.
+type Addresses interface {
+	// BlockAddress stores a block, in place of another one of the address. What is over by then may be forgotten.
+	BlockAddress(ctx context.Context, b BlockedAddress) error
+	// UnblockAddress removes the block of an address, if there is one.
+	UnblockAddress(ctx context.Context, address netip.Addr) error
+	// BlockedAddresses returns the blocks that are not over, by their ends.
+	BlockedAddresses(ctx context.Context, now time.Time) ([]BlockedAddress, error)
 }
 
 // Local is what is kept of an account with a password.

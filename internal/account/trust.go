@@ -20,6 +20,8 @@ type IssuerConfig struct {
 	KeyFile    string   `yaml:"key-file"`   // PEM: public keys or certificates; several allow for a change of keys
 	JWKSURL    string   `yaml:"jwks-url"`   // https, or http to a loopback address
 	Algorithms []string `yaml:"algorithms"` // empty: HS256 for a secret, all that suit the keys otherwise
+	// AdminClaims has its tokens make administrators of the server, see [Identity].
+	AdminClaims bool `yaml:"admin-claims"`
 }
 
 var (

@@ -14,7 +14,10 @@ import (
 type TrustConfig struct {
 	Secret   Secret         // the server's own, for tokens of OwnIssuer and those that name no issuer
 	External []IssuerConfig // other issuers
-	Leeway   time.Duration  // how far "exp" and "nbf" may be off, for clocks that differ; 0 or more
+	// AdminClaims has tokens of the server's own secret make administrators, see [Identity]. Of the others'
+	// [IssuerConfig.AdminClaims] decides.
+	AdminClaims bool
+	Leeway      time.Duration // how far "exp" and "nbf" may be off, for clocks that differ; 0 or more
 
 	Now      func() time.Time                                    // the clock, time.Now outside tests
 	OpenJWKS func(ctx context.Context, url string) (Keys, error) // fetches keys; needed only for issuers with a JWKSURL
@@ -33,6 +36,8 @@ type verifier struct {
 	algorithms []string
 	claims     *jwt.Validator
 	now        func() time.Time
+	// adminClaims: its tokens may make administrators.
+	adminClaims bool
 }
 
 // NewVerifiers reads key files and fetches key sets; ctx bounds only that. An error names the issuer and the field.
@@ -58,6 +63,8 @@ func NewVerifiers(ctx context.Context, c TrustConfig) (*Verifiers, error) {
 		algorithms: []string{"HS256"},
 		claims:     newValidator(c, ""),
 		now:        c.Now,
+
+		adminClaims: c.AdminClaims,
 	}
 	for _, ic := range c.External {
 		if err := set.add(ctx, c, ic); err != nil {
@@ -79,7 +86,7 @@ func (v *Verifiers) add(ctx context.Context, c TrustConfig, ic IssuerConfig) err
 	if err != nil {
 		return fmt.Errorf("issuer %q: %w", ic.Issuer, err)
 	}
-	v.byIssuer[ic.Issuer] = &verifier{ic.Issuer, keys, algorithms, newValidator(c, ic.Audience), c.Now}
+	v.byIssuer[ic.Issuer] = &verifier{ic.Issuer, keys, algorithms, newValidator(c, ic.Audience), c.Now, ic.AdminClaims}
 	return nil
 }
 

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/sockeye-im/sockeye/internal/account"
@@ -19,6 +20,7 @@ import (
 	"github.com/sockeye-im/sockeye/internal/gateway"
 	"github.com/sockeye-im/sockeye/internal/httpapi"
 	"github.com/sockeye-im/sockeye/internal/hub"
+	"github.com/sockeye-im/sockeye/internal/monitor"
 	"github.com/sockeye-im/sockeye/internal/ops"
 	"github.com/sockeye-im/sockeye/internal/presence"
 	"github.com/sockeye-im/sockeye/internal/store/sqlite"
@@ -76,6 +78,10 @@ type server struct {
 	hub       *hub.Hub
 	store     *sqlite.Store
 	accounts  *account.Service
+	monitor   *monitor.Monitor
+	delivery  monitor.Latencies // from the commit to the queues of devices
+	answers   monitor.Latencies // from a command to its acknowledgement
+	refused   atomic.Int64      // connections
 	presence  *presence.Tracker
 	typing    *presence.Typing
 	chat      *chat.Service
@@ -92,7 +98,7 @@ type server struct {
 func (s *server) build(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{
 		s.lockData, s.buildMemory, s.buildTLS, s.buildTrust, s.buildSockets, s.buildStore, s.buildAccounts, s.buildPresence, s.buildChat, s.buildUpkeep,
-		s.buildGateway, s.buildHTTP,
+		s.buildGateway, s.buildMonitor, s.buildHTTP,
 	} {
 		if err := step(ctx); err != nil {
 			return err
@@ -138,6 +144,7 @@ func ended(shutdown func(context.Context) error) error {
 
 func (s *server) buildStore(ctx context.Context) error {
 	s.hub = hub.New(s.sockets.Of("/"), s.log)
+	s.hub.Observe(func(took time.Duration) { s.delivery.Observe(took) })
 	s.parts.add("hub", func() error { s.hub.Stop(); return nil })
 	store, err := sqlite.Open(ctx, sqlite.DefaultConfig(s.cfg.Account.Data), s.hub.Publish)
 	if err != nil {
@@ -173,11 +180,11 @@ func (s *server) buildGateway(context.Context) error {
 	s.metrics = metrics
 	table := command.New(command.Deps{
 		Events: eventRate(s.cfg), Chat: s.chat, Accounts: s.accounts, Presence: s.presence, Typing: s.typing,
-		Metrics: metrics, Log: s.log, Now: time.Now,
+		Metrics: watched{metrics, s}, Log: s.log, Now: time.Now,
 	})
 	s.gateway = gateway.New(gatewayConfig(s.cfg), gateway.Deps{
 		Commands: table, Chat: s.chat, Accounts: s.accounts, Presence: s.presence, Typing: s.typing,
-		Metrics: metrics, Log: s.log, Now: time.Now,
+		Metrics: watched{metrics, s}, Log: s.log, Now: time.Now, Blocked: s.accounts.AddressBlocked,
 	})
 	s.parts.add("gateway", func() error { s.gateway.Stop(); return nil })
 	s.commands = table
@@ -210,6 +217,7 @@ func (s *server) buildHTTP(context.Context) error {
 	mux.Handle("/ws", s.native)
 	api, err := httpapi.New(apiConfig(s.cfg), httpapi.Deps{
 		Accounts: s.accounts, Chat: s.chat, Commands: s.commands, Notifier: s.hub, Presence: s.presence, Clients: s.gateway,
+		Overview: gateway.NewOverview(s.sockets.Of("/"), s.native, s.accounts.ConnectedUsers), Monitor: s.monitor,
 		Log: s.log, Now: time.Now,
 	})
 	if err != nil {
@@ -228,6 +236,7 @@ func (s *server) buildHTTP(context.Context) error {
 func (s *server) drain(served <-chan error) error {
 	s.log.Info("draining", "connections", s.sockets.Connections(), "timeout", s.cfg.DrainTimeout.String())
 	s.health.Drain()
+	s.monitor.Stop() // and who follows it, or the listener would wait for them
 	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.DrainTimeout)
 	defer cancel()
 	if err := s.finish(ctx); err != nil {

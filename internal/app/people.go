@@ -21,6 +21,8 @@ func (s *server) buildTrust(ctx context.Context) error {
 	}
 	s.verifiers, err = account.NewVerifiers(ctx, account.TrustConfig{
 		Secret: secret, External: s.cfg.Account.Issuers, Leeway: s.cfg.Account.JWTLeeway, Now: time.Now,
+		// The demo administrator is one by a claim, which counts no longer once the server runs without --dev.
+		AdminClaims: s.cfg.Account.AdminClaims.On || s.cfg.Dev,
 		OpenJWKS: func(ctx context.Context, url string) (account.Keys, error) {
 			return jwks.Open(ctx, url, http.DefaultTransport, s.log)
 		},

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/netip"
+	"runtime"
 	"time"
 
 	"github.com/sockeye-im/sockeye/engineio"
@@ -93,6 +94,7 @@ func typingConfig(cfg config.Config) presence.TypingConfig {
 func apiConfig(cfg config.Config) httpapi.Config {
 	out := httpapi.DefaultConfig()
 	out.Origins, out.Version = cfg.Origins, cfg.Version
+	out.Processors, out.MaxConnections = runtime.GOMAXPROCS(0), cfg.Limits.MaxConnections
 	out.MaxText, out.MaxBody = cfg.Limits.TextLimit, int64(cfg.Limits.MaxPayload)
 	out.Requests = ratelimit.Rate(cfg.Limits.RateRequests)
 	out.KeyRequests = ratelimit.Rate(cfg.Limits.RateKeyRequests)

@@ -117,6 +117,38 @@ func (s *Service) Rooms(ctx context.Context, a Actor, q RoomQuery) (RoomPage, er
 	return page, nil
 }
 
+// AllRoomsQuery asks for a page of all rooms by their ids, for who administers the
+// server. Text is in the id, the name or the description; empty is all. After is
+// the Next of the page before, Limit at most [MaxListed].
+type AllRoomsQuery struct {
+	Text  string
+	After string
+	Limit int
+}
+
+// AllRooms returns a page of all rooms, of whatever type.
+func (s *Service) AllRooms(ctx context.Context, q AllRoomsQuery) (RoomPage, error) {
+	if q.Text != "" {
+		if err := checkText("query", q.Text, MaxQuery); err != nil {
+			return RoomPage{}, err
+		}
+	}
+	if q.After != "" {
+		if err := checkRoomID("after", q.After); err != nil {
+			return RoomPage{}, err
+		}
+	}
+	if err := checkListed(&q.Limit); err != nil {
+		return RoomPage{}, err
+	}
+	q.Text = lexeme.Fold(q.Text)
+	page, err := s.store.AllRooms(ctx, q)
+	if err != nil {
+		return RoomPage{}, fmt.Errorf("list all rooms: %w", err)
+	}
+	return page, nil
+}
+
 // Members returns a page of the members of a room of the caller's.
 func (s *Service) Members(ctx context.Context, a Actor, q MemberQuery) (MemberPage, error) {
 	if err := requireRoomID(q.RoomID); err != nil {

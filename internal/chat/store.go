@@ -117,6 +117,9 @@ type Rooms interface {
 // Directory answers questions about rooms and who is in them. Pages are by ids.
 type Directory interface {
 	Rooms(ctx context.Context, user UserID, q RoomQuery) (RoomPage, error)
+	// AllRooms returns a page of all rooms, with the folded text in their folded
+	// name or description, or in their id whatever the case.
+	AllRooms(ctx context.Context, q AllRoomsQuery) (RoomPage, error)
 	// Members is for who is in the room: ErrRoomNotFound, ErrNotInRoom.
 	Members(ctx context.Context, user UserID, q MemberQuery) (MemberPage, error)
 	// SearchRooms returns public rooms with the folded text in their folded name or

@@ -57,8 +57,9 @@ func (t TLS) On() bool { return t.Cert != "" || len(t.ACMEHosts) > 0 }
 type Account struct {
 	Signing `embed:""`
 
-	Issuers   Issuers       `placeholder:"YAML" help:"Other issuers, a YAML or JSON list of {issuer, audience, secret|key-file|jwks-url, algorithms}."`
-	JWTLeeway time.Duration `name:"jwt-leeway" default:"0s" help:"How far the times in a token may be off."`
+	Issuers     Issuers       `placeholder:"YAML" help:"Other issuers, a YAML or JSON list of {issuer, audience, secret|key-file|jwks-url, algorithms, admin-claims}."`
+	AdminClaims Switch        `default:"off" help:"Let tokens made with the server's own secret name administrators of the server, by the claims admin, role and roles: on or off."`
+	JWTLeeway   time.Duration `name:"jwt-leeway" default:"0s" help:"How far the times in a token may be off."`
 
 	LocalAccounts    Switch        `default:"on" help:"Accounts with a password on this server: on or off."`
 	ExternalAccounts Switch        `default:"on" help:"Users whose tokens another application signs: on or off."`

@@ -81,7 +81,7 @@ func TestOneNameEverywhere(t *testing.T) {
 		"ping-timeout": "200ms", "compression": "on", "recovery": "0s", "chat-dm-policy": "anyone", "log-level": "debug",
 		"chat-dm-retention": "24h", "chat-edit-window": "1h", "chat-offline-grace": "0s", "chat-typing-lifetime": "9s",
 		"rate-requests": "7/s", "rate-key-requests": "off", "rate-logins": "3/min",
-		"external-accounts": "off", "registration": "off", "token-ttl": "1h", "refresh-for": "0s",
+		"admin-claims": "on", "external-accounts": "off", "registration": "off", "token-ttl": "1h", "refresh-for": "0s",
 		"log-format": "text", "metrics": "off", "pprof": "on", "drain-timeout": "1s", "memory-limit": "2GiB",
 	}
 	defaults, err := config.Default()

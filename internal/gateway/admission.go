@@ -41,6 +41,7 @@ var (
 type admission struct {
 	cfg      Config
 	now      func() time.Time
+	barred   func(netip.Addr) bool // by administrators; nil is nobody
 	connects *ratelimit.Buckets[netip.Addr]
 
 	mu        sync.Mutex
@@ -55,10 +56,14 @@ type address struct {
 	blocked     time.Time // until then
 }
 
-func newAdmission(cfg Config, now func() time.Time) *admission {
+func newAdmission(cfg Config, now func() time.Time, barred func(netip.Addr) bool) *admission {
+	if barred == nil {
+		barred = func(netip.Addr) bool { return false }
+	}
 	return &admission{
 		cfg:       cfg,
 		now:       now,
+		barred:    barred,
 		connects:  ratelimit.New[netip.Addr](cfg.Connects, now),
 		addresses: make(map[netip.Addr]*address),
 	}
@@ -108,6 +113,9 @@ func (a *admission) admit(r *http.Request) error {
 		return errOrigin
 	}
 	from := a.clientIP(r.RemoteAddr, r.Header)
+	if a.barred(from) {
+		return errBlocked
+	}
 	wait := a.connects.Take(from)
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -149,10 +157,13 @@ func (a *admission) remember(from netip.Addr, known *address) {
 	}
 }
 
-// enter counts a connection that has signed in, and leave one that ended. It is
-// false, and nothing is counted, when the address has enough of them: they may
-// have been opened, and admitted, before the others signed in.
-func (a *admission) enter(from netip.Addr) bool {
+// enter counts a connection that has signed in, and leave one that ended. With an
+// error nothing is counted: the address has enough of them, or was blocked. They
+// may have been opened, and admitted, before.
+func (a *admission) enter(from netip.Addr) error {
+	if a.barred(from) {
+		return errBlocked
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	known := a.addresses[from]
@@ -161,10 +172,10 @@ func (a *admission) enter(from netip.Addr) bool {
 		a.remember(from, known)
 	}
 	if most := a.cfg.MaxConnectionsPerIP; most > 0 && known.connections >= most {
-		return false
+		return errTooManyHere
 	}
 	known.connections++
-	return true
+	return nil
 }
 
 func (a *admission) leave(from netip.Addr) {

@@ -39,3 +39,12 @@ func (n *Native) Receiver() func(text string) {
 	c := n.all()[0]
 	return func(text string) { c.HandleMessage(nil, netloop.Text, []byte(text)) }
 }
+
+// Activity opens the counting of active connections to tests.
+type Activity struct{ a activity }
+
+// Move and Count are the activity's own.
+func (a *Activity) Move(from, to uint32) { a.a.move(from, to) }
+
+// Count returns how many are active.
+func (a *Activity) Count(now uint32) int { return a.a.count(now) }

@@ -67,6 +67,9 @@ type Gateway struct {
 	door      *door
 	expiry    *expiry
 	sessions  atomic.Int64 // signed in
+	peak      atomic.Int64 // the most of them there were
+	slow      atomic.Int64 // closed because they did not read
+	activity  activity
 	underWay  ordered.Workers
 
 	signIns, subscriptions turns
@@ -82,12 +85,14 @@ type Deps struct {
 	Metrics  Metrics
 	Log      *slog.Logger
 	Now      func() time.Time
+	// Blocked tells whether administrators keep an address out. It may be nil.
+	Blocked func(netip.Addr) bool
 }
 
 // New makes a gateway; Stop ends it. Its Admit and Serve are still to be given
 // to the Socket.IO server.
 func New(cfg Config, d Deps) *Gateway {
-	admission := newAdmission(cfg, d.Now)
+	admission := newAdmission(cfg, d.Now, d.Blocked)
 	return &Gateway{
 		Deps: d, cfg: cfg, admission: admission, door: newDoor(admission), expiry: newExpiry(d.Now),
 		signIns: make(turns, signInsAtOnce), subscriptions: make(turns, subscriptionsAtOnce),
@@ -99,3 +104,14 @@ func (g *Gateway) Stop() { g.expiry.stop() }
 
 // Connections is the number of signed-in connections.
 func (g *Gateway) Connections() int { return int(g.sessions.Load()) }
+
+// Peak is the most signed-in connections there were at a time.
+func (g *Gateway) Peak() int { return int(g.peak.Load()) }
+
+// Active is the number of signed-in connections that have sent a command in the
+// last 30 seconds, or have signed in.
+func (g *Gateway) Active() int { return g.activity.count(g.seconds()) }
+
+// Slow is the number of connections that were closed because their clients did not
+// read.
+func (g *Gateway) Slow() int { return int(g.slow.Load()) }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"strings"
 	"sync"
 	"testing"
@@ -38,6 +39,7 @@ type setup struct {
 	chat    chat.Config
 	clock   func() time.Time // of the gateway
 	grace   time.Duration    // of presence
+	blocked func(netip.Addr) bool
 	people  func(account.Store) account.Store
 	store   func(chat.Store) chat.Store // wraps the store, to hold it up
 }
@@ -139,7 +141,7 @@ func serve(t testing.TB, options ...func(*setup)) *node {
 	})
 	n.gateway = gateway.New(s.gateway, gateway.Deps{
 		Commands: table, Chat: n.chat, Accounts: n.accounts, Presence: n.presence, Typing: n.typing,
-		Metrics: metrics, Log: log, Now: s.clock,
+		Metrics: metrics, Log: log, Now: s.clock, Blocked: s.blocked,
 	})
 	n.gateway.Serve(n.sockets.Of("/"))
 	n.native, err = gateway.NewNative(n.gateway, n.hub, s.native)

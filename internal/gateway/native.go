@@ -53,6 +53,8 @@ type Native struct {
 	mu       sync.Mutex
 	conns    map[*native]struct{}
 	stopping atomic.Bool // set under mu
+
+	received, answered atomic.Uint64 // frames from clients, and to them but for what the hub sends
 }
 
 // NewNative starts the door for native connections; Shutdown closes it.
@@ -199,7 +201,8 @@ type native struct {
 
 	from     netip.Addr
 	identity *account.Identity // of the token it came with; nil without one, and once signed in
-	session  *session          // nil until signed in
+	session  *session          // nil until signed in; set under door.mu
+	carried  carried           // shared
 	signedIn atomic.Bool       // shared
 	ended    atomic.Bool       // shared: it was told why it ends; what waits is not carried out
 	silent   atomic.Bool       // shared: it did not answer a ping
@@ -224,6 +227,8 @@ func (c *native) Dialect() hub.Dialect { return c.speaks }
 // Deliver queues a frame.
 func (c *native) Deliver(frame any) {
 	if m, ok := frame.(*netloop.Message); ok && m != nil {
+		c.carried.sent.Add(1)
+		c.carried.sentBytes.Add(uint64(len(m.Payload())))
 		_ = c.conn.Send(m) // a closed one tells HandleClose
 	}
 }
@@ -244,6 +249,9 @@ func (c *native) post(job nativeJob) {
 
 // HandleMessage is for the connection loop.
 func (c *native) HandleMessage(_ *netloop.Conn, op netloop.Op, payload []byte) {
+	c.door.received.Add(1)
+	c.carried.received.Add(1)
+	c.carried.receivedBytes.Add(uint64(len(payload)))
 	if op != netloop.Text {
 		payload = nil // no JSON
 	}
@@ -285,7 +293,7 @@ func (c *native) refuse(ref json.RawMessage) {
 // dropped.
 func (c *native) fail(code uint16, ref json.RawMessage, why command.Refusal) {
 	c.ended.Store(true)
-	c.Deliver(write("error", ref, why))
+	c.say(write("error", ref, why))
 	c.conn.Close(code, why.Message)
 }
 
@@ -323,7 +331,7 @@ func (c *native) inOrder(answer any) {
 	if c.session != nil {
 		c.session.settle()
 	}
-	c.Deliver(answer)
+	c.say(answer)
 }
 
 // authenticate takes the token of a connection that came without one.
@@ -360,7 +368,9 @@ func (c *native) enter(ref json.RawMessage) {
 		c.End(endedFault)
 		return
 	}
+	c.door.mu.Lock()
 	c.session, c.identity = signedIn, nil
+	c.door.mu.Unlock()
 	c.signedIn.Store(true)
 	c.door.loop.Wheel().Arm(&c.timer, c.door.cfg.Heartbeat)
 	c.door.hub.Attach(c)
@@ -368,7 +378,7 @@ func (c *native) enter(ref json.RawMessage) {
 		c.door.hub.Detach(c) // it closed before it was attached
 	}
 	signedIn.enter(ctx, c, func() {
-		c.Deliver(write("connection", ref, map[string]string{
+		c.say(write("connection", ref, map[string]string{
 			"status": "connected", "clientId": c.id, "userId": string(signedIn.user),
 		}))
 	})
@@ -394,11 +404,12 @@ func (c *native) End(why ending) { c.fail(why.closeCode, nil, why.refusal) }
 
 // Emit sends an event of the connection's own.
 func (c *native) Emit(event string, payload any) {
-	c.Deliver(c.speaks.Write(hub.Event{Name: event, Payload: payload}, false))
+	c.say(c.speaks.Write(hub.Event{Name: event, Payload: payload}, false))
 }
 
 // run carries a request out and answers it.
 func (c *native) run(f *frame) {
+	c.session.touch()
 	name := c.speaks.request(f)
 	c.session.carryOut(context.Background(), name, f.decode, func(answer any, refusal *command.Refusal) {
 		c.answer(f, answer, refusal)
@@ -408,12 +419,12 @@ func (c *native) run(f *frame) {
 func (c *native) answer(f *frame, answer any, refusal *command.Refusal) {
 	switch {
 	case refusal == nil:
-		c.Deliver(c.speaks.answer(f, answer))
+		c.say(c.speaks.answer(f, answer))
 	case c.speaks == dialect(v1{}) && len(f.Ref) > 0:
-		c.Deliver(write("ack", f.Ref, command.Rejected{Error: refusal}))
+		c.say(write("ack", f.Ref, command.Rejected{Error: refusal}))
 	default:
 		refusal.Event = f.Type
-		c.Deliver(write("error", f.Ref, refusal))
+		c.say(write("error", f.Ref, refusal))
 	}
 }
 

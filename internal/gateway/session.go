@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"net/netip"
 	"slices"
 	"strings"
@@ -22,6 +23,8 @@ type session struct {
 	identity *account.Identity // as it came in; nil once there is an entry
 	user     chat.UserID
 	from     netip.Addr
+	since    uint32        // when it signed in, see Gateway.seconds
+	active   atomic.Uint32 // when it was last touched; 0 before it is counted
 
 	underWay underWay
 	expires  deadline
@@ -73,6 +76,9 @@ var (
 	endedTooManyHere = ending{closeCode: closeTurnedAway, refusal: command.Refusal{
 		Code: command.CodeTooManyConnections, Message: errTooManyHere.Error(),
 	}}
+	endedBlocked = ending{closeCode: closeDisconnected, refusal: command.Refusal{
+		Code: command.CodeDisconnected, Message: errBlocked.Error(),
+	}}
 	endedFull = ending{closeCode: closeTurnedAway, refusal: command.Refusal{
 		Code: command.CodeServerAtCapacity, Message: errFull.Error(),
 	}}
@@ -91,7 +97,7 @@ func (g *Gateway) newSession(ctx context.Context, identity account.Identity, fro
 		return nil, err
 	}
 	identity.Name = user.Name
-	return &session{gateway: g, identity: &identity, user: chat.UserID(user.ID), from: from}, nil
+	return &session{gateway: g, identity: &identity, user: chat.UserID(user.ID), from: from, since: g.seconds()}, nil
 }
 
 func (g *Gateway) signedInUser(ctx context.Context, identity account.Identity) (account.User, error) {
@@ -105,12 +111,13 @@ func (g *Gateway) signedInUser(ctx context.Context, identity account.Identity) (
 func (s *session) enter(ctx context.Context, l link, welcome func()) {
 	g := s.gateway
 	s.link = l
-	if !g.admission.enter(s.from) {
-		g.Metrics.ConnectionRefused(refusalNames[errTooManyHere])
-		l.End(endedTooManyHere)
+	if err := g.admission.enter(s.from); err != nil {
+		g.Metrics.ConnectionRefused(refusalNames[err])
+		l.End(turnedAway(err))
 		return
 	}
-	if g.sessions.Add(1) > int64(g.cfg.MaxConnections) {
+	open := g.sessions.Add(1)
+	if open > int64(g.cfg.MaxConnections) {
 		g.sessions.Add(-1)
 		g.admission.leave(s.from)
 		g.Metrics.ConnectionRefused(refusedCapacity)
@@ -118,6 +125,8 @@ func (s *session) enter(ctx context.Context, l link, welcome func()) {
 		return
 	}
 	s.counted = true
+	g.topped(open)
+	s.touch()
 	g.Metrics.ConnectionOpened()
 	entry, err := g.Accounts.Connect(*s.identity, func(why account.EndReason) { l.End(endingBy(why)) })
 	if err != nil {
@@ -151,7 +160,11 @@ func (s *session) leave(why socketio.Reason) {
 	s.counted = false
 	g := s.gateway
 	g.sessions.Add(-1)
+	g.activity.move(s.active.Load(), 0)
 	g.Metrics.ConnectionClosed(string(why))
+	if why == socketio.SlowConsumer {
+		g.slow.Add(1)
+	}
 	g.admission.leave(s.from)
 	if s.entry == nil {
 		return
@@ -162,6 +175,14 @@ func (s *session) leave(why socketio.Reason) {
 	if g.Presence.Devices(string(s.user)) == 0 {
 		g.Typing.EndAll(string(s.user))
 	}
+}
+
+// turnedAway is how a connection ends that admission does not let in.
+func turnedAway(why error) ending {
+	if errors.Is(why, errBlocked) {
+		return endedBlocked
+	}
+	return endedTooManyHere
 }
 
 // endingBy is how the accounts end a connection.

@@ -39,6 +39,7 @@ func (g *Gateway) event(ctx context.Context, e *socketio.Event) error {
 	if !ok || !signedIn.counted || signedIn.entry == nil {
 		return nil // being turned away
 	}
+	signedIn.touch()
 	signedIn.carryOut(ctx, e.Name(), payloadOf(e), func(answer any, refusal *command.Refusal) {
 		_ = answerTo(e, answer, refusal) // it fails for clients that are gone, who ask again
 	})

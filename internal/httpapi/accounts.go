@@ -130,7 +130,9 @@ func (a *API) changePassword(ctx context.Context, c *caller, p passwordPayload) 
 }
 
 func (a *API) me(_ context.Context, c *caller, _ nothing) (accountAnswer, error) {
-	return accountAnswer{accountOf(&c.user)}, nil
+	answer := accountAnswer{accountOf(&c.user)}
+	answer.User.Admin = c.admin()
+	return answer, nil
 }
 
 type renamePayload struct {

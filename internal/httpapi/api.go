@@ -11,6 +11,7 @@ import (
 	"github.com/sockeye-im/sockeye/internal/account"
 	"github.com/sockeye-im/sockeye/internal/chat"
 	"github.com/sockeye-im/sockeye/internal/command"
+	"github.com/sockeye-im/sockeye/internal/monitor"
 )
 
 // Where things are.
@@ -49,6 +50,8 @@ type Deps struct {
 	Notifier Notifier
 	Presence Presence
 	Clients  Clients
+	Overview Overview
+	Monitor  *monitor.Monitor
 	Log      *slog.Logger
 	Now      func() time.Time
 }
@@ -60,18 +63,20 @@ type API struct {
 	limits   *limits
 	mux      *http.ServeMux
 	document []byte
+	started  time.Time
+	streams  chan struct{} // has one for each that is open
 }
 
 // New makes the API and its document.
 func New(cfg Config, d Deps) (*API, error) {
-	if d.Accounts == nil || d.Chat == nil || d.Commands == nil || d.Notifier == nil || d.Presence == nil || d.Clients == nil ||
+	if d.Accounts == nil || d.Chat == nil || d.Commands == nil || d.Notifier == nil || d.Presence == nil || d.Clients == nil || d.Overview == nil || d.Monitor == nil ||
 		d.Log == nil || d.Now == nil {
 		return nil, errors.New("httpapi: all dependencies are required")
 	}
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	a := &API{Deps: d, cfg: cfg, limits: newLimits(cfg, d.Now), mux: http.NewServeMux()}
+	a := &API{Deps: d, cfg: cfg, limits: newLimits(cfg, d.Now), mux: http.NewServeMux(), started: d.Now(), streams: make(chan struct{}, maxStreams)}
 	operations := a.operations()
 	for i := range operations {
 		op := &operations[i]
@@ -92,6 +97,7 @@ func (a *API) operations() []operation {
 	var all []operation
 	for _, group := range [][]operation{
 		a.accountOperations(), a.commandOperations(), a.serverUsers(), a.serverRooms(), a.serverPresence(),
+		a.adminOperations(),
 	} {
 		all = append(all, group...)
 	}
@@ -113,6 +119,10 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	from := a.Clients.ClientIP(r.RemoteAddr, r.Header)
+	if a.Accounts.AddressBlocked(from) {
+		newProblem(http.StatusForbidden, codeAddressBlocked, "", "Your address is blocked").write(w)
+		return
+	}
 	if p := a.admit(w.Header(), r, from); p != nil {
 		p.write(w)
 		return

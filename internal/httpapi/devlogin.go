@@ -16,6 +16,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/sockeye-im/sockeye/internal/account"
 )
 
 const (
@@ -26,9 +28,12 @@ const (
 	maxDemoSlugBytes = 100
 )
 
-// TokenSigner signs a token for a user that ends after ttl.
+// demoAdmin is the demo user who may administer the server: the one called Admin.
+const demoAdmin = demoPrefix + "admin"
+
+// TokenSigner signs tokens, see account.Issuer.
 type TokenSigner interface {
-	Sign(userID, name string, ttl time.Duration) (string, error)
+	Issue(g account.Grant) (account.Token, error)
 }
 
 // DevLogin lets anybody in as a demo user, without a password: POST {"name":"Alice"} is answered with
@@ -64,7 +69,7 @@ func (d *DevLogin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	user := demoUser{ID: demoID(name), Name: name}
-	token, err := d.signer.Sign(user.ID, user.Name, demoTokenTTL)
+	token, err := d.signer.Issue(account.Grant{UserID: user.ID, Name: user.Name, TTL: demoTokenTTL, Admin: user.ID == demoAdmin})
 	if err != nil {
 		d.log.Error("demo sign-in failed", "user", user.ID, "error", err)
 		newProblem(http.StatusInternalServerError, "internal", "", "The token could not be signed.").write(w)
@@ -73,7 +78,7 @@ func (d *DevLogin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	writeBody(w, http.StatusOK, "application/json", struct {
 		Token string   `json:"token"`
 		User  demoUser `json:"user"`
-	}{token, user})
+	}{token.Text, user})
 }
 
 // checkCaller keeps other web sites out, which run in the same browser: their requests name another origin, or, when

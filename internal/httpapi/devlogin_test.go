@@ -82,6 +82,24 @@ func TestDevLoginTokenSignsIn(t *testing.T) {
 	}
 }
 
+// The demo user called Admin is an administrator where the server heeds that, as it does with --dev, and nowhere else.
+func TestDevLoginAdmin(t *testing.T) {
+	for name, want := range map[string]bool{"Admin": true, " admin ": true, "Alice": false, "Admin Alice": false} {
+		token := signIn(t, handler(t), name).Token
+		for _, heeded := range []bool{true, false} {
+			verifiers, err := account.NewVerifiers(t.Context(), account.TrustConfig{Secret: secret, Now: time.Now, AdminClaims: heeded})
+			if err != nil {
+				t.Fatal(err)
+			}
+			identity, err := verifiers.Verify(t.Context(), token)
+			verifiers.Stop()
+			if err != nil || identity.Admin != (want && heeded) {
+				t.Errorf("%q, heeded %t: %+v, %v", name, heeded, identity, err)
+			}
+		}
+	}
+}
+
 func TestDevLoginIDs(t *testing.T) {
 	h := handler(t)
 	seen := map[string]string{}
@@ -187,8 +205,8 @@ func TestDevLoginAcceptsLocalPages(t *testing.T) {
 // brokenSigner cannot sign.
 type brokenSigner struct{}
 
-func (brokenSigner) Sign(string, string, time.Duration) (string, error) {
-	return "", errors.New("key store at /secret/place is gone")
+func (brokenSigner) Issue(account.Grant) (account.Token, error) {
+	return account.Token{}, errors.New("key store at /secret/place is gone")
 }
 
 func TestDevLoginHidesTheServersFaults(t *testing.T) {

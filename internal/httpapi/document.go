@@ -13,6 +13,7 @@ import (
 	"github.com/sockeye-im/sockeye/internal/chat"
 	"github.com/sockeye-im/sockeye/internal/httpapi/openapi"
 	"github.com/sockeye-im/sockeye/internal/hub"
+	"github.com/sockeye-im/sockeye/internal/monitor"
 )
 
 // The names of what the document refers to.
@@ -22,6 +23,7 @@ const (
 	problemName  = "Problem"
 	typeJSON     = "application/json"
 	typeProblem  = "application/problem+json"
+	typeEvents   = "text/event-stream"
 	toSchemas    = "#/components/schemas/"
 	toResponses  = "#/components/responses/"
 	toHeaders    = "#/components/headers/"
@@ -87,11 +89,21 @@ func knownTypes() map[reflect.Type]openapi.Schema {
 		reflect.TypeFor[chat.MessageType](): text(
 			string(chat.TypeText), string(chat.TypeImage), string(chat.TypeVideo), string(chat.TypeAudio), string(chat.TypeVoice),
 			string(chat.TypeFile), string(chat.TypeSystem)),
-		reflect.TypeFor[chat.Role](): text(string(chat.RoleAdmin), string(chat.RoleMember)),
+		reflect.TypeFor[monitor.Protocol](): text(
+			string(monitor.SocketIO), string(monitor.LegacySocketIO), string(monitor.Native), string(monitor.NativeV1)),
+		reflect.TypeFor[monitor.Order](): text(orderNames()...),
+		reflect.TypeFor[chat.Role]():     text(string(chat.RoleAdmin), string(chat.RoleMember)),
 		reflect.TypeFor[account.Relation](): text(
 			string(account.RelationNone), string(account.RelationSent), string(account.RelationReceived),
 			string(account.RelationFriends), string(account.RelationBlocked)),
 	}
+}
+
+func orderNames() (names []string) {
+	for _, order := range monitor.Orders() {
+		names = append(names, string(order))
+	}
+	return names
 }
 
 type describer struct {
@@ -179,6 +191,9 @@ func (d *describer) answers(op *operation, out map[string]*openapi.Response) {
 	if len(op.fields.answer) > 0 {
 		schema := d.schemas.Object(op.shape.Answer, op.fields.answer)
 		success.Content = map[string]openapi.Media{typeJSON: {Schema: schema}}
+		if op.stream != nil {
+			success.Content = map[string]openapi.Media{typeEvents: {Schema: &openapi.Schema{Type: "string"}}}
+		}
 	}
 	if op.pages != whole {
 		success.Headers[headerNext] = openapi.Header{Ref: toHeaders + headerNext}

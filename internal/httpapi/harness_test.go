@@ -20,6 +20,7 @@ import (
 	"github.com/sockeye-im/sockeye/internal/chat"
 	"github.com/sockeye-im/sockeye/internal/command"
 	"github.com/sockeye-im/sockeye/internal/httpapi"
+	"github.com/sockeye-im/sockeye/internal/monitor"
 	"github.com/sockeye-im/sockeye/internal/ops"
 	"github.com/sockeye-im/sockeye/internal/presence"
 	"github.com/sockeye-im/sockeye/internal/ratelimit"
@@ -44,6 +45,7 @@ type node struct {
 	presence *presence.Tracker
 	typing   *presence.Typing
 	told     *ears
+	overview *noConnections
 	log      *bytes.Buffer // to be read after the requests that write it
 }
 
@@ -95,7 +97,14 @@ func serve(t testing.TB, options ...func(*setup)) *node {
 	must()
 	metrics, err := ops.NewMetrics(prometheus.NewRegistry(), ops.Vocabulary{Messages: command.Names(), Operations: command.Names()})
 	must()
+	figures := monitor.New(monitor.DefaultConfig(), monitor.Deps{
+		Read: func() monitor.Reading { return monitor.Reading{} }, Delivery: new(monitor.Latencies), Answers: new(monitor.Latencies),
+		Now: time.Now,
+	})
+	t.Cleanup(figures.Stop)
+	n.overview = new(noConnections)
 	n.api, err = httpapi.New(s.api, httpapi.Deps{
+		Overview: n.overview, Monitor: figures,
 		Accounts: n.accounts, Chat: n.chat, Notifier: n.told, Presence: n.presence, Clients: n, Log: log, Now: time.Now,
 		Commands: command.New(n.commandDeps(s.events, metrics, log)),
 	})
@@ -119,7 +128,35 @@ func (n *node) ClientIP(remote string, header http.Header) netip.Addr {
 	if said := header.Get("X-Test-IP"); said != "" {
 		return netip.MustParseAddr(said)
 	}
+	if address, err := netip.ParseAddr(remote); err == nil {
+		return address
+	}
 	return netip.MustParseAddrPort(remote).Addr()
+}
+
+// noConnections is the overview of a node that has none. It keeps what it was asked.
+type noConnections struct {
+	asked monitor.ConnectionQuery
+	ended []string
+}
+
+func (o *noConnections) Connections(q monitor.ConnectionQuery) monitor.ConnectionPage {
+	o.asked = q
+	return monitor.ConnectionPage{Total: 3, Connections: []monitor.Connection{{ID: "socket", UserID: "bob", Name: "Bob", Protocol: monitor.SocketIO}}}
+}
+
+func (o *noConnections) End(id string) (string, netip.Addr, bool) {
+	o.ended = append(o.ended, id)
+	return "bob", netip.MustParseAddr("203.0.113.7"), id == "socket"
+}
+
+func (o *noConnections) EndAddress(from netip.Addr) int {
+	o.ended = append(o.ended, from.String())
+	return 2
+}
+
+func (o *noConnections) Online(string) monitor.Presence {
+	return monitor.Presence{Users: 1, Connections: 2}
 }
 
 // ears hear what would be told to devices.

@@ -18,6 +18,7 @@ const (
 	tagConversations = "Conversations"
 	tagPeople        = "People"
 	tagServer        = "Server"
+	tagAdmin         = "Administration"
 	tagDocument      = "Document"
 )
 
@@ -29,6 +30,7 @@ var tags = []openapi.Tag{
 	{Name: tagConversations, Description: "Reading: histories, marks, catching up. A conversation is a room's or that of two users."},
 	{Name: tagPeople, Description: "Users, friends, blocks, presence."},
 	{Name: tagServer, Description: "For the application's own backend, with an API key."},
+	{Name: tagAdmin, Description: "For administrators of the server: figures, connections, addresses, rooms."},
 	{Name: tagDocument},
 }
 
@@ -88,6 +90,18 @@ var meanings = map[string]string{
 	"connections":    "How many were closed.",
 	"added":          "Those who were not members before.",
 	"admin":          "The user may administer the server.",
+	"connectionId":   "The id of a connection.",
+	"address":        "The IP address by which a client counts; of IPv6 the /64.",
+	"order":          "What comes first. Default: newest.",
+	"seconds":        "For how long.",
+	"reason":         "Why, for administrators.",
+	"since":          "When it signed in.",
+	"lastActive":     "When the last command came.",
+	"received":       "Messages from the client.",
+	"sent":           "Messages to the client.",
+	"total":          "How many match in all.",
+	"interval":       "Seconds from one sample to the next.",
+	"disconnected":   "How many connections were closed.",
 	"list":           "One of the lists; else the first of all.",
 
 	"after":                          "The `next` of the page before.",
@@ -116,6 +130,22 @@ var meanings = map[string]string{
 	"problem.retryAfter":             "How many seconds to wait before another attempt.",
 	"onlineAnswer.online":            "Ids of users.",
 	"onlineAnswer.count":             "How many users are online in all.",
+	"streamPayload.samples":          "After how many events the stream ends; without it, it does not.",
+	"listConnectionsPayload.query":   "In the id or the name of the user, the address, or the id of the connection; whatever the case.",
+	"listAllRoomsPayload.query":      "In the id, the name or the description, whatever the case.",
+	"sampleBody.received":            "Messages a second from clients.",
+	"sampleBody.sent":                "Messages a second to clients.",
+	"sampleBody.commits":             "Stored commands a second.",
+	"sampleBody.connections":         "Connections that have signed in.",
+	"sampleBody.open":                "Connections, signed in or not; polling, native and legacy (Socket.IO 2) are of these.",
+	"sampleBody.peak":                "The most connections at a time since the start.",
+	"sampleBody.active":              "Connections with a command in the last 30 seconds.",
+	"sampleBody.delivery":            "From the commit of an event until it is queued for all who get it, in milliseconds.",
+	"sampleBody.answers":             "From a command to what acknowledges it, in milliseconds.",
+	"sampleBody.cpu":                 "Percent of one processor.",
+	"sampleBody.rss":                 "Resident memory, in bytes; 0 where the system does not tell.",
+	"sampleBody.slow":                "Connections closed since the start because they did not read.",
+	"sampleBody.refused":             "Connections that were not let in since the start.",
 	"listConversationsPayload.limit": "How many at most; 50 if not said, at most 100.",
 }
 
@@ -157,6 +187,13 @@ var bounds = map[string]func(*openapi.Schema, int){
 	"emoji":         text(1, 64),
 	"conversations": func(s *openapi.Schema, _ int) { s.MaxProperties = chat.MaxSynced },
 
+	"listConnectionsPayload.limit": upTo(maxConnections, defaultConnections),
+	"listConnectionsPayload.query": text(0, chat.MaxQuery),
+	"listAllRoomsPayload.limit":    upTo(maxAdminRooms, defaultAdminRooms),
+	"listAllRoomsPayload.query":    text(0, chat.MaxQuery),
+	"blockPayload.seconds":         number(int(account.MinBlock.Seconds()), int(account.MaxBlock.Seconds())),
+	"blockPayload.reason":          text(0, account.MaxBlockReason),
+	"streamPayload.samples":        number(0, 0),
 	"searchPayload.limit":          upTo(chat.MaxFound, chat.DefaultFound),
 	"searchRoomsPayload.limit":     upTo(chat.MaxFound, chat.DefaultFound),
 	"searchUsersPayload.limit":     upTo(account.MaxUsersFound, account.DefaultUserFound),

@@ -35,6 +35,9 @@ type operation struct {
 	acknowledged bool
 	run          func(ctx context.Context, c *caller, decode command.Decode) (answer any, err error)
 
+	// stream writes the answer instead, as it comes. An error is one before anything was written.
+	stream func(w http.ResponseWriter, r *http.Request, c *caller, decode func(any) error) error
+
 	fields fields // set by prepare, as is status
 }
 
@@ -114,7 +117,7 @@ func (op *operation) onWire(field string) string {
 func (a *API) handler(op *operation) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		answer, err := a.carryOut(op, w, r)
-		if err == nil {
+		if err == nil && op.stream == nil {
 			err = op.answer(w, r, answer)
 		}
 		if err != nil {
@@ -131,6 +134,9 @@ func (a *API) carryOut(op *operation, w http.ResponseWriter, r *http.Request) (a
 	decode, p := op.decoder(w, r, a.cfg)
 	if p != nil {
 		return nil, p
+	}
+	if op.stream != nil {
+		return nil, op.stream(w, r, from, func(dst any) error { return command.ReadPayload(decode, dst) })
 	}
 	return op.run(r.Context(), from, decode)
 }

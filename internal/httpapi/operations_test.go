@@ -25,6 +25,7 @@ func TestEveryOperation(t *testing.T) {
 	tryMembers(d, room)
 	tryServerRooms(d)
 	tryPeople(d)
+	tryAdmin(d, room)
 	d.call("deleteRoom", values{"roomId": room}, "")
 	d.call("logout", nil, "")
 	if r := d.try("getMe", nil, ""); r.status != http.StatusUnauthorized {

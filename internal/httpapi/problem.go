@@ -20,6 +20,12 @@ const (
 	codeBodyIncomplete   = "body_incomplete"
 	codeNotJSON          = "content_type_not_json"
 	codeScopeMissing     = "scope_missing"
+	codeAdminRequired    = "admin_required"
+	codeTooManyStreams   = "too_many_streams"
+	codeOwnAddress       = "own_address"
+	codeAddressBlocked   = "address_blocked"
+
+	codeConnectionNotFound = "connection_not_found"
 )
 
 // statuses is the one map from codes to HTTP. What is wrong with a request is 400, what its sender may not do is 403, what
@@ -31,6 +37,12 @@ var statuses = map[string]int{
 	codeBodyTooLarge:   http.StatusRequestEntityTooLarge,
 	codeNotJSON:        http.StatusUnsupportedMediaType,
 	codeScopeMissing:   http.StatusForbidden,
+	codeAdminRequired:  http.StatusForbidden,
+	codeAddressBlocked: http.StatusForbidden,
+	codeOwnAddress:     http.StatusConflict,
+	codeTooManyStreams: http.StatusServiceUnavailable,
+
+	codeConnectionNotFound: http.StatusNotFound,
 
 	codeMethodNotAllowed: http.StatusMethodNotAllowed,
 
@@ -82,6 +94,7 @@ var statuses = map[string]int{
 	string(account.CodeUserNotFound):       http.StatusNotFound,
 	string(account.CodeRequestNotFound):    http.StatusNotFound,
 	string(account.CodeAPIKeyNotFound):     http.StatusNotFound,
+	string(account.CodeAddressNotBlocked):  http.StatusNotFound,
 	string(account.CodeLoginTaken):         http.StatusConflict,
 	string(account.CodeNotRevocable):       http.StatusConflict,
 	string(account.CodeNameManaged):        http.StatusConflict,

@@ -11,7 +11,7 @@ func (a *API) serverUsers() []operation {
 	return []operation{
 		operate(operation{
 			method: http.MethodPut, path: "/server/users/{userId}", id: "putUser", tag: tagServer, needs: backend(account.ScopeUsers),
-			summary: "Create or change a user", details: "What is left out stays as it is; a new user without a name is called by the id. Local accounts, whose ids begin with `u_`, can be changed but not created.",
+			summary: "Create or change a user", details: "What is left out stays as it is; a new user without a name is called by the id. Local accounts, whose ids begin with `u_`, can be changed but not created. `admin` needs the scope `*`.",
 			example: `{"username": "Ada Lovelace"}`,
 		}, a.putUser),
 		operate(operation{
@@ -48,7 +48,14 @@ func (p putUserAnswer) status() int {
 	return http.StatusOK
 }
 
-func (a *API) putUser(ctx context.Context, _ *caller, p putUserPayload) (putUserAnswer, error) {
+// putUser leaves it to keys that may do everything to say who administers the server: an administrator can do more than
+// a key for users.
+func (a *API) putUser(ctx context.Context, c *caller, p putUserPayload) (putUserAnswer, error) {
+	if p.Admin != nil {
+		if err := c.requires(account.ScopeAll); err != nil {
+			return putUserAnswer{}, err
+		}
+	}
 	user, created, err := a.Accounts.PutUser(ctx, account.PutUser{ID: p.UserID, Name: p.Username, Admin: p.Admin})
 	if err != nil {
 		return putUserAnswer{}, inField(err, "id", "userId")

@@ -17,12 +17,14 @@ const challenge = `Bearer realm="sockeye"`
 // access is what an operation needs. The zero value is nothing.
 type access struct {
 	user  bool          // a user's token
+	admin bool          // of a user who may administer the server
 	scope account.Scope // or an API key with it
 }
 
 var (
 	anybody = access{}
 	aUser   = access{user: true}
+	anAdmin = access{user: true, admin: true}
 )
 
 func backend(scope account.Scope) access { return access{scope: scope} }
@@ -32,7 +34,11 @@ type caller struct {
 	address  netip.Addr
 	identity account.Identity
 	user     account.User // as stored
+	key      account.APIKey
 }
+
+// admin tells whether a user who asks may administer the server.
+func (c *caller) admin() bool { return c.identity.Admin || c.user.Admin }
 
 func (c *caller) actor() chat.Actor {
 	return chat.Actor{ID: chat.UserID(c.user.ID), Name: c.user.Name}
@@ -44,9 +50,15 @@ func (a *API) signIn(h http.Header, r *http.Request, needs access) (*caller, err
 	c := &caller{address: a.Clients.ClientIP(r.RemoteAddr, r.Header)}
 	switch {
 	case needs.user:
-		return c, a.signInUser(r, c)
+		if err := a.signInUser(r, c); err != nil {
+			return nil, err
+		}
+		if needs.admin && !c.admin() {
+			return nil, newProblem(http.StatusForbidden, codeAdminRequired, "", "This is for administrators of the server")
+		}
+		return c, nil
 	case needs.scope != "":
-		return c, a.signInKey(h, r, c.address, needs.scope)
+		return c, a.signInKey(h, r, c, needs.scope)
 	}
 	return c, nil
 }
@@ -66,10 +78,10 @@ func (a *API) signInUser(r *http.Request, c *caller) (err error) {
 	return err
 }
 
-func (a *API) signInKey(h http.Header, r *http.Request, from netip.Addr, scope account.Scope) error {
+func (a *API) signInKey(h http.Header, r *http.Request, c *caller, scope account.Scope) error {
 	key, err := a.verifyKey(r)
 	if err != nil {
-		if p := a.limits.requests.take(h, from); p != nil {
+		if p := a.limits.requests.take(h, c.address); p != nil {
 			return p
 		}
 		return err
@@ -77,7 +89,13 @@ func (a *API) signInKey(h http.Header, r *http.Request, from netip.Addr, scope a
 	if p := a.limits.keys.take(h, key.ID); p != nil {
 		return p
 	}
-	if !key.May(scope) {
+	c.key = key
+	return c.requires(scope)
+}
+
+// requires refuses an API key that lacks a scope.
+func (c *caller) requires(scope account.Scope) error {
+	if !c.key.May(scope) {
 		return newProblem(http.StatusForbidden, codeScopeMissing, "", fmt.Sprintf("The API key lacks the scope %q", scope))
 	}
 	return nil

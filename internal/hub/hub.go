@@ -13,7 +13,10 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
+	"time"
 
 	"github.com/sockeye-im/sockeye/internal/account"
 	"github.com/sockeye-im/sockeye/internal/chat"
@@ -32,6 +35,7 @@ type Hub struct {
 	log *slog.Logger
 
 	natives *index
+	observe func(took time.Duration) // see Observe
 
 	queue chan batch
 	done  sync.WaitGroup
@@ -44,6 +48,7 @@ type batch struct {
 	accounts []account.Event
 	heads    []chat.Head
 	then     func()
+	at       time.Time // when it was committed
 }
 
 // New starts a hub; Stop ends it.
@@ -54,7 +59,24 @@ func New(nsp *socketio.Namespace, log *slog.Logger) *Hub {
 }
 
 // Publish takes the events of one commit. It is a chat.Sink.
-func (h *Hub) Publish(events []chat.Event) { h.queue <- batch{events: events} }
+func (h *Hub) Publish(events []chat.Event) { h.queue <- batch{events: events, at: time.Now()} }
+
+// Observe has f told of every commit how long it took until its events were queued
+// for all who get them. It must be called before anything is published; f must not
+// block.
+func (h *Hub) Observe(f func(took time.Duration)) { h.observe = f }
+
+// Sent is how many times something was handed to a subscriber that is no Socket.IO
+// connection.
+func (h *Hub) Sent() uint64 { return h.natives.sent.Load() }
+
+// In returns the subscribers in a room.
+func (h *Hub) In(room string) []Subscriber {
+	x := h.natives
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	return slices.Collect(maps.Keys(x.rooms[room]))
+}
 
 // Announce tells the audiences of conversations how far their logs go, behind all
 // that was published before: who has less has missed something.
@@ -106,6 +128,9 @@ func (h *Hub) run() {
 			if err := h.tell(&b.events[i]); err != nil {
 				h.log.Error("event could not be sent", "kind", string(b.events[i].Kind), "conversation", b.events[i].ConversationID, "err", err)
 			}
+		}
+		if h.observe != nil && len(b.events) > 0 {
+			h.observe(time.Since(b.at))
 		}
 		for i := range b.accounts {
 			if err := h.tellAccount(&b.accounts[i]); err != nil {

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 )
 
 // Subscriber is a connection that is no Socket.IO one.
@@ -30,6 +31,8 @@ type index struct {
 	mu    sync.RWMutex
 	rooms map[string]map[Subscriber]struct{}
 	in    map[Subscriber]map[string]struct{}
+
+	sent atomic.Uint64 // frames
 }
 
 func newIndex() *index {
@@ -147,6 +150,8 @@ func (x *index) send(rooms, except []string, e Event, origin string) {
 		}
 	}
 	written := make(map[way]any)
+	sent := 0
+	defer func() { x.sent.Add(uint64(sent)) }()
 	for _, room := range rooms {
 		for s := range x.rooms[room] {
 			if _, already := done[s]; already {
@@ -162,6 +167,7 @@ func (x *index) send(rooms, except []string, e Event, origin string) {
 				written[w] = frame
 			}
 			if frame != nil {
+				sent++
 				s.Deliver(frame)
 			}
 		}

@@ -1,12 +1,11 @@
 package ops
 
 import (
-	"bytes"
-	"os"
 	runtimemetrics "runtime/metrics"
-	"strconv"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/sockeye-im/sockeye/internal/monitor"
 )
 
 var memoryUsage = prometheus.NewDesc("websocket_memory_usage_bytes",
@@ -39,21 +38,7 @@ func (memory) Collect(out chan<- prometheus.Metric) {
 	emit("heap_used", used)
 	emit("heap_total", used+unused+free)
 	emit("stack", stack)
-	if rss, ok := residentBytes(); ok {
+	if rss, ok := monitor.ResidentBytes(); ok {
 		emit("rss", rss)
 	}
-}
-
-// residentBytes reads what the kernel counts; only Linux has it at this place.
-func residentBytes() (uint64, bool) {
-	raw, err := os.ReadFile("/proc/self/statm")
-	if err != nil {
-		return 0, false
-	}
-	fields := bytes.Fields(raw)
-	if len(fields) < 2 {
-		return 0, false
-	}
-	pages, err := strconv.ParseUint(string(fields[1]), 10, 64)
-	return pages * uint64(os.Getpagesize()), err == nil
 }

@@ -19,6 +19,9 @@ const (
 	apiPrefix    = "api/"
 )
 
+// pages are the pages beside the app itself, by their paths.
+var pages = map[string]string{"admin": "admin.html"}
+
 // contentPolicy lets the page load its own files and open connections to its own server, and nothing
 // else. The two schemes stand there for browsers whose 'self' does not cover WebSockets.
 const contentPolicy = "default-src 'self'; connect-src 'self' ws: wss:; object-src 'none'; " +
@@ -57,6 +60,9 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	header.Set("Referrer-Policy", "no-referrer")
 
 	name := strings.TrimPrefix(path.Clean("/"+r.URL.Path), "/")
+	if page, ok := pages[name]; ok {
+		name = page
+	}
 	found, ok := h.files[name]
 	isRead := r.Method == http.MethodGet || r.Method == http.MethodHead
 	switch {

@@ -30,6 +30,9 @@ func TestNothingIsWithoutARow(t *testing.T) {
 	for _, r := range backendTable {
 		operations[r.op] = true
 	}
+	for _, r := range adminTable {
+		operations[r.op] = true
+	}
 	compare(t, "command", command.Names(), commands)
 	compare(t, "operation", documented(t), operations)
 }

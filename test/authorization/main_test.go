@@ -4,6 +4,7 @@
 //	table_test.go     commands, by what the caller is to the room and to its admin
 //	backend_test.go   the operations of the application's backend, by the scopes of API keys
 //	accounts_test.go  the operations on one's own account
+//	admin_test.go     the operations of administrators of the server
 //	token_test.go     all of them with tokens that are no good, or are good no longer
 //	complete_test.go  nothing is without a row, and no row is about nothing
 //

@@ -137,6 +137,11 @@ func (w *world) refusesHTTP(what, token string) {
 			}
 		}
 	}
+	for _, r := range adminTable {
+		if got := w.perform(w.t, w.operations[r.op], token, object(w.t, r.payload)); got.code != authentication {
+			w.t.Errorf("%s with a token %s: %s", r.op, what, got)
+		}
+	}
 	for _, r := range accountTable {
 		if op := w.operations[r.op]; op.user {
 			if got := w.perform(w.t, op, token, object(w.t, r.payload)); got.code != authentication {

@@ -31,7 +31,19 @@ func TestChatInTheBrowser(t *testing.T) {
 	requireTools(t)
 	requireBuiltPage(t)
 	server := start(t, build(t))
-	browse(t, server.url)
+	browse(t, "chat.test.mjs", "SOCKEYE_URL="+server.url)
+	server.stop(t)
+}
+
+func TestAdministrationInTheBrowser(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs a browser")
+	}
+	requireTools(t)
+	requireBuiltPage(t)
+	binary := build(t)
+	server := start(t, binary, "--trusted-proxies", "127.0.0.1/32")
+	browse(t, "admin.test.mjs", "SOCKEYE_URL="+server.url, "SOCKEYE_BINARY="+binary, "SOCKEYE_DATA="+server.data)
 	server.stop(t)
 }
 
@@ -71,13 +83,13 @@ func build(t *testing.T) (binary string) {
 	return binary
 }
 
-// browse runs the browser test. It gets a signal and then 10 s to take its browser down before it is killed.
-func browse(t *testing.T, url string) {
+// browse runs a browser test. It gets a signal and then 10 s to take its browser down before it is killed.
+func browse(t *testing.T, script string, env ...string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), browseWithin)
 	defer cancel()
-	command := exec.CommandContext(ctx, "node", "--test", "--test-reporter=spec", "chat.test.mjs")
-	command.Env = append(os.Environ(), "SOCKEYE_URL="+url)
+	command := exec.CommandContext(ctx, "node", "--test", "--test-reporter=spec", script)
+	command.Env = append(os.Environ(), env...)
 	command.Cancel = func() error { return command.Process.Signal(syscall.SIGTERM) }
 	command.WaitDelay = 10 * time.Second
 	output, err := command.CombinedOutput()
@@ -89,24 +101,24 @@ func browse(t *testing.T, url string) {
 
 type server struct {
 	url     string
+	data    string // its folder
 	command *exec.Cmd
 	log     *os.File
 	read    chan struct{} // closed when the server's standard output has ended
 }
 
 // start returns once the server says where it listens. What is still running when the test ends is killed.
-func start(t *testing.T, binary string) *server {
+func start(t *testing.T, binary string, args ...string) *server {
 	t.Helper()
 	log, err := os.Create(filepath.Join(t.TempDir(), "server.log"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &server{
-		command: exec.Command(binary, "serve", "--dev", "--listen", "127.0.0.1:0", "--data", t.TempDir(),
-			"--chat-offline-grace", offlineGrace.String()),
-		log:  log,
-		read: make(chan struct{}),
-	}
+	data := t.TempDir()
+	args = append([]string{
+		"serve", "--dev", "--listen", "127.0.0.1:0", "--data", data, "--chat-offline-grace", offlineGrace.String(),
+	}, args...)
+	s := &server{command: exec.Command(binary, args...), data: data, log: log, read: make(chan struct{})}
 	s.command.Stderr = log
 	stdout, err := s.command.StdoutPipe()
 	if err != nil {

@@ -76,8 +76,10 @@ func (s *Schemas) Of(t reflect.Type) *Schema {
 		return &Schema{Type: "string"}
 	case reflect.Bool:
 		return &Schema{Type: "boolean"}
-	case reflect.Int, reflect.Int32, reflect.Int64:
+	case reflect.Int, reflect.Int32, reflect.Int64, reflect.Uint64:
 		return &Schema{Type: "integer"}
+	case reflect.Float64:
+		return &Schema{Type: "number"}
 	case reflect.Slice:
 		return &Schema{Type: "array", Items: s.Of(t.Elem())}
 	case reflect.Map:

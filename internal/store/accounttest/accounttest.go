@@ -41,6 +41,7 @@ func Run(t *testing.T, newDriver func(t *testing.T) Driver) {
 		{"IDs", testIDs},
 		{"Revocations", testRevocations},
 		{"APIKeys", testAPIKeys},
+		{"BlockedAddresses", testBlockedAddresses},
 		{"EventsInOrder", testEventOrder},
 		{"EndedContextStoresNothing", testEndedContext},
 		{"SurvivesReopening", testReopen},

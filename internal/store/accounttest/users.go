@@ -152,8 +152,16 @@ func testChangeUser(f *fixture) {
 	})
 	equal(f, "again", change(account.ChangeUser{Name: &name, Admin: &yes}), want)
 	f.Quiet()
+	admins := func() []account.User {
+		f.Helper()
+		users, err := f.store.Admins(f.Context())
+		f.Must(err)
+		return users
+	}
+	equal(f, "admins", admins(), []account.User{want})
 	want.Admin = false
 	equal(f, "no admin", change(account.ChangeUser{Admin: &no}), want)
+	equal(f, "no admins", admins(), []account.User{})
 	_, err := f.store.ChangeUser(f.Context(), account.ChangeUser{ID: "nobody", Name: &name, At: start})
 	f.Refused(err, account.ErrUserNotFound)
 	f.Quiet()

@@ -180,6 +180,18 @@ func (a *Accounts) SearchUsers(ctx context.Context, folded string, limit int) ([
 	return users, err
 }
 
+// Admins implements [account.Users].
+func (a *Accounts) Admins(ctx context.Context) ([]account.User, error) {
+	users := []account.User{}
+	err := a.readers().each(ctx, func(row scanner) error {
+		var u account.User
+		err := scanUser(row, &u)
+		users = append(users, u)
+		return err
+	}, `SELECT `+userColumns+` FROM users u WHERE u.admin = 1 ORDER BY u.id`)
+	return users, err
+}
+
 // Seen implements [account.Users].
 func (a *Accounts) Seen(ctx context.Context, seen []account.Seen) error {
 	return a.do(ctx, func(t *accountTx) error {

@@ -29,14 +29,26 @@ func (s *Store) Rooms(ctx context.Context, user chat.UserID, q chat.RoomQuery) (
 		return chat.RoomPage{}, fmt.Errorf("sqlite: no list of rooms %q", q.Filter)
 	}
 	rooms, err := s.rooms(ctx, query, user, q.After, q.Limit+1)
-	if err != nil {
-		return chat.RoomPage{}, err
-	}
+	return pageOf(rooms, q.Limit), err
+}
+
+// AllRooms implements [chat.Directory]. With a text it looks at rooms until enough
+// have it: what is looked for may be inside a word.
+func (s *Store) AllRooms(ctx context.Context, q chat.AllRoomsQuery) (chat.RoomPage, error) {
+	rooms, err := s.rooms(ctx, `SELECT `+roomColumns+`
+		FROM rooms r JOIN conversations c ON c.id = r.conversation_id
+		WHERE r.id > ?1 AND (?2 = '' OR instr(r.folded, ?2) > 0 OR instr(lower(r.id), ?2) > 0)
+		ORDER BY r.id LIMIT ?3`, q.After, q.Text, q.Limit+1)
+	return pageOf(rooms, q.Limit), err
+}
+
+// pageOf makes a page of one room more than it has, if there are as many.
+func pageOf(rooms []chat.Room, limit int) chat.RoomPage {
 	page := chat.RoomPage{Rooms: rooms}
-	if len(rooms) > q.Limit {
-		page.Rooms, page.Next = rooms[:q.Limit], rooms[q.Limit-1].ID
+	if len(rooms) > limit {
+		page.Rooms, page.Next = rooms[:limit], rooms[limit-1].ID
 	}
-	return page, nil
+	return page
 }
 
 // SearchRooms implements [chat.Directory]. It looks at every public room: what is

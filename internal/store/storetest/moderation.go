@@ -313,6 +313,22 @@ func testSearchRooms(f *fixture) {
 	rooms, err := f.store.SearchRooms(f.Context(), "about", 2)
 	f.Must(err)
 	equal(f, "limited", len(rooms), 2)
+
+	for query, want := range map[string]int{"": 4, "backerei": 2, "会议": 1, "%": 1, "_": 0, f.id("room")[:4]: 4} {
+		page, err := f.store.AllRooms(f.Context(), chat.AllRoomsQuery{Text: query, Limit: 20})
+		f.Must(err)
+		equal(f, fmt.Sprintf("of all, found for %q", query), len(page.Rooms), want)
+		equal(f, "next", page.Next, "")
+	}
+	first, err := f.store.AllRooms(f.Context(), chat.AllRoomsQuery{Limit: 3})
+	f.Must(err)
+	rest, err := f.store.AllRooms(f.Context(), chat.AllRoomsQuery{Limit: 3, After: first.Next})
+	f.Must(err)
+	equal(f, "pages", []int{len(first.Rooms), len(rest.Rooms)}, []int{3, 1})
+	equal(f, "first page", first.Next, first.Rooms[2].ID)
+	if rest.Rooms[0].ID <= first.Next {
+		f.Errorf("%s comes after %s", rest.Rooms[0].ID, first.Next)
+	}
 }
 
 // testDemotedAtOnce: of two admins who demote each other one stays.

@@ -1,0 +1,90 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"text/tabwriter"
+	"time"
+
+	"github.com/sockeye-im/sockeye/internal/account"
+)
+
+// admin groups what can be done about the administrators of the server. A server that runs on the same data folder heeds
+// it within a second.
+type admin struct {
+	Grant  grantAdmin  `cmd:"" help:"Let a user administer the server, at /admin."`
+	Revoke revokeAdmin `cmd:"" help:"Take that back."`
+	List   listAdmins  `cmd:"" help:"List who may."`
+}
+
+type grantAdmin struct {
+	accountsOf `embed:""`
+
+	User string `arg:"" help:"The user's id, or the login name of a local account. The user must have signed in once."`
+}
+
+// Run says who was meant. Again it changes nothing.
+func (g *grantAdmin) Run(ctx context.Context, p Program) error {
+	return g.with(ctx, p, func(accounts *account.Service) error {
+		u, err := accounts.GrantAdmin(ctx, g.User)
+		return say(p, "granted", &u, err)
+	})
+}
+
+type revokeAdmin struct {
+	accountsOf `embed:""`
+
+	User string `arg:"" help:"The user's id, or the login name of a local account."`
+}
+
+// Run says who was meant. Again it changes nothing.
+func (r *revokeAdmin) Run(ctx context.Context, p Program) error {
+	return r.with(ctx, p, func(accounts *account.Service) error {
+		u, err := accounts.RevokeAdmin(ctx, r.User)
+		return say(p, "revoked", &u, err)
+	})
+}
+
+// say prints what was done about a user.
+func say(p Program, done string, u *account.User, err error) error {
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(p.Stdout, "%s %s (%s)\n", done, u.ID, u.Name)
+	return err
+}
+
+type listAdmins struct {
+	accountsOf `embed:""`
+}
+
+// Run prints a table.
+func (l *listAdmins) Run(ctx context.Context, p Program) error {
+	return l.with(ctx, p, func(accounts *account.Service) error {
+		users, err := accounts.Admins(ctx)
+		if err != nil {
+			return err
+		}
+		table := tabwriter.NewWriter(p.Stdout, 0, 0, 2, ' ', 0)
+		_, _ = fmt.Fprintln(table, "ID\tNAME\tLOGIN\tLAST SEEN")
+		for i := range users {
+			u := &users[i]
+			_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", u.ID, u.Name, orDash(u.Username), seen(u.LastSeen))
+		}
+		return table.Flush()
+	})
+}
+
+func seen(at time.Time) string {
+	if at.IsZero() {
+		return "-"
+	}
+	return at.Format(time.DateTime)
+}
+
+func orDash(text string) string {
+	if text == "" {
+		return "-"
+	}
+	return text
+}

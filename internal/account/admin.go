@@ -1,0 +1,65 @@
+package account
+
+import (
+	"context"
+	"fmt"
+)
+
+// Administers tells whether somebody may administer the server by now: by what the verified token says, or by what is
+// stored, which may have changed since. A token that is revoked or has expired permits nothing.
+func (s *Service) Administers(ctx context.Context, identity Identity) (bool, error) {
+	expired := !identity.ExpiresAt.IsZero() && !s.now().Before(identity.ExpiresAt)
+	if expired || s.admits(&identity) != nil {
+		return false, nil
+	}
+	if identity.Admin {
+		return true, nil
+	}
+	user, _, err := s.store.User(ctx, identity.UserID)
+	if err != nil {
+		return false, fmt.Errorf("look up user: %w", err)
+	}
+	return user.Admin, nil
+}
+
+// GrantAdmin makes a user an administrator of the server, RevokeAdmin takes that back. The user is given by the id, or
+// by the login name of a local account, and must be known: [ErrUserNotFound]. Again they change nothing.
+func (s *Service) GrantAdmin(ctx context.Context, idOrLogin string) (User, error) {
+	return s.setAdmin(ctx, idOrLogin, true)
+}
+
+// RevokeAdmin is the opposite of GrantAdmin. Who is an administrator by a claim of the token stays one.
+func (s *Service) RevokeAdmin(ctx context.Context, idOrLogin string) (User, error) {
+	return s.setAdmin(ctx, idOrLogin, false)
+}
+
+func (s *Service) setAdmin(ctx context.Context, idOrLogin string, admin bool) (User, error) {
+	if idOrLogin == "" {
+		return User{}, missing("userId")
+	}
+	id := idOrLogin
+	_, known, err := s.store.User(ctx, id)
+	if err != nil {
+		return User{}, fmt.Errorf("look up user: %w", err)
+	}
+	if !known {
+		local, err := s.lookUp(ctx, idOrLogin)
+		if err != nil {
+			return User{}, err
+		}
+		if local.User.ID == "" {
+			return User{}, ErrUserNotFound
+		}
+		id = local.User.ID
+	}
+	return s.changeUser(ctx, ChangeUser{ID: id, Admin: &admin, At: s.timestamp()})
+}
+
+// Admins returns the users who are marked as administrators, by their ids. Those who are by a claim are not among them.
+func (s *Service) Admins(ctx context.Context) ([]User, error) {
+	users, err := s.store.Admins(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list administrators: %w", err)
+	}
+	return users, nil
+}

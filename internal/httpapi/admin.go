@@ -1,0 +1,276 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/sockeye-im/sockeye/internal/account"
+	"github.com/sockeye-im/sockeye/internal/chat"
+	"github.com/sockeye-im/sockeye/internal/hub"
+	"github.com/sockeye-im/sockeye/internal/monitor"
+)
+
+// Limits of what an administrator asks for at once.
+const (
+	defaultConnections = 50
+	maxConnections     = 500
+	defaultAdminRooms  = 50
+	maxAdminRooms      = chat.MaxListed
+)
+
+// Overview knows the connections of this node. Its methods may be called concurrently.
+type Overview interface {
+	Connections(q monitor.ConnectionQuery) monitor.ConnectionPage
+	// End ends a connection and tells whose it was, EndAddress all from an address.
+	End(id string) (userID string, from netip.Addr, ok bool)
+	EndAddress(from netip.Addr) int
+	// Online returns who of a room's members is connected.
+	Online(roomID string) monitor.Presence
+}
+
+func (a *API) adminOperations() []operation {
+	return []operation{
+		operate(operation{
+			method: http.MethodGet, path: "/admin/figures", id: "getFigures", tag: tagAdmin, needs: anAdmin,
+			summary: "Get the figures of the server", details: "Those of now, and of the last ten minutes, oldest first.",
+		}, a.figures),
+		a.streamOperation(),
+		operate(operation{
+			method: http.MethodGet, path: "/admin/connections", id: "listConnections", tag: tagAdmin, needs: anAdmin, pages: afterNext,
+			summary: "List connections", details: "Of this node, those that have signed in. Who comes or goes meanwhile may be missed or seen twice.",
+		}, a.listConnections),
+		operate(operation{
+			method: http.MethodPost, path: "/admin/connections/{connectionId}/disconnect", id: "disconnectConnection", tag: tagAdmin, needs: anAdmin,
+			summary: "Close a connection", details: "The token stays good, but clients do not come back by themselves.",
+		}, a.disconnectConnection),
+		operate(operation{
+			method: http.MethodPost, path: "/admin/users/{userId}/revoke", id: "revokeUserAsAdmin", tag: tagAdmin, needs: anAdmin,
+			summary: "Revoke a user's tokens", details: "All that were issued until now, of whatever issuer, and closes the user's connections.",
+		}, a.adminRevoke),
+		operate(operation{
+			method: http.MethodGet, path: "/admin/blocks", id: "listBlockedAddresses", tag: tagAdmin, needs: anAdmin,
+			summary: "List blocked addresses", details: "The newest first, without those whose time is over.",
+		}, a.listBlocks),
+		operate(operation{
+			method: http.MethodPut, path: "/admin/blocks/{address}", id: "blockAddress", tag: tagAdmin, needs: anAdmin,
+			summary:  "Block an address",
+			details:  "For a time, after which it ends by itself. Its connections are closed, new ones and HTTP requests are refused. An IPv6 address stands for its /64. One's own cannot be blocked.",
+			required: []string{"seconds"}, example: `{"seconds": 3600, "reason": "floods"}`,
+		}, a.blockAddress),
+		operate(operation{
+			method: http.MethodDelete, path: "/admin/blocks/{address}", id: "unblockAddress", tag: tagAdmin, needs: anAdmin,
+			summary: "Unblock an address",
+		}, a.unblockAddress),
+		operate(operation{
+			method: http.MethodGet, path: "/admin/rooms", id: "listAllRooms", tag: tagAdmin, needs: anAdmin, pages: afterNext,
+			summary: "List all rooms", details: "By their ids, with how many members they have and how many of them are here. What is said in them is not shown.",
+		}, a.listAllRooms),
+	}
+}
+
+// audit writes what an administrator did to the log.
+func (a *API) audit(c *caller, action string, about ...any) {
+	a.Log.Info("admin action", append([]any{"action", action, "admin", c.user.ID, "from", c.address.String()}, about...)...)
+}
+
+type connectionBody struct {
+	ID            string           `json:"id"`
+	UserID        string           `json:"userId"`
+	Username      string           `json:"username"`
+	Address       string           `json:"address"`
+	Transport     string           `json:"transport"`
+	Protocol      monitor.Protocol `json:"protocol"`
+	Since         hub.Time         `json:"since"`
+	LastActive    hub.Time         `json:"lastActive"`
+	Received      uint64           `json:"received"`
+	Sent          uint64           `json:"sent"`
+	ReceivedBytes uint64           `json:"receivedBytes"`
+	SentBytes     uint64           `json:"sentBytes"`
+	Rooms         []string         `json:"rooms"`
+	RoomCount     int              `json:"roomCount"`
+}
+
+func connectionOf(c *monitor.Connection) connectionBody {
+	return connectionBody{
+		ID: c.ID, UserID: c.UserID, Username: c.Name, Address: c.Address, Transport: c.Transport, Protocol: c.Protocol,
+		Since: hub.Time(c.Since), LastActive: hub.Time(c.LastActive),
+		Received: c.Received, Sent: c.Sent, ReceivedBytes: c.ReceivedBytes, SentBytes: c.SentBytes,
+		Rooms: append([]string{}, c.Rooms...), RoomCount: c.RoomCount,
+	}
+}
+
+type listConnectionsPayload struct {
+	Query string        `json:"query"`
+	Order monitor.Order `json:"order"`
+	After string        `json:"after"`
+	Limit int           `json:"limit"`
+}
+
+type connectionsAnswer struct {
+	Connections []connectionBody `json:"connections"`
+	Total       int              `json:"total"`
+	Next        string           `json:"next,omitempty"`
+}
+
+func (a *API) listConnections(_ context.Context, _ *caller, p listConnectionsPayload) (connectionsAnswer, error) {
+	q, wrong := p.query()
+	if wrong != nil {
+		return connectionsAnswer{}, wrong
+	}
+	page := a.Overview.Connections(q)
+	answer := connectionsAnswer{Connections: make([]connectionBody, len(page.Connections)), Total: page.Total}
+	for i := range page.Connections {
+		answer.Connections[i] = connectionOf(&page.Connections[i])
+	}
+	if end := q.Offset + len(page.Connections); len(page.Connections) > 0 && end < page.Total {
+		answer.Next = cursorAt(end)
+	}
+	return answer, nil
+}
+
+type connectionPayload struct {
+	ConnectionID string `json:"connectionId"`
+}
+
+func (a *API) disconnectConnection(_ context.Context, c *caller, p connectionPayload) (nothing, error) {
+	user, from, ok := a.Overview.End(p.ConnectionID)
+	if !ok {
+		return nothing{}, newProblem(http.StatusNotFound, codeConnectionNotFound, "connectionId", "There is no such connection here")
+	}
+	a.audit(c, "disconnect", "connection", p.ConnectionID, "user", user, "address", from.String())
+	return nothing{}, nil
+}
+
+func (a *API) adminRevoke(ctx context.Context, c *caller, p userPayload) (nothing, error) {
+	if err := a.Accounts.RevokeUser(ctx, p.UserID); err != nil {
+		return nothing{}, err
+	}
+	a.audit(c, "revoke", "user", p.UserID)
+	return nothing{}, nil
+}
+
+type blockBody struct {
+	Address   string   `json:"address"`
+	Until     hub.Time `json:"until"`
+	Reason    string   `json:"reason"`
+	By        string   `json:"by"`
+	CreatedAt hub.Time `json:"createdAt"`
+}
+
+func blockOf(b *account.BlockedAddress) blockBody {
+	return blockBody{Address: b.Address.String(), Until: hub.Time(b.Until), Reason: b.Reason, By: b.By, CreatedAt: hub.Time(b.At)}
+}
+
+type blocksAnswer struct {
+	Blocks []blockBody `json:"blocks"`
+}
+
+func (a *API) listBlocks(context.Context, *caller, nothing) (blocksAnswer, error) {
+	list := a.Accounts.BlockedAddresses()
+	answer := blocksAnswer{Blocks: make([]blockBody, len(list))}
+	for i := range list {
+		answer.Blocks[i] = blockOf(&list[i])
+	}
+	return answer, nil
+}
+
+type blockPayload struct {
+	Address string `json:"address"`
+	Seconds int    `json:"seconds"`
+	Reason  string `json:"reason"`
+}
+
+type blockAnswer struct {
+	Block        blockBody `json:"block"`
+	Disconnected int       `json:"disconnected"`
+}
+
+// blockAddress refuses the caller's own address: nobody could take that back but who has the server's machine.
+func (a *API) blockAddress(ctx context.Context, c *caller, p blockPayload) (blockAnswer, error) {
+	address, wrong := a.address(p.Address)
+	if wrong != nil {
+		return blockAnswer{}, wrong
+	}
+	if address == c.address {
+		return blockAnswer{}, newProblem(http.StatusConflict, codeOwnAddress, "address", "This is the address that you come from")
+	}
+	seconds := min(max(p.Seconds, 0), int(account.MaxBlock.Seconds())+1) // a duration has an end
+	b, err := a.Accounts.BlockAddress(ctx, account.BlockAddress{
+		Address: address, For: time.Duration(seconds) * time.Second, Reason: p.Reason, By: c.user.ID,
+	})
+	if err != nil {
+		return blockAnswer{}, err
+	}
+	ended := a.Overview.EndAddress(address)
+	a.audit(c, "block", "address", address.String(), "until", b.Until, "reason", b.Reason, "disconnected", ended)
+	return blockAnswer{blockOf(&b), ended}, nil
+}
+
+type addressPayload struct {
+	Address string `json:"address"`
+}
+
+func (a *API) unblockAddress(ctx context.Context, c *caller, p addressPayload) (nothing, error) {
+	address, wrong := a.address(p.Address)
+	if wrong != nil {
+		return nothing{}, wrong
+	}
+	if err := a.Accounts.UnblockAddress(ctx, address); err != nil {
+		return nothing{}, err
+	}
+	a.audit(c, "unblock", "address", address.String())
+	return nothing{}, nil
+}
+
+// address is the one by which a client from there counts. It is nil or an error: the types differ.
+func (a *API) address(text string) (netip.Addr, error) {
+	if _, err := netip.ParseAddr(strings.TrimSpace(text)); err != nil {
+		return netip.Addr{}, invalid("address", "address must be an IP address")
+	}
+	return a.Clients.ClientIP(strings.TrimSpace(text), nil), nil
+}
+
+type listAllRoomsPayload struct {
+	Query string `json:"query"`
+	After string `json:"after"`
+	Limit int    `json:"limit"`
+}
+
+type adminRoomBody struct {
+	RoomID            string        `json:"roomId"`
+	Name              string        `json:"name"`
+	Type              chat.RoomType `json:"type"`
+	CreatedBy         chat.UserID   `json:"createdBy"`
+	CreatedAt         hub.Time      `json:"createdAt"`
+	MemberCount       int           `json:"memberCount"`
+	OnlineUsers       int           `json:"onlineUsers"`
+	OnlineConnections int           `json:"onlineConnections"`
+}
+
+type allRoomsAnswer struct {
+	Rooms []adminRoomBody `json:"rooms"`
+	Next  string          `json:"next,omitempty"`
+}
+
+func (a *API) listAllRooms(ctx context.Context, _ *caller, p listAllRoomsPayload) (allRoomsAnswer, error) {
+	if p.Limit == 0 {
+		p.Limit = defaultAdminRooms
+	}
+	page, err := a.Chat.AllRooms(ctx, chat.AllRoomsQuery{Text: p.Query, After: p.After, Limit: p.Limit})
+	if err != nil {
+		return allRoomsAnswer{}, err
+	}
+	answer := allRoomsAnswer{Rooms: make([]adminRoomBody, len(page.Rooms)), Next: page.Next}
+	for i := range page.Rooms {
+		r := &page.Rooms[i]
+		online := a.Overview.Online(r.ID)
+		answer.Rooms[i] = adminRoomBody{
+			RoomID: r.ID, Name: r.Name, Type: r.Type, CreatedBy: r.CreatedBy, CreatedAt: hub.Time(r.CreatedAt), MemberCount: r.MemberCount,
+			OnlineUsers: online.Users, OnlineConnections: online.Connections,
+		}
+	}
+	return answer, nil
+}

@@ -1,0 +1,45 @@
+package httpapi
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"unicode/utf8"
+
+	"github.com/sockeye-im/sockeye/internal/chat"
+	"github.com/sockeye-im/sockeye/internal/monitor"
+)
+
+// query checks what is asked of the connections. It is nil or an error: the types differ.
+func (p *listConnectionsPayload) query() (monitor.ConnectionQuery, error) {
+	q := monitor.ConnectionQuery{Text: p.Query, Order: p.Order, Limit: p.Limit}
+	if q.Limit == 0 {
+		q.Limit = defaultConnections
+	}
+	if q.Order == "" {
+		q.Order = monitor.Newest
+	}
+	switch {
+	case utf8.RuneCountInString(q.Text) > chat.MaxQuery:
+		wrong := invalid("query", fmt.Sprintf("query must have at most %d characters", chat.MaxQuery))
+		wrong.Limit = chat.MaxQuery
+		return q, wrong
+	case !slices.Contains(monitor.Orders(), q.Order):
+		return q, invalid("order", fmt.Sprintf("order must be one of %v", monitor.Orders()))
+	case q.Limit < 1 || q.Limit > maxConnections:
+		wrong := invalid("limit", fmt.Sprintf("limit must be from 1 to %d", maxConnections))
+		wrong.Limit = maxConnections
+		return q, wrong
+	}
+	if p.After != "" {
+		place, err := strconv.Atoi(p.After)
+		if err != nil || place < 0 {
+			return q, invalid("after", "after must be the next of the page before")
+		}
+		q.Offset = place
+	}
+	return q, nil
+}
+
+// cursorAt is the next of a page that ends before a place.
+func cursorAt(place int) string { return strconv.Itoa(place) }

@@ -1,0 +1,161 @@
+package httpapi_test
+
+import (
+	"bufio"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/sockeye-im/sockeye/internal/account"
+	"github.com/sockeye-im/sockeye/internal/monitor"
+)
+
+// admin makes a user an administrator and returns a token.
+func (n *node) admin(user string) string {
+	n.t.Helper()
+	yes := true
+	if _, _, err := n.accounts.PutUser(n.t.Context(), account.PutUser{ID: user, Admin: &yes}); err != nil {
+		n.t.Fatal(err)
+	}
+	return n.token(user)
+}
+
+// tryAdmin tries everything there is for administrators.
+func tryAdmin(d *described, room string) {
+	t := d.n.t
+	admin := *d
+	admin.userToken = d.n.admin("root")
+	if r := admin.call("getFigures", nil, ""); r.json(t, "samples", 0, "goroutines").(float64) == 0 {
+		t.Errorf("figures: %s", r.body)
+	}
+	if r := admin.call("streamFigures", values{"samples": "1"}, ""); !strings.HasPrefix(string(r.body), "event: figures\ndata: {") {
+		t.Errorf("stream: %s", r.body)
+	}
+	r := admin.call("listConnections", values{"order": "sent", "limit": "1", "query": "bob", "after": "1"}, "")
+	if d.n.overview.asked != (monitor.ConnectionQuery{Text: "bob", Order: monitor.Sent, Offset: 1, Limit: 1}) || r.text(t, "next") != "2" {
+		t.Errorf("asked for %+v: %s", d.n.overview.asked, r.body)
+	}
+	admin.call("disconnectConnection", values{"connectionId": "socket"}, "")
+	admin.call("revokeUserAsAdmin", values{"userId": "bob"}, "")
+	if r := admin.call("blockAddress", values{"address": "203.0.113.7"}, ""); r.json(t, "disconnected").(float64) != 2 || r.text(t, "block", "by") != "root" {
+		t.Errorf("block: %s", r.body)
+	}
+	if r := admin.call("listBlockedAddresses", nil, ""); r.text(t, "blocks", 0, "reason") != "floods" {
+		t.Errorf("blocks: %s", r.body)
+	}
+	d.n.refused(http.StatusForbidden, "address_blocked", "GET", "/api/v1/me", d.userToken, "", "X-Test-IP", "203.0.113.7")
+	admin.call("unblockAddress", values{"address": "203.0.113.7"}, "")
+	if r := d.n.ask("GET", "/api/v1/me", d.userToken, "", "X-Test-IP", "203.0.113.7"); r.status != http.StatusOK {
+		t.Errorf("unblocked: %d", r.status)
+	}
+	if r := admin.call("listAllRooms", values{"query": room}, ""); r.text(t, "rooms", 0, "roomId") != room || r.json(t, "rooms", 0, "onlineConnections").(float64) != 2 {
+		t.Errorf("rooms: %s", r.body)
+	}
+	for _, action := range []string{"disconnect", "revoke", "block", "unblock"} {
+		if !strings.Contains(d.n.log.String(), `"msg":"admin action","action":"`+action+`","admin":"root","from":"127.0.0.1"`) {
+			t.Errorf("no trace of %s in the log", action)
+		}
+	}
+}
+
+func TestAdminRefusals(t *testing.T) {
+	n := serve(t)
+	token := n.admin("root")
+	for _, tc := range []struct {
+		method, path, body string
+		status             int
+		code, field        string
+	}{
+		{"GET", "connections?order=sideways", "", 400, "invalid_field", "order"},
+		{"GET", "connections?limit=501", "", 400, "invalid_field", "limit"},
+		{"GET", "connections?limit=-1", "", 400, "invalid_field", "limit"},
+		{"GET", "connections?after=x", "", 400, "invalid_field", "after"},
+		{"GET", "connections?after=-1", "", 400, "invalid_field", "after"},
+		{"GET", "connections?query=" + strings.Repeat("a", 201), "", 400, "invalid_field", "query"},
+		{"POST", "connections/none/disconnect", "", 404, "connection_not_found", "connectionId"},
+		{"PUT", "blocks/host.example", `{"seconds":60}`, 400, "invalid_field", "address"},
+		{"PUT", "blocks/203.0.113.7:80", `{"seconds":60}`, 400, "invalid_field", "address"},
+		{"PUT", "blocks/203.0.113.7", `{"seconds":-1}`, 400, "invalid_field", "seconds"},
+		{"PUT", "blocks/203.0.113.7", `{"seconds":9223372036854775807}`, 400, "invalid_field", "seconds"},
+		{"PUT", "blocks/127.0.0.1", `{"seconds":60}`, 409, "own_address", "address"},
+		{"DELETE", "blocks/203.0.113.7", "", 404, "address_not_blocked", "address"},
+		{"GET", "rooms?limit=101", "", 400, "limit_exceeded", "limit"},
+		{"GET", "rooms?after=no%20room", "", 400, "invalid_field", "after"},
+		{"GET", "stream?samples=many", "", 400, "invalid_field", "samples"},
+	} {
+		r := n.refused(tc.status, tc.code, tc.method, "/api/v1/admin/"+tc.path, token, tc.body)
+		if r.text(t, "field") != tc.field {
+			t.Errorf("%s: %s", tc.path, r.body)
+		}
+	}
+	if len(n.accounts.BlockedAddresses()) != 0 {
+		t.Error("something was blocked")
+	}
+}
+
+// A stream tells what there was, then what is new, and ends within a second when its reader is no administrator any more.
+func TestStreamEndsWithTheRole(t *testing.T) {
+	n := serve(t)
+	token := n.admin("root")
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, n.url+"/api/v1/admin/stream", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Authorization", "Bearer "+token)
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	if got := response.Header.Get("Content-Type"); got != "text/event-stream" || response.Header.Get("Cache-Control") != "no-store" {
+		t.Errorf("headers %v", response.Header)
+	}
+	lines := bufio.NewScanner(response.Body)
+	lines.Buffer(nil, 1<<20)
+	next := func() (name string, data map[string]any) {
+		t.Helper()
+		for lines.Scan() {
+			if text, ok := strings.CutPrefix(lines.Text(), "event: "); ok {
+				name = text
+			}
+			if text, ok := strings.CutPrefix(lines.Text(), "data: "); ok {
+				if err := json.Unmarshal([]byte(text), &data); err != nil {
+					t.Fatal(err)
+				}
+				return name, data
+			}
+		}
+		return "", nil
+	}
+	if name, data := next(); name != "figures" || len(data["samples"].([]any)) == 0 || data["interval"] != 2.0 {
+		t.Fatalf("first came %s %v", name, data)
+	}
+	if name, data := next(); name != "sample" || data["at"] == nil {
+		t.Fatalf("then came %s %v", name, data)
+	}
+	if _, err := n.accounts.RevokeAdmin(t.Context(), "root"); err != nil {
+		t.Fatal(err)
+	}
+	name, data := next()
+	for name == "sample" {
+		name, data = next()
+	}
+	if name != "end" || data["reason"] != "admin_required" {
+		t.Errorf("in the end came %s %v", name, data)
+	}
+	if name, _ := next(); name != "" {
+		t.Errorf("behind the end came %s", name)
+	}
+}
+
+func TestPutUserNeedsEverythingForAdmins(t *testing.T) {
+	n := serve(t)
+	n.refused(http.StatusForbidden, "scope_missing", "PUT", "/api/v1/server/users/eve", n.key(account.ScopeUsers), `{"admin":true}`)
+	if r := n.ask("PUT", "/api/v1/server/users/eve", n.key(account.ScopeAll), `{"admin":true}`); r.status != http.StatusCreated {
+		t.Errorf("%d %s", r.status, r.body)
+	}
+	if r := n.ask("GET", "/api/v1/me", n.token("eve"), ""); r.json(t, "user", "admin") != true {
+		t.Errorf("%s", r.body)
+	}
+}

@@ -1,0 +1,52 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/sockeye-im/sockeye/internal/account"
+)
+
+// BlockAddress implements [account.Addresses].
+func (a *Accounts) BlockAddress(ctx context.Context, b account.BlockedAddress) error {
+	return a.do(ctx, func(t *accountTx) error {
+		if _, err := t.exec(`DELETE FROM blocked_addresses WHERE until <= ?`, b.At.UnixMilli()); err != nil {
+			return fmt.Errorf("forget addresses: %w", err)
+		}
+		_, err := t.exec(`
+			INSERT INTO blocked_addresses (address, until, reason, blocked_by, created_at) VALUES (?1, ?2, ?3, ?4, ?5)
+			ON CONFLICT (address) DO UPDATE SET until = ?2, reason = ?3, blocked_by = ?4, created_at = ?5`,
+			b.Address.String(), b.Until.UnixMilli(), b.Reason, b.By, b.At.UnixMilli())
+		return err
+	})
+}
+
+// UnblockAddress implements [account.Addresses].
+func (a *Accounts) UnblockAddress(ctx context.Context, address netip.Addr) error {
+	return a.do(ctx, func(t *accountTx) error {
+		_, err := t.exec(`DELETE FROM blocked_addresses WHERE address = ?`, address.String())
+		return err
+	})
+}
+
+// BlockedAddresses implements [account.Addresses].
+func (a *Accounts) BlockedAddresses(ctx context.Context, now time.Time) ([]account.BlockedAddress, error) {
+	list := []account.BlockedAddress{}
+	err := a.readers().each(ctx, func(row scanner) error {
+		var b account.BlockedAddress
+		var address string
+		var until, at int64
+		if err := row.Scan(&address, &until, &b.Reason, &b.By, &at); err != nil {
+			return err
+		}
+		b.Until, b.At = instant(until), instant(at)
+		var err error
+		b.Address, err = netip.ParseAddr(address)
+		list = append(list, b)
+		return err
+	}, `SELECT address, until, reason, blocked_by, created_at FROM blocked_addresses
+		WHERE until > ? ORDER BY until, address`, now.UnixMilli())
+	return list, err
+}

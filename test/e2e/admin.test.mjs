@@ -1,0 +1,222 @@
+// An administrator looks at a running server and acts. The server was started with --dev and --trusted-proxies 127.0.0.1/32.
+//
+//   SOCKEYE_URL     where it listens
+//   SOCKEYE_BINARY  the program, and
+//   SOCKEYE_DATA    its data folder, to say who is an administrator
+//   CHROMIUM, SCREENSHOT_DIR  as in chat.test.mjs
+
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { mkdir, readFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { after, afterEach, before, beforeEach, test } from "node:test";
+import { chromium } from "playwright-core";
+import { Visitor } from "./visitor.mjs";
+
+const { SOCKEYE_URL: base, SOCKEYE_BINARY: binary, SOCKEYE_DATA: data } = process.env;
+assert.ok(base && binary && data, "SOCKEYE_URL, SOCKEYE_BINARY and SOCKEYE_DATA must be set");
+
+const run = randomBytes(3).toString("hex");
+const operator = `Olga ${run}`;
+const operatorID = `demo-olga-${run}`;
+const address = "203.0.113.77";
+
+let browser, page;
+let begun = 0;
+let done = 0;
+const complaints = [];
+
+const admin = (action, ...who) => execFileSync(binary, ["admin", action, "--data", data, ...who], { encoding: "utf8" });
+
+before(async () => {
+  browser = await chromium.launch({
+    executablePath: process.env.CHROMIUM || "/usr/bin/chromium",
+    args: ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+  });
+  const context = await browser.newContext({ baseURL: base, locale: "en-GB", viewport: { width: 1280, height: 900 } });
+  context.setDefaultTimeout(20_000);
+  await context.addInitScript(() => {
+    document.addEventListener("securitypolicyviolation", (event) => console.error(`content policy: ${event.violatedDirective} refused ${event.blockedURI}`));
+  });
+  page = await context.newPage();
+  // That somebody is no administrator is told by a 403, and a block of no address by a 400.
+  page.on("console", (message) => message.type() === "error" && !/status of 40[03]/.test(message.text()) && complaints.push(message.text()));
+  page.on("pageerror", (error) => complaints.push(String(error)));
+});
+
+after(() => browser?.close());
+
+beforeEach(() => {
+  assert.equal(begun, done, "an earlier step failed");
+  begun++;
+});
+
+afterEach(async (context) => {
+  if (context.passed) done++;
+  else if (begun === done + 1) console.log(`The page says: ${await page.innerText("body")}`);
+  assert.deepEqual(complaints, []);
+});
+
+const tile = (name) => page.getByTestId("tiles").getByRole("listitem").filter({ has: page.getByText(name, { exact: true }) });
+const go = (tab) => page.getByRole("link", { name: tab, exact: true }).click();
+const connection = (name) => page.getByTestId("connection").filter({ hasText: name });
+const says = (text) => page.getByText(text, { exact: true }).waitFor();
+
+async function isAccessible() {
+  const source = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+  await page.evaluate(`${source}; undefined`);
+  const found = await page.evaluate(() => window.axe.run(document));
+  assert.deepEqual(found.violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.html).join(" ")}`), []);
+}
+
+async function shoot(name) {
+  const folder = process.env.SCREENSHOT_DIR;
+  if (!folder) return;
+  await mkdir(folder, { recursive: true });
+  await page.screenshot({ path: join(folder, `admin-${name}.png`) });
+}
+
+test("who is no administrator sees nothing, and how to become one", async () => {
+  const answer = await fetch(`${base}/api/dev/login`, {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ name: operator }),
+  });
+  const { token } = await answer.json();
+  await page.goto("/admin");
+  await isAccessible();
+  await page.getByRole("button", { name: "Sign in with a token" }).click();
+  await page.getByLabel("Token").fill(token);
+  await page.getByRole("button", { name: "Sign in", exact: true }).click();
+  await page.getByRole("heading", { name: "You are no administrator of this server" }).waitFor();
+  await page.getByText(`sockeye admin grant ${operatorID}`).waitFor();
+  assert.equal(await page.getByTestId("tiles").count(), 0);
+  await isAccessible();
+});
+
+test("an administrator sees figures, which move", async () => {
+  assert.equal(admin("grant", operatorID), `granted ${operatorID} (${operator})\n`);
+  await page.getByRole("button", { name: "Try again" }).click();
+  await page.getByText("Live", { exact: true }).waitFor();
+  await tile("Connections").getByText("0", { exact: true }).waitFor();
+  const chart = page.getByRole("slider", { name: "Messages a second" });
+  const before = await chart.getAttribute("aria-valuetext");
+
+  const visitor = await new Visitor(base, address).arrive(`Vera ${run}`);
+  await visitor.does("room:create", { id: `pier-${run}`, name: `Pier ${run}` });
+  await tile("Connections").getByText("1", { exact: true }).waitFor();
+  await tile("Users").getByText("1", { exact: true }).waitFor();
+  await page.waitForFunction(
+    ([element, text]) => element.getAttribute("aria-valuetext") !== text,
+    [await chart.elementHandle(), before],
+  );
+  await shoot("overview");
+  await isAccessible();
+
+  // The keyboard looks back.
+  await chart.focus();
+  await page.keyboard.press("Home");
+  assert.equal(await chart.getAttribute("aria-valuenow"), "0");
+  await page.keyboard.press("End");
+  assert.notEqual(await chart.getAttribute("aria-valuenow"), "0");
+});
+
+test("a connection is found and closed", async () => {
+  await go("Connections");
+  const name = `Wendy ${run}`;
+  const visitor = await new Visitor(base, address).arrive(name);
+  await page.getByRole("searchbox", { name: "Search" }).fill(name.toUpperCase());
+  await connection(name).getByText("Socket.IO, polling").waitFor();
+  await connection(name).getByText(address, { exact: true }).waitFor();
+  assert.equal(await page.getByTestId("connection").count(), 1);
+  await isAccessible();
+  await shoot("connections");
+  await page.getByRole("button", { name: `Disconnect ${name}` }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Disconnect", exact: true }).click();
+  await says(`${name} was disconnected.`);
+  assert.match(await visitor.hears('42["error"'), /Disconnected by the server/);
+  await says("No connection matches.");
+  assert.equal(await visitor.status(), 200, "the token is good still");
+});
+
+test("a user is revoked", async () => {
+  const name = `Xenia ${run}`;
+  const visitor = await new Visitor(base, address).arrive(name);
+  await page.getByRole("searchbox", { name: "Search" }).fill(name);
+  await page.getByRole("button", { name: `Revoke ${name}` }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Revoke", exact: true }).click();
+  await says(`All tokens of ${name} are revoked.`);
+  assert.match(await visitor.hears('42["error"'), /Authentication failed/);
+  assert.equal(await visitor.status(), 401);
+});
+
+test("an address is blocked and let in again, by hand and by itself", async () => {
+  const name = `Yara ${run}`;
+  const visitor = await new Visitor(base, address).arrive(name);
+  await page.getByRole("searchbox", { name: "Search" }).fill(name);
+  await page.getByRole("button", { name: `Block ${address}` }).click();
+  const dialog = page.getByRole("dialog");
+  await isAccessible();
+  await dialog.getByLabel("Reason, for administrators").fill("floods");
+  await dialog.getByRole("button", { name: "Block", exact: true }).click();
+  await page.getByText(`${address} is blocked.`).waitFor();
+  assert.match(await visitor.hears('42["error"'), /Address is blocked/);
+  assert.equal(await visitor.mayKnock(), false);
+  assert.equal(await visitor.status(), 403);
+  await says("No connection matches.");
+
+  await go("Blocked");
+  await page.getByTestId("block").filter({ hasText: address }).getByText("floods").waitFor();
+  await isAccessible();
+  await page.getByRole("button", { name: `Unblock ${address}` }).click();
+  await says("No address is blocked.");
+  assert.equal(await visitor.status(), 200);
+
+  await page.getByRole("button", { name: "Block an address" }).click();
+  await dialog.getByLabel("IP address").fill("somewhere");
+  await dialog.getByRole("button", { name: "Block", exact: true }).click();
+  await dialog.getByText("address must be an IP address").waitFor();
+  await page.keyboard.press("Escape");
+
+  const token = await page.evaluate(() => JSON.parse(sessionStorage.getItem("sockeye:session")).token);
+  const blocked = await fetch(`${base}/api/v1/admin/blocks/${address}`, {
+    method: "PUT",
+    headers: { "Content-Type": "application/json", Authorization: `Bearer ${token}` },
+    body: JSON.stringify({ seconds: 2 }),
+  });
+  assert.equal(blocked.status, 200);
+  assert.equal(await visitor.status(), 403);
+  while ((await visitor.status()) === 403); // until the time is over
+  assert.equal(await visitor.mayKnock(), true);
+});
+
+test("rooms are listed, private ones too", async () => {
+  await go("Rooms");
+  await page.getByRole("searchbox", { name: "Search" }).fill(`pier-${run}`);
+  await page.getByTestId("room").filter({ hasText: `Pier ${run}` }).getByText(/\(\d+ connections\)/).waitFor();
+  await isAccessible();
+});
+
+test("it is usable in the dark and on a phone", async () => {
+  await new Visitor(base, "203.0.113.78").arrive(`Zoe ${run}`);
+  await page.emulateMedia({ colorScheme: "dark" });
+  await page.setViewportSize({ width: 390, height: 844 });
+  for (const [tab, shown] of [["Overview", "tiles"], ["Connections", "connection"], ["Rooms", "room"]]) {
+    await go(tab);
+    await page.getByTestId(shown).first().waitFor();
+    await isAccessible();
+    const [wide, seen] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
+    assert.ok(wide <= seen, `${tab} is ${wide} wide on a screen of ${seen}`);
+  }
+  await go("Overview");
+  await shoot("phone");
+});
+
+test("who is no administrator any more sees nothing within a second or two", async () => {
+  await go("Overview");
+  await page.getByTestId("tiles").waitFor();
+  admin("revoke", operatorID);
+  await page.getByRole("heading", { name: "You are no administrator of this server" }).waitFor({ timeout: 5000 });
+});

@@ -1,0 +1,179 @@
+// What the page asks the server for, in the words of its OpenAPI document.
+
+export interface Quantiles {
+  count: number;
+  p50: number;
+  p95: number;
+  p99: number;
+}
+
+export interface Sample {
+  at: string;
+  connections: number;
+  peak: number;
+  users: number;
+  active: number;
+  open: number;
+  polling: number;
+  native: number;
+  legacy: number;
+  hubQueue: number;
+  storeQueue: number;
+  slow: number;
+  refused: number;
+  received: number;
+  sent: number;
+  commits: number;
+  delivery: Quantiles;
+  answers: Quantiles;
+  cpu: number;
+  rss: number;
+  heap: number;
+  goroutines: number;
+}
+
+export interface FiguresAnswer {
+  version: string;
+  startedAt: string;
+  processors: number;
+  maxConnections: number;
+  interval: number;
+  samples: Sample[];
+}
+
+export interface Connection {
+  id: string;
+  userId: string;
+  username: string;
+  address: string;
+  transport: "websocket" | "polling";
+  protocol: "socket.io" | "socket.io-2" | "ws" | "sockeye.v1";
+  since: string;
+  lastActive: string;
+  received: number;
+  sent: number;
+  receivedBytes: number;
+  sentBytes: number;
+  rooms: string[];
+  roomCount: number;
+}
+
+export interface ConnectionPage {
+  connections: Connection[];
+  total: number;
+  next?: string;
+}
+
+export interface Room {
+  roomId: string;
+  name: string;
+  type: "public" | "private" | "direct";
+  createdBy: string;
+  createdAt: string;
+  memberCount: number;
+  onlineUsers: number;
+  onlineConnections: number;
+}
+
+export interface RoomPage {
+  rooms: Room[];
+  next?: string;
+}
+
+export interface Block {
+  address: string;
+  until: string;
+  reason: string;
+  by: string;
+  createdAt: string;
+}
+
+/** An answer that is an error. Its message can be shown. */
+export class Refusal extends Error {
+  constructor(
+    readonly status: number,
+    readonly code: string,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+export class Api {
+  readonly #token: string;
+
+  constructor(token: string) {
+    this.#token = token;
+  }
+
+  connections(query: string, order: string, after: string): Promise<ConnectionPage> {
+    return this.#get("connections", { query, order, after, limit: "50" });
+  }
+
+  rooms(query: string, after: string): Promise<RoomPage> {
+    return this.#get("rooms", { query, after, limit: "50" });
+  }
+
+  blocks(): Promise<{ blocks: Block[] }> {
+    return this.#get("blocks", {});
+  }
+
+  disconnect(connectionId: string): Promise<void> {
+    return this.#ask("POST", `connections/${encodeURIComponent(connectionId)}/disconnect`);
+  }
+
+  revoke(userId: string): Promise<void> {
+    return this.#ask("POST", `users/${encodeURIComponent(userId)}/revoke`);
+  }
+
+  block(address: string, seconds: number, reason: string): Promise<{ block: Block; disconnected: number }> {
+    return this.#ask("PUT", `blocks/${encodeURIComponent(address)}`, { seconds, reason });
+  }
+
+  unblock(address: string): Promise<void> {
+    return this.#ask("DELETE", `blocks/${encodeURIComponent(address)}`);
+  }
+
+  /** Calls back for each event of the stream, until it ends or signal does. */
+  async follow(signal: AbortSignal, onEvent: (name: string, data: unknown) => void): Promise<void> {
+    const response = await this.#fetch("GET", "stream", undefined, signal);
+    const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
+    let rest = "";
+    for (;;) {
+      const { value, done } = await reader.read();
+      if (done) return;
+      const blocks = (rest + value).split("\n\n");
+      rest = blocks.pop()!;
+      for (const block of blocks) {
+        const lines = block.split("\n");
+        const name = lines.find((line) => line.startsWith("event: "))?.slice(7) ?? "";
+        const data = lines.find((line) => line.startsWith("data: "))?.slice(6) ?? "null";
+        onEvent(name, JSON.parse(data));
+      }
+    }
+  }
+
+  #get<T>(path: string, query: Record<string, string>): Promise<T> {
+    const given = Object.entries(query).filter(([, value]) => value !== "");
+    return this.#ask("GET", `${path}?${new URLSearchParams(given)}`);
+  }
+
+  async #ask<T>(method: string, path: string, body?: unknown): Promise<T> {
+    const response = await this.#fetch(method, path, body);
+    return (response.status === 204 ? undefined : await response.json()) as T;
+  }
+
+  async #fetch(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<Response> {
+    const headers: Record<string, string> = { Authorization: `Bearer ${this.#token}` };
+    if (body !== undefined) headers["Content-Type"] = "application/json";
+    const response = await fetch(`/api/v1/admin/${path}`, {
+      method,
+      headers,
+      body: body === undefined ? null : JSON.stringify(body),
+      signal: signal ?? null,
+    });
+    if (response.ok) return response;
+    const problem = (await response.json().catch(() => ({}))) as { code?: string; detail?: string };
+    throw new Refusal(response.status, problem.code ?? "", problem.detail ?? `HTTP ${response.status}`);
+  }
+}
