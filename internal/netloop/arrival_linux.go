@@ -275,6 +275,13 @@ func (l *Loop) move(h *Hijacked, handler Handler) (*Conn, error) {
 	return c, nil
 }
 
+// idle tells whether the connection has no handler, no request and no answer.
+func (c *Conn) idle() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.arrival != nil && !c.arrival.answering && c.out == nil
+}
+
 // waits tells whether the connection waits for a request, or for an answer to be
 // taken. mu is held.
 func (c *Conn) waits() bool { return c.arrival != nil && (c.full || !c.arrival.answering) }

@@ -125,7 +125,7 @@ func (p *epoller) live() int {
 	p.mu.Unlock()
 	n := 0
 	for _, c := range conns {
-		if c != nil && !c.arriving() {
+		if c != nil && !c.idle() {
 			n++
 		}
 	}
