@@ -19,9 +19,9 @@ type Config struct {
 	MaxMessage int
 	// MaxQueuedFrames and MaxQueuedBytes bound what waits for a peer that does
 	// not read. Over either, the connection is closed with ErrSlowConsumer; one
-	// message alone may be larger than MaxQueuedBytes. Where a goroutine writes
-	// (parked connections) four times as much may wait, because a burst comes
-	// faster than the goroutine. Default 256 and 1 MiB.
+	// message alone may be larger than MaxQueuedBytes. Four times as much may wait
+	// for a peer that has taken something within the last second, because a burst
+	// comes faster than any peer can read. Default 256 and 1 MiB.
 	MaxQueuedFrames, MaxQueuedBytes int
 	// WriteStall is how long a peer may take nothing of what waits for it.
 	// Default 10 s.

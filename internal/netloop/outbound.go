@@ -19,6 +19,8 @@ type outbound struct {
 	sent   int // bytes of frames[head] already written
 	taken  int // bytes behind them that a write under way holds
 	bytes  int // all bytes that wait
+
+	progress time.Time // when the peer last took something, once its socket was full
 }
 
 var outbounds = sync.Pool{New: func() any { return new(outbound) }}
@@ -125,11 +127,18 @@ func (c *Conn) overLimit() bool {
 	return c.out.len() > cfg.MaxQueuedFrames || c.out.bytes > cfg.MaxQueuedBytes && c.out.len() > 1
 }
 
-// graced allows a blocking link, whose writer is another goroutine that may
-// not have run yet, a burst of four times the limit.
+// burstGrace is how long a peer has to take something of a burst.
+const burstGrace = time.Second
+
+// graced allows a burst of four times the limit: to a peer that has taken something
+// a moment ago, and to a blocking link, whose writer is another goroutine that may
+// not have run yet.
 func (c *Conn) graced() bool {
 	cfg := &c.loop.cfg
-	return c.link.blocks() && c.out.len() <= 4*cfg.MaxQueuedFrames && c.out.bytes <= 4*cfg.MaxQueuedBytes
+	if c.out.len() > 4*cfg.MaxQueuedFrames || c.out.bytes > 4*cfg.MaxQueuedBytes {
+		return false
+	}
+	return c.link.blocks() || time.Since(c.out.progress) < burstGrace
 }
 
 // flush writes what waits. A link calls it after schedule; scratch is the
@@ -171,6 +180,9 @@ func (c *Conn) drain(scratch []byte) {
 		switch {
 		case errors.Is(err, errFull):
 			c.full = true
+			if n > 0 || c.out.progress.IsZero() {
+				c.out.progress = time.Now()
+			}
 			if c.state == open {
 				c.setDeadline(c.loop.cfg.WriteStall)
 			}

@@ -161,6 +161,7 @@ func (p *epoller) adoptTLS(nc *tls.Conn) (link, bool, error) {
 	}
 	_ = s.Conn.Close() // the duplicate keeps the socket
 	s.Conn, s.fd = nil, fd
+	boundUnsent(fd)
 	return &secureLink{epollLink: epollLink{p: p, fd: fd}, tls: nc, socket: s}, true, nil
 }
 
