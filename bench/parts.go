@@ -23,6 +23,9 @@ var parts = []part{
 	{"hostile", runHostile},
 }
 
+// partRounds is how often parts measure at most: with the comparison all of it is to take less than half an hour.
+const partRounds = 2
+
 func partNames() []string {
 	names := make([]string, len(parts))
 	for i, p := range parts {
@@ -32,7 +35,7 @@ func partNames() []string {
 }
 
 func runGrowth(ctx context.Context, options compare.Options) (string, error) {
-	report, err := growth.Run(ctx, growth.Options{Rounds: options.Rounds, Short: options.Short, Progress: options.Progress})
+	report, err := growth.Run(ctx, growth.Options{Rounds: min(options.Rounds, partRounds), Short: options.Short, Progress: options.Progress})
 	if report == nil {
 		return "", err
 	}
@@ -49,7 +52,7 @@ func runHostile(ctx context.Context, options compare.Options) (string, error) {
 
 func runProduct(ctx context.Context, options compare.Options) (string, error) {
 	report, err := product.Run(ctx, product.Options{
-		Rounds: options.Rounds, Short: options.Short, Only: options.Scenarios, Profile: options.Profile, Progress: options.Progress,
+		Rounds: min(options.Rounds, partRounds), Short: options.Short, Only: options.Scenarios, Profile: options.Profile, Progress: options.Progress,
 	})
 	if report == nil {
 		return "", err

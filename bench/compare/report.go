@@ -103,7 +103,7 @@ func (r *Report) method() string {
 	return pinned + ` CPU time is user and system time of the server process. Messages
 have 128 bytes of content; nobody compresses. A message is in flight until all 1,000 members of the room have it. Frames
 a write are messages for each TCP segment that came, which is what one call of the server's makes. Idle: 10,000
-WebSocket sessions, no forced collection, 30 s after the last one came in. Runs of the servers take turns; given is the
+WebSocket sessions, no forced collection, 20 s after the last one came in. Runs of the servers take turns; given is the
 median, and where there are brackets the smallest and the largest. Ratios are of figures of the same run.
 `
 }

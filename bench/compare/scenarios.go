@@ -33,7 +33,7 @@ var scenarios = []scenario{
 	{name: "ack", title: "ack round trip, 200 clients", operation: "round trip", rate: "round trips a second",
 		plan: crowd.Plan{Scenario: crowd.Ack, Connections: 200}},
 	{name: "connect", title: "connect to CONNECT answer", operation: "connection", rate: "connections a second", memory: "idle connection",
-		plan: crowd.Plan{Scenario: crowd.Connect, Connections: 10_000, Settle: 30 * time.Second}},
+		plan: crowd.Plan{Scenario: crowd.Connect, Connections: 10_000, Settle: 20 * time.Second}},
 }
 
 // Scenarios are the names of all that can be measured.

@@ -20,6 +20,7 @@ test("the quickstart", async (t) => {
   const server = await Sockeye.start(t);
   const tokenOf = await backend(server.secret);
   const context = await browse(t);
+  context.setDefaultTimeout(90_000); // a client that has tried five times tries every 30 s
   const imports = `<script type="importmap">{"imports": {"@sockeye/client": "/library/index.js"}}</script>`;
   const files = {
     "/app/": ["text/html", `<!doctype html><meta charset="utf-8">${imports}${code.page}<script type="module" src="/app/chat.js"></script>`],
