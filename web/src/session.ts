@@ -13,7 +13,8 @@ export type Origin = "demo" | "account" | "token";
 export interface Session {
   token: string;
   user: User;
-  from: Origin;
+  /** Without it there is no next token. */
+  from?: Origin;
 }
 
 /** Something that a person is told as it is. `code` is the server's, where it has given one. */
@@ -25,6 +26,9 @@ export class SignInError extends Error {
     super(message);
   }
 }
+
+/** The server runs without `--dev`: there are no demo users, only accounts and tokens. */
+export class NoDemoUsers extends SignInError {}
 
 const key = "sockeye:session";
 
@@ -44,14 +48,14 @@ export function dropSession(): void {
   forget(browser, key);
 }
 
-/** Signs a demo user in, where the server runs with `--dev`. Throws SignInError. */
+/** Signs a demo user in. Throws NoDemoUsers, or another SignInError. */
 export async function signInAsDemoUser(name: string): Promise<Session> {
   try {
     const { token, user } = (await post("/api/dev/login", { name })) as { token: string; user: User };
     return { token, user, from: "demo" };
   } catch (error) {
     const hasNone = error instanceof SignInError && (error.code === "refused" || error.code === "not_found");
-    throw hasNone ? new SignInError(t().noDemo, "no_demo") : error;
+    throw hasNone ? new NoDemoUsers(t().noDemo, "no_demo") : error;
   }
 }
 
@@ -72,7 +76,7 @@ export async function signOutOfAccount({ from, token }: Session): Promise<void> 
 
 /** What the client asks for tokens: the one at hand first, new ones when that ends or is refused. */
 export function renewal(session: Session): TokenSource {
-  if (session.from === "token") return session.token;
+  if (session.from !== "demo" && session.from !== "account") return session.token;
   let isFirst = true;
   let { token } = session;
   return async () => {
@@ -143,7 +147,7 @@ function readClaims(token: string): Record<string, unknown> | undefined {
 
 function isSession(value: unknown): value is Session {
   const { token, user, from } = (isRecord(value) ? value : {}) as Partial<Session>;
-  return typeof token === "string" && typeof from === "string" && isRecord(user) && typeof user.id === "string" && typeof user.name === "string";
+  return typeof token === "string" && (from === undefined || typeof from === "string") && isRecord(user) && typeof user.id === "string" && typeof user.name === "string";
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {
