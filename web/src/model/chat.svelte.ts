@@ -294,7 +294,7 @@ export class Chat {
   }
 
   nameOf(userId: string): string {
-    return this.names.get(userId) ?? userId;
+    return userId === this.me.userId ? this.me.username : (this.names.get(userId) ?? userId);
   }
 
   named({ userId, username }: Person): void {
