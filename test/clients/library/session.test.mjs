@@ -111,6 +111,7 @@ describe("sessions", { concurrency: true }, () => {
       const { id } = await ada.client.send({ roomId: room.id, content: "Welcome back." });
       await bob.next("room:message", (message) => message.id === id);
       assert.equal(bob.all("room:user_left").length, 1);
+      await ada.client.room.delete({ roomId: room.id });
     });
 
     await t.test("a silent connection is noticed", async (t) => {

@@ -57,6 +57,15 @@ export class Conversation implements Place {
   draft = $state("");
   replyTo = $state.raw<Message | undefined>();
   editing = $state.raw<Message | undefined>();
+  /** How many replies the messages of the stretch have there, by the root. */
+  readonly replies = $derived.by(() => {
+    const counts = new Map<string, number>();
+    for (const { message } of this.entries) {
+      if (message?.threadId !== undefined && !message.deleted) counts.set(message.threadId, (counts.get(message.threadId) ?? 0) + 1);
+    }
+    return counts;
+  });
+  #byId = $derived(new Map(this.entries.map((entry) => [entry.id, entry])));
   /** Up to where `unread` was counted. */
   #counted = 0;
 
@@ -72,7 +81,7 @@ export class Conversation implements Place {
   }
 
   find(id: string): Message | undefined {
-    return this.entries.find((entry) => entry.id === id)?.message;
+    return this.#byId.get(id)?.message;
   }
 
   /** Takes what the server's list says, unless events have told more already. */
