@@ -20,6 +20,7 @@ export default defineConfig({
     proxy: {
       "/api": server,
       "/socket.io": { target: server, ws: true },
+      "/ws": { target: server, ws: true },
     },
   },
 });

@@ -1,50 +1,29 @@
-// Two people in two browser profiles talk through a running server started with --dev.
-//
-//   SOCKEYE_URL     where it listens
-//   CHROMIUM        the browser; /usr/bin/chromium when unset
-//   SCREENSHOT_DIR  where to put screenshots; none are made when unset
+// Two people in two browser profiles use all that the page can do.
 
 import assert from "node:assert/strict";
-import { randomBytes } from "node:crypto";
 import { after, afterEach, before, beforeEach, test } from "node:test";
-import { chromium } from "playwright-core";
-import { Network } from "./network.mjs";
+import { launch } from "./browser.mjs";
 import { Person } from "./people.mjs";
+import { Server } from "./server.mjs";
 
-const base = process.env.SOCKEYE_URL;
-assert.ok(base, "SOCKEYE_URL is not set: start `sockeye serve --dev` and give its address");
-
-// The server may be in use for longer than one run: the room and Fay are new ones, and in the end Alice and
-// Bob are no friends any more, as in the beginning.
-const run = randomBytes(3).toString("hex");
-const room = `harbour-${run}`;
-const fayName = `Fay ${run}`;
+const room = "Harbour";
 const inRoom = ["Good morning! Is anybody at the pier yet?", "On my way, ten minutes.\nI bring the charts.", "Perfect, coffee is on me."];
-const inPrivate = ["Between us: did you get the spare keys?", "Yes, they are with me."];
 
-let browser, alice, bob;
+let server, browser, alice, bob;
 let begun = 0;
 let done = 0;
 
 before(async () => {
-  browser = await chromium.launch({
-    executablePath: process.env.CHROMIUM || "/usr/bin/chromium",
-    args: [
-      "--headless",
-      "--no-sandbox",
-      "--disable-gpu",
-      "--disable-quic",
-      "--no-first-run",
-      "--disable-background-networking",
-      "--disable-component-update",
-      "--disable-sync",
-    ],
-  });
-  alice = await Person.arrive(browser, base, "Alice");
-  bob = await Person.arrive(browser, base, "Bob", { colorScheme: "dark" });
+  server = await Server.start();
+  browser = await launch();
+  alice = await Person.arrive(browser, server.url, "Alice");
+  bob = await Person.arrive(browser, server.url, "Bob", { colorScheme: "dark" });
 });
 
-after(() => browser?.close());
+after(async () => {
+  await browser?.close();
+  await server?.stop();
+});
 
 // The tests are one story: after a broken step the next ones would only wait in vain.
 beforeEach(() => {
@@ -52,20 +31,65 @@ beforeEach(() => {
   begun++;
 });
 
-afterEach((context) => {
-  for (const person of [alice, bob]) assert.deepEqual(person.complaints, [], `${person.name}'s console`);
+afterEach(async (context) => {
+  for (const person of [alice, bob]) {
+    if (!context.passed) await person.shoot(`failed-${person.name}`);
+    else assert.deepEqual(person.complaints, [], `${person.name}'s console`);
+  }
   if (context.passed) done++;
 });
 
-test("two people sign in", async () => {
-  await alice.shoot("1-sign-in-light");
-  await bob.shoot("1-sign-in-dark");
-  await alice.signIn();
-  await bob.signIn();
+test("an account is made, left and entered again, with its own password only", async () => {
+  const grace = await Person.arrive(browser, server.url, "Grace", { mayReport: (text) => text.includes("401") });
+  const { page } = grace;
+  await grace.audit("signing in");
+  await grace.shoot("sign-in-light");
+  await grace.press("Create account");
+  await page.getByLabel("Login name").fill("grace");
+  await page.getByLabel("Name shown to others").fill("Grace Hopper");
+  await page.getByLabel("Password").fill("correct horse battery");
+  await page.locator("form").getByRole("button", { name: "Create account" }).click();
+  await grace.is("Connected");
+  await grace.press("Settings");
+  await grace.press("Sign out");
+
+  await page.getByLabel("Login name").fill("grace");
+  await page.getByLabel("Password").fill("wrong horse battery");
+  await page.getByLabel("Password").press("Enter");
+  await grace.sees("Invalid login or password");
+  await page.getByLabel("Password").fill("correct horse battery");
+  await page.getByLabel("Password").press("Enter");
+  await grace.is("Connected");
+  await grace.sees("Grace Hopper");
+  await page.reload();
+  await grace.is("Connected"); // stays signed in
+  assert.deepEqual(grace.complaints, []);
+  await grace.context.close();
 });
 
-test("they talk in a room", async () => {
-  await alice.createRoom(room);
+test("a bad token is refused", async () => {
+  const dave = await Person.arrive(browser, server.url, "Dave");
+  const { page } = dave;
+  await dave.press("Use a token");
+  await page.getByLabel("Token").fill("nonsense");
+  await page.getByLabel("Token").locator("xpath=ancestor::form").getByRole("button").click();
+  await dave.sees("This is not a token: it has to be a JWT that names a user.");
+  const claims = Buffer.from(JSON.stringify({ sub: "dave" })).toString("base64url");
+  await page.getByLabel("Token").fill(`e30.${claims}.AAAA`);
+  await page.getByLabel("Token").locator("xpath=ancestor::form").getByRole("button").click();
+  await dave.sees("The server did not accept this sign-in. Please sign in again.");
+  assert.deepEqual(dave.complaints, []);
+  await dave.context.close();
+});
+
+test("they sign in and talk in a room", async () => {
+  await bob.shoot("sign-in-dark");
+  await alice.signIn();
+  await bob.signIn();
+  await alice.sees("You are in no room yet.");
+  await alice.audit("an empty list");
+  await alice.shoot("empty-light");
+  await alice.createRoom(room, { id: "harbour" });
   await alice.sees("Nothing has been said here yet.");
   await bob.joinRoom(room);
   await alice.sees("Bob joined");
@@ -75,313 +99,297 @@ test("they talk in a room", async () => {
   await bob.say(inRoom[1]);
   await alice.say(inRoom[2]);
   for (const person of [alice, bob]) await person.reads(...inRoom);
-  await alice.shoot("2-room-light");
-  await bob.shoot("2-room-dark");
+  await alice.sees("Today");
 });
 
-test("they see each other type in the room, until the text is gone, sent or left", async () => {
+test("they see each other type, until the text is gone or sent", async () => {
   await alice.begin("Milk or");
   await bob.sees("Alice is typing…");
   await alice.begin("");
   await bob.seesNoMore("Alice is typing…");
-
-  await alice.begin("Milk or sugar?");
-  await bob.sees("Alice is typing…");
   await bob.begin("Both");
   await alice.sees("Bob is typing…");
-  await bob.page.getByRole("textbox", { name: "Room id" }).focus();
-  await alice.seesNoMore("Bob is typing…");
-  await alice.say("Milk or sugar?");
-  await bob.reads("Milk or sugar?");
-  await bob.seesNoMore("Alice is typing…");
   await bob.say("Both, please.");
-  inRoom.push("Milk or sugar?", "Both, please.");
-});
-
-test("a message to somebody who is no friend is kept, with the reason, and can be sent once they are friends", async () => {
-  const tab = await alice.openTab();
-  await alice.page.getByRole("button", { name: "Bob", exact: true }).first().click(); // the sender of a message
-  await alice.type(inPrivate[0]);
-  const reason = "Bob is not among your friends, and direct messages are for friends here.";
-  await alice.message(reason, "failed").waitFor();
-  await alice.shoot("3-not-friends-light");
-
-  await alice.press("Add friend");
-  await alice.sees("You have asked Bob to be friends.");
-  await bob.row("Alice", "Friend requests").waitFor();
-  await bob.shoot("3-request-dark");
-  await bob.press("Accept Alice");
-  for (const person of [alice, tab]) await person.seesFriend("Bob", "online");
-  await bob.seesFriend("Alice", "online");
-  await bob.row("Alice", "Friend requests").waitFor({ state: "hidden" });
-
-  await alice.message("Bob and you were not friends when you wrote this.", "failed").waitFor();
-  await alice.press("Try again");
-  await alice.reads(inPrivate[0]);
-  await tab.page.close();
-});
-
-test("they talk privately", async () => {
-  await bob.page.getByRole("navigation").getByRole("button", { name: /^Alice.*unread messages: 1$/ }).waitFor();
-  await bob.shoot("3-unread-dark");
-  await bob.open("Alice");
-  await bob.reads(inPrivate[0]);
-  await bob.begin("Yes, ");
-  await alice.sees("Bob is typing…");
-  await alice.page.getByRole("main").getByText("Online", { exact: true }).waitFor();
-  await alice.shoot("3-private-light");
-  await alice.begin("Shall I");
-  await bob.sees("Alice is typing…");
-  await bob.shoot("3-private-dark");
-  await alice.begin("");
-  await bob.say(inPrivate[1]);
-  await alice.reads(...inPrivate);
   await alice.seesNoMore("Bob is typing…");
 });
 
-test("a reload does not show as offline", async () => {
-  const presence = await alice.page.getByRole("main").getByText("Online", { exact: true }).elementHandle();
-  await presence.evaluate((element) => {
-    window.shown = [];
-    new MutationObserver(() => window.shown.push(element.textContent)).observe(element, { characterData: true, childList: true, subtree: true });
-  });
-  await bob.page.reload();
-  await bob.sees("Connected");
-  await bob.seesFriend("Alice", "online");
-  await bob.say("Back again.");
-  await alice.reads("Back again.");
-  inPrivate.push("Back again.");
-  assert.deepEqual(await alice.page.evaluate(() => window.shown), []);
+test("reactions come and go", async () => {
+  await alice.act("Both, please.", "React", "React with 🎉");
+  const reaction = bob.message("Both, please.").getByTitle("🎉: Alice", { exact: true });
+  await reaction.click();
+  await alice.message("Both, please.").getByTitle("🎉: Alice, Bob", { exact: true }).click();
+  await bob.message("Both, please.").getByTitle("🎉: Bob", { exact: true }).waitFor();
 });
 
-test("after a reload they are still signed in and their history is there", async () => {
-  for (const [person, other] of [[alice, "Bob"], [bob, "Alice"]]) {
-    await person.page.reload();
-    await person.sees("Connected");
-    await person.reads(...inPrivate); // the conversation that was open
-    await person.open(room);
-    await person.reads(...inRoom);
-    assert.deepEqual(await person.messages(), inRoom, "each message is there once");
-    await person.open(other);
-    await person.reads(...inPrivate);
-  }
-  await alice.shoot("4-after-reload-light");
+test("a reply shows what it replies to, and a thread holds its replies", async () => {
+  await bob.act(inRoom[0], "Reply");
+  await bob.sees("Replying to Alice");
+  await bob.say("Since six, yes.");
+  await alice.message("Since six, yes.").getByRole("button", { name: /^Alice Good morning!/ }).waitFor();
+
+  await alice.message(inRoom[0]).getByRole("button", { name: "1 reply" }).click();
+  const thread = alice.page.getByRole("complementary", { name: "Thread" });
+  await thread.getByText("Since six, yes.").waitFor();
+  await thread.getByRole("textbox", { name: "Reply in the thread" }).fill("Early bird!");
+  await thread.getByRole("textbox", { name: "Reply in the thread" }).press("Enter");
+  await thread.locator("[data-state=stored]").getByText("Early bird!").waitFor();
+  await bob.message(inRoom[0]).getByRole("button", { name: "2 replies" }).waitFor();
+  await alice.audit("a thread");
+  await alice.shoot("thread-light");
+  await alice.page.keyboard.press("Escape");
+  await thread.waitFor({ state: "hidden" });
 });
 
-test("a screen reader hears what arrives", async () => {
-  await alice.open(room);
+test("the arrow up edits the last message, Esc leaves it as it is", async () => {
+  await alice.say("The tide turns at non.");
+  await alice.composer.press("ArrowUp");
+  await alice.sees("Editing your message");
+  await alice.composer.press("Escape");
+  await alice.seesNoMore("Editing your message");
+  await alice.composer.press("ArrowUp");
+  await alice.composer.fill("The tide turns at noon.");
+  await alice.composer.press("Enter");
+  await bob.message("The tide turns at noon.").getByText("(edited)").waitFor();
+});
+
+test("a deleted message is gone for all", async () => {
+  await bob.say("Oops, wrong room");
+  await bob.act("Oops, wrong room", "More", "Delete");
+  await bob.page.getByRole("dialog").getByRole("button", { name: "Delete", exact: true }).click();
+  for (const person of [alice, bob]) await person.sees("This message was deleted.");
+  await alice.seesNoMore("Oops, wrong room");
+});
+
+test("admins pin, and everybody finds it", async () => {
+  await alice.act("The tide turns at noon.", "More", "Pin");
+  await bob.message("The tide turns at noon.").getByText("Pinned").waitFor();
+  await bob.press("Pinned messages");
+  const pins = bob.page.getByRole("complementary", { name: "Pinned messages" });
+  await pins.getByText("The tide turns at noon.").waitFor();
+  await bob.shoot("pins-dark");
+  await alice.act("The tide turns at noon.", "More", "Unpin");
+  await pins.getByText(/^Nothing is pinned here/).waitFor();
+  await bob.close();
+});
+
+test("who is mentioned sees it", async () => {
+  await bob.createRoom("Bob's workshop", { id: "workshop" });
+  await alice.composer.pressSequentially("Thanks @bo");
+  await alice.page.getByRole("option", { name: /Bob/ }).waitFor();
+  await alice.composer.press("Enter");
+  await alice.composer.pressSequentially("for the charts");
+  await alice.composer.press("Enter");
+  await bob.row(room).getByText("mentions: ").waitFor({ state: "attached" });
+  await bob.page.getByTestId("announcement").getByText(/Alice in Harbour: Thanks/).waitFor({ state: "attached" });
+  await bob.shoot("mention-dark");
   await bob.open(room);
-  await alice.say("The tide turns at noon.");
-  await bob.page.getByTestId("announcement").getByText(`Alice in ${room}: The tide turns at noon.`).waitFor();
+  await bob.reads("Thanks @Bob for the charts");
+  await bob.row(room).getByText("mentions: ").waitFor({ state: "detached" });
+  await alice.message("Thanks @Bob").getByText("Read by Bob").waitFor();
 });
 
-test("people are found, asked, refused, and seen to come and go", async () => {
-  const fay = await Person.arrive(browser, base, fayName);
-  try {
-    await fay.signIn();
-    await alice.find(run);
-    await alice.press(`Add ${fayName}`);
-    await alice.row(fayName, "Requests sent").waitFor();
-    await alice.shoot("5-found-light");
-    await fay.press("Decline Alice");
-    await alice.row(fayName, "Requests sent").waitFor({ state: "hidden" });
-
-    await alice.find(`demo-fay-${run}`);
-    await alice.press(`Add ${fayName}`);
-    await fay.row("Alice", "Friend requests").waitFor();
-    await alice.press(`Take back the request to ${fayName}`);
-    await fay.row("Alice", "Friend requests").waitFor({ state: "hidden" });
-
-    await fay.find("ALI");
-    await fay.press("Add Alice");
-    await alice.press(`Accept ${fayName}`);
-    await fay.press("Write to Alice");
-    await fay.say("Hello, Alice.");
-    await alice.seesFriend(fayName, "online");
-    await alice.open(fayName);
-    await alice.reads("Hello, Alice.");
-    assert.deepEqual(fay.complaints, []);
-  } finally {
-    await fay.context.close();
-  }
-  await alice.seesFriend(fayName, "offline");
-  await alice.page.getByRole("main").getByText(/^Last seen today at \d\d:\d\d$/).waitFor();
-  await alice.choose("Remove friend", fayName);
-  await alice.row(fayName, "Other conversations").waitFor();
-  await alice.find("nobody of this name");
-  await alice.sees("Nobody of that name or id is here.");
-  await alice.find("");
-  await alice.open(room);
-});
-
-test("markup is text", async () => {
+test("markup is text, links are safe, code stands apart, and there are emoji", async () => {
   const markup = `<img src="/nowhere.png" onerror="document.title='owned'"> <b>bold</b> &amp; {@html "x"}`;
   await bob.say(markup);
   await alice.reads(markup);
-  assert.equal(await alice.page.locator("img, b").count(), 0);
+  assert.equal(await alice.page.getByRole("main").locator("img").count(), 0);
+
+  await bob.type("See https://example.org/tides?day=1. Not javascript:alert(1) though.");
+  const link = alice.page.getByRole("main").getByRole("link");
+  await link.waitFor();
+  assert.equal(await link.getAttribute("href"), "https://example.org/tides?day=1");
+  assert.equal(await link.getAttribute("rel"), "noopener noreferrer nofollow");
+
+  await bob.type("Run `make tide`:\n```sh\ncurl -s tides | head -1\n```");
+  await alice.message("Run").locator("pre").getByText("curl -s tides | head -1", { exact: true }).waitFor();
+  assert.equal(await alice.message("Run").locator("code.inline").textContent(), "make tide");
+
+  await bob.begin("Off we go ");
+  await bob.page.getByRole("main").getByRole("button", { name: "Emoji" }).click();
+  await bob.press("🌊");
+  await bob.composer.press("Enter");
+  await alice.reads("Off we go 🌊");
+  await alice.audit("a conversation");
+  await bob.audit("a conversation in the dark");
+  await alice.shoot("room-light");
+  await bob.shoot("room-dark");
 });
 
 test("a message over the limit is kept in the composer with a sentence", async () => {
   const text = "x".repeat(10_001);
   await alice.type(text);
   await alice.page.getByRole("alert").getByText("A message can have 10,000 characters; this one has 10,001.").waitFor();
-  assert.equal(await alice.page.getByRole("textbox", { name: /^Message to/ }).inputValue(), text);
-  await alice.shoot("5-over-the-limit-light");
+  assert.equal(await alice.composer.inputValue(), text);
   await alice.say("Shorter, then.");
-  await bob.reads("Shorter, then.");
 });
 
-test("what is written without a connection goes out once, in order, when it is back", async () => {
-  const network = new Network();
-  const carol = await Person.arrive(browser, base, "Carol", {
-    prepare: (context) => network.attach(context),
-    mayReport: (text) => text.includes("ERR_INTERNET_DISCONNECTED"),
-  });
-  try {
-    await carol.signIn();
-    await carol.joinRoom(room);
-    await network.upgraded();
+test("what was said is found, and shown where it was said", async () => {
+  await bob.open("Bob's workshop");
+  await bob.page.keyboard.press("Control+k");
+  await bob.page.getByRole("combobox", { name: "A room or a person" }).fill("charts");
+  await bob.page.getByRole("option", { name: /^Search messages/ }).click();
+  const found = bob.page.getByRole("complementary", { name: "Search messages" });
+  await found.getByRole("button", { name: /I bring the charts/ }).click();
+  await bob.isIn(room);
+  await bob.page.waitForFunction((text) => document.querySelector("main .highlighted")?.textContent.includes(text), "I bring the charts");
+  await bob.audit("a search");
+  await bob.shoot("search-dark");
+  await bob.close();
+});
 
-    await bob.begin("Where is");
-    await carol.sees("Bob is typing…");
+test("Ctrl+K goes to a room", async () => {
+  await bob.page.keyboard.press("Control+k");
+  await bob.page.getByRole("combobox").fill("work");
+  await bob.page.getByRole("option", { name: "Bob's workshop" }).waitFor();
+  await bob.audit("the switcher");
+  await bob.page.keyboard.press("Enter");
+  await bob.isIn("Bob's workshop");
+});
 
-    network.deafen();
-    await carol.seesNoMore("Bob is typing…"); // by itself: the end of it is lost
-    // The server stores this one, but its answer is lost.
-    await carol.type("Did this arrive?");
-    await bob.reads("Did this arrive?");
-    await network.cut();
-    await carol.sees("Reconnecting");
-    await carol.type("And this?");
-    await carol.message("And this?", "pending").waitFor();
-    await carol.shoot("6-reconnecting-light");
-    await bob.say("Both, once you are back.");
+test("friends are found, asked, and written to", async () => {
+  await alice.message(inRoom[1]).locator("xpath=ancestor::article").getByRole("button", { name: "Bob" }).first().click();
+  await alice.sees("Bob is not among your friends.");
+  await alice.type("Did you get the spare keys?");
+  await alice.message("Did you get the spare keys?", "failed").getByText(/Bob is not among your friends, and direct messages/).waitFor();
+  await alice.shoot("not-friends-light");
+  await alice.press("Add friend");
+  await alice.sees("You have asked Bob to be friends.");
+  await bob.press("Accept Alice");
+  await alice.page.getByRole("main").getByText("Online", { exact: true }).waitFor();
+  await alice.press("Try again");
+  await alice.reads("Did you get the spare keys?");
 
-    network.mend();
-    await carol.sees("Connected");
-    const all = ["Did this arrive?", "Both, once you are back.", "And this?"];
-    for (const person of [carol, alice, bob]) {
-      await person.reads(...all);
-      const shown = (await person.messages()).filter((text) => all.includes(text));
-      assert.deepEqual(shown, all, `${person.name} has each message once`);
-    }
-    assert.deepEqual(carol.complaints, []);
-  } finally {
-    await carol.context.close();
+  await bob.row("Alice").getByText("unread messages: ").waitFor({ state: "attached" });
+  await bob.open("Alice");
+  await bob.reads("Did you get the spare keys?");
+  await alice.message("Did you get the spare keys?").getByTestId("read").waitFor();
+  await bob.say("Yes, they are with me.");
+  await alice.reads("Did you get the spare keys?", "Yes, they are with me.");
+  await alice.shoot("direct-light");
+});
+
+test("a reload shows the same", async () => {
+  for (const person of [alice, bob]) {
+    await person.page.reload();
+    await person.is("Connected");
+    await person.reads("Did you get the spare keys?", "Yes, they are with me.");
+    await person.open(room);
+    await person.reads("Off we go 🌊", "Shorter, then.");
   }
 });
 
-test("without demo users a token signs in, and only a good one", async () => {
-  const { token } = await alice.page.evaluate(() => JSON.parse(sessionStorage.getItem("sockeye:session")));
-  const dave = await Person.arrive(browser, base, "Dave", {
-    // What a server without --dev answers.
-    prepare: (context) => context.route("**/api/dev/login", (route) => route.fulfill({ status: 404, body: "not found" })),
-    mayReport: (text) => text.includes("404"),
-  });
-  try {
-    const { page } = dave;
-    await page.getByRole("button", { name: "Alice", exact: true }).click();
-    const field = page.getByRole("textbox", { name: "Token" });
-    await field.fill(token.slice(0, token.lastIndexOf(".")) + ".AAAA");
-    await dave.shoot("7-token-light");
-    await page.getByRole("button", { name: "Sign in" }).click();
-    await dave.sees("The server did not accept this sign-in. Please sign in again.");
+test("admins run a room", async () => {
+  await alice.press("Room details");
+  const panel = alice.page.getByRole("complementary", { name: "About this room" });
+  const menu = async (item) => {
+    await panel.getByRole("button", { name: "More about Bob" }).click();
+    await panel.getByRole("button", { name: item, exact: true }).click();
+  };
+  await alice.press("Edit room");
+  await alice.page.getByLabel(/^Description/).fill("Boats and tides");
+  await alice.press("Save");
+  await bob.sees(/· Boats and tides$/);
+  await alice.audit("the details of a room");
 
-    await page.getByRole("button", { name: "Use a token" }).click();
-    await field.fill(token);
-    await page.getByRole("button", { name: "Sign in" }).click();
-    await dave.sees("Connected");
-    await dave.sees("demo-alice");
-    assert.deepEqual(dave.complaints, []);
-  } finally {
-    await dave.context.close();
-  }
+  await menu("Make admin");
+  await bob.sees("Bob is now an admin");
+  await menu("Remove as admin");
+  await bob.sees("Bob is no longer an admin");
+  await alice.shoot("details-light");
+  await menu("Remove from room");
+  await bob.sees("You were removed from Harbour.");
+  await bob.joinRoom(room);
+  await menu("Ban");
+  await bob.sees("You were removed from Harbour.");
+  await alice.press("Lift the ban on Bob");
+  await panel.getByRole("button", { name: "Lift the ban on Bob" }).waitFor({ state: "hidden" });
+  await bob.joinRoom(room);
+  await alice.close();
 });
 
-test("a long history comes in pages", async () => {
-  const said = Array.from({ length: 55 }, (_, i) => `Entry ${i + 1} of the log`);
-  const erin = await Person.arrive(browser, base, "Erin");
-  try {
-    await erin.signIn();
-    await erin.createRoom(`${room}.log`);
-    for (const text of said) await erin.type(text);
-    await erin.reads(...said);
+test("a private room takes an invitation, and can be deleted", async () => {
+  await alice.createRoom("Council", { id: "council", isPrivate: true });
+  await alice.press("Room details");
+  await alice.page.getByRole("searchbox", { name: "Invite somebody" }).fill("Bob");
+  await alice.press("Invite Bob");
+  await alice.sees("Bob was invited.");
+  await bob.press("Browse rooms");
+  await bob.page.getByRole("region", { name: "Invitations" }).getByRole("button", { name: "Join Council" }).waitFor();
+  await bob.audit("the directory of rooms");
+  await bob.shoot("directory-dark");
+  await bob.press("Join Council");
+  await bob.isIn("Council");
+  await alice.press("Delete room");
+  await alice.page.getByRole("dialog").getByRole("button", { name: "Delete room" }).click();
+  await bob.sees("Council was deleted.");
+});
 
-    await erin.page.reload();
-    await erin.reads(...said.slice(-50));
-    assert.deepEqual(await erin.messages(), said.slice(-50), "the newest page");
-    const earlier = erin.page.getByRole("button", { name: "Earlier messages" });
-    await earlier.click();
-    await erin.reads(...said);
-    await earlier.waitFor({ state: "hidden" });
+test("who leaves a room is out of it", async () => {
+  await bob.open("Bob's workshop");
+  await bob.press("Room details");
+  await bob.press("Leave room");
+  await bob.row("Bob's workshop").waitFor({ state: "hidden" });
+});
 
-    const tab = await erin.context.newPage();
-    await tab.goto("/");
-    await tab.getByRole("heading", { name: "Continue as" }).waitFor(); // another tab may be another user
-    assert.deepEqual(erin.complaints, []);
-  } finally {
-    await erin.context.close();
-  }
+test("who is blocked cannot write, and is not told", async () => {
+  await bob.open("Alice");
+  await bob.press("More about Alice");
+  await bob.press("Block");
+  await bob.sees("You have blocked Alice. Neither of you can write to the other.");
+  await alice.open("Bob");
+  await alice.type("Are you cross with me?");
+  await alice.message("Are you cross with me?", "failed").waitFor();
+  await alice.press("Discard");
+  await alice.seesNoMore("Are you cross with me?");
+  await bob.press("Find people");
+  await bob.press("Unblock Alice");
+  await bob.page.getByRole("searchbox", { name: "Find people" }).fill("Ali");
+  await bob.press("Add Alice");
+  await bob.audit("people");
+  await bob.close();
+  await alice.press("Accept Bob");
+  await alice.page.getByRole("main").getByText("Online", { exact: true }).waitFor();
+});
+
+test("it speaks 中文 and keeps the looks that were chosen", async () => {
+  const { page } = alice;
+  await alice.press("Settings");
+  await page.getByLabel("Appearance").selectOption("dark");
+  await page.getByLabel("Language").selectOption("zh");
+  await alice.sees("设置");
+  await alice.audit("the settings");
+  await page.keyboard.press("Escape");
+  await page.reload();
+  await page.getByRole("main").getByRole("textbox", { name: "发消息给 Bob" }).waitFor();
+  assert.equal(await page.evaluate(() => document.documentElement.lang + getComputedStyle(document.documentElement).colorScheme), "zh-CNdark");
+  await alice.shoot("chinese-dark");
+  await page.getByRole("button", { name: "设置" }).click();
+  await page.getByLabel("语言").selectOption("en");
+  await page.getByLabel("Appearance").selectOption("system");
+  await alice.close();
+
+  const lin = await Person.arrive(browser, server.url, "Lin", { locale: "zh-CN" });
+  await lin.page.getByRole("button", { name: "注册账号" }).waitFor(); // follows the browser
+  await lin.context.close();
 });
 
 test("on a phone the list and the conversation take turns", async () => {
   for (const [person, scheme] of [[alice, "light"], [bob, "dark"]]) {
-    await person.page.setViewportSize({ width: 390, height: 780 });
-    await person.page.getByRole("button", { name: "Back to the list" }).click();
-    await person.page.getByRole("heading", { name: "Friends" }).waitFor();
-    await person.shoot(`8-phone-list-${scheme}`);
+    await person.page.setViewportSize({ width: 375, height: 740 });
+    await person.page.getByRole("button", { name: /^Back to the list/ }).click();
+    await person.page.getByRole("heading", { name: "Direct messages" }).waitFor();
+    await person.shoot(`phone-list-${scheme}`);
+    await person.isAsWideAsTheScreen();
+    await person.audit("the list on a phone");
     await person.open(room);
-    await person.page.getByRole("heading", { name: "Friends" }).waitFor({ state: "hidden" });
-    await person.shoot(`8-phone-room-${scheme}`);
-    await person.page.getByRole("main").getByText("Connected", { exact: true }).waitFor();
-    const overflow = await person.page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
-    assert.ok(overflow <= 0, `the page is ${overflow} px wider than the screen`);
-  }
-});
-
-test("who is blocked cannot write, and is not told", async () => {
-  const unheard = `Are you cross with me over ${room}?`;
-  for (const person of [alice, bob]) await person.page.setViewportSize({ width: 1180, height: 760 });
-  await bob.open("Alice");
-  await bob.choose("Block", "Alice");
-  await bob.sees("You have blocked Alice. Neither of you can write to the other.");
-  await bob.shoot("9-blocked-dark");
-
-  await alice.open("Bob");
-  await alice.sees("Bob is not among your friends.");
-  await alice.type(unheard);
-  await alice.message("Not sent", "failed").waitFor();
-  await alice.press("Add friend");
-  await alice.sees("You have asked Bob to be friends.");
-  await alice.shoot("9-refused-light");
-  // What is said in the room comes after all of that.
-  await alice.open(room);
-  await alice.say("Lunch?");
-  await bob.open(room);
-  await bob.reads("Lunch?");
-  assert.equal(await bob.page.getByRole("heading", { name: "Friend requests" }).count(), 0);
-
-  await bob.page.getByText("Blocked (1)").click();
-  await bob.press("Unblock Alice");
-  await bob.press("Accept Alice"); // who was not told that she would not be heard
-  await bob.open("Alice");
-  assert.ok(!(await bob.messages()).includes(unheard));
-  await alice.open("Bob");
-  await alice.press("Try again");
-  await bob.reads(unheard);
-});
-
-test("they part", async () => {
-  // By keyboard: the menu is the next stop after its button, and the list keeps the focus when the row goes.
-  await bob.row("Alice").getByRole("button", { name: "More about Alice" }).press("Enter");
-  await bob.page.getByRole("button", { name: "Remove friend", exact: true }).waitFor();
-  await bob.page.keyboard.press("Tab");
-  await bob.page.keyboard.press("Enter");
-  await bob.page.waitForFunction(() => document.activeElement.getAttribute("aria-label") === "Conversations");
-  for (const [person, other] of [[alice, "Bob"], [bob, "Alice"]]) {
-    await person.row(other, "Other conversations").waitFor();
-    await person.sees(`${other} is not among your friends.`);
-    await person.choose("Close conversation", other);
-    await person.sees("No conversation is open");
+    await person.page.getByRole("heading", { name: "Direct messages" }).waitFor({ state: "hidden" });
+    await person.isAsWideAsTheScreen();
+    await person.audit("a conversation on a phone");
+    await person.shoot(`phone-room-${scheme}`);
+    await person.press("Room details");
+    await person.sees("2 members");
+    await person.isAsWideAsTheScreen();
+    await person.shoot(`phone-details-${scheme}`);
+    await person.close();
   }
 });

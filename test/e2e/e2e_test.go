@@ -30,9 +30,11 @@ func TestChatInTheBrowser(t *testing.T) {
 	}
 	requireTools(t)
 	requireBuiltPage(t)
-	server := start(t, build(t))
-	browse(t, "chat.test.mjs", "SOCKEYE_URL="+server.url)
-	server.stop(t)
+	binary := build(t)
+	// They start and stop servers of their own.
+	for _, name := range []string{"chat", "network", "history"} {
+		t.Run(name, func(t *testing.T) { browse(t, name+".test.mjs", "SOCKEYE_BINARY="+binary) })
+	}
 }
 
 func TestAdministrationInTheBrowser(t *testing.T) {

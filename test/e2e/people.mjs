@@ -1,11 +1,14 @@
 // What a person does with the page, and what they see there. Every wait is for something to appear.
 
 import assert from "node:assert/strict";
-import { mkdir } from "node:fs/promises";
+import { mkdir, readFile } from "node:fs/promises";
+import { createRequire } from "node:module";
 import { join } from "node:path";
 
 /** Long enough for a slow machine; nothing in these tests waits for it to pass. */
-const patience = 20_000; // ms
+const patience = 15_000; // ms
+
+const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
 /** A person with a browser profile of their own. `mayReport` tells which console errors are expected. */
 export class Person {
@@ -34,81 +37,74 @@ export class Person {
     this.complaints = complaints;
   }
 
-  /** Another tab of the same person. */
-  async openTab() {
-    const page = await this.context.newPage();
-    const session = await this.page.evaluate(() => sessionStorage.getItem("sockeye:session"));
-    await page.addInitScript((session) => sessionStorage.setItem("sockeye:session", session), session);
-    await page.goto("/");
-    const tab = new Person(this.name, this.context, page, this.complaints);
-    await tab.sees("Connected");
-    return tab;
-  }
-
   async signIn() {
     const { page } = this;
     const known = page.getByRole("button", { name: this.name, exact: true });
-    await page.getByRole("heading", { name: "Continue as" }).waitFor();
+    await page.getByRole("heading", { name: "Or try it as a demo user" }).waitFor();
     if (await known.count()) {
       await known.click();
     } else {
-      await page.getByLabel("Or under another name").fill(this.name);
-      await page.getByRole("button", { name: "Sign in" }).click();
+      await page.getByLabel("Another name").fill(this.name);
+      await page.getByRole("button", { name: "Go", exact: true }).click();
     }
-    await this.sees("Connected");
+    await this.is("Connected");
   }
 
-  async createRoom(id) {
-    await this.#enterRoom(id);
-    await this.page.getByRole("button", { name: "Create it" }).click();
-    await this.#isIn(id);
+  /** Waits for a state of the connection. */
+  async is(state) {
+    await this.page.getByTestId("connection").filter({ hasText: new RegExp(`^${state}$`) }).first().waitFor();
   }
 
-  async joinRoom(id) {
-    await this.#enterRoom(id);
-    await this.#isIn(id);
-  }
-
-  /** A row of the list: under a heading, where one is given. */
-  row(name, heading) {
+  async createRoom(name, { id = name, isPrivate = false } = {}) {
     const { page } = this;
-    const list = heading ? page.getByRole("region", { name: heading, exact: true }) : page.getByRole("navigation");
-    return list.getByRole("listitem").filter({ has: page.getByText(name, { exact: true }) });
+    await this.press("Browse rooms");
+    await this.press("New room");
+    await page.getByLabel("Name", { exact: true }).fill(name);
+    await page.getByLabel("Id", { exact: false }).fill(id);
+    if (isPrivate) await page.getByRole("radio", { name: /^Private/ }).check();
+    await this.press("Create room");
+    await this.isIn(name);
+  }
+
+  async joinRoom(name) {
+    await this.press("Browse rooms");
+    await this.page.getByRole("searchbox", { name: /^Search rooms/ }).fill(name);
+    await this.press(`Join ${name}`);
+    await this.isIn(name);
+  }
+
+  /** A row of the list. */
+  row(name) {
+    const { page } = this;
+    return page.getByRole("navigation").getByRole("listitem").filter({ has: page.getByText(name, { exact: true }) });
   }
 
   /** Opens a conversation of the list by its name. */
   async open(name) {
     await this.row(name).getByRole("button").first().click();
-    await this.#isIn(name);
+    await this.isIn(name);
   }
 
-  async find(query) {
-    await this.page.getByRole("searchbox", { name: "Find people" }).fill(query);
+  async isIn(name) {
+    await this.page.getByRole("main").getByRole("heading", { name, level: 2, exact: true }).waitFor();
   }
 
   async press(button) {
-    await this.page.getByRole("button", { name: button, exact: true }).click();
+    await this.page.getByRole("button", { name: button, exact: true }).first().click();
   }
 
-  /** Chooses from the menu beside a person's row. */
-  async choose(item, name) {
-    await this.row(name).getByRole("button", { name: `More about ${name}` }).click();
-    await this.press(item);
-  }
-
-  /** Waits until a friend stands in the list, online or offline. */
-  async seesFriend(name, presence) {
-    await this.row(name, "Friends").getByText(presence, { exact: true }).waitFor();
+  async close() {
+    await this.page.getByRole("button", { name: "Close", exact: true }).last().click();
   }
 
   /** Writes without sending. */
   async begin(text) {
-    await this.#composer.fill(text);
+    await this.composer.fill(text);
   }
 
   async type(text) {
     await this.begin(text);
-    await this.#composer.press("Enter");
+    await this.composer.press("Enter");
   }
 
   /** Writes a message and waits until the server has it. */
@@ -117,12 +113,21 @@ export class Person {
     await this.reads(text);
   }
 
-  message(text, state) {
-    return this.page.locator(`[data-testid=message][data-state=${state}]`).filter({ hasText: text });
+  message(text, state = "stored") {
+    const content = this.page.locator(".content", { hasText: text });
+    return this.page.getByRole("main").locator(`[data-testid=message][data-state=${state}]`).filter({ has: content }).last();
+  }
+
+  /** Presses what stands beside a message; then, where it opens a menu, what is in there. */
+  async act(text, button, item) {
+    const message = this.message(text);
+    await message.hover();
+    await message.getByRole("button", { name: button, exact: true }).click();
+    if (item) await message.getByRole("button", { name: item, exact: true }).first().click();
   }
 
   async sees(text) {
-    await this.page.getByText(text, { exact: true }).first().waitFor();
+    await this.page.getByText(text, { exact: typeof text === "string" }).filter({ visible: true }).first().waitFor();
   }
 
   async seesNoMore(text) {
@@ -134,14 +139,31 @@ export class Person {
     try {
       await this.page.waitForFunction(endsWith, texts);
     } catch (error) {
-      assert.deepEqual(await this.messages(), texts, `${this.name} does not read these: ${error.message}`);
+      assert.deepEqual((await this.messages()).slice(-texts.length - 2), texts, `${this.name} does not read these: ${error.message}`);
       throw error;
     }
   }
 
   /** The texts of the open conversation, from top to bottom. */
   messages() {
-    return this.page.locator("[data-testid=message] .content").allTextContents();
+    return this.page.getByRole("main").locator("[data-testid=message] .content").allTextContents();
+  }
+
+  /** Nothing on the page keeps people out, as far as a program can tell (WCAG 2.1, A and AA). */
+  async audit(what) {
+    await this.page.evaluate(axe);
+    const found = await this.page.evaluate(async () => {
+      const { violations } = await window.axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"] });
+      return violations
+        .filter(({ impact }) => impact === "serious" || impact === "critical")
+        .map(({ id, nodes }) => `${id}: ${nodes.slice(0, 3).map(({ html, failureSummary }) => `${html} ${failureSummary}`).join(" | ")}`);
+    });
+    assert.deepEqual(found, [], `${what} as ${this.name} sees it`);
+  }
+
+  async isAsWideAsTheScreen() {
+    const overflow = await this.page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+    assert.ok(overflow <= 0, `the page is ${overflow} px wider than the screen`);
   }
 
   async shoot(name) {
@@ -151,23 +173,14 @@ export class Person {
     await this.page.screenshot({ path: join(folder, `${name}.png`) });
   }
 
-  get #composer() {
-    return this.page.getByRole("textbox", { name: /^Message to/ });
-  }
-
-  async #enterRoom(id) {
-    await this.page.getByRole("textbox", { name: "Room id" }).fill(id);
-    await this.page.getByRole("textbox", { name: "Room id" }).press("Enter");
-  }
-
-  async #isIn(name) {
-    await this.page.getByRole("heading", { name, level: 2, exact: true }).waitFor();
+  get composer() {
+    return this.page.getByRole("main").getByRole("textbox", { name: /^Message to/ });
   }
 }
 
 // Runs in the page.
 function endsWith(texts) {
-  const shown = [...document.querySelectorAll("[data-testid=message]")].slice(-texts.length);
+  const shown = [...document.querySelectorAll("main [data-testid=message]")].slice(-texts.length);
   return (
     shown.length === texts.length &&
     shown.every((line, i) => line.dataset.state === "stored" && line.querySelector(".content").textContent === texts[i])

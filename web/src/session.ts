@@ -1,64 +1,137 @@
-import { forget, load, save, tab } from "./storage";
+import type { TokenSource } from "@sockeye/client";
+import { browser, forget, load, save, tab } from "./storage";
+import { t } from "./words/words.svelte";
 
 export interface User {
   id: string;
   name: string;
 }
 
+/** Where a token came from, which says how to get the next one. */
+export type Origin = "demo" | "account" | "token";
+
 export interface Session {
   token: string;
   user: User;
+  /** Without it there is no next token. */
+  from?: Origin;
 }
 
-/** The server runs without `--dev`: there are no demo users, only tokens. */
-export class NoDemoUsers extends Error {}
+/** Something that a person is told as it is. `code` is the server's, where it has given one. */
+export class SignInError extends Error {
+  constructor(
+    message: string,
+    readonly code = "",
+  ) {
+    super(message);
+  }
+}
+
+/** The server runs without `--dev`: there are no demo users, only accounts and tokens. */
+export class NoDemoUsers extends SignInError {}
 
 const key = "sockeye:session";
 
+/** That of this tab, else the account that signed in with this browser last. */
 export function restoreSession(): Session | undefined {
-  return load<Session | undefined>(tab, key, isSession, undefined);
+  return load<Session | undefined>(tab, key, isSession, undefined) ?? load<Session | undefined>(browser, key, isSession, undefined);
 }
 
+/** Accounts stay signed in; demo users live in their tab, so that two tabs can be two people. */
 export function keepSession(session: Session): void {
   save(tab, key, session);
+  if (session.from === "account") save(browser, key, session);
 }
 
 export function dropSession(): void {
   forget(tab, key);
+  forget(browser, key);
 }
 
-/** Signs a demo user in. Throws NoDemoUsers, or an Error whose message can be shown. */
+/** Signs a demo user in. Throws NoDemoUsers, or another SignInError. */
 export async function signInAsDemoUser(name: string): Promise<Session> {
-  let response: Response;
   try {
-    response = await fetch("/api/dev/login", {
-      method: "POST",
-      headers: { "Content-Type": "application/json" },
-      body: JSON.stringify({ name }),
-    });
-  } catch {
-    throw new Error("The server cannot be reached. Check the connection and try again.");
+    const { token, user } = (await post("/api/dev/login", { name })) as { token: string; user: User };
+    return { token, user, from: "demo" };
+  } catch (error) {
+    const hasNone = error instanceof SignInError && (error.code === "refused" || error.code === "not_found");
+    throw hasNone ? new NoDemoUsers(t().noDemo, "no_demo") : error;
   }
-  if (response.status === 404) throw new NoDemoUsers();
-  const body: unknown = await response.json().catch(() => undefined);
-  if (!response.ok) throw new Error(refusal(body) ?? `The server refused to sign you in (HTTP ${response.status}).`);
-  if (!isSession(body)) throw new Error("The server's answer was not understood.");
-  return body;
+}
+
+/** Throws SignInError. */
+export async function signIn(login: string, password: string): Promise<Session> {
+  return accountSession(await post("/api/v1/login", { login, password }));
+}
+
+/** Throws SignInError. */
+export async function register(login: string, username: string, password: string): Promise<Session> {
+  return accountSession(await post("/api/v1/accounts", { login, password, ...(username !== "" && { username }) }));
+}
+
+/** The token is good no longer, anywhere. Best effort. */
+export async function signOutOfAccount({ from, token }: Session): Promise<void> {
+  if (from === "account") await post("/api/v1/logout", {}, token).catch(() => {});
+}
+
+/** What the client asks for tokens: the one at hand first, new ones when that ends or is refused. */
+export function renewal(session: Session): TokenSource {
+  if (session.from !== "demo" && session.from !== "account") return session.token;
+  let isFirst = true;
+  let { token } = session;
+  return async () => {
+    if (isFirst) {
+      isFirst = false;
+      return token;
+    }
+    try {
+      const renewed =
+        session.from === "demo"
+          ? await signInAsDemoUser(session.user.name)
+          : accountSession(await post("/api/v1/token/refresh", {}, token));
+      token = renewed.token;
+      keepSession(renewed);
+      return token;
+    } catch (error) {
+      if (error instanceof SignInError && error.code !== "" && error.code !== "unreachable") return "";
+      throw error; // tried again
+    }
+  };
 }
 
 /**
  * Reads who a pasted token speaks for. Only for display: whether the token is good is the server's
- * decision, made when the socket connects.
+ * decision, made when the socket connects. Throws SignInError.
  */
 export function sessionFromToken(text: string): Session {
   const token = text.trim().replace(/^Bearer\s+/i, "");
   const claims = readClaims(token);
   const id = claims?.sub ?? claims?.id;
-  if (typeof id !== "string" && typeof id !== "number") {
-    throw new Error("This is not a token: it has to be a JWT that names a user.");
-  }
+  if (typeof id !== "string" && typeof id !== "number") throw new SignInError(t().notAToken);
   const name = [claims?.username, claims?.name].find((value) => typeof value === "string" && value !== "");
-  return { token, user: { id: String(id), name: typeof name === "string" ? name : String(id) } };
+  return { token, user: { id: String(id), name: typeof name === "string" ? name : String(id) }, from: "token" };
+}
+
+async function post(path: string, body: object, token?: string): Promise<unknown> {
+  let response: Response;
+  try {
+    response = await fetch(path, {
+      method: "POST",
+      headers: { "Content-Type": "application/json", ...(token !== undefined && { Authorization: `Bearer ${token}` }) },
+      body: JSON.stringify(body),
+    });
+  } catch {
+    throw new SignInError(t().unreachable, "unreachable");
+  }
+  const answer: unknown = response.status === 204 ? {} : await response.json().catch(() => undefined);
+  if (response.ok) return answer;
+  const { code, detail } = (isRecord(answer) ? answer : {}) as { code?: string; detail?: string };
+  throw new SignInError((code && t().errors[code]) || detail || t().refusedSignIn(response.status), code ?? (response.status < 500 ? "refused" : ""));
+}
+
+function accountSession(answer: unknown): Session {
+  const { token, user } = answer as { token: string; user: { userId: string; username: string } };
+  return { token, user: { id: user.userId, name: user.username }, from: "account" };
 }
 
 function readClaims(token: string): Record<string, unknown> | undefined {
@@ -72,20 +145,9 @@ function readClaims(token: string): Record<string, unknown> | undefined {
   }
 }
 
-function refusal(body: unknown): string | undefined {
-  if (!isRecord(body)) return undefined;
-  const message = isRecord(body.error) ? body.error.message : (body.detail ?? body.message);
-  return typeof message === "string" ? message : undefined;
-}
-
 function isSession(value: unknown): value is Session {
-  return (
-    isRecord(value) &&
-    typeof value.token === "string" &&
-    isRecord(value.user) &&
-    typeof value.user.id === "string" &&
-    typeof value.user.name === "string"
-  );
+  const { token, user, from } = (isRecord(value) ? value : {}) as Partial<Session>;
+  return typeof token === "string" && (from === undefined || typeof from === "string") && isRecord(user) && typeof user.id === "string" && typeof user.name === "string";
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

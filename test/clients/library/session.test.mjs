@@ -100,6 +100,20 @@ describe("sessions", { concurrency: true }, () => {
       assert.deepEqual((await ada.client.notification.subscribe({ topics: ["sports"] })).topics, ["news", "sports"]);
     });
 
+    await t.test("who was removed from a room and joins it again is told nothing old", async (t) => {
+      const ada = await Person.online(t, server, "ada", transport);
+      const bob = await Person.online(t, server, "bob", transport);
+      const { room } = await ada.client.room.create({ name: "Hall" });
+      await bob.client.room.join({ roomId: room.id });
+      await ada.client.room.kick({ roomId: room.id, userId: "bob" });
+      await bob.next("room:user_left");
+      await bob.client.room.join({ roomId: room.id });
+      const { id } = await ada.client.send({ roomId: room.id, content: "Welcome back." });
+      await bob.next("room:message", (message) => message.id === id);
+      assert.equal(bob.all("room:user_left").length, 1);
+      await ada.client.room.delete({ roomId: room.id });
+    });
+
     await t.test("a silent connection is noticed", async (t) => {
       const proxy = await new FaultProxy(new URL(server.url).host, 1).listen();
       proxy.calm();

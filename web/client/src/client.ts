@@ -74,6 +74,8 @@ export class SockeyeClient {
   readonly #catchUp: CatchUp;
   readonly #storage: (userId: string) => QueueStorage;
   readonly #conversationOf = new Map<string, string>(); // by room
+  /** Conversations of rooms that were just joined: that the user has left them before is about to be told, and old. */
+  readonly #rejoined = new Set<string>();
   #topics: readonly string[] = [];
   #me: { userId: string; username: string } | undefined;
   /** Positions are known: what is new from now on is to be told. */
@@ -208,7 +210,8 @@ export class SockeyeClient {
         this.#conversationOf.set(room.id, room.conversationId);
         if (this.#logs.has(room.conversationId)) return;
         this.#logs.follow(room.conversationId, messages.at(-1)?.seq ?? 0);
-        void this.#catchUp.now();
+        this.#rejoined.add(room.conversationId);
+        void this.#catchUp.now().then(() => this.#rejoined.delete(room.conversationId));
         return;
       }
       case "room:leave":
@@ -313,6 +316,7 @@ export class SockeyeClient {
     const { roomId, userId, senderId } = payload as Partial<Membership & Message>;
     if (roomId !== undefined) this.#conversationOf.set(roomId, conversationId);
     const isMine = userId === this.#me?.userId;
+    if (event === "room:user_left" && isMine && this.#rejoined.has(conversationId)) return;
     if ((event === "room:user_left" && isMine) || event === "room:deleted") this.#left(roomId!);
     const isMessage = event === "room:message" || event === "message:received";
     this.#emitter.emit(event as keyof ClientEvents, payload as never);

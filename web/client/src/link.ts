@@ -97,6 +97,7 @@ export class Link {
     this.#wanted = true;
     this.#failures = 0;
     globalThis.addEventListener?.("online", this.wake);
+    globalThis.addEventListener?.("offline", this.#networkLost);
     globalThis.document?.addEventListener("visibilitychange", this.wake);
     this.#setState(this.#wasOnline ? "reconnecting" : "connecting");
     void this.#try();
@@ -116,6 +117,11 @@ export class Link {
     if (this.#retry === undefined) return;
     if (this.#wasOnline) this.#setState("reconnecting");
     void this.#try();
+  };
+
+  /** The device says that it has no network: the connection would not notice for a while. Where it lives on, the next attempt finds so. */
+  readonly #networkLost = (): void => {
+    if (this.#connection) this.#drop();
   };
 
   /** Carries a command out once the client is ready. Fails with Refused or Unanswered. */
@@ -294,6 +300,7 @@ export class Link {
   #stop(): void {
     this.#wanted = false;
     globalThis.removeEventListener?.("online", this.wake);
+    globalThis.removeEventListener?.("offline", this.#networkLost);
     globalThis.document?.removeEventListener("visibilitychange", this.wake);
     for (const { reject } of this.#waiters) reject(new Unanswered("The client is not connected", false));
     this.#setState("offline");

@@ -1,0 +1,94 @@
+// What becomes of messages when the network or the server goes.
+
+import assert from "node:assert/strict";
+import { after, afterEach, before, test } from "node:test";
+import { launch } from "./browser.mjs";
+import { Person } from "./people.mjs";
+import { Server } from "./server.mjs";
+
+const room = "Weather";
+const isNetworkError = (text) => /ERR_|WebSocket connection/.test(text);
+
+let server, browser, alice, bob;
+/** While the page may not have a WebSocket, though the server is there. */
+let isBarred = false;
+
+before(async () => {
+  server = await Server.start();
+  browser = await launch();
+  alice = await Person.arrive(browser, server.url, "Alice", {
+    mayReport: isNetworkError,
+    prepare: (context) => context.routeWebSocket(/\/ws$/, (socket) => (isBarred ? socket.close({ code: 1001 }) : socket.connectToServer())),
+  });
+  bob = await Person.arrive(browser, server.url, "Bob", { mayReport: isNetworkError });
+  for (const person of [alice, bob]) await person.signIn();
+  await alice.createRoom(room, { id: "weather" });
+  await bob.joinRoom(room);
+});
+
+after(async () => {
+  await browser?.close();
+  await server?.stop();
+});
+
+afterEach(async (context) => {
+  for (const person of [alice, bob]) {
+    if (!context.passed) await person.shoot(`failed-network-${person.name}`);
+    else assert.deepEqual(person.complaints, [], `${person.name}'s console`);
+  }
+});
+
+/** Everybody has these once, in this order, at the end. */
+async function haveAll(texts) {
+  for (const person of [alice, bob]) {
+    await person.reads(...texts);
+    const shown = (await person.messages()).filter((text) => texts.includes(text));
+    assert.deepEqual(shown, texts, `${person.name} has each once`);
+  }
+}
+
+test("what is written offline arrives once and in order when the network is back", async () => {
+  await bob.say("Wind from the west.");
+  await bob.context.setOffline(true);
+  await bob.is("Offline");
+  const written = ["Rain at nine.", "Sun at ten.", "Fog at night."];
+  for (const text of written) {
+    await bob.type(text);
+    await bob.message(text, "pending").waitFor();
+  }
+  await bob.shoot("offline-light");
+  await alice.say("Bob? Are you there?");
+  await bob.context.setOffline(false);
+  await bob.is("Connected");
+  await haveAll(["Bob? Are you there?", ...written]);
+});
+
+test("a killed server that comes back finds both, and loses nothing", async () => {
+  await alice.say("Before the storm.");
+  await bob.reads("Before the storm.");
+  await server.kill();
+  for (const person of [alice, bob]) await person.is("(Reconnecting|Offline)");
+  await alice.type("During the storm.");
+  await alice.message("During the storm.", "pending").waitFor();
+  await server.restart();
+  for (const person of [alice, bob]) await person.is("Connected");
+  await haveAll(["Before the storm.", "During the storm."]);
+  await bob.say("After it.");
+  await haveAll(["Before the storm.", "During the storm.", "After it."]);
+});
+
+test("a reload keeps what waits", async () => {
+  isBarred = true;
+  await alice.page.reload();
+  const written = ["One, from before.", "Two, from before."];
+  for (const text of written) {
+    await alice.type(text);
+    await alice.message(text, "pending").waitFor();
+  }
+  await alice.page.reload();
+  for (const text of written) await alice.message(text, "pending").waitFor();
+  isBarred = false;
+  await alice.page.reload();
+  await alice.is("Connected");
+  await haveAll(written);
+});

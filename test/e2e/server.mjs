@@ -1,0 +1,64 @@
+// The server under test: the real binary, killed and started again where a test says so.
+
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+
+const readyPrefix = "Sockeye is ready: ";
+const offlineGrace = "10s"; // more than the default: a slow machine may need 5 s to reload a page
+
+export class Server {
+  #flags;
+  #data;
+  #process;
+  #listen = "127.0.0.1:0";
+  url = "";
+
+  /** Starts `$SOCKEYE_BINARY serve --dev` with these flags, and with a folder of its own. */
+  static async start(...flags) {
+    const server = new Server();
+    server.#flags = flags;
+    server.#data = await mkdtemp(join(tmpdir(), "sockeye-e2e-"));
+    await server.restart();
+    return server;
+  }
+
+  /** Starts it at the address where it was. */
+  async restart() {
+    const binary = process.env.SOCKEYE_BINARY;
+    assert.ok(binary, "SOCKEYE_BINARY is not set: build cmd/sockeye and name the file");
+    const flags = ["serve", "--dev", "--listen", this.#listen, "--data", this.#data, "--chat-offline-grace", offlineGrace];
+    const log = [];
+    this.#process = spawn(binary, [...flags, ...this.#flags], { stdio: ["ignore", "pipe", "pipe"] });
+    createInterface(this.#process.stderr).on("line", (line) => log.push(line));
+    this.url = await new Promise((resolve, reject) => {
+      createInterface(this.#process.stdout).on("line", (line) => {
+        if (line.startsWith(readyPrefix)) resolve(line.slice(readyPrefix.length).trim());
+      });
+      this.#process.once("exit", (code) => reject(new Error(`the server ended with ${code} before it was ready:\n${log.join("\n")}`)));
+    });
+    this.#listen = new URL(this.url).host;
+  }
+
+  /** Ends it without a word to anybody. */
+  async kill() {
+    await this.#end("SIGKILL");
+  }
+
+  /** Lets it finish, which it has to do without an error. */
+  async stop() {
+    const code = await this.#end("SIGTERM");
+    await rm(this.#data, { recursive: true, force: true });
+    assert.equal(code, 0, "the server did not end cleanly");
+  }
+
+  #end(signal) {
+    return new Promise((resolve) => {
+      this.#process.once("exit", resolve);
+      this.#process.kill(signal);
+    });
+  }
+}

@@ -1,0 +1,376 @@
+import { type Message, newClientMsgId, type Outgoing, type Room, SockeyeClient, type ConnectionState } from "@sockeye/client";
+import { SvelteMap } from "svelte/reactivity";
+import { renewal, type Session } from "../session";
+import { explain, t } from "../words/words.svelte";
+import { Conversation } from "./conversation.svelte";
+import { listen } from "./events";
+import { type Act, People } from "./people.svelte";
+import { addressee, type Kind, type Person, type Place, placeKey, source } from "./place";
+import { rememberCurrent, rememberedCurrent, rememberedFailed, rememberedReaders, rememberFailed } from "./remembered";
+import { Thread } from "./thread.svelte";
+import type { Failed } from "./timeline";
+import { Typing } from "./typing.svelte";
+
+/** The server's own limit on one message, in characters. */
+const maxContent = 10_000;
+const pageSize = 60;
+const readAtOnce = 1000; // ids of one message:read
+
+/** What stands beside the conversation. */
+export type Panel = "room" | "pins" | "search" | "thread";
+
+/** One signed-in user in one tab: the conversations, and what the user does. */
+export class Chat {
+  readonly client: SockeyeClient;
+  readonly people: People;
+  readonly typing: Typing;
+  me = $state.raw<Person>({ userId: "", username: "" });
+  state = $state<ConnectionState>("connecting");
+  conversations = $state.raw<readonly Conversation[]>([]);
+  /** The list has come from the server once. */
+  isListed = $state(false);
+  current = $state.raw<Conversation | undefined>();
+  panel = $state<Panel | undefined>();
+  thread = $state.raw<Thread | undefined>();
+  searchQuery = $state("");
+  /** The message that the user is asked about before it is deleted. */
+  deleting = $state.raw<Message | undefined>();
+  /** Messages that wait to be sent. */
+  queue = $state.raw<readonly Outgoing[]>([]);
+  failed = $state.raw<readonly Failed[]>([]);
+  /** A sentence on what went wrong last; empty when nothing did. */
+  problem = $state("");
+  /** What a screen reader is to say next. */
+  announcement = $state("");
+  /** The reader is at the newest message of the open conversation. */
+  isAtEnd = true;
+  /** How many rooms have invited this user. */
+  invitations = $state(0);
+  /** How users are called, by their ids. */
+  readonly names = new SvelteMap<string, string>();
+
+  readonly rooms = $derived(this.conversations.filter(({ kind }) => kind === "room").sort((a, b) => a.name.localeCompare(b.name)));
+  /** Those with whom something was said or who are friends, the latest first. */
+  readonly directs = $derived(this.#directs());
+  readonly unread = $derived(this.conversations.reduce((sum, { unread }) => sum + unread, 0));
+
+  #byKey = $derived(new Map(this.conversations.map((conversation) => [conversation.key, conversation])));
+
+  constructor(session: Session, onSignedOut: (notice: string) => void) {
+    const userId = session.user.id;
+    this.me = { userId, username: session.user.name };
+    this.client = new SockeyeClient({ token: renewal(session), userId });
+    this.failed = rememberedFailed(userId);
+    this.typing = new Typing(this.client);
+    this.people = new People(this.client, userId, {
+      named: (person) => this.named(person),
+      requested: ({ username }) => (this.announcement = t().wantsToBeFriends(username)),
+      accepted: ({ username }) => (this.announcement = t().areFriendsNow(username)),
+    });
+    listen(this, onSignedOut);
+    const key = rememberedCurrent(userId);
+    if (key) this.openPlace({ kind: key.startsWith("room:") ? "room" : "direct", id: key.slice(key.indexOf(":") + 1) });
+  }
+
+  /** All places to go to, in the order in which the page lists them. */
+  get places(): readonly Place[] {
+    return [...this.rooms, ...this.directs];
+  }
+
+  find(place: Place): Conversation | undefined {
+    return this.#byKey.get(placeKey(place));
+  }
+
+  findById(conversationId: string): Conversation | undefined {
+    return this.conversations.find((conversation) => conversation.conversationId === conversationId);
+  }
+
+  start(): void {
+    document.addEventListener("visibilitychange", this.markRead);
+    this.client.connect();
+  }
+
+  stop(): void {
+    document.removeEventListener("visibilitychange", this.markRead);
+    this.typing.clear();
+    void this.client.close();
+  }
+
+  // Going about.
+
+  open(conversation: Conversation | undefined): void {
+    if (conversation === this.current) return;
+    this.problem = "";
+    this.current?.release();
+    if (this.panel !== "search") this.show(undefined);
+    this.isAtEnd = true;
+    this.current = conversation;
+    rememberCurrent(this.me.userId, conversation?.key ?? "");
+    if (!conversation) return;
+    if (conversation.unread > 0) conversation.unreadAfter = conversation.readSeq;
+    void this.refresh(conversation);
+  }
+
+  openPlace({ kind, id }: Place): void {
+    this.open(this.conversation(kind, id));
+  }
+
+  openDirect({ userId, username }: Person): void {
+    this.open(this.conversation("direct", userId, username));
+  }
+
+  show(panel: Panel | undefined): void {
+    this.panel = panel;
+    if (panel !== "thread") this.thread = undefined;
+  }
+
+  openThread(message: Message): void {
+    const conversation = this.conversationOf(message);
+    const thread = new Thread(this.client, conversation, message);
+    this.thread = thread;
+    this.panel = "thread";
+    void this.attempt(() => thread.load());
+  }
+
+  /** Brings a message into view, wherever it is. */
+  async jumpTo(message: Message): Promise<void> {
+    const conversation = this.conversationOf(message);
+    this.open(conversation);
+    await this.attempt(async () => {
+      if (!conversation.find(message.id)) {
+        const place = source(conversation) as { roomId: string };
+        const [before, after] = await Promise.all([
+          this.client.history({ ...place, before: message.id, limit: pageSize }),
+          this.client.history({ ...place, after: message.id, limit: pageSize }),
+        ]);
+        conversation.replaceBy([...before.messages, message, ...after.messages], before.more, after.more);
+      }
+      conversation.target = message.id;
+    });
+  }
+
+  // Reading.
+
+  /** Reads the newest page unless it is there. */
+  async refresh(conversation: Conversation, force = false): Promise<void> {
+    if (this.state === "online" && conversation.kind === "room" && !conversation.room?.admins) void this.#lookUp(conversation);
+    if (this.state !== "online" || (conversation.isLoaded && !force)) return this.markRead();
+    await this.#load(conversation, async () => {
+      const { messages, more } = await this.client.history({ ...this.#source(conversation), limit: pageSize });
+      conversation.addNewest(messages, more);
+    });
+    this.markRead();
+  }
+
+  /** Looks up who is in a room, who runs it and who is banned. Best effort: the server decides what one may do. */
+  async #lookUp(conversation: Conversation): Promise<void> {
+    try {
+      conversation.renew((await this.client.room.get({ roomId: conversation.id })).room);
+    } catch {
+      // The next opening tries again.
+    }
+  }
+
+  async showEarlier(conversation: Conversation): Promise<void> {
+    const before = conversation.messages[0]?.id;
+    if (before === undefined || !conversation.hasEarlier) return;
+    await this.#load(conversation, async () => {
+      const { messages, more } = await this.client.history({ ...this.#source(conversation), before, limit: 100 });
+      conversation.addEarlier(messages, more);
+    });
+  }
+
+  async showLater(conversation: Conversation): Promise<void> {
+    const after = conversation.messages.at(-1)?.id;
+    if (after === undefined || !conversation.hasLater) return;
+    await this.#load(conversation, async () => {
+      const { messages, more } = await this.client.history({ ...this.#source(conversation), after, limit: 100 });
+      conversation.addLater(messages, more);
+    });
+  }
+
+  /** What is on the screen is read, and its writers are told. */
+  markRead = (): void => {
+    const conversation = this.current;
+    if (!conversation?.isLoaded || conversation.hasLater || document.visibilityState !== "visible") return;
+    if (this.state !== "online" || conversation.unread === 0 || !this.isAtEnd) return;
+    const { last, conversationId, readSeq, messages } = conversation;
+    const isNew = ({ seq, senderId, deleted }: Message): boolean => seq > readSeq && senderId !== this.me.userId && !deleted;
+    const messageIds = messages.filter(isNew).map(({ id }) => id);
+    conversation.markRead(last?.seq ?? readSeq);
+    // Best effort: what the server does not hear of now is unread again on the next connect.
+    if (messageIds.length > 0) this.client.message.read({ messageIds: messageIds.slice(-readAtOnce) }).catch(() => {});
+    else if (conversationId && last) this.client.conversation.read({ conversationId, seq: last.seq }).catch(() => {});
+  };
+
+  // Saying.
+
+  /** Puts a message on its way; false, with a problem to show, when it cannot be one. */
+  say(place: Place, text: string, replyTo?: Message): boolean {
+    const content = this.#content(text);
+    if (content === undefined) return false;
+    this.#send(place, content, replyTo?.id);
+    return true;
+  }
+
+  /** False, with a problem to show, when that did not work. */
+  async edit(message: Message, text: string): Promise<boolean> {
+    const content = this.#content(text);
+    if (content === undefined) return false;
+    return this.attempt(async () => void (await this.client.message.edit({ messageId: message.id, content })));
+  }
+
+  tryAgain({ message }: Failed): void {
+    this.discard(message.clientMsgId);
+    const { roomId, recipientId = "", content, replyTo } = message;
+    this.#send(roomId !== undefined ? { kind: "room", id: roomId } : { kind: "direct", id: recipientId }, content, replyTo);
+  }
+
+  /** Takes back what was not stored. */
+  discard(clientMsgId: string): void {
+    this.client.discard(clientMsgId);
+    this.setFailed(this.failed.filter(({ message }) => message.clientMsgId !== clientMsgId));
+  }
+
+  setFailed(failed: readonly Failed[]): void {
+    this.failed = failed;
+    rememberFailed(this.me.userId, failed);
+  }
+
+  async react({ id, reactions }: Message, emoji: string): Promise<void> {
+    const isMine = reactions[emoji]?.includes(this.me.userId);
+    const { reaction } = this.client;
+    await this.attempt(async () => void (await (isMine ? reaction.remove : reaction.add)({ messageId: id, emoji })));
+  }
+
+  // Rooms and people.
+
+  async joinRoom(roomId: string): Promise<boolean> {
+    return this.attempt(async () => {
+      const { room, messages } = await this.client.room.join({ roomId });
+      this.#enter(room, messages);
+    });
+  }
+
+  async createRoom(draft: { id?: string; name: string; description?: string; type: "public" | "private" }): Promise<boolean> {
+    return this.attempt(async () => this.#enter((await this.client.room.create(draft)).room, []));
+  }
+
+  async leave(conversation: Conversation): Promise<void> {
+    await this.attempt(async () => {
+      if (conversation.kind === "room") await this.client.room.leave({ roomId: conversation.id });
+      this.drop(conversation);
+    });
+  }
+
+  /** Best effort: the number beside the directory. */
+  async loadInvitations(): Promise<void> {
+    try {
+      this.invitations = (await this.client.room.list({ invited: true })).rooms.length;
+    } catch {
+      // The next connect tries again.
+    }
+  }
+
+  async relate(act: Act, person: Person): Promise<boolean> {
+    return this.attempt(() => this.people.act(act, person));
+  }
+
+  /** Does something; false, with a problem to show, when that did not work. */
+  async attempt(work: () => Promise<void>): Promise<boolean> {
+    this.problem = "";
+    try {
+      await work();
+      return true;
+    } catch (error) {
+      this.problem = explain(error);
+      return false;
+    }
+  }
+
+  /** Whether this user is an admin of a room. */
+  isAdmin(conversation: Conversation): boolean {
+    return conversation.room?.admins?.includes(this.me.userId) ?? conversation.role === "admin";
+  }
+
+  nameOf(userId: string): string {
+    return userId === this.me.userId ? this.me.username : (this.names.get(userId) ?? userId);
+  }
+
+  named({ userId, username }: Person): void {
+    if (username === "") return;
+    if (this.names.get(userId) !== username) this.names.set(userId, username);
+    if (userId === this.me.userId && this.me.username !== username) this.me = { userId, username };
+    const conversation = this.find({ kind: "direct", id: userId });
+    if (conversation) conversation.name = username;
+  }
+
+  conversation(kind: Kind, id: string, name?: string): Conversation {
+    const known = this.find({ kind, id });
+    if (known) {
+      if (name) known.name = name;
+      return known;
+    }
+    const conversation = new Conversation({ kind, id }, name ?? this.names.get(id) ?? id);
+    for (const [userId, seq] of Object.entries(rememberedReaders(this.me.userId)[conversation.key] ?? {})) conversation.readers.set(userId, seq);
+    this.conversations = [...this.conversations, conversation];
+    return conversation;
+  }
+
+  conversationOf(message: Message): Conversation {
+    const { roomId, recipientId = "", senderId, senderUsername } = message;
+    if (roomId !== undefined) return this.conversation("room", roomId);
+    return senderId === this.me.userId ? this.conversation("direct", recipientId) : this.conversation("direct", senderId, senderUsername);
+  }
+
+  drop(conversation: Conversation): void {
+    if (this.current === conversation) this.open(undefined);
+    this.conversations = this.conversations.filter((other) => other !== conversation);
+  }
+
+  #enter(room: Room, messages: readonly Message[]): void {
+    const conversation = this.conversation("room", room.id, room.name);
+    conversation.renew(room);
+    conversation.conversationId = room.conversationId;
+    conversation.lastAt = messages.at(-1)?.timestamp ?? room.createdAt;
+    conversation.addNewest(messages, messages.length >= 50);
+    conversation.markRead(messages.at(-1)?.seq ?? 0);
+    this.open(conversation);
+    void this.refresh(conversation, true);
+  }
+
+  #content(text: string): string | undefined {
+    const content = text.trim();
+    const length = Array.from(content).length;
+    this.problem = length > maxContent ? t().tooLong(maxContent, length) : "";
+    return content !== "" && this.problem === "" ? content : undefined;
+  }
+
+  #send(place: Place, content: string, replyTo?: string): void {
+    const draft = { ...addressee(place), content, clientMsgId: newClientMsgId(), ...(replyTo !== undefined && { replyTo }) };
+    this.client.send(draft as { roomId: string; content: string }).catch((error: unknown) => {
+      if (error instanceof RangeError) this.problem = error.message;
+    });
+  }
+
+  #source(place: Place): { roomId: string } {
+    return source(place) as { roomId: string };
+  }
+
+  async #load(conversation: Conversation, work: () => Promise<void>): Promise<void> {
+    if (conversation.isLoading || this.state !== "online") return;
+    conversation.isLoading = true;
+    try {
+      await work();
+    } catch (error) {
+      if (conversation === this.current && this.state === "online") this.problem = explain(error);
+    } finally {
+      conversation.isLoading = false;
+    }
+  }
+
+  #directs(): Conversation[] {
+    const directs = this.conversations.filter(({ kind }) => kind === "direct");
+    return directs.sort((a, b) => b.lastAt.localeCompare(a.lastAt) || a.name.localeCompare(b.name));
+  }
+}

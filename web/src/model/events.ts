@@ -1,0 +1,222 @@
+import type { Conversation as Summary, Membership, Message, MessageChange, ReactionChange, ReadReceipt, Room } from "@sockeye/client";
+import { explainRefusal, t } from "../words/words.svelte";
+import type { Chat } from "./chat.svelte";
+import type { Conversation, Happening } from "./conversation.svelte";
+import { rememberedReaders, rememberReaders } from "./remembered";
+
+/** Lets what the server says change what the page shows. */
+export function listen(chat: Chat, onSignedOut: (notice: string) => void): void {
+  const { client } = chat;
+  client.on("state", (state) => {
+    chat.state = state;
+    if (state === "online") void connected(chat);
+  });
+  client.on("unauthorized", () => onSignedOut(t().notAccepted));
+  client.on("disconnected", () => onSignedOut(t().disconnectedByServer));
+
+  client.on("queue", (queue) => (chat.queue = queue));
+  client.on("sent", ({ message, sent }) => stored(chat, message, sent));
+  client.on("refused", ({ message, error }) => {
+    chat.setFailed([...chat.failed, { message, code: error.code, reason: error.message }]);
+  });
+  client.on("error", (error) => {
+    if (error.event) chat.problem = explainRefusal(error);
+  });
+
+  client.on("conversation", (summary) => introduced(chat, summary));
+  client.on("gone", ({ conversationId }) => gone(chat, conversationId));
+  client.on("reset", ({ conversationId }) => {
+    const conversation = chat.findById(conversationId);
+    conversation?.reset();
+    if (conversation && conversation === chat.current) void chat.refresh(conversation);
+  });
+  listenToMessages(chat);
+  listenToRooms(chat);
+}
+
+function listenToMessages(chat: Chat): void {
+  const { client } = chat;
+  const replace = ({ message }: MessageChange): void => change(chat, message.conversationId, message.id, () => message);
+  client.on("room:message", (message) => arrived(chat, message));
+  client.on("message:received", (message) => arrived(chat, message));
+  client.on("message:edited", replace);
+  for (const event of ["message:pinned", "message:unpinned"] as const) {
+    client.on(event, (changed) => {
+      replace(changed);
+      const conversation = chat.findById(changed.conversationId);
+      if (conversation) conversation.pinChanges++;
+    });
+  }
+  client.on("message:deleted", ({ conversationId, messageId }) => change(chat, conversationId, messageId, tombstone));
+  client.on("reaction:added", (event) => reacted(chat, event, true));
+  client.on("reaction:removed", (event) => reacted(chat, event, false));
+  client.on("conversation:read", ({ conversationId, seq }) => chat.findById(conversationId)?.markRead(seq));
+  client.on("message:read", (receipt) => wasRead(chat, receipt));
+}
+
+function listenToRooms(chat: Chat): void {
+  const { client, me } = chat;
+  const note = (event: { roomId: string; seq?: number; timestamp: string }, happening: Happening): Conversation | undefined => {
+    const conversation = chat.find({ kind: "room", id: event.roomId });
+    conversation?.happened(event.seq, event.timestamp, happening);
+    return conversation;
+  };
+  const noteOf = (event: Membership, happening: Happening): void => {
+    const conversation = note(event, happening);
+    if (conversation?.room) conversation.room = withMember(conversation.room, event.userId, happening.what);
+  };
+  client.on("room:user_joined", (event) => {
+    chat.named(event);
+    if (event.userId !== me.userId) noteOf(event, { what: "joined", name: event.username });
+  });
+  client.on("room:user_left", (event) => left(chat, event, noteOf));
+  client.on("room:user_banned", (event) => noteOf(event, { what: "banned", name: event.username }));
+  client.on("room:user_unbanned", (event) => noteOf(event, { what: "unbanned", name: event.username }));
+  client.on("room:role", (event) => {
+    const what = event.role === "admin" ? "promoted" : "demoted";
+    const conversation = note(event, { what, name: chat.nameOf(event.userId) });
+    if (conversation?.room) conversation.room = withMember(conversation.room, event.userId, what);
+  });
+  client.on("room:members_added", (event) => note(event, { what: "added", count: event.count }));
+  client.on("room:updated", (event) => {
+    note({ ...event, roomId: event.room.id }, { what: "updated", by: chat.nameOf(event.by) })?.renew(event.room);
+  });
+  client.on("room:deleted", ({ roomId }) => {
+    const conversation = chat.find({ kind: "room", id: roomId });
+    if (!conversation) return;
+    chat.drop(conversation);
+    chat.problem = t().roomDeleted(conversation.name);
+  });
+  client.on("room:invited", (event) => {
+    if (event.userId === me.userId) chat.announcement = t().invitedTo(event.roomId);
+    chat.invitations++;
+  });
+}
+
+async function connected(chat: Chat): Promise<void> {
+  chat.problem = "";
+  void chat.people.load();
+  void chat.loadInvitations();
+  if (chat.current) void chat.refresh(chat.current);
+  let after: string | undefined;
+  try {
+    do {
+      const page = await chat.client.conversation.list({ limit: 100, ...(after !== undefined && { after }) });
+      for (const summary of page.conversations) introduce(chat, summary);
+      after = page.next;
+    } while (after !== undefined);
+    chat.isListed = true;
+    const { current } = chat;
+    if (current?.kind === "room" && !current.room) chat.drop(current); // left by another device, or deleted
+  } catch {
+    // The next connect tries again.
+  }
+  chat.markRead();
+}
+
+function introduce(chat: Chat, summary: Summary): Conversation {
+  const { room, peer } = summary;
+  const conversation = room ? chat.conversation("room", room.id, room.name) : chat.conversation("direct", peer!.userId, peer!.username);
+  conversation.summarise(summary);
+  if (summary.lastMessage) chat.named({ userId: summary.lastMessage.senderId, username: summary.lastMessage.senderUsername });
+  return conversation;
+}
+
+/** A conversation that is new to the client: its messages come as events, and are to be counted then. */
+function introduced(chat: Chat, summary: Summary): void {
+  const { room, peer } = summary;
+  if (room) introduce(chat, summary);
+  else if (peer) chat.conversation("direct", peer.userId, peer.username).conversationId = summary.conversationId;
+}
+
+function gone(chat: Chat, conversationId: string): void {
+  const conversation = chat.findById(conversationId);
+  if (!conversation) return;
+  chat.drop(conversation);
+  chat.problem = t().noLongerIn(conversation.name);
+}
+
+function arrived(chat: Chat, message: Message): void {
+  const conversation = chat.conversationOf(message);
+  chat.named({ userId: message.senderId, username: message.senderUsername });
+  chat.typing.stopped(conversation, message.senderId);
+  if (conversation.arrive(message, chat.me.userId)) {
+    const where = conversation.kind === "room" ? conversation.name : undefined;
+    chat.announcement = t().heard(message.senderUsername, where, message.content);
+  }
+  chat.thread?.arrive(message);
+  if (conversation === chat.current) chat.markRead();
+}
+
+/** What was sent shows at once as what it is now; its event follows and says the rest. */
+function stored(chat: Chat, outgoing: Chat["queue"][number], sent: { id: string; conversationId: string; seq: number; timestamp: string }): void {
+  const { roomId, recipientId, content, type = "text", replyTo = null, clientMsgId } = outgoing;
+  const place = roomId !== undefined ? { roomId } : { recipientId: recipientId ?? "" };
+  const { id, conversationId, seq, timestamp } = sent;
+  const conversation = chat.conversation(roomId !== undefined ? "room" : "direct", roomId ?? recipientId ?? "");
+  if (conversation.find(id)) return;
+  conversation.arrive(
+    {
+      id, conversationId, seq, timestamp, ...place, content, type, replyTo, clientMsgId, senderId: chat.me.userId,
+      senderUsername: chat.me.username, edited: false, reactions: {}, attachments: [],
+    },
+    chat.me.userId,
+  );
+}
+
+function change(chat: Chat, conversationId: string, id: string, work: (message: Message) => Message): void {
+  chat.findById(conversationId)?.change(id, work);
+  chat.thread?.change(id, work);
+}
+
+function tombstone(message: Message): Message {
+  const { pinnedAt, pinnedBy, mentions, ...rest } = message;
+  return { ...rest, deleted: true, content: "", attachments: [], reactions: {} };
+}
+
+function reacted(chat: Chat, { conversationId, messageId, userId, username, emoji }: ReactionChange, isAdded: boolean): void {
+  chat.named({ userId, username });
+  if (emoji === "") return;
+  change(chat, conversationId, messageId, (message) => {
+    const { [emoji]: before = [], ...others } = message.reactions;
+    const without = before.filter((id) => id !== userId);
+    const users = isAdded ? [...without, userId] : without;
+    if (users.length === 0) return { ...message, reactions: others };
+    return { ...message, reactions: { ...message.reactions, [emoji]: users } };
+  });
+}
+
+function wasRead(chat: Chat, { conversationId, messageId, readBy }: ReadReceipt): void {
+  const conversation = chat.findById(conversationId);
+  const seq = conversation?.find(messageId)?.seq ?? 0;
+  if (!conversation || seq <= (conversation.readers.get(readBy) ?? 0)) return;
+  conversation.readers.set(readBy, seq);
+  rememberReaders(chat.me.userId, { ...rememberedReaders(chat.me.userId), [conversation.key]: Object.fromEntries(conversation.readers) });
+}
+
+function left(chat: Chat, event: Membership, note: (event: Membership, happening: Happening) => unknown): void {
+  const conversation = chat.find({ kind: "room", id: event.roomId });
+  if (event.userId !== chat.me.userId) return void note(event, { what: event.reason ?? "left", name: event.username });
+  if (!conversation) return;
+  chat.drop(conversation);
+  if (event.reason) chat.problem = t().removedFrom(conversation.name);
+}
+
+/** A room after something has happened to a user. The lists are those of small rooms; large ones have a number only. */
+function withMember(room: Room, userId: string, what: Happening["what"]): Room {
+  const { members, admins = [], banned = [], memberCount } = room;
+  if (!members) return { ...room, memberCount: memberCount + (what === "joined" ? 1 : isEnd(what) ? -1 : 0) };
+  const without = (list: readonly string[]): string[] => list.filter((id) => id !== userId);
+  const now = what === "joined" ? [...without(members), userId] : isEnd(what) ? without(members) : members;
+  return {
+    ...room,
+    members: now,
+    memberCount: now.length,
+    admins: what === "promoted" ? [...without(admins), userId] : what === "demoted" || isEnd(what) ? without(admins) : admins,
+    banned: what === "banned" ? [...without(banned), userId] : what === "unbanned" ? without(banned) : banned,
+  };
+}
+
+function isEnd(what: Happening["what"]): boolean {
+  return what === "left" || what === "kicked" || what === "banned";
+}
