@@ -26,9 +26,9 @@ const (
 // writes what was queued meanwhile; the other writes while the first one waits. Its descriptor is itself waited for by
 // Go's own poller, so neither keeps a thread.
 type epoller struct {
-	file   *os.File // owns the epoll descriptor
-	raw    syscall.RawConn
-	fd     int
+	file *os.File // owns the epoll descriptor
+	raw  syscall.RawConn
+	fd   int
 
 	mu      sync.Mutex
 	conns   []*Conn          // by descriptor
