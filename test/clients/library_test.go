@@ -42,6 +42,9 @@ func TestSoakLibrary(t *testing.T) {
 
 // TestLibrarySize is what an application pays for the library.
 func TestLibrarySize(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs what make test installs")
+	}
 	requireLibrary(t)
 	node := exec.CommandContext(t.Context(), "node", "size.mjs")
 	node.Dir = filepath.Join(libraryFolder, "..")
