@@ -105,11 +105,13 @@ describe("sessions", { concurrency: true }, () => {
       const bob = await Person.online(t, server, "bob", transport);
       const { room } = await ada.client.room.create({ name: "Hall" });
       await bob.client.room.join({ roomId: room.id });
+      const left = bob.next("room:user_left");
       await ada.client.room.kick({ roomId: room.id, userId: "bob" });
-      await bob.next("room:user_left");
+      await left;
       await bob.client.room.join({ roomId: room.id });
-      const { id } = await ada.client.send({ roomId: room.id, content: "Welcome back." });
-      await bob.next("room:message", (message) => message.id === id);
+      const greeted = bob.next("room:message", (message) => message.content === "Welcome back.");
+      await ada.client.send({ roomId: room.id, content: "Welcome back." });
+      await greeted;
       assert.equal(bob.all("room:user_left").length, 1);
       await ada.client.room.delete({ roomId: room.id });
     });

@@ -74,8 +74,11 @@ export class SockeyeClient {
   readonly #catchUp: CatchUp;
   readonly #storage: (userId: string) => QueueStorage;
   readonly #conversationOf = new Map<string, string>(); // by room
-  /** Conversations of rooms that were just joined: that the user has left them before is about to be told, and old. */
-  readonly #rejoined = new Set<string>();
+  /**
+   * Conversations of rooms that were just joined. That the user has left them before is about to be told, and old: the
+   * joining comes behind it. A leaving that no joining follows is held here until it is clear which it is.
+   */
+  readonly #rejoined = new Map<string, Entry | undefined>();
   #topics: readonly string[] = [];
   #me: { userId: string; username: string } | undefined;
   /** Positions are known: what is new from now on is to be told. */
@@ -210,8 +213,8 @@ export class SockeyeClient {
         this.#conversationOf.set(room.id, room.conversationId);
         if (this.#logs.has(room.conversationId)) return;
         this.#logs.follow(room.conversationId, messages.at(-1)?.seq ?? 0);
-        this.#rejoined.add(room.conversationId);
-        void this.#catchUp.now().then(() => this.#rejoined.delete(room.conversationId));
+        this.#rejoined.set(room.conversationId, undefined);
+        void this.#catchUp.now().then(() => this.#settleJoining(room.conversationId));
         return;
       }
       case "room:leave":
@@ -312,15 +315,27 @@ export class SockeyeClient {
   }
 
   /** Tells the application of an event whose turn it is. */
-  #deliver({ conversationId, event, payload }: Entry): void {
+  #deliver(entry: Entry): void {
+    const { conversationId, event, payload } = entry;
     const { roomId, userId, senderId } = payload as Partial<Membership & Message>;
     if (roomId !== undefined) this.#conversationOf.set(roomId, conversationId);
     const isMine = userId === this.#me?.userId;
-    if (event === "room:user_left" && isMine && this.#rejoined.has(conversationId)) return;
+    if (isMine && this.#rejoined.has(conversationId)) {
+      const isLeaving = event === "room:user_left";
+      if (isLeaving || event === "room:user_joined") this.#rejoined.set(conversationId, isLeaving ? entry : undefined);
+      if (isLeaving) return;
+    }
     if ((event === "room:user_left" && isMine) || event === "room:deleted") this.#left(roomId!);
     const isMessage = event === "room:message" || event === "message:received";
     this.#emitter.emit(event as keyof ClientEvents, payload as never);
     if (isMessage && senderId === this.#me?.userId) this.#outbox.recognise(payload as Message);
+  }
+
+  /** What came after the last message is told: a leaving behind which no joining came is news. */
+  #settleJoining(conversationId: string): void {
+    const left = this.#rejoined.get(conversationId);
+    this.#rejoined.delete(conversationId);
+    if (left !== undefined) this.#deliver(left);
   }
 
   #left(roomId: string): void {
