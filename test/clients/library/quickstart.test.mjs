@@ -36,6 +36,7 @@ test("the quickstart", async (t) => {
     page.on("pageerror", (error) => assert.fail(`${user}: ${error.stack}`));
     await page.goto(`${server.url}/app/`);
     await page.getByText("online", { exact: true }).waitFor();
+    await page.waitForFunction(() => document.querySelector("form").onsubmit !== null); // it has joined
     return page;
   };
   const say = async (page, text) => {
