@@ -122,7 +122,7 @@ describe("sessions", { concurrency: true }, () => {
       const proxy = await new FaultProxy(new URL(server.url).host, 1).listen();
       proxy.calm();
       atEnd(t, () => proxy.stop());
-      const ada = await Person.online(t, server, "ada", transport, { url: proxy.url, timing: { ...hasty, patience: 1000 } });
+      const ada = await Person.online(t, server, "ada", transport, { url: proxy.url, timing: { ...hasty, patience: 3000 } });
       proxy.deafen();
       await assert.rejects(ada.client.room.list(), { name: "Unanswered", transmitted: true });
       await ada.until(() => ada.client.state === "online");
