@@ -60,6 +60,7 @@ func (s *Server) listenerConfig(srv *http.Server, l net.Listener) netloop.Listen
 		Serves:        s.polls,
 		MaxBody:       s.cfg.MaxPayload,
 		IdleTimeout:   srv.IdleTimeout,
+		BodyTimeout:   requestTimeout,
 		HeaderTimeout: srv.ReadHeaderTimeout,
 		WriteTimeout:  srv.WriteTimeout,
 		ConnState:     srv.ConnState,

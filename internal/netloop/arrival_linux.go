@@ -48,7 +48,8 @@ func (c *Conn) arrive(data []byte) {
 		a.head = append(a.head, data...)
 		data = a.head
 	}
-	if a.wanted.verdict == undecided {
+	waitsForBody := a.wanted.verdict != undecided
+	if !waitsForBody {
 		a.wanted = judge(data, a.scanned, &a.door.cfg)
 	}
 	switch wanted := a.wanted; {
@@ -67,6 +68,11 @@ func (c *Conn) arrive(data []byte) {
 	}
 	if first {
 		a.head = bytes.Clone(data)
+	}
+	switch {
+	case a.wanted.verdict != undecided && !waitsForBody:
+		c.limitTime(a.door.cfg.BodyTimeout)
+	case first:
 		c.limitTime(a.door.cfg.HeaderTimeout)
 	}
 }

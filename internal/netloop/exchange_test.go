@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sockeye-im/sockeye/internal/netloop"
 )
@@ -214,4 +215,26 @@ func TestPanicInAnExchange(t *testing.T) {
 	if !strings.Contains(h.log.String(), "oh dear") {
 		t.Errorf("log %q", h.log)
 	}
+}
+
+// The time for a head is not the time for the body behind it.
+func TestBodyThatTakesLong(t *testing.T) {
+	h := newHouse(t, netloop.ListenerConfig{
+		Serves: func([]byte) bool { return true }, MaxBody: 1000, HeaderTimeout: 50 * time.Millisecond, BodyTimeout: patience,
+	}, echo)
+	p := h.dial(t)
+	whole := post("/poll", "slowly")
+	p.say(whole[:len(whole)-3])
+	until(t, "the time for the body runs", func() bool { return h.loop.Wheel().Armed() == 1 })
+	time.Sleep(150 * time.Millisecond) // far beyond the time for a head
+	p.say(whole[len(whole)-3:])
+	if _, body := p.answer(); body != "loop POST slowly <nil>" {
+		t.Errorf("body %q", body)
+	}
+	short := newHouse(t, netloop.ListenerConfig{
+		Serves: func([]byte) bool { return true }, MaxBody: 1000, BodyTimeout: 30 * time.Millisecond,
+	}, echo)
+	p = short.dial(t)
+	p.say(whole[:len(whole)-3])
+	p.expectEnd()
 }

@@ -29,8 +29,10 @@ type ListenerConfig struct {
 	// Default 2 minutes.
 	IdleTimeout time.Duration
 	// HeaderTimeout is how long a new connection has for its first request, and any
-	// for the rest of a request that has begun; 0 is without end.
+	// for the rest of a head that has begun; 0 is without end.
 	HeaderTimeout time.Duration
+	// BodyTimeout is how long a body may take behind its head. Default 30 s.
+	BodyTimeout time.Duration
 	// WriteTimeout bounds an answer that is no upgrade. Default 30 s.
 	WriteTimeout time.Duration
 	// Run has a task done soon, on a goroutine where it may block.
@@ -53,6 +55,9 @@ func (c ListenerConfig) withDefaults() ListenerConfig {
 	}
 	if c.IdleTimeout <= 0 {
 		c.IdleTimeout = 2 * time.Minute
+	}
+	if c.BodyTimeout <= 0 {
+		c.BodyTimeout = 30 * time.Second
 	}
 	if c.ErrorLog == nil {
 		c.ErrorLog = log.Default()
