@@ -40,7 +40,7 @@ func startServer(t *testing.T, args ...string) *server {
 // start starts it, again on a new port, and waits until it is ready.
 func (s *server) start() {
 	s.t.Helper()
-	path, err := program()
+	path, err := built()
 	if err != nil {
 		s.t.Fatal(err)
 	}

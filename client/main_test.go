@@ -1,14 +1,15 @@
 package client_test
 
 import (
+	"context"
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"sync"
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"github.com/sockeye-im/sockeye/test/program"
 )
 
 // folder holds what all tests share; TestMain removes it.
@@ -26,14 +27,9 @@ func TestMain(m *testing.M) {
 	}))
 }
 
-// program builds the server, once.
-var program = sync.OnceValues(func() (path string, err error) {
-	path = filepath.Join(folder, "sockeye")
-	out, err := exec.Command("go", "build", "-race", "-o", path, "github.com/sockeye-im/sockeye/cmd/sockeye").CombinedOutput()
-	if err != nil {
-		return "", fmt.Errorf("build the server: %w\n%s", err, out)
-	}
-	return path, nil
+// built builds the server, once.
+var built = sync.OnceValues(func() (string, error) {
+	return program.Build(context.Background(), folder, "sockeye", nil, "-race")
 })
 
 func skipIfShort(t *testing.T) {

@@ -3,14 +3,15 @@
 package blackbox_test
 
 import (
+	"context"
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"sync"
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"github.com/sockeye-im/sockeye/test/program"
 )
 
 // folder holds what all tests share; TestMain removes it.
@@ -28,22 +29,16 @@ func TestMain(m *testing.M) {
 	}))
 }
 
-// program builds the server with the race detector, shipped as it is shipped, each when it is first asked for.
+// raced builds the server with the race detector, shipped as it is shipped, each when it is first asked for.
 var (
-	program = sync.OnceValues(func() (string, error) { return build("sockeye-race", nil, "-race") })
+	raced   = sync.OnceValues(func() (string, error) { return build("sockeye-race", nil, "-race") })
 	shipped = sync.OnceValues(func() (string, error) {
 		return build("sockeye", []string{"CGO_ENABLED=0"}, "-trimpath", "-ldflags", "-s -w")
 	})
 )
 
 func build(name string, env []string, flags ...string) (path string, err error) {
-	path = filepath.Join(folder, name)
-	command := exec.Command("go", append(append([]string{"build"}, flags...), "-o", path, "github.com/sockeye-im/sockeye/cmd/sockeye")...)
-	command.Env = append(os.Environ(), env...)
-	if out, err := command.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build the server: %w\n%s", err, out)
-	}
-	return path, nil
+	return program.Build(context.Background(), folder, name, env, flags...)
 }
 
 func skipIfShort(t *testing.T) {

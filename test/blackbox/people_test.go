@@ -81,7 +81,7 @@ func TestTokenCommand(t *testing.T) {
 	skipIfShort(t)
 	t.Parallel()
 	s := start(t, setup{})
-	path, err := program()
+	path, err := raced()
 	if err != nil {
 		t.Fatal(err)
 	}

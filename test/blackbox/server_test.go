@@ -69,7 +69,7 @@ func (s *server) awaitReady() {
 // launch starts a server.
 func launch(t *testing.T, s setup) *server {
 	t.Helper()
-	build := program
+	build := raced
 	if s.shipped {
 		build = shipped
 	}

@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	_ "github.com/sockeye-im/sockeye/internal/app" // all of the server: go test keeps a result until what it has seen changes
+	"github.com/sockeye-im/sockeye/test/program"
 )
 
 // TestTogether has people talk with each other over Socket.IO, the npm package ws and Chromium's WebSocket, through the
@@ -49,10 +49,9 @@ func requireBrowser(t *testing.T) {
 // buildServer builds it with the race detector, whose complaints fail the tests.
 func buildServer(t *testing.T) (path string) {
 	t.Helper()
-	path = filepath.Join(t.TempDir(), "sockeye")
-	command := exec.CommandContext(t.Context(), "go", "build", "-race", "-o", path, "github.com/sockeye-im/sockeye/cmd/sockeye")
-	if output, err := command.CombinedOutput(); err != nil {
-		t.Fatalf("build the server: %v\n%s", err, output)
+	path, err := program.Build(t.Context(), t.TempDir(), "sockeye", nil, "-race")
+	if err != nil {
+		t.Fatal(err)
 	}
 	return path
 }

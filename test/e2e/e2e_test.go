@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/sockeye-im/sockeye/test/program"
 )
 
 const (
@@ -76,11 +78,9 @@ func requireBuiltPage(t *testing.T) {
 
 func build(t *testing.T) (binary string) {
 	t.Helper()
-	binary = filepath.Join(t.TempDir(), "sockeye")
-	command := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "./cmd/sockeye")
-	command.Dir = filepath.FromSlash("../..")
-	if output, err := command.CombinedOutput(); err != nil {
-		t.Fatalf("build the server: %v\n%s", err, output)
+	binary, err := program.Build(t.Context(), t.TempDir(), "sockeye", nil)
+	if err != nil {
+		t.Fatal(err)
 	}
 	return binary
 }

@@ -3,13 +3,13 @@ package chat_test
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/sockeye-im/sockeye/internal/account"
+	"github.com/sockeye-im/sockeye/test/program"
 )
 
 // folder holds the program; TestMain removes it.
@@ -33,13 +34,8 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-var program = sync.OnceValues(func() (path string, err error) {
-	path = filepath.Join(folder, "sockeye")
-	out, err := exec.Command("go", "build", "-race", "-o", path, "github.com/sockeye-im/sockeye/cmd/sockeye").CombinedOutput()
-	if err != nil {
-		return "", fmt.Errorf("build: %w\n%s", err, out)
-	}
-	return path, nil
+var built = sync.OnceValues(func() (string, error) {
+	return program.Build(context.Background(), folder, "sockeye", nil, "-race")
 })
 
 // world is a server, and the program as its users start it.
@@ -55,7 +51,7 @@ func start(t *testing.T) *world {
 	if testing.Short() {
 		t.Skip("builds and runs the server")
 	}
-	path, err := program()
+	path, err := built()
 	if err != nil {
 		t.Fatal(err)
 	}
