@@ -21,7 +21,18 @@ func (t *Table) Start(ctx context.Context, caller *Caller, name string, decode D
 	began := t.Now()
 	r := t.rows[name]
 	c := &call{Caller: caller, table: t, row: r}
-	r.start(context.WithoutCancel(ctx), c, decode, func(answer any, err error) { answered(t.outcome(r, began, answer, err)) })
+	tell := func(answer any, err error) {
+		if c.ended.Swap(true) {
+			return
+		}
+		outcome, refusal := t.outcome(r, began, answer, err)
+		if err := contain(func() { answered(outcome, refusal) }); err != nil {
+			t.Log.Error("answer failed", "event", r.name, "err", err)
+		}
+	}
+	if err := contain(func() { r.start(context.WithoutCancel(ctx), c, decode, tell) }); err != nil {
+		tell(nil, err)
+	}
 }
 
 // declareStarted makes a row of commands that can be started. start hands its outcome
@@ -70,4 +81,10 @@ func guarded[T any](do func() (T, error)) (out T, err error) {
 		}
 	}()
 	return do()
+}
+
+// contain is guarded for what returns nothing.
+func contain(do func()) error {
+	_, err := guarded(func() (struct{}, error) { do(); return struct{}{}, nil })
+	return err
 }

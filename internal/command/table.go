@@ -14,6 +14,7 @@ import (
 	"context"
 	"log/slog"
 	"reflect"
+	"sync/atomic"
 	"time"
 
 	"github.com/sockeye-im/sockeye/internal/account"
@@ -92,6 +93,7 @@ type call struct {
 	*Caller
 	table *Table
 	row   *row
+	ended atomic.Bool // of one that was started: its outcome is known
 }
 
 // emit sends an event to the connection that asks, if one does.

@@ -159,6 +159,34 @@ func TestPanics(t *testing.T) {
 	}
 }
 
+// muddled is a store with a mistake in what is started.
+type muddled struct{ chat.Store }
+
+func (muddled) StartAppend(context.Context, chat.Append, func(chat.Message, error)) {
+	panic("nobody writes")
+}
+
+// The same of a message, which nobody waits for: it is answered, and does not stay
+// under way.
+func TestPanicsOfMessages(t *testing.T) {
+	n := serve(t, func(s *setup) { s.store = func(inner chat.Store) chat.Store { return muddled{inner} } })
+	ada, bob := n.device("ada"), n.plain(n.token("bob"), "sockeye.v1")
+	ada.must("room:create", `{"name":"Lounge","id":"lounge"}`)
+	ada.mustFail("room:message", `{"roomId":"lounge","content":"hello"}`, "internal", "Failed to send room message")
+	ada.must("room:list", `{}`)
+	bob.send(`{"type":"room:join","roomId":"lounge","ref":1}`)
+	bob.next("ack")
+	bob.send(`{"type":"room:message","roomId":"lounge","content":"hello"}`)
+	if got := bob.next("error"); got["code"] != "internal" {
+		t.Errorf("got %v", got)
+	}
+	bob.send(`{"type":"ping"}`)
+	bob.next("pong")
+	if log := n.log.String(); !strings.Contains(log, "nobody writes") {
+		t.Error("the cause is not in the log")
+	}
+}
+
 // A client that could not sign in because of the server loses its connection, so
 // that it comes back by itself: after a refusal clients do not.
 func TestFaultAtSignIn(t *testing.T) {

@@ -66,12 +66,12 @@ func (s *session) carryOut(ctx context.Context, name string, decode command.Deco
 	caller.Settle = func() { s.underWay.wait(1) } // the command itself
 	var returned atomic.Bool
 	g.Commands.Start(ctx, caller, name, decode, func(a any, refusal *command.Refusal) {
+		defer g.underWay.Done()
+		defer s.underWay.end()
 		if !returned.Load() {
 			s.underWay.wait(1) // refused at once: not to overtake the others
 		}
 		answer(a, refusal)
-		s.underWay.end()
-		g.underWay.Done()
 	})
 	returned.Store(true)
 }
