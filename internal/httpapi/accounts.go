@@ -130,9 +130,14 @@ func (a *API) changePassword(ctx context.Context, c *caller, p passwordPayload) 
 }
 
 func (a *API) me(_ context.Context, c *caller, _ nothing) (accountAnswer, error) {
-	answer := accountAnswer{accountOf(&c.user)}
-	answer.User.Admin = c.admin()
-	return answer, nil
+	return accountAnswer{ownAccount(c)}, nil
+}
+
+// ownAccount is the caller's, who may be an administrator by the token alone.
+func ownAccount(c *caller) accountBody {
+	body := accountOf(&c.user)
+	body.Admin = c.admin()
+	return body
 }
 
 type renamePayload struct {
@@ -144,5 +149,6 @@ func (a *API) rename(ctx context.Context, c *caller, p renamePayload) (accountAn
 	if err != nil {
 		return accountAnswer{}, err
 	}
-	return accountAnswer{accountOf(&user)}, nil
+	c.user = user
+	return accountAnswer{ownAccount(c)}, nil
 }

@@ -57,7 +57,7 @@ func (a *API) adminOperations() []operation {
 		operate(operation{
 			method: http.MethodPut, path: "/admin/blocks/{address}", id: "blockAddress", tag: tagAdmin, needs: anAdmin,
 			summary:  "Block an address",
-			details:  "For a time, after which it ends by itself. Its connections are closed, new ones and HTTP requests are refused. An IPv6 address stands for its /64. One's own cannot be blocked.",
+			details:  "For a time, after which it ends by itself. Its connections are closed, new ones and requests to the API are refused. An IPv6 address stands for its /64. One's own cannot be blocked.",
 			required: []string{"seconds"}, example: `{"seconds": 3600, "reason": "floods"}`,
 		}, a.blockAddress),
 		operate(operation{

@@ -67,7 +67,7 @@ func (a *API) streamOperation() operation {
 	op := operate(operation{
 		method: http.MethodGet, path: "/admin/stream", id: "streamFigures", tag: tagAdmin, needs: anAdmin,
 		summary: "Follow the figures of the server",
-		details: "Server-sent events: `figures` with what getFigures answers, then a `sample` every two seconds, until the caller is no administrator any more, which `end` says, or the server stops.",
+		details: "Server-sent events: `figures` with what getFigures answers, then a `sample` every two seconds, until the caller is no administrator any more or the address is blocked, which `end` says, or the server stops.",
 	}, func(context.Context, *caller, streamPayload) (figuresAnswer, error) {
 		return figuresAnswer{}, errStreamed
 	})
@@ -102,9 +102,10 @@ func (a *API) stream(ctx context.Context, w http.ResponseWriter, c *caller, most
 		err := a.await(ctx, c, taken)
 		switch {
 		case errors.Is(err, errNoAdmin):
-			_ = out.write("end", struct {
-				Reason string `json:"reason"`
-			}{codeAdminRequired})
+			_ = out.write("end", endOf{codeAdminRequired})
+			return nil
+		case errors.Is(err, errBlocked):
+			_ = out.write("end", endOf{codeAddressBlocked})
 			return nil
 		case err != nil:
 			return nil
@@ -121,7 +122,15 @@ func (a *API) stream(ctx context.Context, w http.ResponseWriter, c *caller, most
 	return nil
 }
 
-var errNoAdmin = errors.New("httpapi: no administrator any more")
+// endOf is why a stream ends that could go on.
+type endOf struct {
+	Reason string `json:"reason"`
+}
+
+var (
+	errNoAdmin = errors.New("httpapi: no administrator any more")
+	errBlocked = errors.New("httpapi: the address was blocked")
+)
 
 // await returns when there are more than taken samples. While it waits, and then, it looks whether the caller still may
 // see them.
@@ -142,6 +151,8 @@ func (a *API) await(ctx context.Context, c *caller, taken int) error {
 			return fault
 		case !may:
 			return errNoAdmin
+		case a.Accounts.AddressBlocked(c.address):
+			return errBlocked
 		case err == nil:
 			return nil
 		}

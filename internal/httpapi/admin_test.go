@@ -4,8 +4,10 @@ import (
 	"bufio"
 	"encoding/json"
 	"net/http"
+	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sockeye-im/sockeye/internal/account"
 	"github.com/sockeye-im/sockeye/internal/monitor"
@@ -94,58 +96,74 @@ func TestAdminRefusals(t *testing.T) {
 	}
 }
 
-// A stream tells what there was, then what is new, and ends within a second when its reader is no administrator any more.
-func TestStreamEndsWithTheRole(t *testing.T) {
-	n := serve(t)
-	token := n.admin("root")
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, n.url+"/api/v1/admin/stream", nil)
+// A stream tells what there was, then what is new, and ends within a second when its reader is no administrator any more,
+// or comes from a blocked address.
+func TestStreamEnds(t *testing.T) {
+	for reason, end := range map[string]func(*node) error{
+		"admin_required": func(n *node) error { _, err := n.accounts.RevokeAdmin(t.Context(), "root"); return err },
+		"address_blocked": func(n *node) error {
+			_, err := n.accounts.BlockAddress(t.Context(), account.BlockAddress{Address: netip.MustParseAddr("127.0.0.1"), For: time.Hour})
+			return err
+		},
+	} {
+		t.Run(reason, func(t *testing.T) {
+			n := serve(t)
+			next := n.stream(n.admin("root"))
+			if name, data := next(); name != "figures" || len(data["samples"].([]any)) == 0 || data["interval"] != 2.0 {
+				t.Fatalf("first came %s %v", name, data)
+			}
+			if name, data := next(); name != "sample" || data["at"] == nil {
+				t.Fatalf("then came %s %v", name, data)
+			}
+			if err := end(n); err != nil {
+				t.Fatal(err)
+			}
+			name, data := next()
+			for name == "sample" {
+				name, data = next()
+			}
+			if name != "end" || data["reason"] != reason {
+				t.Errorf("in the end came %s %v", name, data)
+			}
+			if name, _ := next(); name != "" {
+				t.Errorf("behind the end came %s", name)
+			}
+		})
+	}
+}
+
+// stream follows the figures. next returns "" behind their end.
+func (n *node) stream(token string) (next func() (name string, data map[string]any)) {
+	n.t.Helper()
+	request, err := http.NewRequestWithContext(n.t.Context(), http.MethodGet, n.url+"/api/v1/admin/stream", nil)
 	if err != nil {
-		t.Fatal(err)
+		n.t.Fatal(err)
 	}
 	request.Header.Set("Authorization", "Bearer "+token)
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
-		t.Fatal(err)
+		n.t.Fatal(err)
 	}
-	defer func() { _ = response.Body.Close() }()
+	n.t.Cleanup(func() { _ = response.Body.Close() })
 	if got := response.Header.Get("Content-Type"); got != "text/event-stream" || response.Header.Get("Cache-Control") != "no-store" {
-		t.Errorf("headers %v", response.Header)
+		n.t.Errorf("headers %v", response.Header)
 	}
 	lines := bufio.NewScanner(response.Body)
 	lines.Buffer(nil, 1<<20)
-	next := func() (name string, data map[string]any) {
-		t.Helper()
+	return func() (name string, data map[string]any) {
+		n.t.Helper()
 		for lines.Scan() {
 			if text, ok := strings.CutPrefix(lines.Text(), "event: "); ok {
 				name = text
 			}
 			if text, ok := strings.CutPrefix(lines.Text(), "data: "); ok {
 				if err := json.Unmarshal([]byte(text), &data); err != nil {
-					t.Fatal(err)
+					n.t.Fatal(err)
 				}
 				return name, data
 			}
 		}
 		return "", nil
-	}
-	if name, data := next(); name != "figures" || len(data["samples"].([]any)) == 0 || data["interval"] != 2.0 {
-		t.Fatalf("first came %s %v", name, data)
-	}
-	if name, data := next(); name != "sample" || data["at"] == nil {
-		t.Fatalf("then came %s %v", name, data)
-	}
-	if _, err := n.accounts.RevokeAdmin(t.Context(), "root"); err != nil {
-		t.Fatal(err)
-	}
-	name, data := next()
-	for name == "sample" {
-		name, data = next()
-	}
-	if name != "end" || data["reason"] != "admin_required" {
-		t.Errorf("in the end came %s %v", name, data)
-	}
-	if name, _ := next(); name != "" {
-		t.Errorf("behind the end came %s", name)
 	}
 }
 

@@ -22,10 +22,12 @@ const (
 // pages are the pages beside the app itself, by their paths.
 var pages = map[string]string{"admin": "admin.html"}
 
-// contentPolicy lets the page load its own files and open connections to its own server, and nothing
-// else. The two schemes stand there for browsers whose 'self' does not cover WebSockets.
-const contentPolicy = "default-src 'self'; connect-src 'self' ws: wss:; object-src 'none'; " +
-	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+// ownPolicy lets a page load its own files and talk to its own server, and nothing else. The app has
+// appPolicy, whose two schemes are for browsers whose 'self' does not cover WebSockets.
+const (
+	ownPolicy = "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+	appPolicy = ownPolicy + "; connect-src 'self' ws: wss:"
+)
 
 // notBuilt needs no style, script or image, so it holds under the content policy too.
 const notBuilt = `<!doctype html>
@@ -55,14 +57,15 @@ func NewHandler(dist fs.FS) (http.Handler, error) {
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	header := w.Header()
-	header.Set("Content-Security-Policy", contentPolicy)
 	header.Set("X-Content-Type-Options", "nosniff")
 	header.Set("Referrer-Policy", "no-referrer")
 
 	name := strings.TrimPrefix(path.Clean("/"+r.URL.Path), "/")
+	policy := appPolicy
 	if page, ok := pages[name]; ok {
-		name = page
+		name, policy = page, ownPolicy
 	}
+	header.Set("Content-Security-Policy", policy)
 	found, ok := h.files[name]
 	isRead := r.Method == http.MethodGet || r.Method == http.MethodHead
 	switch {

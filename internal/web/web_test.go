@@ -97,13 +97,13 @@ func TestFiles(t *testing.T) {
 
 func TestEveryAnswerIsGuarded(t *testing.T) {
 	guards := map[string][]string{
-		"Content-Security-Policy": {"default-src 'self'", "connect-src 'self' ws: wss:", "frame-ancestors 'none'"},
+		"Content-Security-Policy": {"default-src 'self'", "frame-ancestors 'none'"},
 		"X-Content-Type-Options":  {"nosniff"},
 		"Referrer-Policy":         {"no-referrer"},
 	}
 	dists := map[string]fstest.MapFS{"built": built(), "not built": {}}
 	for name, dist := range dists {
-		for _, path := range []string{"/", scriptPath, "/missing.js"} {
+		for _, path := range []string{"/", "/admin", scriptPath, "/missing.js"} {
 			response := ask(handler(t, dist), http.MethodGet, path)
 			for header, parts := range guards {
 				for _, part := range parts {
@@ -112,8 +112,12 @@ func TestEveryAnswerIsGuarded(t *testing.T) {
 					}
 				}
 			}
-			if got := response.Header.Get("Content-Security-Policy"); strings.Contains(got, "unsafe") {
-				t.Errorf("%s, %s: unsafe content policy %q", name, path, got)
+			policy := response.Header.Get("Content-Security-Policy")
+			if strings.Contains(policy, "unsafe") {
+				t.Errorf("%s, %s: unsafe content policy %q", name, path, policy)
+			}
+			if hasSchemes := strings.Contains(policy, "connect-src 'self' ws: wss:"); hasSchemes != (path != "/admin") {
+				t.Errorf("%s, %s: content policy %q", name, path, policy)
 			}
 		}
 	}
