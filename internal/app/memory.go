@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"log/slog"
 	"math"
 	"os"
 	"runtime/debug"
@@ -18,7 +17,7 @@ const ofMemory = 0.9
 // its memory. GOMEMLIMIT in the environment is the operator's own word.
 func (s *server) buildMemory(context.Context) error {
 	setting := s.cfg.MemoryLimit
-	if os.Getenv("GOMEMLIMIT") != "" || setting.Off {
+	if os.Getenv("GOMEMLIMIT") != "" || setting.Off { // an empty one sets none
 		return nil
 	}
 	before := debug.SetMemoryLimit(-1)
@@ -28,12 +27,13 @@ func (s *server) buildMemory(context.Context) error {
 		s.log.Info("memory limit", "bytes", int64(setting.Bytes), "from", "memory-limit")
 		return nil
 	}
-	limit, err := memlimit.Set(memlimit.WithRatio(ofMemory), memlimit.WithLogger(slog.New(slog.DiscardHandler)))
-	switch {
-	case err != nil:
+	limit, err := memlimit.FromCgroup()
+	if err != nil {
 		s.log.Debug("no memory limit of a cgroup was found", "err", err)
-	case limit < math.MaxInt64:
-		s.log.Info("memory limit", "bytes", limit, "from", "cgroup")
+		return nil
 	}
+	limit = uint64(ofMemory * float64(limit))
+	debug.SetMemoryLimit(int64(min(limit, math.MaxInt64)))
+	s.log.Info("memory limit", "bytes", limit, "from", "cgroup")
 	return nil
 }
