@@ -19,6 +19,7 @@ type talk struct {
 	said         map[string]*saying // by clientMsgId: what waits to be stored and shown
 	failed       error              // the last message that was refused
 	ended        bool               // the input has
+	patience     *time.Timer        // for the events of what is stored, once that is all there is to wait for
 	name         string             // one's own
 }
 
@@ -66,7 +67,10 @@ func (t *talk) step(ctx context.Context, input <-chan inputLine) error {
 	}
 	var echo <-chan time.Time
 	if t.ended && t.unstoredCount() == 0 {
-		echo = time.After(maxEcho)
+		if t.patience == nil {
+			t.patience = time.NewTimer(maxEcho)
+		}
+		echo = t.patience.C
 	}
 	select {
 	case <-ctx.Done():
