@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	// maxWaiting is how many handshakes may wait for the authority. Each holds a connection and a goroutine, for minutes
+	// maxWaiting is how many handshakes for a host may wait for the authority. Each holds a connection and a goroutine, for minutes
 	// if the authority is slow; more are refused.
 	maxWaiting = 256
 	// askTimeout bounds one request to the authority.
@@ -39,11 +39,10 @@ type ACMEConfig struct {
 type ACME struct {
 	manager *autocert.Manager
 	hosts   []string
-	expires map[string]*atomic.Int64 // by host, Unix seconds of the certificate last used; 0: there was none
+	state   map[string]*hostState
 	log     *slog.Logger
 	now     func() time.Time
 
-	waiting    chan struct{}
 	complainAt atomic.Int64 // Unix nanoseconds
 
 	asking context.Context // of every request to the authority
@@ -51,11 +50,17 @@ type ACME struct {
 	first  sync.WaitGroup // getting the first certificates
 }
 
+// hostState is what is known of a host.
+type hostState struct {
+	expires atomic.Int64  // Unix seconds of the certificate last used; 0: there was none
+	waiting chan struct{} // handshakes under way: they wait while there is no certificate
+}
+
 // NewACME connects to nobody yet. By calling it the operator accepts the authority's terms.
 func NewACME(cfg ACMEConfig, now func() time.Time, log *slog.Logger) *ACME {
-	a := &ACME{hosts: cfg.Hosts, expires: make(map[string]*atomic.Int64), log: log, now: now, waiting: make(chan struct{}, maxWaiting)}
+	a := &ACME{hosts: cfg.Hosts, state: make(map[string]*hostState), log: log, now: now}
 	for _, host := range cfg.Hosts {
-		a.expires[host] = new(atomic.Int64)
+		a.state[host] = &hostState{waiting: make(chan struct{}, maxWaiting)}
 	}
 	a.asking, a.cancel = context.WithCancel(context.Background())
 	a.manager = &autocert.Manager{
@@ -107,8 +112,8 @@ func (a *ACME) Stop() {
 // Expires is when the first of the certificates in use runs out; zero when there is none yet.
 func (a *ACME) Expires() time.Time {
 	soonest := int64(0)
-	for _, at := range a.expires {
-		if at := at.Load(); at != 0 && (soonest == 0 || at < soonest) {
+	for _, state := range a.state {
+		if at := state.expires.Load(); at != 0 && (soonest == 0 || at < soonest) {
 			soonest = at
 		}
 	}
@@ -125,7 +130,7 @@ func (a *ACME) Certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error)
 	if host == "" {
 		host = a.hosts[0]
 	}
-	expires, known := a.expires[host]
+	state, known := a.state[host]
 	if !known {
 		return nil, fmt.Errorf("acme-hosts do not have %q", host)
 	}
@@ -135,17 +140,17 @@ func (a *ACME) Certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error)
 		return a.manager.GetCertificate(&named)
 	}
 	select {
-	case a.waiting <- struct{}{}:
-		defer func() { <-a.waiting }()
+	case state.waiting <- struct{}{}:
+		defer func() { <-state.waiting }()
 	default:
-		return nil, fmt.Errorf("more than %d handshakes wait for a certificate", maxWaiting)
+		return nil, fmt.Errorf("more than %d handshakes wait for the certificate of %s", maxWaiting, host)
 	}
 	cert, err := a.manager.GetCertificate(&named)
 	if err != nil {
 		a.complain(host, err)
 		return nil, err
 	}
-	if at := cert.Leaf.NotAfter.Unix(); expires.Swap(at) != at {
+	if at := cert.Leaf.NotAfter.Unix(); state.expires.Swap(at) != at {
 		a.log.Info("certificate in use", "host", host, "expires", cert.Leaf.NotAfter)
 	}
 	return cert, nil
