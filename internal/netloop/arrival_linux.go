@@ -53,7 +53,8 @@ func (c *Conn) arrive(data []byte) {
 		a.wanted = judge(data, a.scanned, &a.door.cfg)
 	}
 	switch wanted := a.wanted; {
-	case wanted.verdict == netHTTP, wanted.verdict == undecided && len(data) > maxArrival:
+	case wanted.verdict == netHTTP, wanted.verdict == undecided && len(data) > maxArrival,
+		wanted.verdict == upgraded && c.answered(): // whoever takes it over would cut the answer off
 		c.passOn(bytes.Clone(data))
 		return
 	case wanted.verdict != undecided && len(data) >= wanted.end+wanted.body:
@@ -119,6 +120,13 @@ func (c *Conn) answer(r *http.Request, wanted request, data []byte) {
 	d.cfg.Run(&visitor{door: d, conn: c, request: r.WithContext(d.cfg.Context)})
 }
 
+// answered tells whether an earlier answer is still being sent.
+func (c *Conn) answered() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.out != nil
+}
+
 // limitTime bounds the time until the request is there; 0 does not.
 func (c *Conn) limitTime(d time.Duration) {
 	c.mu.Lock()
@@ -130,12 +138,14 @@ func (c *Conn) limitTime(d time.Duration) {
 }
 
 // rest is for the time when all is written: it sets the deadline for what comes, or
-// lets the connection go. mu is held.
+// lets the connection go; behind a doorway that was closed nothing comes. mu is held.
 func (c *Conn) rest() {
 	switch a := c.arrival; {
 	case a != nil && a.passing:
 		a.passing = false
 		a.door.cfg.Run((*passage)(c))
+	case a != nil && !a.answering && !a.partial && a.door.isShut():
+		c.fail(ErrClosed)
 	case a != nil && !a.answering && !a.partial:
 		c.setDeadline(a.door.cfg.IdleTimeout)
 	case c.deadline != nil && (a == nil || a.answering):
@@ -290,11 +300,18 @@ func (c *Conn) idle() bool {
 
 // waits tells whether the connection waits for a request, or for an answer to be
 // taken. mu is held.
-func (c *Conn) waits() bool { return c.arrival != nil && (c.full || !c.arrival.answering) }
+func (c *Conn) waits() bool {
+	return c.arrival != nil && (c.full || !c.arrival.answering && c.out == nil)
+}
 
-// waitsAt tells whether the connection has asked for nothing yet.
+// waitsAt tells whether the connection asks for nothing, and has all its answers.
 func (c *Conn) waitsAt(d *doorway) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.arrival != nil && c.arrival.door == d && !c.arrival.answering
+	a := c.arrival
+	return a != nil && a.door == d && !a.answering && !a.partial && c.out == nil
 }
+
+// unclaimed tells whether the connection speaks HTTP, as far as it has come. mu is
+// held.
+func (c *Conn) unclaimed() bool { return c.arrival != nil && c.handler == Handler(c.arrival) }

@@ -271,6 +271,10 @@ func (c *Conn) fail(cause error) {
 // failSlow gives up on what waits, but for a frame that is half sent, and
 // leaves a close frame for a peer that comes back to life. mu is held.
 func (c *Conn) failSlow() {
+	if c.unclaimed() {
+		c.fail(ErrSlowConsumer)
+		return
+	}
 	c.out.dropUnsent()
 	c.beginClose(closeFrame(SlowConsumerCode, ErrSlowConsumer.Error()), ErrSlowConsumer)
 	c.schedule()

@@ -15,6 +15,7 @@ type epollLink struct {
 	fd         int
 	interest   uint32
 	registered bool // with epoll
+	held       bool // an arrival is not read from until what came is looked at
 }
 
 // start begins to read for the handler.
@@ -63,9 +64,8 @@ func (l *epollLink) forget() error {
 }
 
 // hold keeps what came before the handler has taken over; mu is held. What ends
-// the stream is looked at again then: a descriptor that hung up would call
-// without end.
-func (l *epollLink) hold(c *Conn, data []byte, err error) {
+// the stream is looked at again then.
+func (l *epollLink) hold(c *Conn, data []byte, err error, hungUp bool) {
 	if errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EINTR) {
 		return
 	}
@@ -76,16 +76,22 @@ func (l *epollLink) hold(c *Conn, data []byte, err error) {
 		return
 	}
 	a.early = append(a.early, data...)
-	if ended || len(a.early) > maxEarly {
+	if !ended && len(a.early) <= maxEarly {
+		return
+	}
+	l.held = true
+	if !hungUp {
+		_ = l.want(unix.EPOLLIN, false) // an answer may still be waiting for room
+	} else if l.registered { // nobody takes one, and this calls without end
 		l.registered = false
-		_ = l.control(unix.EPOLL_CTL_DEL) // it is registered
+		_ = l.control(unix.EPOLL_CTL_DEL)
 	}
 }
 
 // begin hands an arrival to its handler.
 func (l *epollLink) begin(c *Conn) error {
 	c.mu.Lock()
-	if len(c.arrival.early) == 0 && l.registered {
+	if len(c.arrival.early) == 0 && !l.held {
 		c.arrival = nil
 		c.mu.Unlock()
 		return nil
@@ -106,8 +112,15 @@ func (l *epollLink) begin(c *Conn) error {
 
 // hear undoes what hold did to the descriptor. mu is held.
 func (l *epollLink) hear(c *Conn) error {
-	if l.registered || c.state == gone {
+	if !l.held || c.state == gone {
 		return nil
+	}
+	l.held = false
+	if l.registered {
+		return l.want(unix.EPOLLIN, !c.paused)
+	}
+	if !c.paused {
+		l.interest |= unix.EPOLLIN
 	}
 	l.registered = true
 	return l.control(unix.EPOLL_CTL_ADD)
@@ -171,7 +184,7 @@ func (l *epollLink) read(c *Conn, buf []byte, hungUp bool) (int, error) {
 	}
 	n, err := receive(l.fd, buf)
 	if a := c.arrival; a != nil && a.answering {
-		l.hold(c, buf[:max(n, 0)], err)
+		l.hold(c, buf[:max(n, 0)], err, hungUp)
 		return 0, unix.EAGAIN
 	}
 	return n, err

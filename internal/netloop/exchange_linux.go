@@ -27,9 +27,11 @@ type exchange struct {
 	deferred bool
 
 	mu     sync.Mutex
-	gone   bool          // the client is
-	onGone func()        // nil unless deferred
-	done   chan struct{} // of the request's context, for those who wait for it
+	gone   bool               // the client is
+	ended  bool               // so has the request's context: it is answered, or the client is gone
+	onGone func()             // nil unless deferred
+	ctx    context.Context    // what that context is for those who wait for it
+	cancel context.CancelFunc // of ctx
 }
 
 // exchangeOf makes the request of a connection an exchange. body, which is copied, is
@@ -88,26 +90,32 @@ func (x *exchange) WriteHeader(status int) {
 // Write implements http.ResponseWriter.
 func (x *exchange) Write(b []byte) (int, error) {
 	x.WriteHeader(http.StatusOK)
+	if !hasBody(x.status) {
+		return 0, http.ErrBodyNotAllowed
+	}
 	x.body = append(x.body, b...)
 	return len(b), nil
 }
 
 // Defer implements Deferrable.
 func (x *exchange) Defer(gone func()) bool {
+	x.deferred = true // also when it is too late: whoever is told of the end may call Finish
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.gone {
 		return false
 	}
-	x.deferred, x.onGone = true, gone
+	x.onGone = gone
 	return true
 }
 
 // Finish implements Deferrable.
 func (x *exchange) Finish() {
 	x.WriteHeader(http.StatusOK)
-	last := x.request.Close || x.header.Get("Connection") == "close"
-	if x.conn.respond(x.answer(last), last) && !last {
+	last := x.request.Close || x.header.Get("Connection") == "close" || x.door.isShut()
+	held := x.conn.respond(x.answer(last), last)
+	x.end()
+	if held {
 		x.conn.nextRequest()
 	}
 }
@@ -140,12 +148,17 @@ func (x *exchange) answer(last bool) []byte {
 	if last {
 		out = append(out, "\r\nConnection: close"...)
 	}
-	if x.status != http.StatusNoContent && x.status != http.StatusNotModified {
+	if hasBody(x.status) {
 		out = append(out, "\r\nContent-Length: "...)
 		out = strconv.AppendInt(out, int64(len(x.body)), 10)
 	}
 	out = append(out, "\r\n\r\n"...)
 	return append(out, x.body...)
+}
+
+// hasBody tells whether an answer has a body, if an empty one (RFC 9110 section 6.4.1).
+func hasBody(status int) bool {
+	return status != http.StatusNoContent && status != http.StatusNotModified
 }
 
 // oneLine keeps a value of a field from beginning another, as net/http does.
@@ -160,17 +173,25 @@ func (x *exchange) HandleClose(c *Conn, cause error) {
 	x.mu.Lock()
 	x.gone = true
 	gone := x.onGone
-	if x.done != nil {
-		close(x.done)
-	}
 	x.mu.Unlock()
+	x.end()
 	if gone != nil {
 		gone()
 	}
 }
 
-// exchangeContext is the context of a request: it ends when the client goes away.
-// It makes a channel only for those who wait for it.
+// end ends the request's context.
+func (x *exchange) end() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.ended = true
+	if x.cancel != nil {
+		x.cancel()
+	}
+}
+
+// exchangeContext is the context of a request: it ends with its answer, or when the
+// client goes away. Only those who wait for that make it a context of its own.
 type exchangeContext exchange
 
 func (c *exchangeContext) Deadline() (deadline time.Time, ok bool) {
@@ -182,27 +203,33 @@ func (c *exchangeContext) Value(key any) any { return c.door.cfg.Context.Value(k
 func (c *exchangeContext) Done() <-chan struct{} {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.done == nil {
-		c.done = make(chan struct{})
-		if c.gone {
-			close(c.done)
+	if c.ctx == nil {
+		c.ctx, c.cancel = context.WithCancel(c.door.cfg.Context)
+		if c.ended {
+			c.cancel()
 		}
 	}
-	return c.done
+	return c.ctx.Done()
 }
 
 func (c *exchangeContext) Err() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.gone {
+	switch {
+	case c.ctx != nil:
+		return c.ctx.Err()
+	case c.ended:
 		return context.Canceled
+	default:
+		return c.door.cfg.Context.Err()
 	}
-	return nil
 }
 
 // respond queues the answer to the request that was under way, the last one closes
-// the connection behind it; false when the client is gone.
-func (c *Conn) respond(answer []byte, last bool) bool {
+// the connection behind it. held tells whether something came behind the request: the
+// reader keeps away until nextRequest has looked at that. Without it the next request
+// may have come and be another's by the time this returns.
+func (c *Conn) respond(answer []byte, last bool) (held bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.state != open {
@@ -210,30 +237,27 @@ func (c *Conn) respond(answer []byte, last bool) bool {
 	}
 	a := c.arrival
 	c.handler, a.exchange = a, false
-	// What came behind the request must be looked at before more is read.
-	a.answering = len(a.early) > 0 || !c.link.(*epollLink).registered
+	held = !last && (len(a.early) > 0 || c.link.(*epollLink).held)
+	a.answering = held || last // behind the last answer nothing is heard
 	_ = c.push(answer)
 	if last {
 		c.state, c.cause, c.peerClosed = closing, ErrClosed, true
 		c.setDeadline(c.loop.cfg.CloseTimeout)
 		c.schedule()
 	}
-	return true
+	return held
 }
 
-// nextRequest looks at what came while the last one was answered. It must not be
-// called by the poller.
+// nextRequest looks at what respond has held. It must not be called by the poller.
 func (c *Conn) nextRequest() {
 	l := c.link.(*epollLink)
-	c.mu.Lock()
-	nothing := c.state != open || !c.arrival.answering || c.arrival.exchange
-	c.mu.Unlock()
-	if nothing {
-		return
-	}
 	l.p.passMu.Lock() // nothing is read until what came before is looked at
 	defer l.p.passMu.Unlock()
 	c.mu.Lock()
+	if c.state != open {
+		c.mu.Unlock()
+		return
+	}
 	early := c.arrival.early
 	c.arrival.early = nil
 	c.arrival.answering = false

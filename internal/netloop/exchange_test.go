@@ -1,6 +1,8 @@
 package netloop_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -164,6 +166,131 @@ func TestDeferredAnswers(t *testing.T) {
 	if who := next(t, gone); who != "b" {
 		t.Errorf("%q is gone", who)
 	}
+}
+
+// A client may have gone before its answer is deferred. Whoever else learns of that may
+// finish, and nobody does so beside.
+func TestDeferringTooLate(t *testing.T) {
+	inside, finished := make(chan struct{}), make(chan struct{})
+	h := exchanging(t, func(w http.ResponseWriter, r *http.Request) {
+		close(inside)
+		<-r.Context().Done()
+		later := w.(netloop.Deferrable)
+		if later.Defer(func() {}) {
+			t.Error("not gone")
+		}
+		go func() {
+			defer close(finished)
+			later.Header().Set("X-Late", "yes")
+			later.Finish()
+		}()
+	})
+	p := h.dial(t)
+	p.say(get("/poll"))
+	next(t, inside)
+	_ = p.Close()
+	next(t, finished)
+}
+
+// What comes behind a request may not cut off its answer, whoever has the connection
+// then.
+func TestUpgradeBehindALongAnswer(t *testing.T) {
+	long := strings.Repeat("x", 16<<20)
+	h := exchanging(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/poll" {
+			_, _ = io.WriteString(w, long)
+			return
+		}
+		http.Error(w, "no", http.StatusForbidden)
+	})
+	p := h.dial(t)
+	p.say(get("/poll") + opening)
+	if _, body := p.answer(); body != long {
+		t.Errorf("%d bytes came of %d", len(body), len(long))
+	}
+	if response, body := p.answer(); response.StatusCode != http.StatusForbidden || body != "no\n" {
+		t.Errorf("then %s %q", response.Status, body)
+	}
+}
+
+// What is under way when the listener closes is answered, and then the connection ends.
+func TestListenerClosesDuringAnExchange(t *testing.T) {
+	long := strings.Repeat("x", 16<<20)
+	asked := make(chan netloop.Deferrable, 1)
+	h := exchanging(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.RawQuery == "long" {
+			_, _ = io.WriteString(w, long)
+			return
+		}
+		w.(netloop.Deferrable).Defer(func() {})
+		asked <- w.(netloop.Deferrable)
+	})
+	reader, waiter, half := h.dial(t), h.dial(t), h.dial(t)
+	reader.say(get("/poll?long"))
+	if _, err := reader.r.Peek(1); err != nil { // the answer is on its way
+		t.Fatal(err)
+	}
+	waiter.say(get("/poll"))
+	later := next(t, asked)
+	half.say(post("/poll?long", "body")[:len(post("/poll?long", "body"))-2])
+	until(t, "the times for a write and a body to run", func() bool { return h.loop.Wheel().Armed() == 2 })
+	_ = h.Listener.Close()
+	_, _ = io.WriteString(later, "at last")
+	later.Finish()
+	if response, body := waiter.answer(); body != "at last" || !response.Close {
+		t.Errorf("%q, the last: %v", body, response.Close)
+	}
+	half.say("dy")
+	for _, p := range []*peer{half, reader} {
+		if _, body := p.answer(); body != long {
+			t.Errorf("%d bytes came of %d", len(body), len(long))
+		}
+		p.expectEnd()
+	}
+	waiter.expectEnd()
+}
+
+func TestAnswersWithoutBody(t *testing.T) {
+	h := exchanging(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusNoContent)
+		if _, err := io.WriteString(w, "HTTP/1.1 200 OK\r\n\r\n"); !errors.Is(err, http.ErrBodyNotAllowed) {
+			t.Errorf("error %v", err)
+		}
+	})
+	p := h.dial(t)
+	for range 2 {
+		p.say(get("/poll"))
+		if response, body := p.answer(); response.StatusCode != http.StatusNoContent || body != "" {
+			t.Errorf("%s %q", response.Status, body)
+		}
+	}
+}
+
+// A context ends with its request, and with what it descends from.
+func TestEndOfContexts(t *testing.T) {
+	base, stop := context.WithCancel(t.Context())
+	contexts, ended := make(chan context.Context, 1), make(chan struct{}, 2)
+	h := newHouse(t, netloop.ListenerConfig{Context: base, Serves: func([]byte) bool { return true }}, func(_ http.ResponseWriter, r *http.Request) {
+		contexts <- r.Context()
+		context.AfterFunc(r.Context(), func() { ended <- struct{}{} })
+		if r.URL.RawQuery == "wait" {
+			<-r.Context().Done()
+		}
+	})
+	p := h.dial(t)
+	p.say(get("/poll"))
+	p.answer()
+	next(t, ended)
+	if err := next(t, contexts).Err(); !errors.Is(err, context.Canceled) {
+		t.Errorf("after the answer: %v", err)
+	}
+	p.say(get("/poll?wait"))
+	if err := next(t, contexts).Err(); err != nil {
+		t.Errorf("before it: %v", err)
+	}
+	stop()
+	next(t, ended)
+	p.answer()
 }
 
 // A handler that waits itself learns from its context that the client has gone.

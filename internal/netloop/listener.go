@@ -22,8 +22,9 @@ type ListenerConfig struct {
 	// are kept until they are whole, bodies of MaxBody bytes are taken. nil is none.
 	Serves  func(target []byte) bool
 	MaxBody int
-	// Context is what the contexts of those requests descend from. They do not
-	// end with the connection, and hold no http.LocalAddrContextKey.
+	// Context is what the contexts of requests descend from: of those that Serves
+	// allows they end with the answer or the connection, of opening handshakes with
+	// this one alone. They hold no http.LocalAddrContextKey.
 	Context context.Context
 	// IdleTimeout is how long a connection may stay without a further request.
 	// Default 2 minutes.
@@ -33,7 +34,9 @@ type ListenerConfig struct {
 	HeaderTimeout time.Duration
 	// BodyTimeout is how long a body may take behind its head. Default 30 s.
 	BodyTimeout time.Duration
-	// WriteTimeout bounds an answer that is no upgrade. Default 30 s.
+	// WriteTimeout bounds the answer to an opening handshake that is no upgrade. A
+	// client that takes nothing of another for Config.WriteStall is cut off. Default
+	// 30 s.
 	WriteTimeout time.Duration
 	// Run has a task done soon, on a goroutine where it may block.
 	Run func(Task)
@@ -70,7 +73,8 @@ func (c ListenerConfig) withDefaults() ListenerConfig {
 type Deferrable interface {
 	http.ResponseWriter
 	// Defer takes the duty to call Finish, once, after what is to be written is. gone
-	// is called when the client goes away before. false: it has gone already.
+	// is called when the client goes away before. false: it has gone already, and
+	// Finish need not be called.
 	Defer(gone func()) bool
 	// Finish sends the answer. It must not be called by the loop's own goroutines.
 	Finish()

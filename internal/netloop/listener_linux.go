@@ -120,6 +120,7 @@ func (d *doorway) Close() error {
 		return net.ErrClosed
 	}
 	close(d.closed)
+	d.dropPassed()
 	d.release()
 	d.loop.closeDoor(d)
 	return d.inner.Close() // and with it goes what nobody has accepted
@@ -182,12 +183,12 @@ func (d *doorway) admit(fd int, from netip.AddrPort) {
 	link := &epollLink{p: d.loop.pollerInTurn(), fd: fd}
 	c.link = link
 	boundUnsent(fd)
+	if d.cfg.HeaderTimeout > 0 {
+		c.setDeadline(d.cfg.HeaderTimeout) // nobody else has it yet
+	}
 	if d.cfg.ConnState != nil {
 		a.shown = &shown{conn: c, arrival: a}
 		a.tell(http.StateNew)
-	}
-	if d.cfg.HeaderTimeout > 0 {
-		c.setDeadline(d.cfg.HeaderTimeout)
 	}
 	if err := link.register(c); err != nil {
 		c.abort(err)
@@ -198,8 +199,33 @@ func (d *doorway) admit(fd int, from netip.AddrPort) {
 func (d *doorway) pass(nc net.Conn) {
 	select {
 	case d.passed <- nc:
+		if d.isShut() {
+			d.dropPassed()
+		}
 	default:
 		d.cfg.Run(&passing{d, nc})
+	}
+}
+
+// isShut tells whether the doorway was closed.
+func (d *doorway) isShut() bool {
+	select {
+	case <-d.closed:
+		return true
+	default:
+		return false
+	}
+}
+
+// dropPassed closes what nobody accepts any more.
+func (d *doorway) dropPassed() {
+	for {
+		select {
+		case nc := <-d.passed:
+			_ = nc.Close()
+		default:
+			return
+		}
 	}
 }
 
@@ -212,6 +238,9 @@ type passing struct {
 func (p *passing) Run() {
 	select {
 	case p.door.passed <- p.nc:
+		if p.door.isShut() {
+			p.door.dropPassed()
+		}
 	case <-p.door.closed:
 		_ = p.nc.Close()
 	}

@@ -27,4 +27,6 @@ func (c *Conn) rest() {
 
 func (c *Conn) waits() bool { return false }
 
+func (c *Conn) unclaimed() bool { return false }
+
 func (l *Loop) take(*Hijacked, Handler) (*Conn, error) { return nil, errors.ErrUnsupported }

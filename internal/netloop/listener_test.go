@@ -127,6 +127,10 @@ func TestWhoServesWhat(t *testing.T) {
 		"control character": {strings.Replace(opening, "Host", "X: a\x01b\r\nHost", 1), "400 Bad Request", 400},
 		"folded":            {strings.Replace(opening, "Host", "X: a\r\n b: c\r\nHost", 1), "net/http GET /path", 200},
 		"no field":          {strings.Replace(opening, "Host", "nonsense\r\nHost", 1), "400 Bad Request", 400},
+		"bare LF":           {"GET /old HTTP/1.0\n\n", "net/http GET /old", 200},
+		"bare LF, mixed":    {"GET /mixed HTTP/1.1\r\nHost: a\r\n\n", "net/http GET /mixed", 200},
+		"bad host":          {strings.Replace(opening, "localhost", "a{b", 1), "400 Bad Request: malformed Host header", 400},
+		"bad field":         {strings.Replace(opening, "Host", "X(Y): a\r\nHost", 1), "400 Bad Request", 400},
 		"nonsense":          {"\x16\x03\x01\r\n\r\n", "400 Bad Request", 400},
 	} {
 		t.Run(name, func(t *testing.T) {

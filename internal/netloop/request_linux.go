@@ -5,6 +5,8 @@ import (
 	"bytes"
 	"net/http"
 	"sync"
+
+	"golang.org/x/net/http/httpguts"
 )
 
 // verdict is who is to have a connection.
@@ -34,6 +36,9 @@ func judge(data []byte, scanned int, cfg *ListenerConfig) request {
 	}
 	at := bytes.Index(data[scanned:], []byte(endOfHead))
 	if at < 0 {
+		if endsBare(data, scanned) {
+			return request{verdict: netHTTP} // which takes such lines; this end may be the head's
+		}
 		return request{}
 	}
 	r := request{end: scanned + at + len(endOfHead)}
@@ -42,6 +47,20 @@ func judge(data []byte, scanned int, cfg *ListenerConfig) request {
 	}
 	r.verdict, r.body = classify(data[:r.end-2], cfg)
 	return r
+}
+
+// endsBare tells whether a line that ends behind the scanned bytes does so without a
+// CR.
+func endsBare(data []byte, scanned int) bool {
+	for at := scanned; ; at++ {
+		next := bytes.IndexByte(data[at:], '\n')
+		if next < 0 {
+			return false
+		}
+		if at += next; at == 0 || data[at-1] != '\r' {
+			return true
+		}
+	}
 }
 
 // begins tells whether data begins with a word, as far as it has come.
@@ -64,12 +83,14 @@ func classify(head []byte, cfg *ListenerConfig) (to verdict, body int) {
 		var field []byte
 		field, fields, _ = bytes.Cut(fields, []byte("\r\n"))
 		name, value, found := bytes.Cut(field, []byte(":"))
-		if !found || !isPlain(field) || bytes.ContainsAny(name, " \t") {
+		if !found || !isPlain(field) || !httpguts.ValidHeaderFieldName(string(name)) {
 			return netHTTP, 0
 		}
 		switch value = bytes.TrimSpace(value); {
 		case equalFold(name, "host"):
-			hosts++
+			if hosts++; !httpguts.ValidHostHeader(string(value)) {
+				return netHTTP, 0
+			}
 		case equalFold(name, "upgrade"):
 			if !equalFold(value, "websocket") {
 				return netHTTP, 0

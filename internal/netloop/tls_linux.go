@@ -18,6 +18,9 @@ const (
 	// secureWrite is how many bytes are encrypted at a time. More than a batch of
 	// frames, so that only a single large frame is ever cut.
 	secureWrite = scratchSize
+	// maxSealed is how many encrypted bytes may wait: what is written waits for those
+	// before it, so more are answers of TLS's own to a peer that does not read.
+	maxSealed = 2 * secureWrite
 )
 
 // wouldBlock says that the socket has nothing more at the moment. crypto/tls
@@ -219,6 +222,9 @@ func (l *secureLink) readRecord(c *Conn, buf []byte) (int, error) {
 	n, err := l.tls.Read(buf)
 	if l.socket.sealed != nil && !l.owed {
 		_ = l.socket.flush() // TLS has answered; what is left goes with what is written next
+	}
+	if l.socket.sealed != nil && len(*l.socket.sealed) > maxSealed {
+		return n, ErrSlowConsumer
 	}
 	return n, err
 }
