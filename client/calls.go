@@ -26,8 +26,8 @@ const (
 // reads are the commands that change nothing: when their answer is lost they are
 // sent again on the next connection.
 var reads = []string{
-	commandSync, "history", "thread", "message:search", "message:pins", "room:get", "room:list", "room:members", "room:search",
-	"conversation:list", "friend:list", "user:get", "user:search", "presence:get",
+	commandSync, "history", "thread", "message:search", "message:pins", "room:get", "room:list", "room:members", "room:bans",
+	"room:search", "conversation:list", "friend:list", "user:get", "user:search", "presence:get",
 }
 
 // calls is the part of the loop that asks.

@@ -74,6 +74,9 @@ var asks = map[string]func(context.Context, *client.Client) (any, error){
 	"room:members": func(ctx context.Context, c *client.Client) (any, error) {
 		return c.Members(ctx, client.MemberQuery{RoomID: "r", After: "a", Limit: 1})
 	},
+	"room:bans": func(ctx context.Context, c *client.Client) (any, error) {
+		return c.Bans(ctx, client.BanQuery{RoomID: "r", After: "a", Limit: 1})
+	},
 	"room:search": func(ctx context.Context, c *client.Client) (any, error) {
 		r, err := c.SearchRooms(ctx, "q", 1)
 		return client.RoomPage{Rooms: r}, err
@@ -274,7 +277,7 @@ func recorder(t *testing.T, asked chan<- map[string]any) (url string) {
 // TestShapes compares what travels with the client's types, by the names of all
 // fields.
 func TestShapes(t *testing.T) {
-	for _, name := range []string{"message:edit", "room:get", "room:members", "conversation:list", "sync", "friend:list", "user:get", "user:search", "presence:get"} {
+	for _, name := range []string{"message:edit", "room:get", "room:members", "room:bans", "conversation:list", "sync", "friend:list", "user:get", "user:search", "presence:get"} {
 		shape, _ := command.Describe(name)
 		for path := range paths(shape.Answer, "") {
 			if path != "/ok" && !clientPaths[name][path] {
@@ -288,6 +291,7 @@ var clientPaths = map[string]map[string]bool{
 	"message:edit":      paths(reflect.TypeFor[messageOnly](), ""),
 	"room:get":          paths(reflect.TypeFor[roomOnly](), ""),
 	"room:members":      paths(reflect.TypeFor[client.MemberPage](), ""),
+	"room:bans":         paths(reflect.TypeFor[client.BanPage](), ""),
 	"conversation:list": paths(reflect.TypeFor[client.ConversationPage](), ""),
 	"sync":              paths(reflect.TypeFor[client.Synced](), ""),
 	"friend:list":       paths(reflect.TypeFor[client.Friends](), ""),

@@ -120,6 +120,32 @@ func (c *Client) Members(ctx context.Context, q MemberQuery) (MemberPage, error)
 	return ask[MemberPage](ctx, c, "room:members", q)
 }
 
+// BanQuery says which bans.
+type BanQuery struct {
+	RoomID string `json:"roomId"`
+	After  string `json:"after,omitempty"` // BanPage.Next
+	Limit  int    `json:"limit,omitempty"` // at most 100; 0 is 50
+}
+
+// BannedUser is a user who cannot join a room.
+type BannedUser struct {
+	UserID   string    `json:"userId"`
+	Username string    `json:"username"`
+	BannedBy string    `json:"bannedBy"` // a user id
+	BannedAt time.Time `json:"bannedAt"`
+}
+
+// BanPage is some banned users, by id. Next is empty on the last page.
+type BanPage struct {
+	Users []BannedUser `json:"users"`
+	Next  string       `json:"next,omitempty"`
+}
+
+// Bans lists who is banned from a room, for its admins.
+func (c *Client) Bans(ctx context.Context, q BanQuery) (BanPage, error) {
+	return ask[BanPage](ctx, c, "room:bans", q)
+}
+
 type searchQuery struct {
 	Query string `json:"query"`
 	Limit int    `json:"limit,omitempty"`

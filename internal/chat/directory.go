@@ -10,8 +10,8 @@ import (
 
 // The limits of lists.
 const (
-	// DefaultListed and MaxListed are how many rooms, members or conversations a
-	// page has.
+	// DefaultListed and MaxListed are how many rooms, members, bans or
+	// conversations a page has.
 	DefaultListed = 50
 	MaxListed     = 100
 	// DefaultFound is how many results a search has, MaxFound how many at most.
@@ -65,6 +65,27 @@ type Member struct {
 type MemberPage struct {
 	Members []Member
 	Next    UserID
+}
+
+// BanQuery asks for a page of those banned from a room by their ids.
+type BanQuery struct {
+	RoomID string
+	After  UserID
+	Limit  int
+}
+
+// Ban keeps a user out of a room.
+type Ban struct {
+	UserID UserID
+	Name   string
+	By     UserID
+	At     time.Time
+}
+
+// BanPage is a part of a room's bans. Next is empty on the last page.
+type BanPage struct {
+	Bans []Ban
+	Next UserID
 }
 
 // Room returns a room. A public one can be seen by all, without its lists of users
@@ -151,20 +172,24 @@ func (s *Service) AllRooms(ctx context.Context, q AllRoomsQuery) (RoomPage, erro
 
 // Members returns a page of the members of a room of the caller's.
 func (s *Service) Members(ctx context.Context, a Actor, q MemberQuery) (MemberPage, error) {
-	if err := requireRoomID(q.RoomID); err != nil {
-		return MemberPage{}, err
-	}
-	if q.After != "" {
-		if err := checkUserID("after", q.After); err != nil {
-			return MemberPage{}, err
-		}
-	}
-	if err := checkListed(&q.Limit); err != nil {
+	if err := checkPage(q.RoomID, q.After, &q.Limit); err != nil {
 		return MemberPage{}, err
 	}
 	page, err := s.store.Members(ctx, a.ID, q)
 	if err != nil {
 		return MemberPage{}, fmt.Errorf("list members: %w", err)
+	}
+	return page, nil
+}
+
+// Bans returns a page of those banned from a room that the caller administers.
+func (s *Service) Bans(ctx context.Context, a Actor, q BanQuery) (BanPage, error) {
+	if err := checkPage(q.RoomID, q.After, &q.Limit); err != nil {
+		return BanPage{}, err
+	}
+	page, err := s.store.Bans(ctx, a.ID, q)
+	if err != nil {
+		return BanPage{}, fmt.Errorf("list bans: %w", err)
 	}
 	return page, nil
 }
@@ -193,6 +218,19 @@ func checkQuery(query string) error {
 		return missing("query")
 	}
 	return checkText("query", query, MaxQuery)
+}
+
+// checkPage checks what asks for a page of users of a room.
+func checkPage(roomID string, after UserID, limit *int) error {
+	if err := requireRoomID(roomID); err != nil {
+		return err
+	}
+	if after != "" {
+		if err := checkUserID("after", after); err != nil {
+			return err
+		}
+	}
+	return checkListed(limit)
 }
 
 func checkListed(limit *int) error {

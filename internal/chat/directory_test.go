@@ -40,6 +40,30 @@ func TestRoomIsSeenByWhom(t *testing.T) {
 	refusal(t, err, chat.Error{Code: chat.CodeLimitExceeded, Field: "limit", Limit: 100})
 }
 
+func TestBansAreForAdmins(t *testing.T) {
+	w := newWorld(t, chat.DefaultConfig(), nil)
+	w.room(anna, chat.CreateRoom{ID: "room"})
+	w.join(bert, "room")
+	w.must(w.Ban(t.Context(), anna, "room", "carl"))
+	page, err := w.Bans(t.Context(), anna, chat.BanQuery{RoomID: "room"})
+	w.must(err)
+	equal(t, "bans", len(page.Bans), 1)
+	for _, test := range []struct {
+		by   chat.Actor
+		q    chat.BanQuery
+		want chat.Error
+	}{
+		{bert, chat.BanQuery{RoomID: "room"}, chat.Error{Code: chat.CodeNotAdmin}},
+		{carl, chat.BanQuery{RoomID: "room"}, chat.Error{Code: chat.CodeNotInRoom}},
+		{anna, chat.BanQuery{RoomID: "none"}, chat.Error{Code: chat.CodeRoomNotFound}},
+		{anna, chat.BanQuery{}, chat.Error{Code: chat.CodeMissingFields, Field: "roomId"}},
+		{anna, chat.BanQuery{RoomID: "room", Limit: 101}, chat.Error{Code: chat.CodeLimitExceeded, Field: "limit", Limit: 100}},
+	} {
+		_, err := w.Bans(t.Context(), test.by, test.q)
+		refusal(t, err, test.want)
+	}
+}
+
 func TestModerationRefusals(t *testing.T) {
 	w := newWorld(t, chat.DefaultConfig(), nil)
 	w.room(anna, chat.CreateRoom{ID: "room"})

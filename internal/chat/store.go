@@ -122,6 +122,9 @@ type Directory interface {
 	AllRooms(ctx context.Context, q AllRoomsQuery) (RoomPage, error)
 	// Members is for who is in the room: ErrRoomNotFound, ErrNotInRoom.
 	Members(ctx context.Context, user UserID, q MemberQuery) (MemberPage, error)
+	// Bans is for who may administer the room: ErrRoomNotFound, and what
+	// [Standing.MayAdminister] says.
+	Bans(ctx context.Context, user UserID, q BanQuery) (BanPage, error)
 	// SearchRooms returns public rooms with the folded text in their folded name or
 	// description, by their ids.
 	SearchRooms(ctx context.Context, folded string, limit int) ([]Room, error)

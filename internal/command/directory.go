@@ -12,6 +12,7 @@ var directoryRows = []row{
 	declare("room:get", "Failed to load room", getRoom),
 	declare("room:list", "Failed to list rooms", listRooms),
 	declare("room:members", "Failed to list members", listMembers),
+	declare("room:bans", "Failed to list bans", listBans),
 	declare("room:search", "Failed to search rooms", searchRooms),
 	declare("room:update", "Failed to update room", updateRoom),
 	declare("room:delete", "Failed to delete room", deleteRoom),
@@ -93,6 +94,37 @@ func listMembers(ctx context.Context, c *call, p membersPayload) (membersAck, er
 	answer := membersAck{accepted: done, Members: make([]member, len(page.Members)), Next: page.Next}
 	for i, m := range page.Members {
 		answer.Members[i] = member{m.UserID, m.Name, m.Role, hub.Time(m.JoinedAt)}
+	}
+	return answer, nil
+}
+
+type bansPayload struct {
+	RoomID string      `json:"roomId"`
+	After  chat.UserID `json:"after"`
+	Limit  int         `json:"limit"`
+}
+
+type bannedUser struct {
+	UserID   chat.UserID `json:"userId"`
+	Username string      `json:"username"`
+	BannedBy chat.UserID `json:"bannedBy"`
+	BannedAt hub.Time    `json:"bannedAt"`
+}
+
+type bansAck struct {
+	accepted
+	Users []bannedUser `json:"users"`
+	Next  chat.UserID  `json:"next,omitempty"` // absent on the last page
+}
+
+func listBans(ctx context.Context, c *call, p bansPayload) (bansAck, error) {
+	page, err := c.table.Chat.Bans(ctx, c.Actor, chat.BanQuery(p))
+	if err != nil {
+		return bansAck{}, err
+	}
+	answer := bansAck{accepted: done, Users: make([]bannedUser, len(page.Bans)), Next: page.Next}
+	for i, b := range page.Bans {
+		answer.Users[i] = bannedUser{b.UserID, b.Name, b.By, hub.Time(b.At)}
 	}
 	return answer, nil
 }

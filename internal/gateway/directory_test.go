@@ -154,3 +154,34 @@ func TestMembersAreListed(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 }
+
+func TestBansAreListed(t *testing.T) {
+	n := serve(t)
+	ada, bob := n.device("ada"), n.device("bob")
+	n.hall(ada, bob)
+	n.device("cyd")
+	for _, user := range []string{"eve", "cyd"} {
+		ada.must("room:ban", member(user))
+	}
+	type bans struct {
+		Users []struct{ UserID, Username, BannedBy, BannedAt string }
+		Next  string
+	}
+	var first, last bans
+	ada.askInto("room:bans", `{"roomId":"hall","limit":1}`, &first)
+	ada.askInto("room:bans", map[string]any{"roomId": "hall", "after": first.Next}, &last)
+	if len(first.Users) != 1 || len(last.Users) != 1 || first.Next != "cyd" || last.Next != "" {
+		t.Fatalf("pages %+v and %+v", first, last)
+	}
+	for i, got := range append(first.Users, last.Users...) {
+		if want := [2][3]string{{"cyd", "Cyd", "ada"}, {"eve", "eve", "ada"}}[i]; [3]string{got.UserID, got.Username, got.BannedBy} != want {
+			t.Errorf("got %+v, want %v", got, want)
+		}
+		if !instant.MatchString(got.BannedAt) {
+			t.Errorf("banned at %s", got.BannedAt)
+		}
+	}
+	bob.mustFail("room:bans", `{"roomId":"hall"}`, "not_admin", "Only room admins can do that")
+	ada.mustFail("room:bans", `{"roomId":"hall","limit":101}`, "limit_exceeded", "limit must be from 1 to 100")
+	ada.mustFail("room:bans", `{}`, "missing_fields", "Missing required fields")
+}

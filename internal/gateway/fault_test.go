@@ -59,7 +59,10 @@ func (broken) Conversations(context.Context, chat.ConversationQuery) ([]chat.Sum
 func (broken) Sync(context.Context, chat.SyncQuery) (chat.Synced, error) {
 	return chat.Synced{}, errDisk
 }
-func (broken) SearchRooms(context.Context, string, int) ([]chat.Room, error)   { return nil, errDisk }
+func (broken) SearchRooms(context.Context, string, int) ([]chat.Room, error) { return nil, errDisk }
+func (broken) Bans(context.Context, chat.UserID, chat.BanQuery) (chat.BanPage, error) {
+	return chat.BanPage{}, errDisk
+}
 func (broken) Room(context.Context, string) (chat.Room, error)                 { return chat.Room{}, errDisk }
 func (broken) React(context.Context, chat.React) error                         { return errDisk }
 func (broken) CreateRoom(context.Context, chat.NewRoom) error                  { return errDisk }
@@ -246,6 +249,7 @@ func TestFaults(t *testing.T) {
 		"room:get":          {`{"roomId":"hall"}`, "Failed to load room"},
 		"room:list":         {`{}`, "Failed to list rooms"},
 		"room:members":      {`{"roomId":"hall"}`, "Failed to list members"},
+		"room:bans":         {`{"roomId":"hall"}`, "Failed to list bans"},
 		"room:search":       {`{"query":"x"}`, "Failed to search rooms"},
 		"room:update":       {`{"roomId":"hall","name":"x"}`, "Failed to update room"},
 		"room:delete":       {`{"roomId":"hall"}`, "Failed to delete room"},

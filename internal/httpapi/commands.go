@@ -106,6 +106,10 @@ var memberRoutes = []route{
 		method: http.MethodPut, path: "/rooms/{roomId}/invitations/{userId}", id: "inviteUser", tag: tagMembers,
 		summary: "Invite a user", details: "Permits to join a private room. For admins.",
 	}},
+	{"room:bans", operation{
+		method: http.MethodGet, path: "/rooms/{roomId}/bans", id: "listBans", tag: tagMembers, cached: true, pages: afterNext,
+		summary: "List those banned from a room", details: "By their ids. For admins.",
+	}},
 	{"room:ban", operation{
 		method: http.MethodPut, path: "/rooms/{roomId}/bans/{userId}", id: "banUser", tag: tagMembers,
 		summary: "Ban a user", details: "A member is removed; the user cannot join. For admins.",

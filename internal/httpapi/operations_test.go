@@ -187,6 +187,9 @@ func tryMembers(d *described, room string) {
 	if r := grace.try("joinRoom", in, ""); r.status != http.StatusForbidden {
 		t.Errorf("joins though banned: %d", r.status)
 	}
+	if r := d.call("listBans", in, ""); r.text(t, "users", 0, "userId") != "grace" {
+		t.Errorf("bans: %s", r.body)
+	}
 	d.call("unbanUser", of, "")
 	grace.call("joinRoom", in, "")
 	grace.call("leaveRoom", in, "")

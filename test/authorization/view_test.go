@@ -35,7 +35,7 @@ func (w *world) wholeView(p *place) []question {
 	asked := []question{{"conversation:list", `{"limit":3}`}, {"friend:list", `{}`}}
 	if p.room != "" {
 		room := `{"roomId":"` + p.room + `"}`
-		return append(asked, question{"room:get", room}, question{"room:members", room}, question{"history", room}, question{"message:pins", room})
+		return append(asked, question{"room:get", room}, question{"room:members", room}, question{"room:bans", room}, question{"history", room}, question{"message:pins", room})
 	}
 	for with := range p.pairs {
 		user := `{"userId":"` + w.people[with].id + `","limit":10}`

@@ -287,17 +287,19 @@ func outcome(err error) string {
 	return string(chat.Public(err, "").Code)
 }
 
-// lookAtRooms asks for a room, its members, lists of rooms, or searches them.
+// lookAtRooms asks for a room, its members, its bans, lists of rooms, or searches them.
 func (m *machine) lookAtRooms(t *rapid.T) {
 	d := m.actor(t)
-	switch uniform(t, "at what", 4) {
+	switch uniform(t, "at what", 5) {
 	case 0:
 		m.getRoom(d, m.roomID(t, with(d.user.id)))
 	case 1:
 		m.listMembers(d, m.roomID(t, with(d.user.id)), 1+uniform(t, "limit", 3))
 	case 2:
-		m.listRooms(d, pick(t, "filter", []string{"", "mine", "invited"}), 1+uniform(t, "limit", 3))
+		m.listBans(d, m.roomID(t, with(d.user.id)), 1+uniform(t, "limit", 3))
 	case 3:
+		m.listRooms(d, pick(t, "filter", []string{"", "mine", "invited"}), 1+uniform(t, "limit", 3))
+	case 4:
 		m.searchRooms(d, pick(t, "word", []string{"FIRST", "room", "one", "quiet"}))
 	}
 }

@@ -137,7 +137,7 @@ func (m *machine) nonsense(t *rapid.T) {
 		"room:create", "room:join", "room:leave", "room:update", "room:delete", "room:invite", "room:kick", "room:ban",
 		"room:unban", "room:promote", "room:demote", "room:message", "message:send", "message:edit", "message:delete",
 		"message:pin", "message:unpin", "reaction:add", "reaction:remove", "message:read", "conversation:read", "history",
-		"thread", "sync", "message:pins", "message:search", "room:get", "room:members", "room:search",
+		"thread", "sync", "message:pins", "message:search", "room:get", "room:members", "room:bans", "room:search",
 	})
 	m.do(d, name, map[string]any{}, missingFields, nil)
 }

@@ -1,6 +1,7 @@
 package model_test
 
 import (
+	"maps"
 	"slices"
 	"strings"
 )
@@ -62,6 +63,36 @@ func (m *machine) listMembers(d *device, roomID string, limit int) {
 	}
 	slices.SortFunc(want, func(a, b memberEntry) int { return compare(a.UserID, b.UserID) })
 	same(m, d.label+": members", want, got)
+}
+
+// listBans walks through those banned from a room.
+func (m *machine) listBans(d *device, roomID string, limit int) {
+	m.Helper()
+	c := m.world.rooms[roomID]
+	payload := map[string]any{"roomId": roomID, "limit": limit}
+	var got []string
+	for {
+		var answer struct {
+			Users []struct {
+				UserID   string `json:"userId"`
+				Username string `json:"username"`
+			} `json:"users"`
+			Next string `json:"next"`
+		}
+		if !m.do(d, "room:bans", payload, m.world.mayAdminister(c, d.user.id), &answer) {
+			return
+		}
+		for _, u := range answer.Users {
+			same(m, d.label+": name of a banned user", m.world.nameOf(u.UserID), u.Username)
+			got = append(got, u.UserID)
+		}
+		if answer.Next == "" {
+			break
+		}
+		same(m, d.label+": length of a page", limit, len(answer.Users))
+		payload["after"] = answer.Next
+	}
+	same(m, d.label+": banned", slices.Sorted(maps.Keys(c.banned)), got)
 }
 
 // listRooms walks through the rooms of a list. Of the public ones it looks at those of the sequence.

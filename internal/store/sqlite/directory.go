@@ -108,3 +108,44 @@ func (s *Store) Members(ctx context.Context, user chat.UserID, q chat.MemberQuer
 	}
 	return page, nil
 }
+
+const bansQuery = `
+	SELECT b.user_id, coalesce(u.name, b.user_id), b.banned_by, b.banned_at
+	FROM bans b LEFT JOIN users u ON u.id = b.user_id
+	WHERE b.conversation_id = ? AND b.user_id > ? ORDER BY b.user_id LIMIT ?`
+
+// Bans implements [chat.Directory].
+func (s *Store) Bans(ctx context.Context, user chat.UserID, q chat.BanQuery) (chat.BanPage, error) {
+	page := chat.BanPage{Bans: []chat.Ban{}}
+	err := s.readers.snapshot(ctx, func(each eachRow) error {
+		var conversation string
+		var standing chat.Standing
+		refusal := error(chat.ErrRoomNotFound)
+		err := each(func(row scanner) error {
+			err := row.Scan(&conversation, &standing.Role)
+			refusal = standing.MayAdminister()
+			return err
+		}, roleQuery, user, q.RoomID)
+		switch {
+		case err != nil:
+			return fmt.Errorf("look up room: %w", err)
+		case refusal != nil:
+			return refusal
+		}
+		return each(func(row scanner) error {
+			var b chat.Ban
+			var bannedAt int64
+			err := row.Scan(&b.UserID, &b.Name, &b.By, &bannedAt)
+			b.At = instant(bannedAt)
+			page.Bans = append(page.Bans, b)
+			return err
+		}, bansQuery, conversation, q.After, q.Limit+1)
+	})
+	if err != nil {
+		return chat.BanPage{}, err
+	}
+	if len(page.Bans) > q.Limit {
+		page.Bans, page.Next = page.Bans[:q.Limit], page.Bans[q.Limit-1].UserID
+	}
+	return page, nil
+}

@@ -32,14 +32,16 @@ func (s *Store) moderate(ctx context.Context, cmd *chat.Moderate, change func(*t
 	})
 }
 
+const roleQuery = `
+	SELECT r.conversation_id, coalesce(m.role, '')
+	FROM rooms r LEFT JOIN members m ON m.conversation_id = r.conversation_id AND m.user_id = ?
+	WHERE r.id = ?`
+
 // administered returns the conversation of a room, if the user may administer it.
 func (t *tx) administered(room string, user chat.UserID) (string, error) {
 	var conversation string
 	var standing chat.Standing
-	found, err := exists(t.row(`
-		SELECT r.conversation_id, coalesce(m.role, '')
-		FROM rooms r LEFT JOIN members m ON m.conversation_id = r.conversation_id AND m.user_id = ?
-		WHERE r.id = ?`, user, room).Scan(&conversation, &standing.Role))
+	found, err := exists(t.row(roleQuery, user, room).Scan(&conversation, &standing.Role))
 	if err != nil {
 		return "", fmt.Errorf("look up room: %w", err)
 	}

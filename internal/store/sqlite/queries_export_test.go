@@ -28,6 +28,7 @@ func Queries() map[string]Query {
 		"found messages":      {foundQuery, []string{"INTEGER PRIMARY KEY (rowid=?)", "PRIMARY KEY (conversation_id=? AND user_id=?)"}},
 		"listed messages":     {listedQuery, []string{"m USING INDEX sqlite_autoindex_messages_1 (id=?)"}},
 		"members":             {membersQuery, []string{"members_by_age (conversation_id=?)"}},
+		"bans":                {bansQuery, []string{"PRIMARY KEY (conversation_id=? AND user_id>?)"}},
 		"who came":            {cameQuery, []string{"members_by_age (conversation_id=? AND joined_seq=?)"}},
 		"repeated sends":      {sentQuery, []string{"messages_by_client_msg_id"}},
 		"client ids":          {usedQuery, []string{"messages_by_client_msg_id"}},

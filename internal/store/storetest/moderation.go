@@ -146,6 +146,41 @@ func testBan(f *fixture) {
 	equal(f, "joined", f.join("bert", room.ID), true)
 }
 
+func testBans(f *fixture) {
+	room := f.room(chat.RoomPublic, 200, "anna")
+	for i := range chat.ListedMembers {
+		f.join(chat.UserID(fmt.Sprintf("m%d", i)), room.ID)
+	}
+	f.known("bert")
+	for _, user := range []chat.UserID{"dora", "bert", "carl"} {
+		f.Must(f.store.Ban(f.Context(), about("anna", room, user)))
+	}
+	equal(f, "banned, of a large room", f.read(room).Banned, nil)
+	ban := func(user chat.UserID, name string) chat.Ban {
+		return chat.Ban{UserID: user, Name: name, By: "anna", At: start}
+	}
+	page, err := f.store.Bans(f.Context(), "anna", chat.BanQuery{RoomID: room.ID, Limit: 2})
+	f.Must(err)
+	equal(f, "first page", page, chat.BanPage{Next: "carl", Bans: []chat.Ban{ban("bert", "Name of bert"), ban("carl", "carl")}})
+	page, err = f.store.Bans(f.Context(), "anna", chat.BanQuery{RoomID: room.ID, After: page.Next, Limit: 1})
+	f.Must(err)
+	equal(f, "last page", page, chat.BanPage{Bans: []chat.Ban{ban("dora", "dora")}})
+	for _, user := range []chat.UserID{"bert", "carl", "dora"} {
+		f.Must(f.store.Unban(f.Context(), about("anna", room, user)))
+	}
+	page, err = f.store.Bans(f.Context(), "anna", chat.BanQuery{RoomID: room.ID, Limit: 2})
+	f.Must(err)
+	equal(f, "afterwards", page, chat.BanPage{Bans: []chat.Ban{}})
+
+	for _, refused := range []struct {
+		user, room string
+		want       error
+	}{{"m1", room.ID, chat.ErrNotAdmin}, {"dora", room.ID, chat.ErrNotInRoom}, {"anna", "no-such-room", chat.ErrRoomNotFound}} {
+		_, err := f.store.Bans(f.Context(), chat.UserID(refused.user), chat.BanQuery{RoomID: refused.room, Limit: 2})
+		f.Refused(err, refused.want)
+	}
+}
+
 func testRoles(f *fixture) {
 	room := f.room(chat.RoomPublic, 10, "anna")
 	f.join("bert", room.ID)

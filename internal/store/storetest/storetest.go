@@ -74,6 +74,7 @@ func Run(t *testing.T, newDriver func(t *testing.T) Driver) {
 		{"Invite", testInvite},
 		{"Kick", testKick},
 		{"Ban", testBan},
+		{"Bans", testBans},
 		{"Roles", testRoles},
 		{"AddMembers", testAddMembers},
 		{"UpdateRoom", testUpdateRoom},

@@ -4,6 +4,13 @@
 /** Exactly one of the fields. */
 export type OneOf<T> = { [K in keyof T]: { [P in K]: T[P] } & { [P in Exclude<keyof T, K>]?: never } }[keyof T];
 
+export interface BannedUser {
+  userId: string;
+  username: string;
+  bannedBy: string;
+  bannedAt: string;
+}
+
 export interface Catchup {
   gone?: boolean;
   reset?: boolean;
@@ -262,6 +269,7 @@ export interface Commands {
   "room:get": { payload: { roomId: string }; answer: { room: Room } };
   "room:list": { payload: { mine?: boolean; invited?: boolean; after?: string; limit?: number }; answer: { rooms: Room[]; next?: string } };
   "room:members": { payload: { roomId: string; after?: string; limit?: number }; answer: { members: Member[]; next?: string } };
+  "room:bans": { payload: { roomId: string; after?: string; limit?: number }; answer: { users: BannedUser[]; next?: string } };
   "room:search": { payload: { query: string; limit?: number }; answer: { rooms: Room[]; next?: string } };
   "room:update": { payload: { roomId: string; name?: string; description?: string; type?: RoomType; maxMembers?: number; settings?: { allowFileUpload?: boolean; allowVoiceMessage?: boolean; messageRetention?: number } }; answer: { room: Room } };
   "room:delete": { payload: { roomId: string }; answer: object };
@@ -312,6 +320,7 @@ export const commandNames = [
   "room:get",
   "room:list",
   "room:members",
+  "room:bans",
   "room:search",
   "room:update",
   "room:delete",
