@@ -1,4 +1,4 @@
-import { type Message, newClientMsgId, type Outgoing, type Room, SockeyeClient, type ConnectionState } from "@sockeye/client";
+import { type Message, newClientMsgId, type Outgoing, Refused, type Role, type Room, SockeyeClient, type ConnectionState } from "@sockeye/client";
 import { SvelteMap } from "svelte/reactivity";
 import { renewal, type Session } from "../session";
 import { explain, t } from "../words/words.svelte";
@@ -162,12 +162,25 @@ export class Chat {
     this.markRead();
   }
 
-  /** Looks up who is in a room, who runs it and who is banned. Best effort: the server decides what one may do. */
+  /** Looks up who is in a room and who runs it; of a large one, whether this user does. Best effort: the server decides what one may do. */
   async #lookUp(conversation: Conversation): Promise<void> {
     try {
-      conversation.renew((await this.client.room.get({ roomId: conversation.id })).room);
+      const { room } = await this.client.room.get({ roomId: conversation.id });
+      conversation.renew(room);
+      if (!room.admins) conversation.role = await this.#roleIn(room.id);
     } catch {
       // The next opening tries again.
+    }
+  }
+
+  /** Of the admins of a large room there is no list, but only they may see its bans. */
+  async #roleIn(roomId: string): Promise<Role> {
+    try {
+      await this.client.room.bans({ roomId, limit: 1 });
+      return "admin";
+    } catch (error) {
+      if (error instanceof Refused && error.code === "not_admin") return "member";
+      throw error;
     }
   }
 

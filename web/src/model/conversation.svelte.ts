@@ -51,6 +51,8 @@ export class Conversation implements Place {
   readonly readers = new SvelteMap<string, number>();
   /** How often something was pinned or unpinned while the page is open. */
   pinChanges = $state(0);
+  /** How often somebody was banned or a ban lifted while the page is open. */
+  banChanges = $state(0);
   /** The message to bring into view. */
   target = $state<string | undefined>();
   /** What stands in the composer. */

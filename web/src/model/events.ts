@@ -64,6 +64,7 @@ function listenToRooms(chat: Chat): void {
   const noteOf = (event: Membership, happening: Happening): void => {
     const conversation = note(event, happening);
     if (conversation?.room) conversation.room = withMember(conversation.room, event.userId, happening.what);
+    if (conversation && (happening.what === "banned" || happening.what === "unbanned")) conversation.banChanges++;
   };
   client.on("room:user_joined", (event) => {
     chat.named(event);
@@ -75,6 +76,7 @@ function listenToRooms(chat: Chat): void {
   client.on("room:role", (event) => {
     const what = event.role === "admin" ? "promoted" : "demoted";
     const conversation = note(event, { what, name: chat.nameOf(event.userId) });
+    if (conversation && event.userId === me.userId) conversation.role = event.role;
     if (conversation?.room) conversation.room = withMember(conversation.room, event.userId, what);
   });
   client.on("room:members_added", (event) => note(event, { what: "added", count: event.count }));
