@@ -1,4 +1,4 @@
-// A room with more members than a list of them that comes with it.
+// Rooms with more members than are listed with them, and rooms that wait for who was invited.
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
@@ -72,4 +72,57 @@ test("admins of a large room see who is banned, and let them in again", async ()
   await fan.sees("101 members");
   assert.equal(await fan.page.getByRole("region", { name: "Banned" }).count(), 0, "members see bans");
   for (const person of [zoe, fan]) assert.deepEqual(person.complaints, [], `${person.name}'s console`);
+});
+
+test("an invitation waits for who was away, and goes when the room is joined anywhere", async () => {
+  const owner = await login("Ada");
+  const carolId = (await ask("POST", "/api/dev/login", undefined, { name: "Carol" })).user.id;
+  const invite = async (id, name, description = "") => {
+    await ask("POST", "/api/v1/rooms", owner, { id, name, description, type: "private" });
+    await ask("PUT", `/api/v1/rooms/${id}/invitations/${carolId}`, owner);
+  };
+  await invite("council", "Council", "Every first Monday");
+
+  const carol = await Person.arrive(browser, server.url, "Carol");
+  const phone = await Person.arrive(browser, server.url, "Carol", { viewport: { width: 375, height: 740 }, colorScheme: "dark" });
+  const waiting = (person) => person.page.getByRole("navigation").getByRole("region", { name: "Invitations" });
+  for (const person of [carol, phone]) {
+    await person.signIn();
+    await waiting(person).getByText("1 member · Every first Monday").waitFor();
+    await person.page.waitForFunction(() => document.title === "(1) Sockeye");
+    await person.audit("an invitation");
+    await person.isAsWideAsTheScreen();
+  }
+  await carol.shoot("invitation-light");
+  await phone.shoot("invitation-phone-dark");
+  await waiting(carol).getByRole("button", { name: "Join Council" }).click();
+  await carol.isIn("Council");
+  for (const person of [carol, phone]) {
+    await waiting(person).waitFor({ state: "hidden" });
+    await person.row("Council").waitFor();
+  }
+  await carol.say("Here I am.");
+
+  await invite("kitchen", "Kitchen");
+  for (const person of [carol, phone]) {
+    await waiting(person).getByRole("button", { name: "Join Kitchen" }).waitFor();
+    await person.page.getByTestId("announcement").filter({ hasText: "You were invited to Kitchen." }).waitFor({ state: "attached" });
+  }
+  for (let i = 1; i <= 6; i++) await invite(`club-${i}`, `Club ${i}`);
+  await waiting(phone).getByRole("button", { name: "All 7 invitations" }).waitFor();
+  assert.equal(await waiting(phone).getByRole("listitem").count(), 5);
+  await phone.shoot("invitations-phone-dark");
+  await phone.press("All 7 invitations");
+  await phone.page.getByRole("dialog").getByRole("button", { name: "Join Kitchen" }).click();
+  await phone.isIn("Kitchen");
+  await waiting(carol).getByRole("button", { name: "All 6 invitations" }).waitFor();
+  await carol.shoot("invitations-light");
+
+  await ask("DELETE", "/api/v1/rooms/club-1", owner);
+  await waiting(carol).getByRole("button", { name: "Join Club 1" }).click();
+  await carol.sees("Room not found.");
+  await waiting(carol).getByText("Club 1").waitFor({ state: "hidden" });
+  await ask("PUT", `/api/v1/rooms/club-2/bans/${carolId}`, owner);
+  await waiting(carol).getByText("Club 2").waitFor({ state: "hidden" });
+  for (const person of [carol, phone]) assert.deepEqual(person.complaints, [], `${person.name}'s console`);
 });

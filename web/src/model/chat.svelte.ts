@@ -4,6 +4,7 @@ import { renewal, type Session } from "../session";
 import { explain, t } from "../words/words.svelte";
 import { Conversation } from "./conversation.svelte";
 import { listen } from "./events";
+import { Invitations } from "./invitations.svelte";
 import { type Act, People } from "./people.svelte";
 import { addressee, type Kind, type Person, type Place, placeKey, source } from "./place";
 import { rememberCurrent, rememberedCurrent, rememberedFailed, rememberedReaders, rememberFailed } from "./remembered";
@@ -23,6 +24,7 @@ export type Panel = "room" | "pins" | "search" | "thread";
 export class Chat {
   readonly client: SockeyeClient;
   readonly people: People;
+  readonly invitations: Invitations;
   readonly typing: Typing;
   me = $state.raw<Person>({ userId: "", username: "" });
   state = $state<ConnectionState>("connecting");
@@ -44,8 +46,6 @@ export class Chat {
   announcement = $state("");
   /** The reader is at the newest message of the open conversation. */
   isAtEnd = true;
-  /** How many rooms have invited this user. */
-  invitations = $state(0);
   /** How users are called, by their ids. */
   readonly names = new SvelteMap<string, string>();
 
@@ -67,6 +67,7 @@ export class Chat {
       requested: ({ username }) => (this.announcement = t().wantsToBeFriends(username)),
       accepted: ({ username }) => (this.announcement = t().areFriendsNow(username)),
     });
+    this.invitations = new Invitations(this.client, userId, ({ name }) => (this.announcement = t().invitedTo(name)));
     listen(this, onSignedOut);
     const key = rememberedCurrent(userId);
     if (key) this.openPlace({ kind: key.startsWith("room:") ? "room" : "direct", id: key.slice(key.indexOf(":") + 1) });
@@ -259,10 +260,12 @@ export class Chat {
   // Rooms and people.
 
   async joinRoom(roomId: string): Promise<boolean> {
-    return this.attempt(async () => {
+    const isDone = await this.attempt(async () => {
       const { room, messages } = await this.client.room.join({ roomId });
       this.#enter(room, messages);
     });
+    if (!isDone) void this.invitations.load(); // The room may be gone.
+    return isDone;
   }
 
   async createRoom(draft: { id?: string; name: string; description?: string; type: "public" | "private" }): Promise<boolean> {
@@ -274,15 +277,6 @@ export class Chat {
       if (conversation.kind === "room") await this.client.room.leave({ roomId: conversation.id });
       this.drop(conversation);
     });
-  }
-
-  /** Best effort: the number beside the directory. */
-  async loadInvitations(): Promise<void> {
-    try {
-      this.invitations = (await this.client.room.list({ invited: true })).rooms.length;
-    } catch {
-      // The next connect tries again.
-    }
   }
 
   async relate(act: Act, person: Person): Promise<boolean> {
@@ -342,6 +336,7 @@ export class Chat {
   }
 
   #enter(room: Room, messages: readonly Message[]): void {
+    this.invitations.drop(room.id);
     const conversation = this.conversation("room", room.id, room.name);
     conversation.renew(room);
     conversation.conversationId = room.conversationId;

@@ -89,16 +89,12 @@ function listenToRooms(chat: Chat): void {
     chat.drop(conversation);
     chat.problem = t().roomDeleted(conversation.name);
   });
-  client.on("room:invited", (event) => {
-    if (event.userId === me.userId) chat.announcement = t().invitedTo(event.roomId);
-    chat.invitations++;
-  });
 }
 
 async function connected(chat: Chat): Promise<void> {
   chat.problem = "";
   void chat.people.load();
-  void chat.loadInvitations();
+  void chat.invitations.load();
   if (chat.current) void chat.refresh(chat.current);
   let after: string | undefined;
   try {
@@ -120,6 +116,7 @@ function introduce(chat: Chat, summary: Summary): Conversation {
   const { room, peer } = summary;
   const conversation = room ? chat.conversation("room", room.id, room.name) : chat.conversation("direct", peer!.userId, peer!.username);
   conversation.summarise(summary);
+  if (room) chat.invitations.drop(room.id);
   if (summary.lastMessage) chat.named({ userId: summary.lastMessage.senderId, username: summary.lastMessage.senderUsername });
   return conversation;
 }

@@ -176,6 +176,7 @@ export const en = {
   searchRooms: "Search rooms, or enter an id",
   joinById: (id: string) => `Join the room with the id “${id}”`,
   invitations: "Invitations",
+  allInvitations: (count: number) => `All ${number(count)} invitations`,
   noPublicRooms: "There is no public room yet. Create the first one.",
 
   // People.

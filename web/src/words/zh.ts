@@ -171,6 +171,7 @@ export const zh: Words = {
   searchRooms: "搜索房间，或输入 ID",
   joinById: (id) => `加入 ID 为“${id}”的房间`,
   invitations: "邀请",
+  allInvitations: (count) => `全部 ${number(count)} 个邀请`,
   noPublicRooms: "还没有公开房间，来创建第一个吧。",
 
   people: "用户",
