@@ -34,25 +34,11 @@ func (s *Service) RevokeAdmin(ctx context.Context, idOrLogin string) (User, erro
 }
 
 func (s *Service) setAdmin(ctx context.Context, idOrLogin string, admin bool) (User, error) {
-	if idOrLogin == "" {
-		return User{}, missing("userId")
-	}
-	id := idOrLogin
-	_, known, err := s.store.User(ctx, id)
+	user, err := s.Find(ctx, idOrLogin)
 	if err != nil {
-		return User{}, fmt.Errorf("look up user: %w", err)
+		return User{}, err
 	}
-	if !known {
-		local, err := s.lookUp(ctx, idOrLogin)
-		if err != nil {
-			return User{}, err
-		}
-		if local.User.ID == "" {
-			return User{}, ErrUserNotFound
-		}
-		id = local.User.ID
-	}
-	return s.changeUser(ctx, ChangeUser{ID: id, Admin: &admin, At: s.timestamp()})
+	return s.changeUser(ctx, ChangeUser{ID: user.ID, Admin: &admin, At: s.timestamp()})
 }
 
 // Admins returns the users who are marked as administrators, by their ids. Those who are by a claim are not among them.

@@ -215,7 +215,7 @@ func (s *Service) replacePassword(ctx context.Context, local *Local, password st
 	}, func() (err error) {
 		token, err = s.sign(&local.User, s.timestamp())
 		return err
-	})
+	}, time.Time{})
 	return Session{User: local.User, Token: token}, err
 }
 
@@ -275,7 +275,7 @@ func (s *Service) RevokeUser(ctx context.Context, userID string) error {
 	if err := checkUserID(userID); err != nil {
 		return invalid("userId", "cannot be used: "+err.Error())
 	}
-	return s.revoke(ctx, userID, func(r Revocation) error { return s.store.Revoke(ctx, r) }, nil)
+	return s.revoke(ctx, userID, func(r Revocation) error { return s.store.Revoke(ctx, r) }, nil, time.Time{})
 }
 
 // RevokeToken makes one token useless, which is what logging out is, and ends its connections. [ErrNotRevocable] if it
@@ -305,15 +305,18 @@ func (s *Service) RevokeToken(ctx context.Context, identity Identity) error {
 // keepRevoked is how long a token is remembered after it has expired, for clocks that differ.
 const keepRevoked = time.Hour
 
-// revoke stores that a user's tokens are revoked, and then runs after, which may be nil, before anybody else can get a
-// token.
-func (s *Service) revoke(ctx context.Context, userID string, store func(Revocation) error, after func() error) error {
+// revoke stores that a user's tokens are revoked which were issued until now, and until past at least, and then runs
+// after, which may be nil, before anybody else can get a token.
+func (s *Service) revoke(ctx context.Context, userID string, store func(Revocation) error, after func() error, past time.Time) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	issuing := s.issuing.of(userID)
 	issuing.Lock()
 	r := Revocation{At: s.timestamp(), UserID: userID, IssuedBy: s.present(userID)}
+	if !r.IssuedBy.After(past) {
+		r.IssuedBy = past.Add(time.Millisecond)
+	}
 	err := store(r)
 	stored := err == nil
 	if stored {

@@ -23,6 +23,7 @@ type Service struct {
 	revoked   *revoked
 	issuing   stripes
 	addresses *addresses
+	beside    bool
 }
 
 // Verifier tells who a token speaks for, see [Verifiers].
@@ -30,12 +31,13 @@ type Verifier interface {
 	Verify(ctx context.Context, token string) (Identity, error)
 }
 
-// Deps are what a Service works with; all are required.
+// Deps are what a Service works with; all are required, but for Beside.
 type Deps struct {
 	Store    Store
 	Verifier Verifier
 	Issuer   *Issuer
 	Now      func() time.Time // the clock, time.Now outside tests
+	Beside   bool             // another process serves from the same store, see Heed
 }
 
 // New returns a service that knows all revocations in the store; ctx bounds only the reading of them.
@@ -49,7 +51,7 @@ func New(ctx context.Context, cfg Config, d Deps) (*Service, error) {
 	s := &Service{
 		cfg: cfg, store: d.Store, verifier: d.Verifier, issuer: d.Issuer, now: d.Now,
 		passwords: newPasswords(cfg.Hashing), revoked: newRevoked(), issuing: stripes{seed: maphash.MakeSeed()},
-		addresses: &addresses{blocked: make(map[netip.Addr]BlockedAddress)},
+		addresses: &addresses{blocked: make(map[netip.Addr]BlockedAddress)}, beside: d.Beside,
 	}
 	if err := d.Store.Revoked(ctx, s.timestamp(), func(r Revocation) { s.revoked.add(r, s.now()) }); err != nil {
 		return nil, fmt.Errorf("account: read revocations: %w", err)

@@ -60,6 +60,11 @@ func open(t *testing.T, cfg account.Config) *house {
 
 func reopen(t *testing.T, cfg account.Config, dir string, clock *ticking) *house {
 	t.Helper()
+	return openAs(t, cfg, dir, clock, false)
+}
+
+func openAs(t *testing.T, cfg account.Config, dir string, clock *ticking, beside bool) *house {
+	t.Helper()
 	h := &house{t: t, dir: dir, clock: clock}
 	store, err := sqlite.Open(t.Context(), sqlite.DefaultConfig(dir), func([]chat.Event) {})
 	if err != nil {
@@ -84,7 +89,7 @@ func reopen(t *testing.T, cfg account.Config, dir string, clock *ticking) *house
 	t.Cleanup(verifiers.Stop)
 	h.store = store.Accounts(h.record)
 	h.Service, err = account.New(t.Context(), cfg, account.Deps{
-		Store: h.store, Verifier: verifiers, Issuer: h.issuer, Now: clock.now,
+		Store: h.store, Verifier: verifiers, Issuer: h.issuer, Now: clock.now, Beside: beside,
 	})
 	if err != nil {
 		t.Fatal(err)

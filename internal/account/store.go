@@ -49,6 +49,8 @@ type Users interface {
 	// SearchUsers returns the users one of whose [Terms] begins with the folded text, by the first of these terms and
 	// then by their ids.
 	SearchUsers(ctx context.Context, folded string, limit int) ([]User, error)
+	// ListUsers returns up to limit users by their ids, those after an id.
+	ListUsers(ctx context.Context, after string, limit int) ([]User, error)
 	// Admins returns the users who are marked as administrators, by their ids.
 	Admins(ctx context.Context) ([]User, error)
 	// Seen moves the times at which users were last seen forward, never back. Unknown users are left out.
@@ -78,6 +80,10 @@ type Revocations interface {
 	Revoke(ctx context.Context, r Revocation) error
 	// Revoked calls yield with all revocations but those of tokens whose Until is before now: they may be forgotten.
 	Revoked(ctx context.Context, now time.Time, yield func(Revocation)) error
+	// RevokedUsers returns the revocations of users whose IssuedBy is since or later.
+	RevokedUsers(ctx context.Context, since time.Time) ([]Revocation, error)
+	// RevokedBy returns the time of issue up to which a user's tokens are revoked; zero if none are.
+	RevokedBy(ctx context.Context, userID string) (time.Time, error)
 }
 
 // APIKeys keeps the API keys of the application's own backend.

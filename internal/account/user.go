@@ -60,18 +60,27 @@ func (s *Service) SearchUsers(ctx context.Context, query string, limit int) ([]U
 		return nil, invalid("query", "must be printable UTF-8")
 	case utf8.RuneCountInString(query) > MaxQueryRunes:
 		return nil, tooMuch("query", MaxQueryRunes, "characters")
-	case limit == 0:
-		limit = DefaultUserFound
-	case limit < 0 || limit > MaxUsersFound:
-		e := invalid("limit", fmt.Sprintf("must be 1 to %d", MaxUsersFound))
-		e.Limit = MaxUsersFound
-		return nil, e
+	}
+	if err := checkFound(&limit); err != nil {
+		return nil, err
 	}
 	users, err := s.store.SearchUsers(ctx, Fold(query), limit)
 	if err != nil {
 		return nil, fmt.Errorf("search users: %w", err)
 	}
 	return users, nil
+}
+
+func checkFound(limit *int) error {
+	switch {
+	case *limit == 0:
+		*limit = DefaultUserFound
+	case *limit < 0 || *limit > MaxUsersFound:
+		e := invalid("limit", fmt.Sprintf("must be 1 to %d", MaxUsersFound))
+		e.Limit = MaxUsersFound
+		return e
+	}
+	return nil
 }
 
 // Rename changes the display name of a local account. Others have theirs from whoever signs their tokens:

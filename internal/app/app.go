@@ -162,7 +162,7 @@ func (s *server) buildChat(context.Context) error {
 }
 
 func (s *server) buildUpkeep(context.Context) error {
-	u := &upkeep{chat: s.chat, announce: s.hub.Announce, now: time.Now, log: s.log}
+	u := &upkeep{chat: s.chat, announce: s.hub.Announce, heed: s.accounts.Heed, now: time.Now, log: s.log}
 	u.start()
 	s.parts.add("upkeep", u.stop)
 	return nil

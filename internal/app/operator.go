@@ -16,9 +16,10 @@ import (
 var errInUse = errors.New("in use by another server")
 
 // OpenAccounts opens the accounts of a data folder for the operator's commands.
-// With a server on the folder it opens them beside: the server learns only what it
-// reads anew each time, which API keys are, and revoked tokens are not. closeAll
-// must be called, unless there is an error.
+// With a server on the folder it opens them beside: the server learns what it reads
+// anew each time, which users and API keys are, and what it looks for, which is whose
+// tokens are all revoked (see [account.Service.Heed]). Single tokens it does not look
+// for, and events are told to nobody. closeAll must be called, unless there is an error.
 func OpenAccounts(ctx context.Context, signing config.Signing) (accounts *account.Service, closeAll func() error, err error) {
 	var opened parts
 	closeAll = func() error {
@@ -33,7 +34,7 @@ func OpenAccounts(ctx context.Context, signing config.Signing) (accounts *accoun
 			err = errors.Join(err, closeAll())
 		}
 	}()
-	store, err := openForOperator(ctx, signing.Data, &opened)
+	store, beside, err := openForOperator(ctx, signing.Data, &opened)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -51,24 +52,26 @@ func OpenAccounts(ctx context.Context, signing config.Signing) (accounts *accoun
 	}
 	opened.add("verifiers", func() error { verifiers.Stop(); return nil })
 	accounts, err = account.New(ctx, account.DefaultConfig(), account.Deps{
-		Store: store.Accounts(func([]account.Event) {}), Verifier: verifiers, Issuer: issuer, Now: time.Now,
+		Store: store.Accounts(func([]account.Event) {}), Verifier: verifiers, Issuer: issuer, Now: time.Now, Beside: beside,
 	})
 	return accounts, closeAll, err
 }
 
-func openForOperator(ctx context.Context, dir string, opened *parts) (store *sqlite.Store, err error) {
+// openForOperator tells too whether a server has the folder.
+func openForOperator(ctx context.Context, dir string, opened *parts) (store *sqlite.Store, beside bool, err error) {
 	cfg := sqlite.DefaultConfig(dir)
 	unlock, err := lockFolder(dir)
 	switch {
 	case errors.Is(err, errInUse):
+		beside = true
 		store, err = sqlite.OpenBeside(ctx, cfg)
 	case err == nil:
 		opened.add("data folder", unlock)
 		store, err = sqlite.Open(ctx, cfg, func([]chat.Event) {})
 	}
 	if err != nil {
-		return nil, err
+		return nil, beside, err
 	}
 	opened.add("store", store.Close)
-	return store, nil
+	return store, beside, nil
 }

@@ -14,12 +14,15 @@ const (
 	announceEvery = 30 * time.Second
 	// retainEvery is how often what is kept no longer is removed.
 	retainEvery = time.Hour
+	// heedEvery is how often it is looked what the operator's commands have revoked.
+	heedEvery = time.Second
 )
 
 // upkeep is what the server does by itself now and then.
 type upkeep struct {
 	chat     *chat.Service
 	announce func([]chat.Head)
+	heed     func(context.Context) (users int, err error)
 	now      func() time.Time
 	log      *slog.Logger
 
@@ -32,6 +35,7 @@ func (u *upkeep) start() {
 	u.cancel = cancel
 	u.done.Go(func() { u.every(ctx, announceEvery, u.announceHeads) })
 	u.done.Go(func() { u.every(ctx, retainEvery, u.retain) })
+	u.done.Go(func() { u.every(ctx, heedEvery, u.heedOperator) })
 }
 
 func (u *upkeep) stop() error {
@@ -72,6 +76,17 @@ func (u *upkeep) retain(ctx context.Context) {
 	}
 	if removed > 0 {
 		u.log.Info("removed what is kept no longer", "entries", removed)
+	}
+}
+
+func (u *upkeep) heedOperator(ctx context.Context) {
+	users, err := u.heed(ctx)
+	if err != nil {
+		u.fault(ctx, "look for what the operator has revoked", err)
+		return
+	}
+	if users > 0 {
+		u.log.Info("tokens were revoked by the operator", "users", users)
 	}
 }
 

@@ -35,10 +35,11 @@ func TestUpkeep(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		announced := 0
+		announced, heeded := 0, 0
 		u := &upkeep{
 			chat: service, announce: func(heads []chat.Head) { announced += len(heads) },
-			now: time.Now, log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+			heed: func(context.Context) (int, error) { heeded++; return 0, nil },
+			now:  time.Now, log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 		}
 		u.start()
 		time.Sleep(2*time.Hour + time.Second)
@@ -46,8 +47,8 @@ func TestUpkeep(t *testing.T) {
 		if err := u.stop(); err != nil {
 			t.Error(err)
 		}
-		if announced != 240 || store.retained != 2 {
-			t.Errorf("announced %d times, retained %d times in two hours", announced, store.retained)
+		if announced != 240 || store.retained != 2 || heeded != 2*3600+1 {
+			t.Errorf("announced %d times, retained %d times, heeded %d times in two hours", announced, store.retained, heeded)
 		}
 		for _, span := range store.asked {
 			if span <= announceEvery {

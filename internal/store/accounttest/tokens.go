@@ -46,6 +46,34 @@ func testRevocations(f *fixture) {
 	f.Quiet()
 }
 
+func testRevokedUsers(f *fixture) {
+	at := func(minutes int) time.Time { return start.Add(time.Duration(minutes) * time.Minute) }
+	since := func(minutes int) []account.Revocation {
+		f.Helper()
+		list, err := f.store.RevokedUsers(f.Context(), at(minutes))
+		f.Must(err)
+		return list
+	}
+	equal(f, "none", since(0), []account.Revocation{})
+	ada := account.Revocation{UserID: "ada", IssuedBy: at(3)}
+	bob := account.Revocation{UserID: "bob", IssuedBy: at(2)}
+	for _, r := range []account.Revocation{
+		{At: start, UserID: "ada", IssuedBy: at(1)}, {At: start, UserID: "bob", IssuedBy: at(2)}, {At: start, UserID: "ada", IssuedBy: at(3)},
+		{At: start, Issuer: "one", TokenID: "t", Until: at(10)},
+	} {
+		f.Must(f.store.Revoke(f.Context(), r))
+	}
+	equal(f, "all", since(0), []account.Revocation{bob, ada})
+	equal(f, "from their time on", since(2), []account.Revocation{bob, ada})
+	equal(f, "later ones", since(3), []account.Revocation{ada})
+	equal(f, "later still", since(4), []account.Revocation{})
+	for user, want := range map[string]time.Time{"ada": at(3), "bob": at(2), "carl": {}} {
+		by, err := f.store.RevokedBy(f.Context(), user)
+		f.Must(err)
+		equal(f, "revoked by, of "+user, by, want)
+	}
+}
+
 func testAPIKeys(f *fixture) {
 	first := account.APIKey{
 		ID: "k_2", Name: "Backend", Scopes: []account.Scope{account.ScopeRooms, account.ScopeUsers}, CreatedAt: start,

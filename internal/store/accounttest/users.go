@@ -167,6 +167,23 @@ func testChangeUser(f *fixture) {
 	f.Quiet()
 }
 
+func testListUsers(f *fixture) {
+	f.user("bob", "carl")
+	bob := account.User{ID: "bob", Name: "Name of bob", CreatedAt: start}
+	carl := account.User{ID: "carl", Name: "Name of carl", CreatedAt: start}
+	ada := f.local("u_ada", "ada", "Ada")
+	list := func(after string, limit int) []account.User {
+		f.Helper()
+		users, err := f.store.ListUsers(f.Context(), after, limit)
+		f.Must(err)
+		return users
+	}
+	equal(f, "all", list("", 10), []account.User{bob, carl, ada})
+	equal(f, "a page", list("", 2), []account.User{bob, carl})
+	equal(f, "the next page", list("carl", 2), []account.User{ada})
+	equal(f, "after the last", list("u_ada", 2), []account.User{})
+}
+
 func testSearchUsers(f *fixture) {
 	f.local("u_1", "Ada.L", "Ada Lovelace")
 	f.local("u_2", "love", "Love Lovelace")

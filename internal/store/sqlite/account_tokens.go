@@ -74,6 +74,27 @@ func (a *Accounts) Revoked(ctx context.Context, now time.Time, yield func(accoun
 	return nil
 }
 
+// RevokedUsers implements [account.Revocations].
+func (a *Accounts) RevokedUsers(ctx context.Context, since time.Time) ([]account.Revocation, error) {
+	revoked := []account.Revocation{}
+	err := a.readers().each(ctx, func(row scanner) error {
+		var r account.Revocation
+		var by int64
+		err := row.Scan(&r.UserID, &by)
+		r.IssuedBy = instant(by)
+		revoked = append(revoked, r)
+		return err
+	}, `SELECT user_id, issued_by FROM revoked_users WHERE issued_by >= ? ORDER BY issued_by, user_id`, since.UnixMilli())
+	return revoked, err
+}
+
+// RevokedBy implements [account.Revocations].
+func (a *Accounts) RevokedBy(ctx context.Context, userID string) (time.Time, error) {
+	var by sql.NullInt64
+	_, err := exists(a.readers().row(ctx, `SELECT issued_by FROM revoked_users WHERE user_id = ?`, userID).Scan(&by))
+	return instantOrZero(by), err
+}
+
 // CreateAPIKey implements [account.APIKeys].
 func (a *Accounts) CreateAPIKey(ctx context.Context, k account.APIKey, hash []byte) error {
 	scopes := make([]string, len(k.Scopes))

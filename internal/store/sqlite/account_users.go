@@ -180,15 +180,24 @@ func (a *Accounts) SearchUsers(ctx context.Context, folded string, limit int) ([
 	return users, err
 }
 
+// ListUsers implements [account.Users].
+func (a *Accounts) ListUsers(ctx context.Context, after string, limit int) ([]account.User, error) {
+	return a.users(ctx, `SELECT `+userColumns+` FROM users u WHERE u.id > ? ORDER BY u.id LIMIT ?`, after, limit)
+}
+
 // Admins implements [account.Users].
 func (a *Accounts) Admins(ctx context.Context) ([]account.User, error) {
+	return a.users(ctx, `SELECT `+userColumns+` FROM users u WHERE u.admin = 1 ORDER BY u.id`)
+}
+
+func (a *Accounts) users(ctx context.Context, query string, args ...any) ([]account.User, error) {
 	users := []account.User{}
 	err := a.readers().each(ctx, func(row scanner) error {
 		var u account.User
 		err := scanUser(row, &u)
 		users = append(users, u)
 		return err
-	}, `SELECT `+userColumns+` FROM users u WHERE u.admin = 1 ORDER BY u.id`)
+	}, query, args...)
 	return users, err
 }
 
