@@ -35,6 +35,9 @@ func (a *accountsOf) with(ctx context.Context, p Program, do func(*account.Servi
 	defer func() { err = errors.Join(err, closeAll()) }()
 	err = do(accounts)
 	if refusal := new(account.Error); errors.As(err, &refusal) {
+		if refusal.Code == account.CodeMissingFields {
+			return usageError{fmt.Errorf("%s: %s", refusal.Message, refusal.Field)}
+		}
 		return usageError{errors.New(refusal.Message)}
 	}
 	return err

@@ -15,9 +15,14 @@ import (
 // operate runs the program on real accounts.
 func operate(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
+	return operateWith(t, "", args...)
+}
+
+func operateWith(t *testing.T, stdin string, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
 	var out, problems strings.Builder
 	code = cli.Program{
-		Accounts: app.OpenAccounts, Stdout: &out, Stderr: &problems,
+		Accounts: app.OpenAccounts, Stdin: strings.NewReader(stdin), Stdout: &out, Stderr: &problems,
 		Lookup: func(string) (string, bool) { return "", false },
 	}.Run(t.Context(), args)
 	return code, out.String(), problems.String()

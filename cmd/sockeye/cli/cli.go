@@ -41,6 +41,7 @@ type commands struct {
 	Token       token        `cmd:"" help:"Print a token for a user, made with the server's secret."`
 	APIKey      apiKey       `cmd:"" name:"apikey" help:"Make, list and revoke the API keys of the application's backend, also while a server runs."`
 	Admin       admin        `cmd:"" help:"Say who may administer the server, also while it runs."`
+	User        users        `cmd:"" help:"Make, list and show users, set passwords, sign users out, also while a server runs."`
 	Chat        chatCommands `cmd:"" help:"Talk to people on a server, from a terminal or a script."`
 	Version     version      `cmd:"" help:"Print the version."`
 	Healthcheck healthcheck  `cmd:"" help:"Ask a running server whether it is well. Meant for containers."`
