@@ -32,7 +32,8 @@ type arrival struct {
 	scanned int     // up to which byte it has no end
 	wanted  request // once that is known
 
-	partial   bool // there is a head
+	partial   bool // a request has begun
+	headed    bool // its head is there, and its body is waited for
 	answering bool
 	exchange  bool   // what is answered is no upgrade
 	passing   bool   // net/http is to have it, when all is written
@@ -72,9 +73,9 @@ func (c *Conn) arrive(data []byte) {
 	}
 	switch {
 	case a.wanted.verdict != undecided && !waitsForBody:
-		c.limitTime(a.door.cfg.BodyTimeout)
+		c.limitTime(a.door.cfg.BodyTimeout, true)
 	case first:
-		c.limitTime(a.door.cfg.HeaderTimeout)
+		c.limitTime(a.door.cfg.HeaderTimeout, false)
 	}
 }
 
@@ -101,7 +102,8 @@ func (c *Conn) answer(r *http.Request, wanted request, data []byte) {
 	r.RemoteAddr = a.from.String()
 	end := wanted.end + wanted.body
 	c.mu.Lock()
-	a.answering, a.partial, a.head, a.scanned, a.wanted = true, false, nil, 0, request{}
+	a.answering, a.partial, a.headed = true, false, false
+	a.head, a.scanned, a.wanted = nil, 0, request{}
 	if end < len(data) {
 		a.early = bytes.Clone(data[end:])
 	}
@@ -128,10 +130,10 @@ func (c *Conn) answered() bool {
 }
 
 // limitTime bounds the time until the request is there; 0 does not.
-func (c *Conn) limitTime(d time.Duration) {
+func (c *Conn) limitTime(d time.Duration, headed bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.arrival.partial = true
+	c.arrival.partial, c.arrival.headed = true, headed
 	if d > 0 && c.state == open {
 		c.setDeadline(d)
 	}
@@ -304,12 +306,12 @@ func (c *Conn) waits() bool {
 	return c.arrival != nil && (c.full || !c.arrival.answering && c.out == nil)
 }
 
-// waitsAt tells whether the connection asks for nothing, and has all its answers.
+// waitsAt tells whether the connection has asked for nothing yet, or has its answers.
 func (c *Conn) waitsAt(d *doorway) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	a := c.arrival
-	return a != nil && a.door == d && !a.answering && !a.partial && c.out == nil
+	return a != nil && a.door == d && !a.answering && !a.headed && c.out == nil
 }
 
 // unclaimed tells whether the connection speaks HTTP, as far as it has come. mu is
