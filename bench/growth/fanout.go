@@ -67,7 +67,7 @@ func (r *runner) fanOut(ctx context.Context, report *Report) error {
 			report.ours[i], report.floor[i] = append(report.ours[i], ours), append(report.floor[i], floor)
 			if s.members > 1 {
 				d, f := report.ours.delivery(all, i, round), report.floor.delivery(all, i, round)
-				r.say("run %d  fan-out to %-20s %6.2f µs a delivery, bare write(2) %6.2f, ratio %.2f", round+1, s.title, d, f, d/f)
+				r.Say("run %d  fan-out to %-20s %6.2f µs a delivery, bare write(2) %6.2f, ratio %.2f", round+1, s.title, d, f, d/f)
 			}
 		}
 	}
@@ -76,14 +76,14 @@ func (r *runner) fanOut(ctx context.Context, report *Report) error {
 
 // message measures what a message costs a server: ours, or the bare loop.
 func (r *runner) message(ctx context.Context, s shape, ours bool) (micros float64, err error) {
-	command, dialect := exec.CommandContext(ctx, r.path("server")), "socketio"
+	command, dialect := exec.CommandContext(ctx, r.Path("server")), "socketio"
 	if !ours {
-		command, dialect = exec.CommandContext(ctx, r.path("barewrite")), "frames"
+		command, dialect = exec.CommandContext(ctx, r.Path("barewrite")), "frames"
 		if s.rooms {
 			command.Args = append(command.Args, "-members", strconv.Itoa(s.members))
 		}
 	}
-	running, err := process.Start(ctx, command, r.server)
+	running, err := process.Start(ctx, command, r.Server)
 	if err != nil {
 		return 0, err
 	}
@@ -96,7 +96,7 @@ func (r *runner) message(ctx context.Context, s shape, ours bool) (micros float6
 	if r.options.Short {
 		warmUp, duration = 50*time.Millisecond, 500*time.Millisecond
 	}
-	out, err := r.clients.Output(exec.CommandContext(ctx, r.path("load"), "-addr", running.Addr, "-pid", strconv.Itoa(running.PID()),
+	out, err := r.Clients.Output(exec.CommandContext(ctx, r.Path("load"), "-addr", running.Addr, "-pid", strconv.Itoa(running.PID()),
 		"-dialect", dialect, "-scenario", scenario, "-n", strconv.Itoa(s.connections), "-members", strconv.Itoa(s.members),
 		"-window", strconv.Itoa(s.window), "-warmup", warmUp.String(), "-duration", duration.String()))
 	if err != nil {

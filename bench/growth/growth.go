@@ -11,10 +11,7 @@ package growth
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 
 	"github.com/sockeye-im/sockeye/bench/process"
 )
@@ -28,41 +25,26 @@ type Options struct {
 
 // runner has what the measurements share.
 type runner struct {
+	*process.Workbench
 	options Options
-	dir     string // of the programs, and of data
-	server  process.Cores
-	clients process.Cores
 }
 
 // Run measures. Beside an error of some of the measurements it returns a report on the others.
-func Run(ctx context.Context, options Options) (*Report, error) {
-	dir, err := os.MkdirTemp("", "sockeye-growth-")
+func Run(ctx context.Context, options Options) (report *Report, err error) {
+	files := uint64(20_000)
+	if options.Short {
+		files = 1000
+	}
+	bench, err := process.SetUp(ctx, "growth", options.Progress, files, "./cmd/sockeye", "./bench/server", "./bench/barewrite", "./bench/load", "./bench/trial")
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = os.RemoveAll(dir) }()
-	r := &runner{options: options, dir: dir}
-	if r.server, r.clients, err = process.Split(); err != nil {
-		return nil, err
-	}
-	if err := process.Build(ctx, dir, "./cmd/sockeye", "./bench/server", "./bench/barewrite", "./bench/load", "./bench/trial"); err != nil {
-		return nil, err
-	}
-	if !options.Short {
-		if err := process.AllowFiles(20_000); err != nil {
-			return nil, err
-		}
-	}
-	report := &Report{Short: options.Short}
+	defer func() { err = errors.Join(err, bench.Close()) }()
+	r := &runner{bench, options}
+	report = &Report{Short: options.Short}
 	err = r.fanOut(ctx, report)
 	if ctx.Err() == nil {
 		err = errors.Join(err, r.idle(ctx, report))
 	}
 	return report, err
-}
-
-func (r *runner) path(program string) string { return filepath.Join(r.dir, program) }
-
-func (r *runner) say(format string, args ...any) {
-	_, _ = fmt.Fprintf(r.options.Progress, "growth  "+format+"\n", args...) // progress is all it is
 }

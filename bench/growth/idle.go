@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"sync"
 	"time"
@@ -32,19 +31,18 @@ func idleLevels(short bool) []crowd.Level {
 // idle watches the library and the whole server at the same time: they have next to nothing to do.
 func (r *runner) idle(ctx context.Context, report *Report) error {
 	levels := idleLevels(r.options.Short)
-	library, err := process.Start(ctx, exec.CommandContext(ctx, r.path("server")), r.server)
+	library, err := process.Start(ctx, exec.CommandContext(ctx, r.Path("server")), r.Server)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, library.Stop()) }()
-	data := filepath.Join(r.dir, "idle")
 	last := levels[len(levels)-1].Connections
-	product, err := process.StartSockeye(ctx, r.dir, data, r.server, "--max-connections", strconv.Itoa(last))
+	product, err := r.Start(ctx, "idle", "--max-connections", strconv.Itoa(last))
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, product.Stop()) }()
-	tokens, err := process.Tokens(data, last)
+	tokens, err := process.Tokens(product.Data, last)
 	if err != nil {
 		return err
 	}
@@ -53,9 +51,9 @@ func (r *runner) idle(ctx context.Context, report *Report) error {
 	watch := func(i int, name string, p *process.Process, tokens []string, into *[]crowd.LevelResult) {
 		both.Go(func() {
 			trial := crowd.Trial{Plan: crowd.Plan{Addr: p.Addr, PID: p.PID(), Dialect: "socketio"}, Levels: levels, Tokens: tokens}
-			failed[i] = r.clients.Converse(ctx, r.path("trial"), trial, into)
+			failed[i] = r.Try(ctx, trial, into)
 			for _, level := range *into {
-				r.say("%d idle connections, %s: %.2f KiB each, %.2f µs a second each", level.Connections, name, level.Memory/1024, idleCost(level))
+				r.Say("%d idle connections, %s: %.2f KiB each, %.2f µs a second each", level.Connections, name, level.Memory/1024, idleCost(level))
 			}
 			if failed[i] != nil {
 				failed[i] = fmt.Errorf("idle connections, %s: %w", name, failed[i])

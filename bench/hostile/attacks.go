@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -68,11 +67,11 @@ func (r *runner) attacks(ctx context.Context, report *Report) error {
 		outcome, err := r.assault(ctx, a)
 		if err != nil {
 			failures = errors.Join(failures, fmt.Errorf("%s: %w", a.title, err))
-			r.say("%s: %v", a.title, err)
+			r.Say("%s: %v", a.title, err)
 			continue
 		}
 		report.attacks = append(report.attacks, attacked{a, outcome})
-		r.say("%s: %d, %.1f µs each, memory %+.1f MiB at most, answers to others p99 %.1f ms (before %.1f)", a.title, outcome.Actions,
+		r.Say("%s: %d, %.1f µs each, memory %+.1f MiB at most, answers to others p99 %.1f ms (before %.1f)", a.title, outcome.Actions,
 			perAction(outcome), mebibytes(outcome.Peak-outcome.Before), millis(outcome.Meanwhile.P99), millis(outcome.Quiet.P99))
 	}
 	return failures
@@ -85,7 +84,7 @@ func (r *runner) assault(ctx context.Context, a assault) (outcome attack.Outcome
 	}
 	defer func() { err = errors.Join(err, server.Stop()) }()
 	a.plan.Addr, a.plan.PID, a.plan.Tokens, a.plan.Witness = server.Addr, server.PID(), tokens, witnesses
-	err = r.clients.Converse(ctx, filepath.Join(r.dir, "trial"), map[string]any{"Attack": a.plan}, &outcome)
+	err = r.Try(ctx, map[string]any{"Attack": a.plan}, &outcome)
 	return outcome, err
 }
 

@@ -27,7 +27,7 @@ func (r *runner) slow(ctx context.Context, report *Report) (err error) {
 	}
 	s := report.slow
 	report.slowPlan = plan
-	r.say("%d of %d stop reading: p99 %.2f ms, before %.2f ms; closed after %.1f s as %v, %d caught up; memory %+.1f MiB",
+	r.Say("%d of %d stop reading: p99 %.2f ms, before %.2f ms; closed after %.1f s as %v, %d caught up; memory %+.1f MiB",
 		plan.Stopped, plan.Members+plan.Stopped, millis(s.Meanwhile.P99), millis(s.Before.P99), s.Took.Seconds(), s.Closed, s.Caught, float64(s.Memory-s.MemoryBefore)/(1<<20))
 	return nil
 }

@@ -18,11 +18,12 @@ func (r *runner) storm(ctx context.Context, report *Report) (err error) {
 	if r.options.Short {
 		plan = crowd.Storm{Users: 60, Rooms: 3, Missed: 2}
 	}
+	const data = "storm" // outlives the server
 	addr, err := freeAddress()
 	if err != nil {
 		return err
 	}
-	server, tokens, err := r.start(ctx, "storm", plan.Users, "--listen", addr)
+	server, tokens, err := r.start(ctx, data, plan.Users, "--listen", addr)
 	if err != nil {
 		return err
 	}
@@ -30,8 +31,8 @@ func (r *runner) storm(ctx context.Context, report *Report) (err error) {
 	again := make(chan *process.Sockeye, 1)
 	failed := make(chan error, 1)
 	go func() {
-		r.say("the server has ended, to be started again: %v", <-server.Ended())
-		next, err := process.StartSockeye(ctx, r.dir, server.Data, r.server, "--listen", addr)
+		r.Say("the server has ended, to be started again: %v", <-server.Ended())
+		next, err := r.Start(ctx, data, "--listen", addr)
 		again <- next
 		failed <- err
 	}()
@@ -46,8 +47,8 @@ func (r *runner) storm(ctx context.Context, report *Report) (err error) {
 	}
 	report.storms = []wave{{"all come back at once", report.storm.Reconnect}, {"the server was killed and started again", report.storm.Restart}}
 	for _, w := range report.storms {
-		r.say("%s: %d users, all connected after %.2f s, in step after %.2f s (half after %.2f s), %d tries again, %d failed, %.2f s of CPU",
-			w.title, plan.Users, w.Connected.Seconds(), w.InStep.Seconds(), w.Median.Seconds(), w.Tries, w.Failed, w.CPU.Seconds())
+		r.Say("%s: %d users, all connected after %.2f s, in step after %.2f s (half after %.2f s), %d tries again, %d failed",
+			w.title, plan.Users, w.Connected.Seconds(), w.InStep.Seconds(), w.Median.Seconds(), w.Tries, w.Failed)
 	}
 	report.users = plan.Users
 	return nil

@@ -14,8 +14,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"slices"
 
 	"github.com/sockeye-im/sockeye/bench/process"
@@ -32,32 +30,24 @@ type Options struct {
 
 // runner has what the measurements share.
 type runner struct {
+	*process.Workbench
 	options Options
-	dir     string // of the programs, and of data
-	server  process.Cores
-	clients process.Cores
 	started int // servers, for the names of their folders
 }
 
 // Run measures. Beside an error of some of the measurements it returns a report on the others; without a report nothing
 // could be measured.
-func Run(ctx context.Context, options Options) (*Report, error) {
-	dir, err := os.MkdirTemp("", "sockeye-product-")
+func Run(ctx context.Context, options Options) (report *Report, err error) {
+	if err := options.check(); err != nil {
+		return nil, err
+	}
+	bench, err := process.SetUp(ctx, "product", options.Progress, 4000, "./cmd/sockeye", "./bench/server", "./bench/storerate", "./bench/trial")
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = os.RemoveAll(dir) }()
-	r := &runner{options: options, dir: dir}
-	if r.server, r.clients, err = process.Split(); err != nil {
-		return nil, err
-	}
-	if err := process.Build(ctx, dir, "./cmd/sockeye", "./bench/server", "./bench/storerate", "./bench/trial"); err != nil {
-		return nil, err
-	}
-	if err := r.options.check(); err != nil {
-		return nil, err
-	}
-	report := &Report{Short: options.Short, results: make(results)}
+	defer func() { err = errors.Join(err, bench.Close()) }()
+	r := &runner{Workbench: bench, options: options}
+	report = &Report{Short: options.Short, results: make(results)}
 	var failures error
 	for round := range options.Rounds {
 		for _, measure := range []func(context.Context, *Report, int) error{r.fanOut, r.direct} {
@@ -81,10 +71,4 @@ func (o *Options) check() error {
 
 func (o *Options) wants(scenario string) bool {
 	return len(o.Only) == 0 || slices.Contains(o.Only, scenario)
-}
-
-func (r *runner) path(program string) string { return filepath.Join(r.dir, program) }
-
-func (r *runner) say(format string, args ...any) {
-	_, _ = fmt.Fprintf(r.options.Progress, "product  "+format+"\n", args...) // progress is all it is
 }

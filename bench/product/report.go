@@ -95,6 +95,9 @@ content, and with frames as long as the product's, which carry ids, times, names
 `)
 	for _, s := range spreads {
 		ours, theirs, equal := s.name+" "+whole, s.name+" "+bare, s.name+" "+long
+		if len(r.results[ours]) == 0 {
+			continue
+		}
 		fmt.Fprintf(b, "| %s | %.2f | %.2f | %.2f | **%.2f** | %.2f | %.0f, %.0f | %.1f, %.1f |\n", s.title,
 			r.median(theirs, micros), r.median(equal, micros), r.median(ours, micros),
 			r.ratio(ours, theirs, micros), r.ratio(ours, equal, micros),
@@ -104,6 +107,9 @@ content, and with frames as long as the product's, which carry ids, times, names
 }
 
 func (r *Report) direct(b *strings.Builder) {
+	if len(r.results[closed]) == 0 {
+		return
+	}
 	b.WriteString(`### 1,000 senders in 500 direct conversations
 The store alone has as many callers of its ` + "`AppendMessage`" + `, on the same core. By the clock, messages count from when they were due.
 

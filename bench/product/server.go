@@ -11,7 +11,6 @@ import (
 	"io"
 	"net/http"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -21,7 +20,7 @@ import (
 
 // library measures the bare library.
 func (r *runner) library(ctx context.Context, plan crowd.Plan) (result crowd.Result, err error) {
-	running, err := process.Start(ctx, exec.CommandContext(ctx, r.path("server")), r.server)
+	running, err := process.Start(ctx, exec.CommandContext(ctx, r.Path("server")), r.Server)
 	if err != nil {
 		return result, err
 	}
@@ -32,7 +31,7 @@ func (r *runner) library(ctx context.Context, plan crowd.Plan) (result crowd.Res
 
 // store measures the store alone, on the core of the servers.
 func (r *runner) store(ctx context.Context, plan crowd.Plan) (result crowd.Result, err error) {
-	out, err := r.server.Output(exec.CommandContext(ctx, r.path("storerate"), "-data", r.folder(),
+	out, err := r.Server.Output(exec.CommandContext(ctx, r.Path("storerate"), "-data", r.Path(r.data()),
 		"-callers", strconv.Itoa(plan.Connections), "-payload", strconv.Itoa(plan.Payload),
 		"-warmup", plan.WarmUp.String(), "-duration", plan.Duration.String()))
 	if err != nil {
@@ -49,7 +48,7 @@ func (r *runner) product(ctx context.Context, plan crowd.Plan, name string) (res
 	if r.options.Profile != "" {
 		args = append(args, "--pprof", "on")
 	}
-	s, err := process.StartSockeye(ctx, r.dir, r.folder(), r.server, args...)
+	s, err := r.Start(ctx, r.data(), args...)
 	if err != nil {
 		return result, err
 	}
@@ -70,7 +69,7 @@ func (r *runner) product(ctx context.Context, plan crowd.Plan, name string) (res
 
 func (r *runner) try(ctx context.Context, server *process.Process, t crowd.Trial, result *crowd.Result) error {
 	t.Plan.Addr, t.Plan.PID = server.Addr, server.PID()
-	if err := r.clients.Converse(ctx, r.path("trial"), t, result); err != nil {
+	if err := r.Try(ctx, t, result); err != nil {
 		return err
 	}
 	if result.Operations == 0 {
@@ -79,10 +78,10 @@ func (r *runner) try(ctx context.Context, server *process.Process, t crowd.Trial
 	return nil
 }
 
-// folder is a new one for data.
-func (r *runner) folder() string {
+// data names a new folder for data.
+func (r *runner) data() string {
 	r.started++
-	return filepath.Join(r.dir, fmt.Sprintf("data-%d", r.started))
+	return fmt.Sprintf("data-%d", r.started)
 }
 
 // mostAdded is how many members can be added at once.
@@ -90,7 +89,7 @@ const mostAdded = 1000
 
 // makeRoom makes the room as an application's backend would: before its users come.
 func (r *runner) makeRoom(ctx context.Context, s *process.Sockeye, users int) error {
-	out, err := exec.CommandContext(ctx, r.path("sockeye"), "apikey", "create", "--data", s.Data, "--name", "bench",
+	out, err := exec.CommandContext(ctx, r.Path("sockeye"), "apikey", "create", "--data", s.Data, "--name", "bench",
 		"--scope", "users", "--scope", "rooms").Output()
 	if err != nil {
 		return fmt.Errorf("make an API key: %w", err)
