@@ -67,7 +67,7 @@ type column struct {
 func (r *Report) columns() []column {
 	var columns []column
 	for _, s := range r.scenarios {
-		columns = append(columns, column{s, s.title, "µs a " + s.operation, micros})
+		columns = append(columns, column{s, s.title, "µs a " + s.operation, crowd.Result.Micros})
 		if s.memory != "" {
 			columns = append(columns, column{s, s.memory, "KiB RSS", kibibytes})
 		}
@@ -163,15 +163,15 @@ func (r *Report) detail(b *strings.Builder, s *scenario) {
 		if !p.takesPart(s) {
 			continue
 		}
-		cost := r.series(s, p, micros)
+		cost := r.series(s, p, crowd.Result.Micros)
 		cells := []string{p.title, cost.String(), ""}
 		if theirs := r.peer(node); theirs != nil && p != theirs {
-			cells[2] = r.series(s, theirs, micros).over(cost).String()
+			cells[2] = r.series(s, theirs, crowd.Result.Micros).over(cost).String()
 		}
 		if s.floor != "" {
 			ratio := ""
 			if floor := r.peer(s.floor); floor != nil && p != floor {
-				ratio = cost.over(r.series(s, floor, micros)).String()
+				ratio = cost.over(r.series(s, floor, crowd.Result.Micros)).String()
 			}
 			cells = append(cells, ratio)
 		}
@@ -181,7 +181,7 @@ func (r *Report) detail(b *strings.Builder, s *scenario) {
 		if s.memory != "" {
 			cells = append(cells, r.series(s, p, kibibytes).String())
 		}
-		cells = append(cells, r.series(s, p, rate).median(), r.series(s, p, busy).median())
+		cells = append(cells, r.series(s, p, crowd.Result.Rate).median(), r.series(s, p, crowd.Result.Busy).median())
 		fmt.Fprintf(b, "| %s |\n", strings.Join(cells, " | "))
 	}
 	b.WriteString("\n")

@@ -113,7 +113,7 @@ func (r *runner) rounds(ctx context.Context, report *Report) error {
 				}
 				report.add(s, p, round, result)
 				r.say("run %d  %-9s %-11s %8.2f µs a %s, server %.0f %% busy, clients %.0f %%",
-					round+1, s.name, p.name, micros(result), s.operation, busy(result), 100*float64(result.OwnCPU)/float64(result.Elapsed))
+					round+1, s.name, p.name, result.Micros(), s.operation, result.Busy(), 100*float64(result.OwnCPU)/float64(result.Elapsed))
 			}
 		}
 	}

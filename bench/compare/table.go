@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/sockeye-im/sockeye/bench/load/crowd"
+	"github.com/sockeye-im/sockeye/bench/process"
 )
 
 // series holds the figure of each round that has one.
@@ -25,13 +26,7 @@ func (s series) spread() (spread, bool) {
 	for _, v := range s {
 		values = append(values, v)
 	}
-	slices.Sort(values)
-	middle := len(values) / 2
-	median := values[middle]
-	if len(values)%2 == 0 {
-		median = (values[middle-1] + values[middle]) / 2
-	}
-	return spread{median, values[0], values[len(values)-1]}, true
+	return spread{process.Median(values), slices.Min(values), slices.Max(values)}, true
 }
 
 // over divides the figures of one round by each other: what slowed one down slowed the other down too.
@@ -74,15 +69,6 @@ func (s series) String() string {
 	return fmt.Sprintf("%s (%s–%s)", figure(spread.median), figure(spread.min), figure(spread.max))
 }
 
-func micros(r crowd.Result) float64 {
-	return float64(r.CPU.Nanoseconds()) / 1e3 / float64(max(1, r.Operations))
-}
-
 func kibibytes(r crowd.Result) float64 { return r.Memory / 1024 }
 
 func framesPerWrite(r crowd.Result) float64 { return r.FramesPerWrite }
-
-func rate(r crowd.Result) float64 { return float64(r.Operations) / r.Elapsed.Seconds() }
-
-// busy is how much of a core the server took, in percent.
-func busy(r crowd.Result) float64 { return 100 * float64(r.CPU) / float64(r.Elapsed) }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/sockeye-im/sockeye/bench/load/crowd"
+	"github.com/sockeye-im/sockeye/bench/process"
 )
 
 // Report is what came out.
@@ -43,7 +44,7 @@ the same shape, over the other receivers; the bare loop writes the same frames t
 		if s.members == 1 || len(r.floor[i]) == 0 {
 			continue
 		}
-		fmt.Fprintf(b, "| %s | %.2f | %.2f | %.2f | %.2f | %.2f |\n", s.title, median(r.ours[s.single]),
+		fmt.Fprintf(b, "| %s | %.2f | %.2f | %.2f | %.2f | %.2f |\n", s.title, process.Median(r.ours[s.single]),
 			r.each(i, func(round int) float64 { return r.ours.delivery(r.shapes, i, round) }),
 			r.each(i, func(round int) float64 { return r.floor.delivery(r.shapes, i, round) }),
 			r.each(i, func(round int) float64 { return r.ratio(i, round) }),
@@ -69,15 +70,7 @@ func (r *Report) each(i int, of func(round int) float64) float64 {
 	for round := range r.floor[i] {
 		figures = append(figures, of(round))
 	}
-	return median(figures)
-}
-
-func median(figures []float64) float64 {
-	if len(figures) == 0 {
-		return 0
-	}
-	sorted := slices.Sorted(slices.Values(figures))
-	return sorted[len(sorted)/2]
+	return process.Median(figures)
 }
 
 func (r *Report) idle(b *strings.Builder) {

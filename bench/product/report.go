@@ -4,10 +4,10 @@ package product
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/sockeye-im/sockeye/bench/load/crowd"
+	"github.com/sockeye-im/sockeye/bench/process"
 )
 
 // Report is what came out.
@@ -50,7 +50,7 @@ func (r *Report) median(name string, of func(crowd.Result) float64) float64 {
 	for _, result := range r.results[name] {
 		figures = append(figures, of(result))
 	}
-	return middle(figures)
+	return process.Median(figures)
 }
 
 // ratio is the median of a figure over another of the same round: what slowed one down slowed the other down too.
@@ -61,15 +61,7 @@ func (r *Report) ratio(name, over string, of func(crowd.Result) float64) float64
 			figures = append(figures, of(result)/of(other))
 		}
 	}
-	return middle(figures)
-}
-
-func middle(figures []float64) float64 {
-	if len(figures) == 0 {
-		return 0
-	}
-	slices.Sort(figures)
-	return figures[len(figures)/2]
+	return process.Median(figures)
 }
 
 // Markdown is the report as a section.
@@ -99,8 +91,8 @@ content, and with frames as long as the product's, which carry ids, times, names
 			continue
 		}
 		fmt.Fprintf(b, "| %s | %.2f | %.2f | %.2f | **%.2f** | %.2f | %.0f, %.0f | %.1f, %.1f |\n", s.title,
-			r.median(theirs, micros), r.median(equal, micros), r.median(ours, micros),
-			r.ratio(ours, theirs, micros), r.ratio(ours, equal, micros),
+			r.median(theirs, crowd.Result.Micros), r.median(equal, crowd.Result.Micros), r.median(ours, crowd.Result.Micros),
+			r.ratio(ours, theirs, crowd.Result.Micros), r.ratio(ours, equal, crowd.Result.Micros),
 			r.median(theirs, length), r.median(ours, length), r.median(theirs, frames), r.median(ours, frames))
 	}
 	b.WriteString("\n")
@@ -125,24 +117,15 @@ The store alone has as many callers of its ` + "`AppendMessage`" + `, on the sam
 				r.median(row.name, milliseconds(func(l *crowd.Latency) float64 { return l.P99.Seconds() })),
 				r.median(row.name, milliseconds(func(l *crowd.Latency) float64 { return l.Max.Seconds() })))
 		}
-		fmt.Fprintf(b, "| %s | %.0f | %.2f | %.1f | %.0f | %s |\n", row.title, r.median(row.name, rate), r.ratio(row.name, storeOnly, rate),
-			r.median(row.name, micros), r.median(row.name, func(x crowd.Result) float64 { return x.Batch }), times)
+		fmt.Fprintf(b, "| %s | %.0f | %.2f | %.1f | %.0f | %s |\n", row.title, r.median(row.name, crowd.Result.Rate), r.ratio(row.name, storeOnly, crowd.Result.Rate),
+			r.median(row.name, crowd.Result.Micros), r.median(row.name, func(x crowd.Result) float64 { return x.Batch }), times)
 	}
 	b.WriteString("\n")
 }
 
-func micros(r crowd.Result) float64 {
-	return float64(r.CPU.Nanoseconds()) / 1e3 / float64(max(1, r.Operations))
-}
-
-func rate(r crowd.Result) float64 { return float64(r.Operations) / r.Elapsed.Seconds() }
-
 func length(r crowd.Result) float64 { return float64(r.FrameBytes) }
 
 func frames(r crowd.Result) float64 { return r.FramesPerWrite }
-
-// busy is how much of a core the server took, in percent.
-func busy(r crowd.Result) float64 { return 100 * float64(r.CPU) / float64(r.Elapsed) }
 
 func milliseconds(of func(*crowd.Latency) float64) func(crowd.Result) float64 {
 	return func(r crowd.Result) float64 {

@@ -88,7 +88,7 @@ func (r *runner) fanOut(ctx context.Context, report *Report, round int) error {
 			}
 			report.results.add(s.name+" "+of, round, result)
 			r.Say("run %d  %-9s %-8s %6.2f µs a delivery of %d bytes, %5.1f frames a write, server %.0f %% busy", round+1, s.name, of,
-				micros(result), result.FrameBytes, result.FramesPerWrite, busy(result))
+				result.Micros(), result.FrameBytes, result.FramesPerWrite, result.Busy())
 		}
 	}
 	return failures
@@ -116,23 +116,23 @@ func (r *runner) direct(ctx context.Context, report *Report, round int) error {
 		return fmt.Errorf("store, run %d: %w", round+1, err)
 	}
 	report.results.add(storeOnly, round, alone)
-	r.Say("run %d  store alone      %6.0f messages a second, %6.1f µs, batch %.0f", round+1, rate(alone), micros(alone), alone.Batch)
+	r.Say("run %d  store alone      %6.0f messages a second, %6.1f µs, batch %.0f", round+1, alone.Rate(), alone.Micros(), alone.Batch)
 
 	reached, err := r.product(ctx, plan, fmt.Sprintf("direct-%d", round+1))
 	if err != nil {
 		return fmt.Errorf("direct messages, run %d: %w", round+1, err)
 	}
 	report.results.add(closed, round, reached)
-	r.Say("run %d  direct messages  %6.0f messages a second, %6.1f µs, batch %.0f, p99 %v", round+1, rate(reached), micros(reached),
+	r.Say("run %d  direct messages  %6.0f messages a second, %6.1f µs, batch %.0f, p99 %v", round+1, reached.Rate(), reached.Micros(),
 		reached.Batch, reached.Latency.P99)
 
-	plan.Rate = rate(reached) / 2
+	plan.Rate = reached.Rate() / 2
 	calm, err := r.product(ctx, plan, fmt.Sprintf("half-%d", round+1))
 	if err != nil {
 		return fmt.Errorf("direct messages by the clock, run %d: %w", round+1, err)
 	}
 	report.results.add(open, round, calm)
-	r.Say("run %d  at half of that  %6.0f messages a second, %6.1f µs, batch %.0f, median %v, p99 %v, longest %v", round+1, rate(calm),
-		micros(calm), calm.Batch, calm.Latency.Median, calm.Latency.P99, calm.Latency.Max)
+	r.Say("run %d  at half of that  %6.0f messages a second, %6.1f µs, batch %.0f, median %v, p99 %v, longest %v", round+1, calm.Rate(),
+		calm.Micros(), calm.Batch, calm.Latency.Median, calm.Latency.P99, calm.Latency.Max)
 	return nil
 }

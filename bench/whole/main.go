@@ -19,12 +19,12 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"syscall"
 	"time"
 
+	"github.com/sockeye-im/sockeye/bench/process"
 	"github.com/sockeye-im/sockeye/bench/whole/drive"
 )
 
@@ -54,6 +54,9 @@ func run(plan drive.Plan, rounds int, args []string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	if err := process.Build(ctx, dir, "./cmd/sockeye"); err != nil {
+		return err
+	}
 	built := filepath.Join(dir, "sockeye")
 	variants := make([]drive.Variant, len(args))
 	for i, arg := range args {
@@ -64,9 +67,6 @@ func run(plan drive.Plan, rounds int, args []string) (err error) {
 			continue
 		}
 		variants[i].Binary = built
-		if err := build(ctx, built); err != nil {
-			return err
-		}
 	}
 	results := make([][]drive.Result, len(variants))
 	for range rounds {
@@ -79,18 +79,5 @@ func run(plan drive.Plan, rounds int, args []string) (err error) {
 		}
 	}
 	drive.Print(os.Stdout, variants, results)
-	return nil
-}
-
-// build makes the binary that is shipped, once.
-func build(ctx context.Context, path string) error {
-	if _, err := os.Stat(path); err == nil {
-		return nil
-	}
-	command := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", path, "github.com/sockeye-im/sockeye/cmd/sockeye")
-	command.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := command.CombinedOutput(); err != nil {
-		return fmt.Errorf("build the server: %w\n%s", err, out)
-	}
 	return nil
 }

@@ -60,12 +60,8 @@ func (c *clients) open(ctx context.Context, s server, i int) error {
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
 	connect := "40"
-	if s.token != nil {
-		token, err := s.token(i)
-		if err != nil {
-			return err
-		}
-		connect += `{"token":"` + token + `"}`
+	if s.tokens != nil {
+		connect += `{"token":"` + s.tokens[i] + `"}`
 	}
 	source := net.IPv4(127, 0, 0, byte(1+i/portsPerAddress))
 	socket := net.Dialer{LocalAddr: &net.TCPAddr{IP: source}}

@@ -61,10 +61,10 @@ func (r Result) String() string {
 
 // server is a running server in another process.
 type server struct {
-	name  string
-	pid   int
-	addr  string                         // host:port
-	token func(user int) (string, error) // nil: no sign-in
+	name   string
+	pid    int
+	addr   string   // host:port
+	tokens []string // of all users; nil: no sign-in
 	// inspect looks at the server behind the measurement, while the connections are open; nil: there is nothing to see.
 	inspect func(context.Context, *Result) error
 }

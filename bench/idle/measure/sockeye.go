@@ -14,16 +14,11 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/sockeye-im/sockeye/bench/process"
-	"github.com/sockeye-im/sockeye/internal/account"
 )
 
-const (
-	defaultCapacity = 10_000 // of --max-connections
-	tokenLife       = 24 * time.Hour
-)
+const defaultCapacity = 10_000 // of --max-connections
 
 // Sockeye builds, starts and measures the server.
 func Sockeye(ctx context.Context, plan Plan) (_ Result, err error) {
@@ -34,7 +29,7 @@ func Sockeye(ctx context.Context, plan Plan) (_ Result, err error) {
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	if plan.Binary == "" {
 		plan.Binary = filepath.Join(dir, "sockeye")
-		if err := build(ctx, plan.Binary); err != nil {
+		if err := process.Build(ctx, dir, "./cmd/sockeye"); err != nil {
 			return Result{}, err
 		}
 	}
@@ -44,11 +39,11 @@ func Sockeye(ctx context.Context, plan Plan) (_ Result, err error) {
 		return Result{}, err
 	}
 	defer func() { err = errors.Join(err, running.Stop()) }()
-	sign, err := signer(data)
+	tokens, err := process.Tokens(data, plan.Connections)
 	if err != nil {
 		return Result{}, err
 	}
-	s := server{name: "sockeye", pid: running.PID(), addr: running.Addr, token: sign}
+	s := server{name: "sockeye", pid: running.PID(), addr: running.Addr, tokens: tokens}
 	s.inspect = func(ctx context.Context, r *Result) error { return sockeye{running}.inspect(ctx, plan, r) }
 	result, err := measure(ctx, plan, s)
 	return result, err
@@ -75,16 +70,6 @@ func (s sockeye) inspect(ctx context.Context, plan Plan, r *Result) error {
 	return s.writeProfile(ctx, plan.HeapProfile)
 }
 
-// build makes the binary that is shipped.
-func build(ctx context.Context, path string) error {
-	command := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", path, "github.com/sockeye-im/sockeye/cmd/sockeye")
-	command.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := command.CombinedOutput(); err != nil {
-		return fmt.Errorf("build the server: %w\n%s", err, out)
-	}
-	return nil
-}
-
 func arguments(plan Plan, data string) []string {
 	args := []string{"serve", "--listen", "127.0.0.1:0", "--data", data}
 	if plan.Connections > defaultCapacity {
@@ -94,21 +79,6 @@ func arguments(plan Plan, data string) []string {
 		args = append(args, "--pprof", "on")
 	}
 	return args
-}
-
-// signer signs tokens with the server's own secret.
-func signer(data string) (func(user int) (string, error), error) {
-	secret, err := account.OpenSecret(data)
-	if err != nil {
-		return nil, err
-	}
-	issuer, err := account.NewIssuer(secret, time.Now)
-	if err != nil {
-		return nil, err
-	}
-	return func(user int) (string, error) {
-		return issuer.Sign(fmt.Sprintf("user-%d", user), fmt.Sprintf("User %d", user), tokenLife)
-	}, nil
 }
 
 // countConnections asks /health.

@@ -85,8 +85,16 @@ type Result struct {
 	Latency *Latency
 }
 
-// PerOperation is the server's CPU time for one operation.
-func (r Result) PerOperation() time.Duration { return r.CPU / time.Duration(max(1, r.Operations)) }
+// Micros is the server's CPU time for one operation, in microseconds.
+func (r Result) Micros() float64 {
+	return float64(r.CPU.Nanoseconds()) / 1e3 / float64(max(1, r.Operations))
+}
+
+// Rate is operations a second.
+func (r Result) Rate() float64 { return float64(r.Operations) / r.Elapsed.Seconds() }
+
+// Busy is how much of a core the server took, in percent.
+func (r Result) Busy() float64 { return 100 * float64(r.CPU) / float64(r.Elapsed) }
 
 // Run does what plan says. It keeps one thread busy.
 func Run(plan Plan) (Result, error) {

@@ -19,7 +19,7 @@ type correspondence struct {
 	users   []*conn
 	waiting [][]time.Time // by connection: when those were due that are not acknowledged yet
 	took    []time.Duration
-	counts  bool // whether what is acknowledged now is measured
+	since   time.Time // those that were due from then on are measured; zero: none
 
 	acknowledged, received int64
 }
@@ -109,7 +109,7 @@ func (c *correspondence) answered(from *conn, payload []byte) error {
 		return errors.New("the server has acknowledged what was not sent")
 	}
 	c.acknowledged++
-	if c.counts {
+	if !c.since.IsZero() && !due[0].Before(c.since) {
 		c.took = append(c.took, now.Sub(due[0]))
 	}
 	c.waiting[from.number] = append(due[:0], due[1:]...)
@@ -119,7 +119,8 @@ func (c *correspondence) answered(from *conn, payload []byte) error {
 	return c.send(from.number, now)
 }
 
-// measure reads the metrics outside of what is measured: they take the server some time.
+// measure reads the metrics outside of what is measured: they take the server some time, for which this loop stands still
+// too, so the time of what was due until then says nothing.
 func (c *correspondence) measure(after func() error) (Result, error) {
 	l := c.loop
 	stored, err := l.stored()
@@ -131,11 +132,11 @@ func (c *correspondence) measure(after func() error) (Result, error) {
 		return Result{}, err
 	}
 	began, told := c.acknowledged, c.received
-	c.counts = true
+	c.since = time.Now()
 	if err := l.during(l.plan.Duration, after); err != nil {
 		return Result{}, err
 	}
-	c.counts = false
+	c.since = time.Time{}
 	end, err := l.read()
 	if err != nil {
 		return Result{}, err

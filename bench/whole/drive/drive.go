@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"github.com/sockeye-im/sockeye/bench/process"
-	"github.com/sockeye-im/sockeye/internal/account"
 )
 
 // Plan says how much of everything.
@@ -34,7 +33,7 @@ type run struct {
 	plan    Plan
 	server  *process.Process
 	secure  bool
-	issuer  *account.Issuer
+	tokens  []string // of all users
 	members []*member
 	reading sync.WaitGroup
 	heard   atomic.Int64
@@ -65,11 +64,7 @@ func Run(ctx context.Context, plan Plan, v Variant) (_ Result, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, r.server.Stop()) }()
-	secret, err := account.OpenSecret(data)
-	if err != nil {
-		return nil, err
-	}
-	if r.issuer, err = account.NewIssuer(secret, time.Now); err != nil {
+	if r.tokens, err = process.Tokens(data, plan.Users); err != nil {
 		return nil, err
 	}
 	defer r.leave()
@@ -158,12 +153,6 @@ func (r *run) forAWhile(workers int, do func(worker, turn int) error) (calls int
 	return count.Load(), err
 }
 
-func (r *run) token(user int) (string, error) {
-	return r.issuer.Sign(userID(user), fmt.Sprintf("User %d", user), time.Hour)
-}
-
-func userID(user int) string { return fmt.Sprintf("user-%d", user) }
-
 func (r *run) connect(ctx context.Context) error {
 	before, err := process.ReadMemory(r.server.PID())
 	if err != nil {
@@ -172,11 +161,7 @@ func (r *run) connect(ctx context.Context) error {
 	r.members = make([]*member, r.plan.Users)
 	spent, err := r.spent(func() error {
 		return inParallel(r.plan.Users, 16, func(i int) error {
-			token, err := r.token(i)
-			if err != nil {
-				return err
-			}
-			m, err := join(ctx, r.server.Addr, token, r.secure, &r.heard)
+			m, err := join(ctx, r.server.Addr, r.tokens[i], r.secure, &r.heard)
 			if err != nil {
 				return fmt.Errorf("user %d: %w", i, err)
 			}

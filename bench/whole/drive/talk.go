@@ -77,7 +77,7 @@ func (r *run) direct(context.Context) error {
 	spent, err := r.spent(func() (err error) {
 		sent, err = r.forAWhile(min(32, len(r.members)/2), func(worker, turn int) error {
 			from, to := 2*worker+turn%2, 2*worker+(turn+1)%2
-			return r.members[from].ask("message:send", `{"recipientId":"`+userID(to)+`","content":"`+content+`"}`)
+			return r.members[from].ask("message:send", `{"recipientId":"`+process.UserID(to)+`","content":"`+content+`"}`)
 		})
 		if err != nil {
 			return err
@@ -107,10 +107,7 @@ func (r *run) poll(ctx context.Context) error {
 	var sessions int64
 	spent, err := r.spent(func() (err error) {
 		sessions, err = r.forAWhile(pollers, func(worker, _ int) error {
-			token, err := r.token(worker)
-			if err != nil {
-				return err
-			}
+			token := r.tokens[worker]
 			const path = "/socket.io/?EIO=4&transport=polling"
 			opened, err := fetch(ctx, client, http.MethodGet, base+path, "", "")
 			if err != nil {
@@ -140,10 +137,7 @@ func (r *run) poll(ctx context.Context) error {
 func (r *run) http(ctx context.Context) error {
 	client, base := r.browser()
 	defer client.CloseIdleConnections()
-	token, err := r.token(0)
-	if err != nil {
-		return err
-	}
+	token := r.tokens[0]
 	var requests int64
 	spent, err := r.spent(func() (err error) {
 		requests, err = r.forAWhile(pollers, func(int, int) error {

@@ -5,9 +5,10 @@ package drive
 import (
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"text/tabwriter"
+
+	"github.com/sockeye-im/sockeye/bench/process"
 )
 
 // Variant is one way to run the server.
@@ -77,6 +78,5 @@ func median(runs []Result, row int) float64 {
 	for i, r := range runs {
 		values[i] = r[row].Value
 	}
-	slices.Sort(values)
-	return (values[(len(values)-1)/2] + values[len(values)/2]) / 2
+	return process.Median(values)
 }
