@@ -200,7 +200,7 @@ func (l *loop) transmitWaiting() {
 // transmit sends a call; its answer comes in time or the connection counts as
 // lost.
 func (l *loop) transmit(c *call) {
-	frame, err := l.speaks.request(l.number, c.command, c.payload)
+	frame, err := l.encode(c.command, c.payload)
 	if err != nil {
 		c.fail(err)
 		return
@@ -214,6 +214,15 @@ func (l *loop) transmit(c *call) {
 	if err := l.link.send(frame); err != nil {
 		_ = l.link.conn.CloseNow() // the reader tells the loop
 	}
+}
+
+// encode writes the frame of the next request.
+func (l *loop) encode(command string, payload any) ([]byte, error) {
+	frame, err := l.speaks.request(l.number, command, payload)
+	if err == nil && len(frame) > maxRequestBytes {
+		return nil, fmt.Errorf("%w: it has %d bytes as JSON, at most %d are possible", ErrTooLarge, len(frame), maxRequestBytes)
+	}
+	return frame, err
 }
 
 // answered takes the answer to a call.

@@ -66,6 +66,7 @@ type Backoff struct {
 // Fixed bounds.
 const (
 	maxMessageBytes = 16 << 20 // of a frame from the server
+	maxRequestBytes = 900_000  // of a frame to the server, which closes the connection for one over 1,000,000
 	maxHeld         = 256      // events of one conversation that wait for those before them
 	maxSynced       = 1000     // conversations in one sync
 )

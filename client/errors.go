@@ -17,6 +17,9 @@ var (
 	ErrConnectionLost = errors.New("client: connection lost before the answer")
 	// ErrQueueFull says that Config.QueueLimit are waiting already.
 	ErrQueueFull = errors.New("client: too much is waiting to be sent")
+	// ErrTooLarge says that a command is larger than any server takes: it would end the
+	// connection. It is not sent.
+	ErrTooLarge = errors.New("client: too large to be sent")
 )
 
 // Error is a refusal of the server's. docs/protocol.md lists the codes.

@@ -91,6 +91,10 @@ func (l *loop) enqueue(c *call) {
 		c.fail(ErrQueueFull)
 		return
 	}
+	if _, err := l.encode(m.command(), m.payload()); err != nil {
+		c.fail(err)
+		return
+	}
 	if err := l.cfg.Store.Add(m.Outgoing); err != nil {
 		c.fail(fmt.Errorf("store: %w", err))
 		return
@@ -110,7 +114,8 @@ func (l *loop) countQueue() {
 	l.client.mu.Unlock()
 }
 
-// pump sends the first message, if it can be sent now.
+// pump sends the first message, if it can be sent now. One from the store that is
+// too large for that is settled at once.
 func (l *loop) pump() {
 	if l.link == nil || l.inFlight || len(l.waiting) == 0 || l.alarms.set(alarmQueue) {
 		return
