@@ -8,10 +8,6 @@ import (
 	"time"
 )
 
-// maxIntroduced is how many new conversations there are in one answer: with so many
-// there may be more.
-const maxIntroduced = 100
-
 // retrySync is how long to wait after a sync that failed for another reason than
 // the rate.
 const retrySync = 2 * time.Second
@@ -57,34 +53,44 @@ func (l *loop) names() map[string]int64 {
 	return asked
 }
 
-// synced takes the answer to a sync.
+// synced takes the answer to a sync. That there is more is believed only of one that
+// has changed something: who is in more conversations than a sync can name is told so
+// each time.
 func (l *loop) synced(asked map[string]int64, a *Synced) error {
-	again := a.More
+	advanced := false
 	for _, id := range slices.Sorted(maps.Keys(a.Conversations)) {
 		p, c := l.all[id], a.Conversations[id]
 		if p == nil {
 			continue // it was left meanwhile
 		}
+		seq, behind := p.seq, p.behind
 		if err := l.caught(id, p, &c, asked[id], a.More); err != nil {
 			return err
 		}
+		advanced = advanced || p.seq != seq || p.behind != behind || l.all[id] != p
 	}
 	for i := range a.New {
-		again = l.introduced(&a.New[i]) && len(a.New) >= maxIntroduced || again
-	}
-	for id, p := range l.all {
-		if _, named := asked[id]; p.behind && !named && p.known {
-			again = true // new, or over the number of one sync
-		}
+		advanced = l.introduced(&a.New[i]) || advanced
 	}
 	switch {
 	case l.starved: // it goes on when there is room
-	case again:
+	case advanced && a.More, l.missing(asked):
 		l.sync()
 	default:
 		l.complete()
 	}
 	return nil
+}
+
+// missing tells that a conversation is behind which was not asked for: it is new, or
+// over the number of one sync.
+func (l *loop) missing(asked map[string]int64) bool {
+	for id, p := range l.all {
+		if _, named := asked[id]; p.behind && !named && p.known {
+			return true
+		}
+	}
+	return false
 }
 
 // caught takes what was missed in one conversation since a seq.
