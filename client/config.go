@@ -39,6 +39,10 @@ type Config struct {
 	Protocol Protocol
 	Token    TokenSource
 
+	// UserID is whose client this is, and whose messages wait in Store: a token for
+	// another user ends it with ErrUserChanged. Without it the first token decides.
+	UserID string
+
 	// Since has the seq of the last event that the application has handled, by
 	// conversation, as events carry it: the client begins with what came after.
 	// Without it the client begins with what happens from now on.

@@ -17,6 +17,7 @@ type connection struct {
 	failures int           // attempts since all was well
 	refusal  *Error        // what the server has said before it ended the connection
 	patience time.Duration // how long the server may be silent
+	user     string        // whose client this is; empty: not known yet
 }
 
 // attempt is how one has ended.
@@ -41,12 +42,13 @@ func (l *loop) connect() {
 	}
 	l.trying = true
 	l.client.update(func() { l.client.state = Connecting })
-	token := l.current
-	l.helpers.Go(func() { l.connection.results <- l.attempt(token) })
+	token, user := l.current, l.user
+	l.helpers.Go(func() { l.connection.results <- l.attempt(token, user) })
 }
 
-// attempt runs beside the loop: it uses nothing of it that changes.
-func (l *loop) attempt(token string) (a attempt) {
+// attempt runs beside the loop: it uses nothing of it that changes. The token has to
+// be for a user, if that is not empty.
+func (l *loop) attempt(token, user string) (a attempt) {
 	a.token = token
 	if token == "" {
 		a.fresh = true
@@ -55,21 +57,35 @@ func (l *loop) attempt(token string) (a attempt) {
 			return a
 		}
 	}
+	a.userID = readToken(a.token).userID
+	if a.err = a.isFor(user); a.err != nil {
+		return a
+	}
 	ctx, cancel := context.WithTimeout(l.ctx, l.cfg.Timeout)
 	defer cancel()
 	if a.link, a.err = dialLink(ctx, l.cfg.URL, l.speaks, l.cfg.HTTPClient, a.token, l.cfg.Timeout); a.err != nil {
 		return a
 	}
-	if a.err = a.signIn(ctx); a.err != nil {
+	if a.err = a.signIn(ctx); a.err == nil {
+		a.err = a.isFor(user)
+	}
+	if a.err != nil {
 		a.link.drop()
 		a.link = nil
 	}
 	return a
 }
 
+// isFor fails if the token is known to be for another user.
+func (a *attempt) isFor(user string) error {
+	if user == "" || a.userID == "" || a.userID == user {
+		return nil
+	}
+	return stoppedBy(fmt.Errorf("%w: %s instead of %s", ErrUserChanged, a.userID, user))
+}
+
 // signIn waits until the server has let the client in.
 func (a *attempt) signIn(ctx context.Context) error {
-	a.userID = readToken(a.token).userID
 	for {
 		select {
 		case <-ctx.Done():
@@ -120,6 +136,9 @@ func (l *loop) attempted(a attempt) {
 		return
 	}
 	l.link, l.refusal = a.link, nil
+	if a.userID != "" {
+		l.user = a.userID
+	}
 	l.patience = a.patience
 	if a.fresh {
 		l.believe(a.token)

@@ -20,6 +20,9 @@ var (
 	// ErrTooLarge says that a command is larger than any server takes: it would end the
 	// connection. It is not sent.
 	ErrTooLarge = errors.New("client: too large to be sent")
+	// ErrUserChanged says that the token source has given a token for another user. The
+	// client stops: what it has queued is not that user's.
+	ErrUserChanged = errors.New("client: the token is for another user")
 )
 
 // Error is a refusal of the server's. docs/protocol.md lists the codes.

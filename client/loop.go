@@ -38,7 +38,7 @@ func newLoop(c *Client, cfg Config, waiting []Outgoing) *loop {
 	if cfg.Protocol == WebSocket {
 		l.speaks = native{}
 	}
-	l.connection.results = make(chan attempt, 1)
+	l.connection.results, l.user = make(chan attempt, 1), cfg.UserID
 	l.tokens.results = make(chan freshToken, 1)
 	l.pending = make(map[uint64]*call)
 	l.places = newPlaces(cfg.Since, cfg.Buffer)

@@ -12,7 +12,7 @@ import (
 	"slices"
 )
 
-// Store keeps the messages that wait to be sent. Its methods are called one at a
+// Store keeps the messages of one user that wait to be sent (Config.UserID). Its methods are called one at a
 // time, and the client waits for them.
 type Store interface {
 	// Load returns what waits, in the order in which it was added. It is called

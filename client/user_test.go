@@ -1,0 +1,59 @@
+package client_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/sockeye-im/sockeye/client"
+)
+
+// TestUserChanged: what one user has queued does not go out as another's.
+func TestUserChanged(t *testing.T) {
+	bothProtocols(t, func(t *testing.T, protocol client.Protocol) {
+		s := startServer(t)
+		net := startProxy(t, s.addr)
+		cfg := s.config(net.addr, "ada", protocol)
+		tokens := []string{s.token("ada", 2*time.Second), s.token("ada", 2*time.Second), s.token("bob", time.Hour)}
+		given := 0
+		cfg.Token = func(context.Context) (string, error) {
+			token := tokens[min(given, len(tokens)-1)]
+			given++
+			return token, nil
+		}
+		c := dial(t, cfg)
+		wantChanged(t, c)
+		if c.UserID() != "ada" {
+			t.Errorf("is %q", c.UserID())
+		}
+
+		cfg = s.config(s.addr, "bob", protocol)
+		cfg.UserID = "ada" // whose messages wait
+		wantChanged(t, must[*client.Client](t)(client.New(cfg)))
+	})
+}
+
+// wantChanged reads events until the client stops.
+func wantChanged(t *testing.T, c *client.Client) {
+	t.Helper()
+	t.Cleanup(c.Close)
+	late := time.After(patience)
+	for {
+		select {
+		case e, open := <-c.Events():
+			if open {
+				if me, ok := e.(*client.Connected); ok && me.UserID == "bob" {
+					t.Fatal("is connected as bob")
+				}
+				continue
+			}
+			if !errors.Is(c.Err(), client.ErrUserChanged) || !errors.Is(c.Err(), client.ErrStopped) {
+				t.Errorf("stopped for %v", c.Err())
+			}
+			return
+		case <-late:
+			t.Fatal("the client has not stopped")
+		}
+	}
+}
