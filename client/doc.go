@@ -50,7 +50,10 @@
 // [Client.SendDirect], [Client.SendToRoom] and [Client.Queue] put messages into a
 // queue, from which they go out one after the other, in order, each until the
 // server has answered for it; they carry a clientMsgId, so that none is stored
-// twice. The queue is in memory, or wherever [Config.Store] keeps it. All other
+// twice. One that the server refuses for what may pass, such as the rate or a fault
+// of its own, is sent again for an hour, after pauses of up to 30 s or what the
+// server asks for; then, or when it is refused for good, it is [Undelivered]. The
+// queue is in memory, or wherever [Config.Store] keeps it. All other
 // commands wait for a connection and are sent once, or again if they only read.
 //
 //	client.go, config.go   Client, its settings and its state; errors.go what goes wrong

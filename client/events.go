@@ -241,7 +241,7 @@ type (
 	// Delivered tells that a message of Client.Queue, or of an earlier client with the same
 	// Store, is stored.
 	Delivered struct{ Sent }
-	// Undelivered tells that the server has refused such a message.
+	// Undelivered tells that such a message was refused, or met faults for an hour.
 	Undelivered struct {
 		Outgoing Outgoing
 		Err      error

@@ -25,12 +25,20 @@ type queue struct {
 
 type queued struct {
 	Outgoing
-	call     *call // who waits for it; nil: nobody
-	attempts int
+	call   *call // who waits for it; nil: nobody
+	faults int   // refusals that may pass
+	waited time.Duration
 }
 
-// maxFaults is how often a message is sent to a server that has a fault.
-const maxFaults = 5
+// A message that is refused for what may pass is sent again after pauses that
+// double, until it has waited for an hour in all: so long the server may have a
+// fault, and no longer may one message hold up those behind it. Time without a
+// connection does not count.
+const (
+	firstPause   = time.Second
+	longestPause = 30 * time.Second // unless the server asks for a longer one
+	faultsPass   = time.Hour
+)
 
 // Queue puts a message into the queue and returns its clientMsgId as soon as the
 // store has it. What becomes of it is told by Delivered or Undelivered.
@@ -134,14 +142,12 @@ func (l *loop) pump() {
 
 // settled takes the answer to the first message.
 func (l *loop) settled(m *queued, answer json.RawMessage, err error) {
-	if after, ok := passing(err); ok {
-		if Code(err) == codeInternal {
-			m.attempts++
-		}
-		if m.attempts < maxFaults {
-			l.alarms.in(alarmQueue, max(after, time.Second<<m.attempts))
-			return
-		}
+	if after, ok := passing(err); ok && m.waited < faultsPass {
+		pause := max(after, m.pause())
+		m.faults++
+		m.waited += pause
+		l.alarms.in(alarmQueue, pause)
+		return
 	}
 	l.waiting[0] = nil
 	l.waiting = l.waiting[1:]
@@ -162,6 +168,12 @@ func (l *loop) settled(m *queued, answer json.RawMessage, err error) {
 		_ = json.Unmarshal(answer, &told.Sent) // answered has looked at it
 		l.tell(told)
 	}
+}
+
+// pause is how long to wait before the message is sent again.
+func (m *queued) pause() time.Duration {
+	const doublings = 5 // then it is over the longest
+	return min(firstPause<<min(m.faults, doublings), longestPause)
 }
 
 func (l *loop) failQueue(err error) {
