@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 )
 
@@ -37,6 +38,8 @@ func (memory) Remove(string) error       { return nil }
 type FileStore struct {
 	path    string
 	file    *os.File
+	size    int64 // of the whole lines of the file
+	torn    bool  // there may be more in it: it has to be written anew
 	waiting []Outgoing
 	dead    int // lines of the file that have no effect any more
 }
@@ -62,7 +65,13 @@ func OpenFileStore(path string) (*FileStore, error) {
 	if s.waiting, err = readLines(content); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	return s, s.rewrite()
+	if err := s.rewrite(); err != nil {
+		if s.file != nil {
+			err = errors.Join(err, s.file.Close())
+		}
+		return nil, err
+	}
+	return s, nil
 }
 
 // readLines returns what waits. A last line that is not whole was being written when
@@ -101,9 +110,13 @@ func (s *FileStore) rewrite() error {
 	if err != nil {
 		return err
 	}
-	encoder := json.NewEncoder(next)
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
 	for i := range s.waiting {
 		err = errors.Join(err, encoder.Encode(line{Add: &s.waiting[i]}))
+	}
+	if err == nil {
+		_, err = next.Write(text.Bytes())
 	}
 	if err = errors.Join(err, next.Sync()); err == nil {
 		err = os.Rename(next.Name(), s.path)
@@ -114,8 +127,22 @@ func (s *FileStore) rewrite() error {
 	if s.file != nil {
 		_ = s.file.Close() // all of it is in the new one
 	}
-	s.file, s.dead = next, 0
-	return nil
+	s.file, s.size, s.dead = next, int64(text.Len()), 0
+	err = syncDir(filepath.Dir(s.path))
+	s.torn = err != nil // until the new name is on disk the old file may come back
+	return err
+}
+
+// syncDir puts the names in a folder on disk. Windows does so by itself.
+func syncDir(dir string) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
 }
 
 // Close closes the file.
@@ -124,12 +151,20 @@ func (s *FileStore) Close() error { return s.file.Close() }
 // Load implements Store.
 func (s *FileStore) Load() ([]Outgoing, error) { return slices.Clone(s.waiting), nil }
 
-// Add implements Store.
+// Add implements Store. A message that it refuses is not in the file.
 func (s *FileStore) Add(m Outgoing) error {
+	if s.torn {
+		if err := s.rewrite(); err != nil {
+			return err
+		}
+	}
+	before := s.size
 	if err := s.append(line{Add: &m}); err != nil {
 		return err
 	}
 	if err := s.file.Sync(); err != nil {
+		s.cut(before)
+		s.torn = true // what else is on disk is not known
 		return err
 	}
 	s.waiting = append(s.waiting, m)
@@ -145,17 +180,31 @@ func (s *FileStore) Remove(clientMsgID string) error {
 	}
 	s.waiting = waiting
 	s.dead += 2
-	if s.dead > maxDead && s.dead > 4*len(s.waiting) {
+	if s.torn || s.dead > maxDead && s.dead > 4*len(s.waiting) {
 		return s.rewrite()
 	}
 	return s.append(line{Remove: clientMsgID})
 }
 
+// append writes a line, all of it or nothing.
 func (s *FileStore) append(l line) error {
 	text, err := json.Marshal(l)
 	if err != nil {
 		return err
 	}
-	_, err = s.file.Write(append(text, '\n'))
-	return err
+	n, err := s.file.WriteAt(append(text, '\n'), s.size)
+	if err != nil {
+		s.cut(s.size)
+		return err
+	}
+	s.size += int64(n)
+	return nil
+}
+
+// cut takes what is beyond a size out of the file.
+func (s *FileStore) cut(size int64) {
+	s.size = size
+	if s.file.Truncate(size) != nil {
+		s.torn = true
+	}
 }
