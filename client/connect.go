@@ -140,9 +140,7 @@ func (l *loop) attempted(a attempt) {
 		l.user = a.userID
 	}
 	l.patience = a.patience
-	if a.fresh {
-		l.believe(a.token)
-	}
+	l.accepted(a.token, a.fresh)
 	l.client.update(func() { l.client.userID, l.client.lost = a.userID, nil })
 	l.listen()
 	l.tell(&Connected{UserID: a.userID})
@@ -185,6 +183,7 @@ func (l *loop) lost(cause error) {
 		l.failures++ // let in and sent away at once
 	}
 	l.cfg.Logger.Info("connection lost", "err", cause)
+	token := l.current // a lost answer may bring the next one
 	l.loseAnswers()
 	l.inFlight = false
 	l.syncing = false
@@ -193,7 +192,7 @@ func (l *loop) lost(cause error) {
 		l.halted = stoppedBy(cause)
 		return
 	}
-	if l.tokenRefused(l.current, cause) {
+	if l.tokenRefused(token, cause) {
 		return
 	}
 	l.wait(cause)

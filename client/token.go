@@ -14,6 +14,7 @@ import (
 // tokens is the part of the loop that knows the token.
 type tokens struct {
 	current  string // what the client believes in; empty: it has to ask
+	believed string // the last one that the server has accepted
 	refused  string // what the server has refused last
 	refusals int    // fresh tokens that were refused in a row
 	asking   bool
@@ -87,7 +88,7 @@ func idOf(claim any) string {
 // exchanged in time: when three quarters of its time are over, or a minute before
 // the end.
 func (l *loop) believe(token string) {
-	l.current, l.refusals = token, 0
+	l.current, l.believed, l.refusals = token, token, 0
 	l.expiresAt(readToken(token).expires)
 }
 
@@ -98,6 +99,19 @@ func (l *loop) expiresAt(at time.Time) {
 	}
 	left := time.Until(at)
 	l.alarms.in(alarmRefresh, max(left-min(time.Minute, left/4), 0))
+}
+
+// accepted takes the token of a new connection. One that came in the meantime takes
+// its place.
+func (l *loop) accepted(token string, fresh bool) {
+	meanwhile := l.current
+	if fresh || meanwhile == "" || token != l.believed {
+		l.believe(token)
+	}
+	l.current = token
+	if !fresh && meanwhile != "" && meanwhile != token {
+		l.offer(meanwhile)
+	}
 }
 
 // askToken asks the source for a token to take the place of the current one.
@@ -119,23 +133,35 @@ func (l *loop) askToken() {
 // retryRefresh is how long to wait before asking a source that has failed again.
 const retryRefresh = 10 * time.Second
 
-// gotToken sends a new token on a live connection.
+// gotToken sends a new token on a live connection. Without one the next attempt
+// uses it.
 func (l *loop) gotToken(t freshToken) {
 	l.asking = false
 	switch {
 	case t.err != nil:
 		l.cfg.Logger.Warn("no new token", "err", t.err)
 		l.alarms.in(alarmRefresh, retryRefresh)
-	case t.token == l.current || l.link == nil:
-		// There is none newer; when the server has had enough of it, it says so. A
-		// client without a connection asks again when it tries.
+	case t.token == l.current:
+		// There is none newer; when the server has had enough of it, it says so.
+	case l.link == nil:
+		l.current = t.token
 	default:
-		l.transmit(&call{command: commandRefresh, payload: refreshQuery{t.token}, then: func(_ json.RawMessage, err error) {
-			if err != nil && !errors.Is(err, ErrConnectionLost) {
-				l.cfg.Logger.Warn("the new token was refused", "err", err)
-			}
-		}})
+		l.offer(t.token)
 	}
+}
+
+// offer sends a token to take the place of the connection's.
+func (l *loop) offer(token string) {
+	l.transmit(&call{command: commandRefresh, payload: refreshQuery{token}, then: func(_ json.RawMessage, err error) {
+		switch {
+		case err == nil || l.halted != nil:
+		case errors.Is(err, ErrConnectionLost):
+			l.current = token // the next attempt uses it
+		default:
+			l.cfg.Logger.Warn("the new token was refused", "err", err)
+			l.alarms.in(alarmRefresh, retryRefresh)
+		}
+	}})
 }
 
 // refreshed takes the answer to a token that was sent.
