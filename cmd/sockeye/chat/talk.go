@@ -53,8 +53,11 @@ func (s *Session) Talk(ctx context.Context, at Place) error {
 		defer t.markRead(context.WithoutCancel(ctx))
 	}
 	for !t.ended || len(t.said) > 0 {
-		if err := t.step(ctx, input.lines); err != nil || ctx.Err() != nil {
+		if err := t.step(ctx, input.lines); err != nil {
 			return err
+		}
+		if ctx.Err() != nil {
+			return t.unstored()
 		}
 	}
 	return t.failed
