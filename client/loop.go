@@ -138,12 +138,20 @@ var errFarewell = errors.New("the server has ended the connection")
 
 // tell hands an event to the application. Events of the server are told while there is
 // room only; the client's own, which are few, always.
-func (l *loop) tell(e Event) { l.out = append(l.out, e) }
+func (l *loop) tell(e Event) {
+	l.out = append(l.out, e)
+	if isReport(e) {
+		l.untold++
+	}
+}
 
 func (l *loop) full() bool { return len(l.out) >= l.cfg.Buffer }
 
 // taken is when the application has taken an event.
 func (l *loop) taken() {
+	if isReport(l.out[0]) {
+		l.untold--
+	}
 	l.out[0] = nil
 	l.out = l.out[1:]
 	if len(l.out) > l.cfg.Buffer/2 {

@@ -21,6 +21,7 @@ type Outgoing struct {
 type queue struct {
 	waiting  []*queued // the first one first
 	inFlight bool      // the first one is sent and not answered
+	untold   int       // reports that wait for the application
 }
 
 type queued struct {
@@ -41,7 +42,8 @@ const (
 )
 
 // Queue puts a message into the queue and returns its clientMsgId as soon as the
-// store has it. What becomes of it is told by Delivered or Undelivered.
+// store has it. What becomes of it is told by Delivered or Undelivered, which count
+// against Config.QueueLimit until they are read.
 func (c *Client) Queue(ctx context.Context, m Outgoing) (clientMsgID string, err error) {
 	if err := m.prepare(); err != nil {
 		return "", err
@@ -95,7 +97,7 @@ func (m *Outgoing) payload() any {
 // enqueue takes a message from the application.
 func (l *loop) enqueue(c *call) {
 	m := c.message
-	if len(l.waiting) >= l.cfg.QueueLimit {
+	if len(l.waiting) >= l.cfg.QueueLimit || m.call == nil && len(l.waiting)+l.untold >= l.cfg.QueueLimit {
 		c.fail(ErrQueueFull)
 		return
 	}
@@ -168,6 +170,15 @@ func (l *loop) settled(m *queued, answer json.RawMessage, err error) {
 		_ = json.Unmarshal(answer, &told.Sent) // answered has looked at it
 		l.tell(told)
 	}
+}
+
+// isReport tells whether an event says what has become of a message.
+func isReport(e Event) bool {
+	switch e.(type) {
+	case *Delivered, *Undelivered:
+		return true
+	}
+	return false
 }
 
 // pause is how long to wait before the message is sent again.
