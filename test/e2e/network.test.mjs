@@ -2,11 +2,13 @@
 
 import assert from "node:assert/strict";
 import { after, afterEach, before, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { launch } from "./browser.mjs";
 import { Person } from "./people.mjs";
 import { Server } from "./server.mjs";
 
 const room = "Weather";
+const outage = 20_000; // ms
 const isNetworkError = (text) => /ERR_|WebSocket connection/.test(text);
 
 let server, browser, alice, bob;
@@ -47,9 +49,10 @@ async function haveAll(texts) {
   }
 }
 
-test("what is written offline arrives once and in order when the network is back", async () => {
+test("what is written in 20 s without a network arrives once and in order when it is back", async () => {
   await bob.say("Wind from the west.");
   await bob.context.setOffline(true);
+  const isBack = sleep(outage); // the promise is about a time, so this one waits for time
   await bob.is("Offline");
   const written = ["Rain at nine.", "Sun at ten.", "Fog at night."];
   for (const text of written) {
@@ -57,7 +60,12 @@ test("what is written offline arrives once and in order when the network is back
     await bob.message(text, "pending").waitFor();
   }
   await bob.shoot("offline-light");
+  await bob.audit("a conversation without a network");
   await alice.say("Bob? Are you there?");
+  await isBack;
+  await bob.is("Offline");
+  for (const text of written) await bob.message(text, "pending").waitFor();
+  await alice.reads("Wind from the west.", "Bob? Are you there?");
   await bob.context.setOffline(false);
   await bob.is("Connected");
   await haveAll(["Bob? Are you there?", ...written]);
