@@ -24,7 +24,7 @@ var pages = map[string]string{"admin": "admin.html"}
 
 // contentPolicy lets the page load its own files and open connections to its own server, and nothing
 // else. The two schemes stand there for browsers whose 'self' does not cover WebSockets.
-const contentPolicy = "default-src 'self'; connect-src 'self' ws: wss:; object-src 'none'; " +
+const contentPolicy = "default-src 'self'; connect-src 'self' ws: wss:; worker-src 'self'; object-src 'none'; " +
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 // notBuilt needs no style, script or image, so it holds under the content policy too.

@@ -100,3 +100,41 @@ test("a reload keeps what waits", async () => {
   await alice.is("Connected");
   await haveAll(written);
 });
+
+test("a reload without a network shows what waits, and goes on when it is back", async () => {
+  await bob.page.evaluate(() => navigator.serviceWorker.ready);
+  await bob.context.setOffline(true);
+  await bob.is("Offline");
+  const written = ["Three, from nowhere.", "Four, from nowhere."];
+  for (const text of written) {
+    await bob.type(text);
+    await bob.message(text, "pending").waitFor();
+  }
+  await bob.page.reload();
+  await bob.is("Offline");
+  await bob.isIn(room);
+  for (const text of written) await bob.message(text, "pending").waitFor();
+  await bob.audit("a page without a network");
+  await bob.shoot("opened-offline-light");
+  written.push("Five, after the reload.");
+  await bob.type(written[2]);
+  await bob.message(written[2], "pending").waitFor();
+  await bob.context.setOffline(false);
+  await bob.is("Connected");
+  await haveAll(written);
+});
+
+test("a page that is opened while the server is away finds what waits by itself", async () => {
+  await server.kill();
+  await alice.is("(Reconnecting|Offline)");
+  await alice.type("Written to nobody.");
+  await alice.message("Written to nobody.", "pending").waitFor();
+  await alice.page.evaluate(() => sessionStorage.removeItem("sockeye:current:demo-alice"));
+  await alice.page.reload();
+  await alice.open(room);
+  await alice.message("Written to nobody.", "pending").waitFor();
+  await server.restart();
+  for (const person of [alice, bob]) await person.is("Connected");
+  await bob.reads("Written to nobody.");
+  await alice.reads("Written to nobody.");
+});
