@@ -7,7 +7,8 @@ import type { Failed } from "./timeline";
 const mostNames = 500;
 
 const isString = (value: unknown): value is string => typeof value === "string";
-const isRecord = (value: unknown): value is Record<string, Record<string, number>> => typeof value === "object" && value !== null;
+const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null;
+const isReaders = (value: unknown): value is Record<string, Record<string, number>> => isRecord(value) && Object.values(value).every(isRecord);
 const isNames = (value: unknown): value is Record<string, string> => isRecord(value) && Object.values(value).every(isString);
 const isList = (value: unknown): value is Failed[] => Array.isArray(value) && value.every((item) => isRecord(item) && "message" in item);
 
@@ -41,7 +42,7 @@ export function rememberFailed(userId: string, failed: readonly Failed[]): void 
 
 /** Up to where others have read, by place: the server tells it once. */
 export function rememberedReaders(userId: string): Record<string, Record<string, number>> {
-  return load(browser, `sockeye:readers:${userId}`, isRecord, {});
+  return load(browser, `sockeye:readers:${userId}`, isReaders, {});
 }
 
 export function rememberReaders(userId: string, readers: Record<string, Record<string, number>>): void {
