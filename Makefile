@@ -24,7 +24,7 @@ LINT         := .cache/bin/golangci-lint-$(LINT_VERSION)
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 ##### Build and run
 
@@ -89,6 +89,10 @@ $(LINT):
 .PHONY: bench
 bench: bench/peers/node_modules/.package-lock.json ## Measure the library beside its peers, the whole server, growth, hostile clients, in half an hour, into bench/RESULTS.md
 	go run ./bench $(ARGS)
+
+.PHONY: web-figures
+web-figures: build test-tools ## Measure what the web app costs, and hold it to its limits, in a minute
+	@SOCKEYE_BINARY=$(CURDIR)/bin/sockeye npm --prefix test/e2e run --silent figures
 
 .PHONY: pgo
 pgo: ## Profile the whole server under load of all kinds, for the compiler (cmd/sockeye/default.pgo)

@@ -26,7 +26,7 @@ var pages = map[string]string{"admin": "admin.html"}
 // appPolicy, whose two schemes are for browsers whose 'self' does not cover WebSockets.
 const (
 	ownPolicy = "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-	appPolicy = ownPolicy + "; connect-src 'self' ws: wss:"
+	appPolicy = ownPolicy + "; connect-src 'self' ws: wss:; worker-src 'self'"
 )
 
 // notBuilt needs no style, script or image, so it holds under the content policy too.

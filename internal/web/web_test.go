@@ -26,6 +26,7 @@ func built() fstest.MapFS {
 		".hidden/secret.txt":    {Data: []byte("secret")},
 		"index.html":            {Data: []byte("<!doctype html><title>Sockeye</title>")},
 		"admin.html":            {Data: []byte("<!doctype html><title>Administration</title>")},
+		"worker.js":             {Data: []byte("self")},
 		"favicon.svg":           {Data: []byte("<svg/>")},
 		"assets/index-4f2a.js":  {Data: []byte(script)},
 		"assets/index-77c0.css": {Data: []byte("body{}")},
@@ -71,6 +72,7 @@ func TestFiles(t *testing.T) {
 		{"/index.html", "text/html; charset=utf-8", "no-cache", "<title>Sockeye</title>"},
 		{"/admin", "text/html; charset=utf-8", "no-cache", "<title>Administration</title>"},
 		{"/admin/", "text/html; charset=utf-8", "no-cache", "<title>Administration</title>"},
+		{"/worker.js", "text/javascript; charset=utf-8", "no-cache", "self"}, // or browsers would keep an old one
 		{"/favicon.svg", "image/svg+xml", "no-cache", "<svg/>"},
 		{scriptPath, "text/javascript; charset=utf-8", immutable, script},
 		{"/assets/index-77c0.css", "text/css; charset=utf-8", immutable, "body{}"},

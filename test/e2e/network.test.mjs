@@ -2,11 +2,13 @@
 
 import assert from "node:assert/strict";
 import { after, afterEach, before, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { launch } from "./browser.mjs";
 import { Person } from "./people.mjs";
 import { Server } from "./server.mjs";
 
 const room = "Weather";
+const outage = 20_000; // ms
 const isNetworkError = (text) => /ERR_|WebSocket connection/.test(text);
 
 let server, browser, alice, bob;
@@ -47,9 +49,10 @@ async function haveAll(texts) {
   }
 }
 
-test("what is written offline arrives once and in order when the network is back", async () => {
+test("what is written in 20 s without a network arrives once and in order when it is back", async () => {
   await bob.say("Wind from the west.");
   await bob.context.setOffline(true);
+  const isBack = sleep(outage); // the promise is about a time, so this one waits for time
   await bob.is("Offline");
   const written = ["Rain at nine.", "Sun at ten.", "Fog at night."];
   for (const text of written) {
@@ -57,7 +60,12 @@ test("what is written offline arrives once and in order when the network is back
     await bob.message(text, "pending").waitFor();
   }
   await bob.shoot("offline-light");
+  await bob.audit("a conversation without a network");
   await alice.say("Bob? Are you there?");
+  await isBack;
+  await bob.is("Offline");
+  for (const text of written) await bob.message(text, "pending").waitFor();
+  await alice.reads("Wind from the west.", "Bob? Are you there?");
   await bob.context.setOffline(false);
   await bob.is("Connected");
   await haveAll(["Bob? Are you there?", ...written]);
@@ -91,4 +99,42 @@ test("a reload keeps what waits", async () => {
   await alice.page.reload();
   await alice.is("Connected");
   await haveAll(written);
+});
+
+test("a reload without a network shows what waits, and goes on when it is back", async () => {
+  await bob.page.evaluate(() => navigator.serviceWorker.ready);
+  await bob.context.setOffline(true);
+  await bob.is("Offline");
+  const written = ["Three, from nowhere.", "Four, from nowhere."];
+  for (const text of written) {
+    await bob.type(text);
+    await bob.message(text, "pending").waitFor();
+  }
+  await bob.page.reload();
+  await bob.is("Offline");
+  await bob.isIn(room);
+  for (const text of written) await bob.message(text, "pending").waitFor();
+  await bob.audit("a page without a network");
+  await bob.shoot("opened-offline-light");
+  written.push("Five, after the reload.");
+  await bob.type(written[2]);
+  await bob.message(written[2], "pending").waitFor();
+  await bob.context.setOffline(false);
+  await bob.is("Connected");
+  await haveAll(written);
+});
+
+test("a page that is opened while the server is away finds what waits by itself", async () => {
+  await server.kill();
+  await alice.is("(Reconnecting|Offline)");
+  await alice.type("Written to nobody.");
+  await alice.message("Written to nobody.", "pending").waitFor();
+  await alice.page.evaluate(() => sessionStorage.removeItem("sockeye:current:demo-alice"));
+  await alice.page.reload();
+  await alice.open(room);
+  await alice.message("Written to nobody.", "pending").waitFor();
+  await server.restart();
+  for (const person of [alice, bob]) await person.is("Connected");
+  await bob.reads("Written to nobody.");
+  await alice.reads("Written to nobody.");
 });

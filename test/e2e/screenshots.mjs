@@ -5,6 +5,7 @@ import { writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { launch } from "./browser.mjs";
 import { Person } from "./people.mjs";
+import { setTheScene } from "./scene.mjs";
 import { Server } from "./server.mjs";
 
 const folder = new URL("../../docs/images/", import.meta.url);
@@ -12,55 +13,6 @@ const scale = 1.5;
 
 const server = await Server.start("--limits", "off");
 const browser = await launch();
-
-async function ask(method, path, body, token) {
-  const response = await fetch(new URL(path, server.url), {
-    method,
-    headers: { "Content-Type": "application/json", ...(token && { Authorization: `Bearer ${token}` }) },
-    ...(body && { body: JSON.stringify(body) }),
-  });
-  assert.ok(response.ok, `${method} ${path}: ${response.status} ${await response.clone().text()}`);
-  return response.status === 204 ? {} : response.json();
-}
-
-const tokens = {};
-for (const name of ["Alice", "Bob", "Chen Lin", "Grace"]) tokens[name] = (await ask("POST", "/api/dev/login", { name })).token;
-const by = (name) => (method, path, body) => ask(method, `/api/v1${path}`, body, tokens[name]);
-
-/** A few people, their rooms, and what they have said. */
-async function setTheScene() {
-  await by("Alice")("POST", "/rooms", { id: "regatta", name: "Regatta", description: "Saturday, 14:00, west pier" });
-  await by("Alice")("POST", "/rooms", { id: "engine-room", name: "Engine room", description: "What runs, and what does not" });
-  await by("Grace")("POST", "/rooms", { id: "galley", name: "Galley" });
-  for (const name of ["Bob", "Chen Lin", "Grace"]) await by(name)("POST", "/rooms/regatta/join");
-  for (const [name, room] of [["Grace", "engine-room"], ["Alice", "galley"]]) await by(name)("POST", `/rooms/${room}/join`);
-  for (const name of ["Bob", "Chen Lin"]) {
-    await by("Alice")("PUT", `/friend-requests/${idOf(name)}`);
-    await by(name)("POST", `/friend-requests/${idOf("Alice")}/accept`);
-  }
-  const say = async (name, content, replyTo) => (await by(name)("POST", "/rooms/regatta/messages", { content, ...(replyTo && { replyTo }) })).id;
-  const react = (name, id, emoji) => by(name)("PUT", `/messages/${id}/reactions/${encodeURIComponent(emoji)}`);
-
-  const start = await say("Grace", "The start is at 14:00. Who brings the charts?");
-  await say("Bob", "I do. Tides are on https://example.org/tides, high water at 13:20.");
-  const wind = await say("Chen Lin", "西风四级，下午转强。 West wind, force 4, rising.");
-  for (const name of ["Alice", "Bob", "Grace"]) await react(name, wind, "🌊");
-  await say("Alice", "Then we reef early. The watch list:\n```\n13:30  Bob, Chen\n14:30  Grace, Alice\n```");
-  await say("Bob", "Coffee is on me.", start);
-  const ready = await say("Grace", `Well done. @${idOf("Alice")} bring the spare sail, please.`);
-  await react("Alice", ready, "👍");
-  await react("Bob", ready, "👍");
-  await react("Chen Lin", ready, "🎉");
-  await by("Alice")("PUT", `/messages/${start}/pin`);
-  await by("Grace")("POST", "/rooms/galley/messages", { content: "Noodles at noon 🍜" });
-  await by("Grace")("POST", "/rooms/engine-room/messages", { content: "Oil is changed, she purrs." });
-  await by("Bob")("POST", `/users/${idOf("Alice")}/messages`, { content: "Did you get the spare keys?" });
-  await by("Chen Lin")("POST", `/users/${idOf("Alice")}/messages`, { content: "码头见！" });
-}
-
-function idOf(name) {
-  return `demo-${name.toLowerCase().replaceAll(" ", "-")}`;
-}
 
 /** Alice at her desk, and in another light on her phone. */
 async function shoot(locale, scheme, viewport, name) {
@@ -92,7 +44,7 @@ async function compose(desk, phone, name) {
 }
 
 try {
-  await setTheScene();
+  await setTheScene(server.url);
   const desk = { width: 1100, height: 700 };
   const phone = { width: 375, height: 720 };
   const dark = await shoot("en-GB", "dark", phone, "the phone");

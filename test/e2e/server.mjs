@@ -1,11 +1,12 @@
 // The server under test: the real binary, killed and started again where a test says so.
 
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { promisify } from "node:util";
 
 const readyPrefix = "Sockeye is ready: ";
 const offlineGrace = "10s"; // more than the default: a slow machine may need 5 s to reload a page
@@ -41,6 +42,11 @@ export class Server {
       this.#process.once("exit", (code) => reject(new Error(`the server ended with ${code} before it was ready:\n${log.join("\n")}`)));
     });
     this.#listen = new URL(this.url).host;
+  }
+
+  /** Makes somebody an administrator. */
+  async grant(userId) {
+    await promisify(execFile)(process.env.SOCKEYE_BINARY, ["admin", "grant", "--data", this.#data, userId]);
   }
 
   /** Ends it without a word to anybody. */

@@ -54,6 +54,25 @@ test("in the browser", async (t) => {
     await page.close();
   });
 
+  await t.test("what is written in the moment of a reload is kept", async () => {
+    const page = await openPage(context, server, token);
+    await online(page);
+    await server.kill();
+    await page.waitForFunction(() => window.client.state !== "online");
+    const contents = ["four", "five", "six", "seven"];
+    const isBack = page.waitForEvent("load");
+    await page.evaluate((contents) => {
+      for (const content of contents) window.client.send({ roomId: "hall", content });
+      location.reload();
+    }, contents);
+    await isBack;
+    await server.start();
+    await start(page, token);
+    await page.waitForFunction(() => window.told.filter(({ event }) => event === "sent").length === 4);
+    assert.deepEqual((await stored()).slice(-4), contents);
+    await page.close();
+  });
+
   await t.test("tabs that share a queue send it once, in order", async () => {
     const page = await openPage(context, server, token);
     await page.evaluate(() => window.client.close());

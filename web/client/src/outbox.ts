@@ -49,7 +49,7 @@ export class Outbox {
   #storage: QueueStorage | undefined;
   /** What an earlier client has left is known: it goes first. */
   #isLoaded = false;
-  /** The last of the changes of the storage, which are made one after the other. */
+  /** All changes of the storage so far are made. */
   #written: Promise<unknown> = Promise.resolve();
   #isRunning = false;
   #isClosed = false;
@@ -215,9 +215,10 @@ export class Outbox {
     this.#courier.changed();
   }
 
+  /** Begins at once, beside changes that are not made yet: the page may be left in the next moment. */
   #write(change: (storage: QueueStorage) => Promise<unknown>): void {
     const storage = this.#storage;
-    if (storage) this.#written = this.#written.then(() => change(storage)).catch(() => {});
+    if (storage) this.#written = Promise.allSettled([this.#written, (async () => change(storage))()]);
   }
 
   #pause(seconds: number): Promise<void> {

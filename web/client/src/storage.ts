@@ -16,7 +16,10 @@ export interface Outgoing {
   order: number;
 }
 
-/** Where the queue survives. What fails here is not fatal: the queue then lives in memory only. */
+/**
+ * Where the queue survives. What fails here is not fatal: the queue then lives in memory only. Changes may be asked for before
+ * earlier ones are made, and are to be made in that order.
+ */
 export interface QueueStorage {
   /** All that is kept, in any order. */
   load(): Promise<Outgoing[]>;
@@ -47,6 +50,7 @@ export function indexedDBStorage(name: string): QueueStorage {
   const run = async <T>(mode: IDBTransactionMode, act: (messages: IDBObjectStore) => IDBRequest<T>): Promise<T> => {
     const transaction = (await open()).transaction(store, mode);
     const request = act(transaction.objectStore(store));
+    transaction.commit(); // goes to the browser now: it is made even if the page is left in the next moment
     return new Promise((resolve, reject) => {
       transaction.oncomplete = () => resolve(request.result);
       transaction.onabort = transaction.onerror = () => reject(transaction.error);

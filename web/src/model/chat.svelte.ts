@@ -7,7 +7,7 @@ import { listen } from "./events";
 import { Invitations } from "./invitations.svelte";
 import { type Act, People } from "./people.svelte";
 import { addressee, type Kind, type Person, type Place, placeKey, source } from "./place";
-import { rememberCurrent, rememberedCurrent, rememberedFailed, rememberedReaders, rememberFailed } from "./remembered";
+import { rememberCurrent, rememberedCurrent, rememberedFailed, rememberedNames, rememberedReaders, rememberFailed } from "./remembered";
 import { Thread } from "./thread.svelte";
 import type { Failed } from "./timeline";
 import { Typing } from "./typing.svelte";
@@ -54,6 +54,7 @@ export class Chat {
   readonly directs = $derived(this.#directs());
   readonly unread = $derived(this.conversations.reduce((sum, { unread }) => sum + unread, 0));
 
+  readonly #rememberedNames: Record<string, string>;
   #byKey = $derived(new Map(this.conversations.map((conversation) => [conversation.key, conversation])));
 
   constructor(session: Session, onSignedOut: (notice: string) => void) {
@@ -61,6 +62,7 @@ export class Chat {
     this.me = { userId, username: session.user.name };
     this.client = new SockeyeClient({ token: renewal(session), userId });
     this.failed = rememberedFailed(userId);
+    this.#rememberedNames = rememberedNames(userId);
     this.typing = new Typing(this.client);
     this.people = new People(this.client, userId, {
       named: (person) => this.named(person),
@@ -318,7 +320,7 @@ export class Chat {
       if (name) known.name = name;
       return known;
     }
-    const conversation = new Conversation({ kind, id }, name ?? this.names.get(id) ?? id);
+    const conversation = new Conversation({ kind, id }, name ?? this.names.get(id) ?? this.#rememberedNames[placeKey({ kind, id })] ?? id);
     for (const [userId, seq] of Object.entries(rememberedReaders(this.me.userId)[conversation.key] ?? {})) conversation.readers.set(userId, seq);
     this.conversations = [...this.conversations, conversation];
     return conversation;

@@ -2,7 +2,7 @@ import type { Conversation as Summary, Membership, Message, MessageChange, React
 import { explainRefusal, t } from "../words/words.svelte";
 import type { Chat } from "./chat.svelte";
 import type { Conversation, Happening } from "./conversation.svelte";
-import { rememberedReaders, rememberReaders } from "./remembered";
+import { rememberedReaders, rememberNames, rememberReaders } from "./remembered";
 
 /** Lets what the server says change what the page shows. */
 export function listen(chat: Chat, onSignedOut: (notice: string) => void): void {
@@ -14,7 +14,11 @@ export function listen(chat: Chat, onSignedOut: (notice: string) => void): void 
   client.on("unauthorized", () => onSignedOut(t().notAccepted));
   client.on("disconnected", () => onSignedOut(t().disconnectedByServer));
 
-  client.on("queue", (queue) => (chat.queue = queue));
+  client.on("queue", (queue) => {
+    chat.queue = queue;
+    // What an earlier page has left may wait for a place that is not known yet.
+    for (const { roomId, recipientId = "" } of queue) chat.conversation(roomId !== undefined ? "room" : "direct", roomId ?? recipientId);
+  });
   client.on("sent", ({ message, sent }) => stored(chat, message, sent));
   client.on("refused", ({ message, error }) => {
     chat.setFailed([...chat.failed, { message, code: error.code, reason: error.message }]);
@@ -104,8 +108,8 @@ async function connected(chat: Chat): Promise<void> {
       after = page.next;
     } while (after !== undefined);
     chat.isListed = true;
-    const { current } = chat;
-    if (current?.kind === "room" && !current.room) chat.drop(current); // left by another device, or deleted
+    for (const other of chat.rooms) if (!other.room) chat.drop(other); // left by another device, or deleted
+    rememberNames(chat.me.userId, [...chat.rooms, ...chat.directs]);
   } catch {
     // The next connect tries again.
   }

@@ -3,8 +3,11 @@ export type Piece =
   | { kind: "text" | "code" | "block" | "link"; text: string }
   | { kind: "mention"; text: string; userId: string };
 
-// A block of code, code in a line, an address, or a mention.
-const special = /```(?:[\w+-]*\n)?([\s\S]+?)```|`([^`\n]+)`|\bhttps?:\/\/[^\s<>"'`]+|@([A-Za-z0-9_.-]+)/gu;
+// A block of code, code in a line, an address, or a mention. Chinese punctuation ends an address: no space does.
+const special = /```(?:[\w+-]*\n)?([\s\S]+?)```|`([^`\n]+)`|\bhttps?:\/\/[^\s<>"'`，。；：！？、…（）「」『』【】《》〈〉“”‘’]+|@([A-Za-z0-9_.-]+)/gu;
+
+const ofSentences = new Set(".,;:!?");
+const pairs = new Map([[")", "("], ["]", "["]]);
 
 /** Finds code, links to http and https, and the mentions that the server has found. */
 export function pieces(content: string, mentions: readonly string[] = []): Piece[] {
@@ -38,7 +41,14 @@ function mentioned(name: string, mentions: readonly string[]): string | undefine
 
 /** An address without the punctuation of the sentence that it stands in; undefined when it is none. */
 function address(text: string): string | undefined {
-  let link = text.replace(/[.,;:!?…，。；：！？]+$/u, "");
-  while (/[)\]）]$/u.test(link) && !/[([（]/u.test(link)) link = link.slice(0, -1);
+  const surplus = new Map(Array.from(pairs, ([close, open]) => [close, text.split(close).length - text.split(open).length]));
+  let end = text.length;
+  for (; end > 0; end--) {
+    const last = text[end - 1]!;
+    const unopened = surplus.get(last) ?? 0;
+    if (unopened > 0) surplus.set(last, unopened - 1);
+    else if (!ofSentences.has(last)) break;
+  }
+  const link = text.slice(0, end);
   return URL.canParse(link) && new URL(link).hostname !== "" ? link : undefined;
 }

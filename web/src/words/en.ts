@@ -43,6 +43,7 @@ export const en = {
   noneOpenHint: "Choose one from the list, browse the rooms, or find somebody to write to.",
   dismiss: "Dismiss",
   loading: "Loading…",
+  listOffline: "Shown when you are connected again.",
 
   // The list.
   conversations: "Conversations",

@@ -43,6 +43,7 @@ export const zh: Words = {
   noneOpenHint: "从列表中选择、浏览房间，或找个人聊聊。",
   dismiss: "知道了",
   loading: "加载中……",
+  listOffline: "恢复连接后显示。",
 
   conversations: "会话",
   requests: "好友请求",
