@@ -18,7 +18,10 @@ export interface ClientOptions {
   transport?: Transport;
   /** The user's token, or what gets one: it is called on connecting, before a token ends and when one was refused. */
   token: TokenSource;
-  /** Whose the token is, if that is known before: then the queue of an earlier page is there before the first connection. */
+  /**
+   * Whose client it is, if that is known before: then the queue of an earlier page is there before the first connection.
+   * The token of another user is not taken: what waits is sent by nobody else.
+   */
   userId?: string;
   /** Where the queue survives a reload; IndexedDB where there is one, else memory. */
   storage?: QueueStorage | ((userId: string) => QueueStorage);
@@ -106,6 +109,7 @@ export class SockeyeClient {
         disconnected: () => emit("disconnected", undefined),
       },
       { ...defaultTiming, ...options.timing },
+      options.userId ?? "",
     );
     this.#catchUp = new CatchUp(this.#logs, {
       ask: (command, payload) => this.#link.ask(command, payload),

@@ -65,7 +65,7 @@ export class Link {
   #isReady = false;
   #attempt = 0; // the number of the present one: what belongs to an earlier one is stale
   #failures = 0; // attempts in a row
-  #userId = "";
+  #userId: string; // whose client it is; "" until that is known
   #needsFresh = false; // the token of now was refused
   #farewell: Ending | undefined; // as an error event has announced
   #heard = 0;
@@ -76,11 +76,13 @@ export class Link {
   #pulse: ReturnType<typeof setTimeout> | undefined;
   #refresh: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(transport: Transport, tokens: TokenKeeper, owner: LinkOwner, timing: Timing) {
+  /** `userId`: whose client it is, if that is known: nobody else is signed in. */
+  constructor(transport: Transport, tokens: TokenKeeper, owner: LinkOwner, timing: Timing, userId: string) {
     this.#transport = transport;
     this.#tokens = tokens;
     this.#owner = owner;
     this.#timing = timing;
+    this.#userId = userId;
   }
 
   get state(): ConnectionState {
@@ -189,7 +191,10 @@ export class Link {
     }
     if (isStale()) return;
     const { userId } = this.#tokens.claims;
-    if (token === "" || (this.#userId !== "" && this.#userId !== userId)) return this.#giveUp("unauthorized");
+    if (token === "" || (this.#userId !== "" && this.#userId !== userId)) {
+      this.#tokens.forget(); // whoever connects again may have another
+      return this.#giveUp("unauthorized");
+    }
     this.#needsFresh = false;
     this.#farewell = undefined;
     const receiver: Receiver = {

@@ -32,6 +32,11 @@ export class TokenKeeper {
     return this.#token;
   }
 
+  /** The token of now is of no use: the next `get` asks for another. */
+  forget(): void {
+    this.#token = "";
+  }
+
   /** A source that can give another token than before. */
   get canRenew(): boolean {
     return typeof this.#source === "function";
