@@ -176,7 +176,10 @@ export class SockeyeClient {
     return this.#outbox.add({ ...draft, clientMsgId: draft.clientMsgId ?? newClientMsgId() });
   }
 
-  /** Takes a message out of the queue. It may be on its way already. */
+  /**
+   * Takes a message out of the queue, in all tabs that share it. It may have gone out before: the promise of `send` fails
+   * with Unanswered, and its `transmitted` tells.
+   */
   discard(clientMsgId: string): void {
     this.#outbox.discard(clientMsgId);
   }

@@ -29,11 +29,22 @@ const passing = new Set([
 const largest = 900_000; // bytes; servers end connections that send a frame of a million
 const longestPause = 30; // s, where the server does not say how long
 const knownFor = 12 * 3600_000; // ms: well below the time for which servers know a clientMsgId
+const discarded = "sockeye/discarded/";
 
 interface Promised {
   promise: Promise<Sent>;
   resolve(sent: Sent): void;
   reject(error: Error): void;
+}
+
+/** What is known of a message that waits, beside itself. */
+interface Note {
+  /** What `add` has returned, if it was written here. */
+  promised?: Promised;
+  /** Another client has written it, and may deal with it still. */
+  isInherited: boolean;
+  /** It went out, and may be stored: nothing else was heard. */
+  isOut: boolean;
 }
 
 /**
@@ -44,8 +55,7 @@ export class Outbox {
   readonly #courier: Courier;
   readonly #limit: number;
   #queue: readonly Outgoing[] = [];
-  readonly #promised = new Map<string, Promised>();
-  readonly #inherited = new Set<string>();
+  readonly #notes = new Map<string, Note>(); // of the queue, by clientMsgId
   #storage: QueueStorage | undefined;
   /** What an earlier client has left is known: it goes first. */
   #isLoaded = false;
@@ -71,17 +81,23 @@ export class Outbox {
     if (this.#storage) return;
     this.#storage = storage;
     for (const message of this.#queue) this.#write((storage) => storage.put(message));
-    const kept = await storage.load().catch(() => []);
-    const known = new Set(this.#queue.map(({ clientMsgId }) => clientMsgId));
-    const left = kept.filter(({ clientMsgId }) => !known.has(clientMsgId)).sort((a, b) => a.order - b.order);
+    const left = await this.#load(storage);
     this.#isLoaded = true;
     if (left.length > 0) this.#inherit(left);
     void this.run();
   }
 
+  /** What others have left in the storage, in order. */
+  async #load(storage: QueueStorage): Promise<Outgoing[]> {
+    const kept = await storage.load().catch(() => []);
+    const [marks, messages] = [kept.filter(isMark), kept.filter((each) => !isMark(each))];
+    for (const { clientMsgId } of marks.filter(isOld)) this.#write((storage) => storage.remove(clientMsgId));
+    return messages.filter(({ clientMsgId }) => !this.#notes.has(clientMsgId)).sort((a, b) => a.order - b.order);
+  }
+
   /** Puts what was left before what was written since, whatever the clock said. */
   #inherit(left: readonly Outgoing[]): void {
-    for (const { clientMsgId } of left) this.#inherited.add(clientMsgId);
+    for (const { clientMsgId } of left) this.#notes.set(clientMsgId, { isInherited: true, isOut: true });
     let last = left.at(-1)!.order;
     const own = this.#queue.map((message) => ({ ...message, order: (last = Math.max(message.order, last + 1)) }));
     for (const message of own) this.#write((storage) => storage.put(message));
@@ -90,9 +106,9 @@ export class Outbox {
 
   /** Puts a message into the queue. The promise fails with Refused, or with Unanswered when the client is closed before. */
   add(message: Omit<Outgoing, "at" | "order">): Promise<Sent> {
-    const waiting = this.#promised.get(message.clientMsgId);
-    if (waiting) return waiting.promise;
     if (this.#isClosed) return Promise.reject(new Unanswered("The client was closed", false));
+    const waiting = this.#notes.get(message.clientMsgId);
+    if (waiting) return (waiting.promised ??= promise()).promise;
     if (this.#queue.length >= this.#limit) {
       return Promise.reject(new RangeError(`${this.#limit} messages wait already: the queue takes no more`));
     }
@@ -103,16 +119,24 @@ export class Outbox {
     const order = Math.max(now, (this.#queue.at(-1)?.order ?? 0) + 1);
     const outgoing: Outgoing = { ...message, at: new Date(now).toISOString(), order };
     const promised = promise();
-    this.#promised.set(message.clientMsgId, promised);
+    this.#notes.set(message.clientMsgId, { promised, isInherited: false, isOut: false });
+    this.#write((storage) => storage.remove(markOf(outgoing.clientMsgId))); // what was discarded may be written again
     this.#write((storage) => storage.put(outgoing));
     this.#replace([...this.#queue, outgoing]);
     void this.run();
     return promised.promise;
   }
 
-  /** Takes a message out of the queue. It may be on its way already. */
+  /** Takes a message out of the queue. The promise tells whether it may be stored nevertheless: it went out before. */
   discard(clientMsgId: string): void {
-    this.#settle(clientMsgId)?.reject(new Unanswered("The message was discarded", false));
+    const note = this.#notes.get(clientMsgId);
+    if (!note) return;
+    if (note.isInherited) {
+      const mark: Outgoing = { clientMsgId: markOf(clientMsgId), content: "", at: new Date().toISOString(), order: 0 };
+      this.#write((storage) => storage.put(mark)); // for the one that has written it
+    }
+    this.#settle(clientMsgId);
+    note.promised?.reject(new Unanswered("The message was discarded", note.isOut));
   }
 
   /** A message of the user's own has come back: it need not be sent any more. */
@@ -142,8 +166,9 @@ export class Outbox {
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#wake();
-    for (const { reject } of this.#promised.values()) reject(new Unanswered("The client was closed; the message stays in the queue", false));
-    this.#promised.clear();
+    for (const note of this.#notes.values()) {
+      note.promised?.reject(new Unanswered("The client was closed; the message stays in the queue", note.isOut));
+    }
     await this.#written;
   }
 
@@ -152,9 +177,10 @@ export class Outbox {
     const send = async (): Promise<void> => {
       if (await this.#isSettledElsewhere(message)) {
         this.#settle(message.clientMsgId)?.reject(new Unanswered("Another tab has dealt with the message", true));
-        return;
       }
-      seconds = await this.#send(message);
+      const note = this.#notes.get(message.clientMsgId);
+      if (!note || this.#isClosed) return; // that was settled meanwhile
+      seconds = await this.#send(message, note);
       await this.#written;
     };
     const storage = this.#storage;
@@ -167,12 +193,16 @@ export class Outbox {
   }
 
   /** Sends once; returns how many seconds to wait before the next attempt. */
-  async #send(message: Outgoing): Promise<number> {
+  async #send(message: Outgoing, note: Note): Promise<number> {
+    const wasOut = note.isOut;
+    note.isOut = true;
     try {
       this.#sent(message, await this.#courier.deliver(message));
       this.#pauses = 0;
       return 0;
     } catch (error) {
+      if (error instanceof Refused || !(error as Partial<Unanswered>).transmitted) note.isOut = wasOut;
+      if (!this.#notes.has(message.clientMsgId)) return 0; // discarded, or known to be stored
       if (!(error instanceof Refused)) return this.#courier.isReady ? 1 : 0; // Unanswered: sent again when it is.
       if (error.retryAfter === undefined && !passing.has(error.code)) {
         this.#courier.refused(message, error);
@@ -186,17 +216,25 @@ export class Outbox {
   }
 
   /**
-   * Tabs share a storage, and one may have sent what another has left there or still has in memory. One's own messages are
-   * sent again nevertheless while the server knows their clientMsgId: its answer is the proof that they are stored.
+   * Tabs share a storage, and one may have sent or discarded what another has left there or still has in memory. One's own
+   * messages are sent again nevertheless while the server knows their clientMsgId: its answer is the proof that they are
+   * stored. So it takes a mark to know what was discarded.
    */
-  async #isSettledElsewhere({ clientMsgId, at }: Outgoing): Promise<boolean> {
-    if (!this.#inherited.has(clientMsgId) && Date.now() - Date.parse(at) < knownFor) return false;
+  async #isSettledElsewhere(message: Outgoing): Promise<boolean> {
+    const { clientMsgId } = message;
+    const isOwn = !this.#notes.get(clientMsgId)?.isInherited;
+    const mark = markOf(clientMsgId);
+    if (isOwn && (await this.#storage?.has(mark).catch(() => false))) {
+      this.#write((storage) => storage.remove(mark));
+      return true;
+    }
+    if (isOwn && !isOld(message)) return false;
     await this.#written;
     return !(await this.#storage?.has(clientMsgId).catch(() => true));
   }
 
   #sent(message: Outgoing, sent: Sent): void {
-    if (!this.#queue.some(({ clientMsgId }) => clientMsgId === message.clientMsgId)) return;
+    if (!this.#notes.has(message.clientMsgId)) return;
     const promised = this.#settle(message.clientMsgId);
     this.#courier.sent(message, sent);
     promised?.resolve(sent);
@@ -205,8 +243,8 @@ export class Outbox {
   #settle(clientMsgId: string): Promised | undefined {
     this.#write((storage) => storage.remove(clientMsgId));
     this.#replace(this.#queue.filter((waiting) => waiting.clientMsgId !== clientMsgId));
-    const promised = this.#promised.get(clientMsgId);
-    this.#promised.delete(clientMsgId);
+    const promised = this.#notes.get(clientMsgId)?.promised;
+    this.#notes.delete(clientMsgId);
     return promised;
   }
 
@@ -230,6 +268,11 @@ export class Outbox {
     });
   }
 }
+
+/** Under this a storage keeps that a message was discarded, as a message that is none. */
+const markOf = (clientMsgId: string): string => discarded + clientMsgId;
+const isMark = ({ clientMsgId }: Outgoing): boolean => clientMsgId.startsWith(discarded);
+const isOld = ({ at }: Outgoing): boolean => Date.now() - Date.parse(at) >= knownFor;
 
 function promise(): Promised {
   let resolve!: Promised["resolve"];

@@ -16,7 +16,10 @@ export interface Outgoing {
   order: number;
 }
 
-/** Where the queue survives. What fails here is not fatal: the queue then lives in memory only. */
+/**
+ * Where the queue survives: messages by their `clientMsgId`, and marks of a few that were discarded, which look like
+ * messages and are the client's business. What fails here is not fatal: the queue then lives in memory only.
+ */
 export interface QueueStorage {
   /** All that is kept, in any order. */
   load(): Promise<Outgoing[]>;

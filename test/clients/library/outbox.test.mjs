@@ -1,0 +1,161 @@
+// The queue by itself: what it does when several tabs, storages and servers are not as they should be.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Refused, Unanswered, memoryStorage } from "../../../web/client/dist/index.js";
+import { Outbox } from "../../../web/client/dist/outbox.js";
+
+/** The queue of one tab. `answer(message)` is what its connection does with a message; it gives what the server says. */
+class Tab {
+  isReady = false;
+  delivered = [];
+  events = [];
+  #waiting = new Set();
+
+  static async open(storage, answer) {
+    const tab = new Tab(answer);
+    await tab.outbox.attach(storage);
+    return tab;
+  }
+
+  constructor(answer = ({ clientMsgId }) => ({ id: clientMsgId, seq: 1 })) {
+    this.answer = answer;
+    this.outbox = new Outbox(this, 100);
+  }
+
+  /** Sends what waits, from now on. */
+  connect() {
+    this.isReady = true;
+    this.outbox.wake();
+  }
+
+  add(clientMsgId) {
+    return this.outbox.add({ clientMsgId, roomId: "hall", content: clientMsgId });
+  }
+
+  get queued() {
+    return this.outbox.queue.map(({ clientMsgId }) => clientMsgId);
+  }
+
+  /** Resolves when the look finds something after what has happened. */
+  until(look) {
+    return new Promise((resolve) => {
+      const check = () => look() && (this.#waiting.delete(check), resolve());
+      this.#waiting.add(check);
+      check();
+    });
+  }
+
+  #happened(event) {
+    if (event) this.events.push(event);
+    for (const check of [...this.#waiting]) check();
+  }
+
+  async deliver(message) {
+    this.delivered.push(message.clientMsgId);
+    this.#happened();
+    return this.answer(message);
+  }
+  changed() {
+    this.#happened();
+  }
+  sent({ clientMsgId }) {
+    this.#happened(`sent ${clientMsgId}`);
+  }
+  refused({ clientMsgId }, { code }) {
+    this.#happened(`refused ${clientMsgId}: ${code}`);
+  }
+  delayed({ clientMsgId }, { code }, seconds) {
+    this.#happened(`delayed ${clientMsgId}: ${code} ${seconds}`);
+  }
+}
+
+/** A promise, and what ends it. */
+function promised() {
+  let settle;
+  const promise = new Promise((resolve, reject) => (settle = { resolve, reject }));
+  return { promise, ...settle };
+}
+
+/** Resolves when what was begun in memory is done. */
+const settled = () => new Promise(setImmediate);
+
+const refusal = (code, more) => new Refused({ code, message: code, ...more });
+
+test("what one tab discards, no other sends", async () => {
+  const storage = memoryStorage();
+  const writer = await Tab.open(storage);
+  const unsaid = writer.add("unsaid");
+  writer.add("said");
+  await settled();
+  const other = await Tab.open(storage);
+  assert.deepEqual(other.queued, ["unsaid", "said"]);
+  other.outbox.discard("unsaid");
+  await other.outbox.close();
+  const third = await Tab.open(storage);
+  assert.deepEqual(third.queued, ["said"]);
+  await third.outbox.close();
+  writer.connect();
+  await assert.rejects(unsaid, { name: "Unanswered" });
+  await writer.until(() => writer.queued.length === 0);
+  assert.deepEqual([writer.delivered, writer.events], [["said"], ["sent said"]]);
+  await writer.outbox.close();
+  assert.deepEqual(await storage.load(), []);
+});
+
+test("what is discarded and written again is sent", async () => {
+  const storage = memoryStorage();
+  const writer = await Tab.open(storage);
+  writer.add("a");
+  await settled();
+  const other = await Tab.open(storage);
+  other.outbox.discard("a");
+  const again = other.add("a");
+  other.connect();
+  assert.equal((await again).id, "a");
+  await other.outbox.close();
+  assert.deepEqual(await storage.load(), []);
+});
+
+test("what is discarded while it waits for the lock is not sent", async () => {
+  const lock = promised();
+  const isWaiting = promised();
+  const storage = {
+    ...memoryStorage(),
+    exclusively: async (work) => {
+      isWaiting.resolve();
+      await lock.promise;
+      return work();
+    },
+  };
+  const tab = await Tab.open(storage);
+  tab.connect();
+  const unsaid = tab.add("unsaid");
+  await isWaiting.promise;
+  tab.outbox.discard("unsaid");
+  await assert.rejects(unsaid, { name: "Unanswered", transmitted: false });
+  const said = tab.add("said");
+  lock.resolve();
+  await said;
+  assert.deepEqual(tab.delivered, ["said"]);
+});
+
+test("who discards is told whether the message went out", async () => {
+  const answers = [promised(), promised()];
+  const tab = await Tab.open(memoryStorage(), () => answers[tab.delivered.length - 1].promise);
+  const [first, second, third] = ["first", "second", "third"].map((id) => tab.add(id));
+  tab.connect();
+  await tab.until(() => tab.delivered.length === 1);
+  tab.outbox.discard("first");
+  tab.outbox.discard("third");
+  await assert.rejects(first, { name: "Unanswered", transmitted: true });
+  await assert.rejects(third, { name: "Unanswered", transmitted: false });
+  answers[0].reject(refusal("room_not_found"));
+  await tab.until(() => tab.delivered.length === 2);
+  assert.deepEqual([tab.delivered, tab.events], [["first", "second"], []], "nothing is told of what was discarded");
+
+  tab.isReady = false; // the connection is lost
+  answers[1].reject(new Unanswered("lost", true));
+  await tab.outbox.close();
+  await assert.rejects(second, { name: "Unanswered", transmitted: true });
+});
