@@ -159,3 +159,79 @@ test("who discards is told whether the message went out", async () => {
   await tab.outbox.close();
   await assert.rejects(second, { name: "Unanswered", transmitted: true });
 });
+
+test("what another tab has left meanwhile is found", async () => {
+  const storage = memoryStorage();
+  const tab = await Tab.open(storage);
+  tab.connect();
+  await tab.add("own");
+  const other = await Tab.open(storage);
+  for (const id of ["left 1", "left 2"]) other.add(id);
+  await other.outbox.close();
+  tab.outbox.wake();
+  tab.outbox.wake(); // each is found once
+  await tab.until(() => tab.delivered.length === 3 && tab.queued.length === 0);
+  await tab.outbox.close();
+  assert.deepEqual(tab.delivered, ["own", "left 1", "left 2"]);
+  assert.deepEqual(await storage.load(), []);
+});
+
+test("what was settled while the storage was read does not come back", async () => {
+  const inner = memoryStorage();
+  const reading = [];
+  const storage = { ...inner, load: () => inner.load().then((all) => new Promise((resolve) => reading.push(() => resolve(all)))) };
+  const tab = new Tab();
+  const attached = tab.outbox.attach(storage);
+  await settled();
+  reading.shift()();
+  await attached;
+  const sent = tab.add("a");
+  tab.isReady = true;
+  await settled(); // it is in the storage
+  tab.outbox.wake();
+  await sent;
+  await settled();
+  const queues = [];
+  tab.changed = () => queues.push(tab.queued);
+  for (const answer of reading) answer();
+  await settled();
+  assert.deepEqual([queues, tab.delivered], [[], ["a"]]);
+});
+
+test("what the storage does not take is sent, however long it waits", async (t) => {
+  t.mock.timers.enable({ apis: ["Date"], now: Date.now() });
+  const storage = memoryStorage();
+  const full = async () => {
+    throw new DOMException("the disk is full", "QuotaExceededError");
+  };
+  const tab = await Tab.open({ ...storage, put: full });
+  const waiting = tab.add("kept in memory");
+  t.mock.timers.setTime(Date.now() + 24 * 3600_000);
+  tab.connect();
+  assert.equal((await waiting).id, "kept in memory");
+  assert.deepEqual(tab.delivered, ["kept in memory"]);
+});
+
+test("a new connection does not cut the pause that the server asked for", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const answers = [refusal("rate_limited", { retryAfter: 60 }), refusal("busy")];
+  const tab = await Tab.open(memoryStorage(), ({ clientMsgId }) => {
+    if (answers.length > 0) throw answers.shift();
+    return { id: clientMsgId, seq: 1 };
+  });
+  tab.connect();
+  const sent = tab.add("a");
+  await settled();
+  tab.outbox.wake();
+  await settled();
+  assert.deepEqual(tab.events, ["delayed a: rate_limited 60"]);
+  t.mock.timers.tick(59_999);
+  await settled();
+  assert.equal(tab.delivered.length, 1);
+  t.mock.timers.tick(1);
+  await settled();
+  assert.deepEqual(tab.events, ["delayed a: rate_limited 60", "delayed a: busy 1"]);
+  tab.outbox.wake(); // ends what the client has thought of by itself
+  await sent;
+  assert.equal(tab.delivered.length, 3);
+});

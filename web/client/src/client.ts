@@ -102,6 +102,7 @@ export class SockeyeClient {
       {
         welcomed: () => this.#welcomed(),
         ready: () => this.#ready(),
+        woken: () => this.#outbox.wake(),
         event: (name, payload) => this.#take(name, payload),
         stateChanged: (state) => emit("state", state),
         failing: (attempts) => emit("reconnect_failed", { attempts }),

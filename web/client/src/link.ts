@@ -30,6 +30,8 @@ export interface LinkOwner {
   /** Signed in. What it returns is done before the link is ready; it never fails. */
   welcomed(): Promise<void>;
   ready(): void;
+  /** Somebody looks, or the network is said to be back, and the link is ready still. */
+  woken(): void;
   event(name: string, payload: unknown): void;
   stateChanged(state: ConnectionState): void;
   /** So many attempts have failed; more follow, slowly. */
@@ -115,7 +117,10 @@ export class Link {
   /** The network may be back: tries at once instead of waiting, or looks whether the connection still lives. */
   readonly wake = (): void => {
     if (!this.#wanted) return;
-    if (this.#isReady) return this.#listen(0);
+    if (this.#isReady) {
+      this.#listen(0);
+      return this.#owner.woken();
+    }
     if (this.#retry === undefined) return;
     if (this.#wasOnline) this.#setState("reconnecting");
     void this.#try();

@@ -37,6 +37,12 @@ interface Promised {
   reject(error: Error): void;
 }
 
+/** Between two attempts. One that the server has asked for is kept whatever happens. */
+interface Pause {
+  seconds: number;
+  isAskedFor?: boolean;
+}
+
 /** What is known of a message that waits, beside itself. */
 interface Note {
   /** What `add` has returned, if it was written here. */
@@ -45,6 +51,8 @@ interface Note {
   isInherited: boolean;
   /** It went out, and may be stored: nothing else was heard. */
   isOut: boolean;
+  /** The storage did not take it: this is all there is of it. */
+  isUnkept?: boolean;
 }
 
 /**
@@ -64,7 +72,7 @@ export class Outbox {
   #isRunning = false;
   #isClosed = false;
   #pauses = 0; // in a row without a word on how long
-  #wake = (): void => {};
+  #wake = (_isEnd?: boolean): void => {};
 
   constructor(courier: Courier, limit: number) {
     this.#courier = courier;
@@ -80,7 +88,7 @@ export class Outbox {
   async attach(storage: QueueStorage): Promise<void> {
     if (this.#storage) return;
     this.#storage = storage;
-    for (const message of this.#queue) this.#write((storage) => storage.put(message));
+    for (const message of this.#queue) this.#keep(message);
     const left = await this.#load(storage);
     this.#isLoaded = true;
     if (left.length > 0) this.#inherit(left);
@@ -89,19 +97,35 @@ export class Outbox {
 
   /** What others have left in the storage, in order. */
   async #load(storage: QueueStorage): Promise<Outgoing[]> {
+    const before = new Set(this.#notes.keys()); // of these some may be settled while it reads
     const kept = await storage.load().catch(() => []);
     const [marks, messages] = [kept.filter(isMark), kept.filter((each) => !isMark(each))];
     for (const { clientMsgId } of marks.filter(isOld)) this.#write((storage) => storage.remove(clientMsgId));
-    return messages.filter(({ clientMsgId }) => !this.#notes.has(clientMsgId)).sort((a, b) => a.order - b.order);
+    const isKnown = ({ clientMsgId: id }: Outgoing): boolean => before.has(id) || this.#notes.has(id);
+    return messages.filter((message) => !isKnown(message)).sort((a, b) => a.order - b.order);
   }
 
   /** Puts what was left before what was written since, whatever the clock said. */
   #inherit(left: readonly Outgoing[]): void {
-    for (const { clientMsgId } of left) this.#notes.set(clientMsgId, { isInherited: true, isOut: true });
+    this.#noteInherited(left);
     let last = left.at(-1)!.order;
     const own = this.#queue.map((message) => ({ ...message, order: (last = Math.max(message.order, last + 1)) }));
-    for (const message of own) this.#write((storage) => storage.put(message));
+    for (const message of own) this.#keep(message);
     this.#replace([...left, ...own]);
+  }
+
+  #noteInherited(left: readonly Outgoing[]): void {
+    for (const { clientMsgId } of left) this.#notes.set(clientMsgId, { isInherited: true, isOut: true });
+  }
+
+  /** Takes over what others have left in the storage since. */
+  async #look(): Promise<void> {
+    if (!this.#storage || !this.#isLoaded) return;
+    const left = await this.#load(this.#storage);
+    if (left.length === 0 || this.#isClosed) return;
+    this.#noteInherited(left);
+    this.#replace([...this.#queue, ...left]);
+    void this.run();
   }
 
   /** Puts a message into the queue. The promise fails with Refused, or with Unanswered when the client is closed before. */
@@ -121,7 +145,7 @@ export class Outbox {
     const promised = promise();
     this.#notes.set(message.clientMsgId, { promised, isInherited: false, isOut: false });
     this.#write((storage) => storage.remove(markOf(outgoing.clientMsgId))); // what was discarded may be written again
-    this.#write((storage) => storage.put(outgoing));
+    this.#keep(outgoing);
     this.#replace([...this.#queue, outgoing]);
     void this.run();
     return promised.promise;
@@ -155,17 +179,21 @@ export class Outbox {
     this.#isRunning = false;
   }
 
-  /** Ends pauses: the courier is ready again, and what was refused then may be taken now. */
+  /**
+   * The courier is ready again, or somebody looks: ends pauses that the server has not asked for, and takes over what other
+   * clients have left meanwhile.
+   */
   wake(): void {
     this.#pauses = 0;
     this.#wake();
     void this.run();
+    void this.#look();
   }
 
   /** Sends nothing more. What waits stays in the storage. Returns when all is written. */
   async close(): Promise<void> {
     this.#isClosed = true;
-    this.#wake();
+    this.#wake(true);
     for (const note of this.#notes.values()) {
       note.promised?.reject(new Unanswered("The client was closed; the message stays in the queue", note.isOut));
     }
@@ -173,45 +201,45 @@ export class Outbox {
   }
 
   async #attempt(message: Outgoing): Promise<void> {
-    let seconds = 0;
+    let pause: Pause | undefined;
     const send = async (): Promise<void> => {
       if (await this.#isSettledElsewhere(message)) {
         this.#settle(message.clientMsgId)?.reject(new Unanswered("Another tab has dealt with the message", true));
       }
       const note = this.#notes.get(message.clientMsgId);
       if (!note || this.#isClosed) return; // that was settled meanwhile
-      seconds = await this.#send(message, note);
+      pause = await this.#send(message, note);
       await this.#written;
     };
     const storage = this.#storage;
     try {
       await (storage?.exclusively ? storage.exclusively(send) : send());
     } catch {
-      seconds = 1; // The lock was taken away. The same message again does no harm.
+      pause = { seconds: 1 }; // The lock was taken away. The same message again does no harm.
     }
-    if (seconds > 0) await this.#pause(seconds);
+    if (pause) await this.#pause(pause);
   }
 
-  /** Sends once; returns how many seconds to wait before the next attempt. */
-  async #send(message: Outgoing, note: Note): Promise<number> {
+  /** Sends once; returns what to wait for before the next attempt. */
+  async #send(message: Outgoing, note: Note): Promise<Pause | undefined> {
     const wasOut = note.isOut;
     note.isOut = true;
     try {
       this.#sent(message, await this.#courier.deliver(message));
       this.#pauses = 0;
-      return 0;
+      return;
     } catch (error) {
       if (error instanceof Refused || !(error as Partial<Unanswered>).transmitted) note.isOut = wasOut;
-      if (!this.#notes.has(message.clientMsgId)) return 0; // discarded, or known to be stored
-      if (!(error instanceof Refused)) return this.#courier.isReady ? 1 : 0; // Unanswered: sent again when it is.
+      if (!this.#notes.has(message.clientMsgId)) return; // discarded, or known to be stored
+      if (!(error instanceof Refused)) return this.#courier.isReady ? { seconds: 1 } : undefined; // Unanswered: sent again when it is.
       if (error.retryAfter === undefined && !passing.has(error.code)) {
         this.#courier.refused(message, error);
         this.#settle(message.clientMsgId)?.reject(error);
-        return 0;
+        return;
       }
       const seconds = Math.max(error.retryAfter ?? Math.min(2 ** this.#pauses++, longestPause), 0.25);
       this.#courier.delayed(message, error, seconds);
-      return seconds;
+      return { seconds, isAskedFor: error.retryAfter !== undefined };
     }
   }
 
@@ -230,6 +258,7 @@ export class Outbox {
     }
     if (isOwn && !isOld(message)) return false;
     await this.#written;
+    if (this.#notes.get(clientMsgId)?.isUnkept) return false;
     return !(await this.#storage?.has(clientMsgId).catch(() => true));
   }
 
@@ -253,15 +282,24 @@ export class Outbox {
     this.#courier.changed();
   }
 
+  #keep(message: Outgoing): void {
+    this.#write(async (storage) => {
+      const isUnkept = await storage.put(message).then(() => false, () => true);
+      const note = this.#notes.get(message.clientMsgId);
+      if (note) note.isUnkept = isUnkept;
+    });
+  }
+
   #write(change: (storage: QueueStorage) => Promise<unknown>): void {
     const storage = this.#storage;
     if (storage) this.#written = this.#written.then(() => change(storage)).catch(() => {});
   }
 
-  #pause(seconds: number): Promise<void> {
+  #pause({ seconds, isAskedFor }: Pause): Promise<void> {
     return new Promise((resolve) => {
       const timer = setTimeout(resolve, seconds * 1000);
-      this.#wake = () => {
+      this.#wake = (isEnd) => {
+        if (isAskedFor && !isEnd) return;
         clearTimeout(timer);
         resolve();
       };

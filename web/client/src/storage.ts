@@ -70,7 +70,10 @@ function openDatabase(name: string, onLost: () => void): Promise<IDBDatabase> {
   return new Promise((resolve, reject) => {
     const request = indexedDB.open(name, 1);
     request.onupgradeneeded = () => request.result.createObjectStore(store, { keyPath: "clientMsgId" });
-    request.onerror = () => reject(request.error);
+    request.onerror = () => {
+      onLost(); // the next may succeed
+      reject(request.error);
+    };
     request.onsuccess = () => {
       const database = request.result;
       database.onclose = onLost;
