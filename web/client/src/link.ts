@@ -27,6 +27,8 @@ export const defaultTiming: Timing = { firstRetry: 500, slowestRetry: 30_000, at
 
 /** What the link tells its client. */
 export interface LinkOwner {
+  /** It is known whose client it is: the token says so. */
+  identified(userId: string): void;
   /** Signed in. What it returns is done before the link is ready; it never fails. */
   welcomed(): Promise<void>;
   ready(): void;
@@ -200,13 +202,13 @@ export class Link {
       this.#tokens.forget(); // whoever connects again may have another
       return this.#giveUp("unauthorized");
     }
+    if (userId !== "" && this.#userId === "") this.#owner.identified((this.#userId = userId));
     this.#needsFresh = false;
     this.#farewell = undefined;
     const receiver: Receiver = {
       opened: () => {
         if (isStale()) return;
         this.#heard++;
-        this.#userId = userId;
         void this.#welcome(attempt);
       },
       event: (name, payload) => {

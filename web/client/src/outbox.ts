@@ -194,9 +194,8 @@ export class Outbox {
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#wake(true);
-    for (const note of this.#notes.values()) {
-      note.promised?.reject(new Unanswered("The client was closed; the message stays in the queue", note.isOut));
-    }
+    const fate = this.#storage ? "; the message stays in the queue" : " before it was known whose the message is";
+    for (const note of this.#notes.values()) note.promised?.reject(new Unanswered(`The client was closed${fate}`, note.isOut));
     await this.#written;
   }
 
