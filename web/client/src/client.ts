@@ -16,7 +16,10 @@ export interface ClientOptions {
   url?: string;
   /** Another way to reach the server, such as `socketIO(url)` of `@sockeye/client/socketio`. */
   transport?: Transport;
-  /** The user's token, or what gets one: it is called on connecting, before a token ends and when one was refused. */
+  /**
+   * The user's token, or what gets one: it is called on connecting, before a token ends and when one was refused, and not
+   * again before it has answered or failed.
+   */
   token: TokenSource;
   /**
    * Whose client it is, if that is known before there is a token: then the queue of an earlier page is there at once, and

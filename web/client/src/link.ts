@@ -70,7 +70,7 @@ export class Link {
   #attempt = 0; // the number of the present one: what belongs to an earlier one is stale
   #failures = 0; // attempts in a row
   #userId: string; // whose client it is; "" until that is known
-  #needsFresh = false; // the token of now was refused
+  #isRefused = false; // the last token was: the next is a new one
   #farewell: Ending | undefined; // as an error event has announced
   #heard = 0;
   readonly #unanswered = new Set<(error: Error) => void>();
@@ -187,11 +187,11 @@ export class Link {
     this.#retry = undefined;
     const attempt = ++this.#attempt;
     const isStale = (): boolean => attempt !== this.#attempt;
-    const isFresh = this.#needsFresh;
+    const isFresh = this.#isRefused;
     this.#deadline = setTimeout(() => isStale() || this.#drop(), this.#timing.patience);
     let token: string;
     try {
-      token = await this.#tokens.get(isFresh);
+      token = await this.#tokens.get(false);
     } catch {
       if (!isStale()) this.#lost();
       return;
@@ -203,7 +203,7 @@ export class Link {
       return this.#giveUp("unauthorized");
     }
     if (userId !== "" && this.#userId === "") this.#owner.identified((this.#userId = userId));
-    this.#needsFresh = false;
+    this.#isRefused = false;
     this.#farewell = undefined;
     const receiver: Receiver = {
       opened: () => {
@@ -281,7 +281,10 @@ export class Link {
   }
 
   #closed(why: Ending, isFreshRefused: boolean): void {
-    if (why === "unauthorized") this.#needsFresh = true;
+    if (why === "unauthorized") {
+      this.#isRefused = true;
+      this.#tokens.forget();
+    }
     if (why === "disconnected" || (why === "unauthorized" && (isFreshRefused || !this.#tokens.canRenew))) return this.#giveUp(why);
     if (why === "unauthorized" && !this.#isOpen) {
       this.#end();
