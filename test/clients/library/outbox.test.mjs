@@ -80,6 +80,8 @@ function promised() {
 /** Resolves when what was begun in memory is done. */
 const settled = () => new Promise(setImmediate);
 
+const sum = (numbers) => numbers.reduce((total, each) => total + each, 0);
+
 const refusal = (code, more) => new Refused({ code, message: code, ...more });
 
 test("what one tab discards, no other sends", async () => {
@@ -234,4 +236,60 @@ test("a new connection does not cut the pause that the server asked for", async 
   tab.outbox.wake(); // ends what the client has thought of by itself
   await sent;
   assert.equal(tab.delivered.length, 3);
+});
+
+test("what is always a fault of the server is given up after an hour, and does not hold up what is behind it", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const tab = await Tab.open(memoryStorage(), ({ clientMsgId }) => {
+    if (clientMsgId === "good") return { id: clientMsgId, seq: 1 };
+    throw refusal("internal");
+  });
+  const [bad, good] = [tab.add("bad"), tab.add("good")];
+  tab.connect();
+  const pauses = [];
+  for (await settled(); tab.events.at(-1).startsWith("delayed bad: internal"); await settled()) {
+    pauses.push(Number(tab.events.at(-1).split(" ").at(-1)));
+    assert.ok(sum(pauses) <= 3600, `it was kept for ${sum(pauses)} s`);
+    t.mock.timers.tick(pauses.at(-1) * 1000);
+  }
+  await assert.rejects(bad, { name: "Refused", code: "internal" });
+  await good;
+  assert.deepEqual(tab.events.slice(-2), ["refused bad: internal", "sent good"]);
+  assert.deepEqual([pauses.slice(0, 7), tab.queued], [[1, 2, 4, 8, 16, 30, 30], []]);
+  assert.equal(sum(pauses), 3600);
+});
+
+test("what is a fault for a while is sent then, however often the connection is lost", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  let isDown = true;
+  const tab = await Tab.open(memoryStorage(), ({ clientMsgId }) => {
+    if (isDown) throw refusal("internal");
+    return { id: clientMsgId, seq: 1 };
+  });
+  const waiting = tab.add("a");
+  tab.connect();
+  await settled();
+  for (let i = 0; i < 5000; i++) {
+    tab.outbox.wake(); // before the pause has passed
+    await settled();
+  }
+  assert.deepEqual(tab.queued, ["a"]);
+  isDown = false;
+  tab.outbox.wake();
+  assert.equal((await waiting).id, "a");
+});
+
+test("being told to wait is no fault", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const tab = await Tab.open(memoryStorage(), () => {
+    throw refusal("rate_limited", { retryAfter: 1800 });
+  });
+  tab.add("a");
+  tab.connect();
+  for (let i = 0; i < 10; i++) {
+    await settled();
+    t.mock.timers.tick(1800_000);
+  }
+  assert.deepEqual([tab.queued, tab.delivered.length], [["a"], 10]);
+  await tab.outbox.close();
 });

@@ -28,6 +28,7 @@ const passing = new Set([
 
 const largest = 900_000; // bytes; servers end connections that send a frame of a million
 const longestPause = 30; // s, where the server does not say how long
+const longestFault = 3600; // s; a message that the server fails at for so long would hold up all others for ever
 const knownFor = 12 * 3600_000; // ms: well below the time for which servers know a clientMsgId
 const discarded = "sockeye/discarded/";
 
@@ -41,6 +42,8 @@ interface Promised {
 interface Pause {
   seconds: number;
   isAskedFor?: boolean;
+  /** The server has failed, and it may be because of the message. */
+  isFault?: boolean;
 }
 
 /** What is known of a message that waits, beside itself. */
@@ -53,6 +56,8 @@ interface Note {
   isOut: boolean;
   /** The storage did not take it: this is all there is of it. */
   isUnkept?: boolean;
+  /** So long, in s, it has waited on a connection because the server failed at it. */
+  faulty: number;
 }
 
 /**
@@ -115,7 +120,7 @@ export class Outbox {
   }
 
   #noteInherited(left: readonly Outgoing[]): void {
-    for (const { clientMsgId } of left) this.#notes.set(clientMsgId, { isInherited: true, isOut: true });
+    for (const { clientMsgId } of left) this.#notes.set(clientMsgId, { isInherited: true, isOut: true, faulty: 0 });
   }
 
   /** Takes over what others have left in the storage since. */
@@ -143,7 +148,7 @@ export class Outbox {
     const order = Math.max(now, (this.#queue.at(-1)?.order ?? 0) + 1);
     const outgoing: Outgoing = { ...message, at: new Date(now).toISOString(), order };
     const promised = promise();
-    this.#notes.set(message.clientMsgId, { promised, isInherited: false, isOut: false });
+    this.#notes.set(message.clientMsgId, { promised, isInherited: false, isOut: false, faulty: 0 });
     this.#write((storage) => storage.remove(markOf(outgoing.clientMsgId))); // what was discarded may be written again
     this.#keep(outgoing);
     this.#replace([...this.#queue, outgoing]);
@@ -216,7 +221,10 @@ export class Outbox {
     } catch {
       pause = { seconds: 1 }; // The lock was taken away. The same message again does no harm.
     }
-    if (pause) await this.#pause(pause);
+    if (!pause) return;
+    const hasPassed = await this.#pause(pause);
+    const note = this.#notes.get(message.clientMsgId);
+    if (note && pause.isFault && hasPassed && this.#courier.isReady) note.faulty += pause.seconds;
   }
 
   /** Sends once; returns what to wait for before the next attempt. */
@@ -231,14 +239,17 @@ export class Outbox {
       if (error instanceof Refused || !(error as Partial<Unanswered>).transmitted) note.isOut = wasOut;
       if (!this.#notes.has(message.clientMsgId)) return; // discarded, or known to be stored
       if (!(error instanceof Refused)) return this.#courier.isReady ? { seconds: 1 } : undefined; // Unanswered: sent again when it is.
-      if (error.retryAfter === undefined && !passing.has(error.code)) {
+      const isFault = error.code === "internal";
+      const isPassing = error.retryAfter !== undefined || passing.has(error.code);
+      if (!isPassing || (isFault && note.faulty >= longestFault)) {
         this.#courier.refused(message, error);
         this.#settle(message.clientMsgId)?.reject(error);
         return;
       }
-      const seconds = Math.max(error.retryAfter ?? Math.min(2 ** this.#pauses++, longestPause), 0.25);
+      const wait = Math.max(error.retryAfter ?? Math.min(2 ** this.#pauses++, longestPause), 0.25);
+      const seconds = isFault ? Math.min(wait, longestFault - note.faulty) : wait;
       this.#courier.delayed(message, error, seconds);
-      return { seconds, isAskedFor: error.retryAfter !== undefined };
+      return { seconds, isAskedFor: error.retryAfter !== undefined, isFault };
     }
   }
 
@@ -294,13 +305,14 @@ export class Outbox {
     if (storage) this.#written = this.#written.then(() => change(storage)).catch(() => {});
   }
 
-  #pause({ seconds, isAskedFor }: Pause): Promise<void> {
+  /** Returns whether the whole pause has passed. */
+  #pause({ seconds, isAskedFor }: Pause): Promise<boolean> {
     return new Promise((resolve) => {
-      const timer = setTimeout(resolve, seconds * 1000);
+      const timer = setTimeout(() => resolve(true), seconds * 1000);
       this.#wake = (isEnd) => {
         if (isAskedFor && !isEnd) return;
         clearTimeout(timer);
-        resolve();
+        resolve(false);
       };
     });
   }
