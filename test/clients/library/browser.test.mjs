@@ -92,6 +92,39 @@ test("in the browser", async (t) => {
     await Promise.all([page, ...tabs].map((tab) => tab.close()));
   });
 
+  await t.test("a tab that comes into view sends what another has left meanwhile", async () => {
+    const [page, other] = [await openPage(context, server, token), await openPage(context, server, token)];
+    await online(page);
+    await other.evaluate(async () => {
+      await window.client.close();
+      const { SockeyeClient } = await import("/library/index.js");
+      const writer = new SockeyeClient({ token: "", userId: "ada" });
+      writer.send({ roomId: "hall", content: "left behind" });
+      await writer.close();
+    });
+    await other.close();
+    await page.evaluate(() => document.dispatchEvent(new Event("visibilitychange")));
+    await within(page.waitForFunction(() => window.told.some(({ event }) => event === "sent")), () => "the message to be sent");
+    assert.equal((await stored()).at(-1), "left behind");
+    await page.close();
+  });
+
+  await t.test("a storage that could not be opened is opened later", async () => {
+    const page = await context.newPage();
+    await page.goto(`${server.url}/library/`);
+    const outcome = await page.evaluate(async () => {
+      const { indexedDBStorage } = await import("/library/index.js");
+      const done = (request) => new Promise((resolve) => (request.onsuccess = () => resolve(request.result)));
+      (await done(indexedDB.open("broken", 2))).close(); // of a later version: ours cannot be opened
+      const storage = indexedDBStorage("broken");
+      const failure = await storage.load().catch(({ name }) => name);
+      await done(indexedDB.deleteDatabase("broken"));
+      return [failure, await storage.load().catch(({ name }) => name)];
+    });
+    assert.deepEqual(outcome, ["VersionError", []]);
+    await page.close();
+  });
+
   await t.test("it tries again at once when the network is back", async () => {
     const page = await openPage(context, server, token, { firstRetry: 10, slowestRetry: 3_600_000 });
     await online(page);

@@ -78,6 +78,18 @@ test("what is too far ahead is dropped, and asked for", () => {
   assert.deepEqual([count, logs.positions["room:a"], logs.isBehind], [1001, 1001, true]);
 });
 
+test("a hole behind a new beginning is known", () => {
+  const told = [];
+  const logs = new Logs(({ seq }) => told.push(seq));
+  const entry = (seq) => ({ conversationId: "room:a", seq, event: "room:message", payload: {} });
+  logs.follow("room:a", 0);
+  logs.take(entry(2002)); // 2001 is missing, and all before
+  logs.restart("room:a", 2000);
+  assert.deepEqual([told, logs.isBehind], [[], true]);
+  logs.take(entry(2001));
+  assert.deepEqual([told, logs.isBehind], [[2001, 2002], false]);
+});
+
 test("leaving in the middle ends the story", () => {
   const told = [];
   const logs = new Logs((entry) => {

@@ -1,4 +1,4 @@
-import { Refused } from "./errors.js";
+import { Refused, Unanswered } from "./errors.js";
 import type { Logs } from "./logs.js";
 import type { Commands, Conversation } from "./wire.js";
 
@@ -20,7 +20,7 @@ export interface CatchupOwner {
 
 // What seems to be missing is often on its way: answers and events come in either order.
 const grace = 100; // ms
-const secondsAfterRefusal = 5;
+const secondsAfterFailure = 5;
 
 /** Asks for what is missing in the logs. One sync at a time is under way. */
 export class CatchUp {
@@ -28,6 +28,7 @@ export class CatchUp {
   readonly #owner: CatchupOwner;
   #running: Promise<void> | undefined;
   #isWanted = false;
+  #isStopped = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(logs: Logs, owner: CatchupOwner) {
@@ -47,6 +48,7 @@ export class CatchUp {
   }
 
   stop(): void {
+    this.#isStopped = true;
     clearTimeout(this.#timer);
     this.#timer = undefined;
   }
@@ -65,9 +67,20 @@ export class CatchUp {
         while (await this.#sync());
       }
     } catch (error) {
-      // After a lost connection the next one begins with a sync.
-      if (error instanceof Refused) this.#after((error.retryAfter ?? secondsAfterRefusal) * 1000, () => true);
+      this.#failed(error);
     }
+  }
+
+  /** Asks again later, if nobody has until then. */
+  #failed(error: unknown): void {
+    // Where there is no connection, the next one begins with a sync.
+    const isOffline = error instanceof Unanswered && !error.transmitted;
+    if (isOffline || this.#isStopped) return;
+    this.#isWanted = true;
+    const seconds = (error instanceof Refused ? error.retryAfter : undefined) ?? secondsAfterFailure;
+    clearTimeout(this.#timer); // of a look that would come too early
+    this.#timer = undefined;
+    this.#after(seconds * 1000, () => this.#isWanted);
   }
 
   /** Asks once, and tells whether to ask again at once. */

@@ -6,7 +6,7 @@ import { type ConnectionState, defaultTiming, Link, type Timing } from "./link.j
 import { type Entry, Logs } from "./logs.js";
 import { Outbox, type Sent } from "./outbox.js";
 import { defaultStorage, type Outgoing, type QueueStorage } from "./storage.js";
-import { TokenKeeper, type TokenSource } from "./token.js";
+import { claimsOf, TokenKeeper, type TokenSource } from "./token.js";
 import type { Transport } from "./transport.js";
 import { webSocket } from "./websocket.js";
 import type { Commands, Conversation, Head, Membership, Message, OneOf, RelationChange, ServerEvents } from "./wire.js";
@@ -16,9 +16,16 @@ export interface ClientOptions {
   url?: string;
   /** Another way to reach the server, such as `socketIO(url)` of `@sockeye/client/socketio`. */
   transport?: Transport;
-  /** The user's token, or what gets one: it is called on connecting, before a token ends and when one was refused. */
+  /**
+   * The user's token, or what gets one: it is called on connecting, before a token ends and when one was refused, and not
+   * again before it has answered or failed.
+   */
   token: TokenSource;
-  /** Whose the token is, if that is known before: then the queue of an earlier page is there before the first connection. */
+  /**
+   * Whose client it is, if that is known before there is a token: then the queue of an earlier page is there at once, and
+   * what is written is kept from the first moment. Else the first token says it. The token of another user is not taken:
+   * what waits is sent by nobody else.
+   */
   userId?: string;
   /** Where the queue survives a reload; IndexedDB where there is one, else memory. */
   storage?: QueueStorage | ((userId: string) => QueueStorage);
@@ -85,20 +92,23 @@ export class SockeyeClient {
   #isFollowing: boolean;
 
   constructor(options: ClientOptions) {
-    const { storage = defaultStorage, positions } = options;
+    const { storage = defaultStorage, positions, token } = options;
     this.#storage = typeof storage === "function" ? storage : () => storage;
-    this.#tokens = new TokenKeeper(options.token);
+    this.#tokens = new TokenKeeper(token);
     this.#logs = new Logs((entry) => this.#deliver(entry));
     for (const [id, seq] of Object.entries(positions ?? {})) this.#logs.follow(id, seq);
     this.#isFollowing = positions !== undefined;
     const emit = this.#emitter.emit.bind(this.#emitter);
+    const userId = options.userId ?? (typeof token === "string" ? claimsOf(token).userId : "");
     const transport = options.transport ?? webSocket(options.url);
     this.#link = new Link(
       transport,
       this.#tokens,
       {
+        identified: (userId) => void this.#outbox.attach(this.#storage(userId)),
         welcomed: () => this.#welcomed(),
         ready: () => this.#ready(),
+        woken: () => this.#outbox.wake(),
         event: (name, payload) => this.#take(name, payload),
         stateChanged: (state) => emit("state", state),
         failing: (attempts) => emit("reconnect_failed", { attempts }),
@@ -106,6 +116,7 @@ export class SockeyeClient {
         disconnected: () => emit("disconnected", undefined),
       },
       { ...defaultTiming, ...options.timing },
+      userId,
     );
     this.#catchUp = new CatchUp(this.#logs, {
       ask: (command, payload) => this.#link.ask(command, payload),
@@ -127,8 +138,7 @@ export class SockeyeClient {
       },
       options.queueLimit ?? 1000,
     );
-    const isKnown = typeof storage !== "function" || options.userId !== undefined;
-    if (isKnown) void this.#outbox.attach(this.#storage(options.userId ?? ""));
+    if (typeof storage !== "function" || userId !== "") void this.#outbox.attach(this.#storage(userId));
     Object.assign(this, commandMethods((command, payload) => this.#carryOut(command, payload)));
   }
 
@@ -172,7 +182,10 @@ export class SockeyeClient {
     return this.#outbox.add({ ...draft, clientMsgId: draft.clientMsgId ?? newClientMsgId() });
   }
 
-  /** Takes a message out of the queue. It may be on its way already. */
+  /**
+   * Takes a message out of the queue, in all tabs that share it. It may have gone out before: the promise of `send` fails
+   * with Unanswered, and its `transmitted` tells.
+   */
   discard(clientMsgId: string): void {
     this.#outbox.discard(clientMsgId);
   }
@@ -255,7 +268,6 @@ export class SockeyeClient {
   async #welcomed(): Promise<void> {
     const { userId, username } = this.#tokens.claims;
     this.#me ??= { userId, username };
-    void this.#outbox.attach(this.#storage(userId));
     // The first answer comes behind all that is told on connecting. On the first connection that says where the logs end,
     // and events go on from there; later there may be something to catch up with.
     await Promise.all([this.#askName(), this.#isFollowing && this.#catchUp.now()]);

@@ -27,9 +27,13 @@ export const defaultTiming: Timing = { firstRetry: 500, slowestRetry: 30_000, at
 
 /** What the link tells its client. */
 export interface LinkOwner {
+  /** It is known whose client it is: the token says so. */
+  identified(userId: string): void;
   /** Signed in. What it returns is done before the link is ready; it never fails. */
   welcomed(): Promise<void>;
   ready(): void;
+  /** Somebody looks, or the network is said to be back, and the link is ready still. */
+  woken(): void;
   event(name: string, payload: unknown): void;
   stateChanged(state: ConnectionState): void;
   /** So many attempts have failed; more follow, slowly. */
@@ -65,8 +69,8 @@ export class Link {
   #isReady = false;
   #attempt = 0; // the number of the present one: what belongs to an earlier one is stale
   #failures = 0; // attempts in a row
-  #userId = "";
-  #needsFresh = false; // the token of now was refused
+  #userId: string; // whose client it is; "" until that is known
+  #isRefused = false; // the last token was: the next is a new one
   #farewell: Ending | undefined; // as an error event has announced
   #heard = 0;
   readonly #unanswered = new Set<(error: Error) => void>();
@@ -76,11 +80,13 @@ export class Link {
   #pulse: ReturnType<typeof setTimeout> | undefined;
   #refresh: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(transport: Transport, tokens: TokenKeeper, owner: LinkOwner, timing: Timing) {
+  /** `userId`: whose client it is, if that is known: nobody else is signed in. */
+  constructor(transport: Transport, tokens: TokenKeeper, owner: LinkOwner, timing: Timing, userId: string) {
     this.#transport = transport;
     this.#tokens = tokens;
     this.#owner = owner;
     this.#timing = timing;
+    this.#userId = userId;
   }
 
   get state(): ConnectionState {
@@ -113,7 +119,10 @@ export class Link {
   /** The network may be back: tries at once instead of waiting, or looks whether the connection still lives. */
   readonly wake = (): void => {
     if (!this.#wanted) return;
-    if (this.#isReady) return this.#listen(0);
+    if (this.#isReady) {
+      this.#listen(0);
+      return this.#owner.woken();
+    }
     if (this.#retry === undefined) return;
     if (this.#wasOnline) this.#setState("reconnecting");
     void this.#try();
@@ -178,25 +187,28 @@ export class Link {
     this.#retry = undefined;
     const attempt = ++this.#attempt;
     const isStale = (): boolean => attempt !== this.#attempt;
-    const isFresh = this.#needsFresh;
+    const isFresh = this.#isRefused;
     this.#deadline = setTimeout(() => isStale() || this.#drop(), this.#timing.patience);
     let token: string;
     try {
-      token = await this.#tokens.get(isFresh);
+      token = await this.#tokens.get(false);
     } catch {
       if (!isStale()) this.#lost();
       return;
     }
     if (isStale()) return;
     const { userId } = this.#tokens.claims;
-    if (token === "" || (this.#userId !== "" && this.#userId !== userId)) return this.#giveUp("unauthorized");
-    this.#needsFresh = false;
+    if (token === "" || (this.#userId !== "" && this.#userId !== userId)) {
+      this.#tokens.forget(); // whoever connects again may have another
+      return this.#giveUp("unauthorized");
+    }
+    if (userId !== "" && this.#userId === "") this.#owner.identified((this.#userId = userId));
+    this.#isRefused = false;
     this.#farewell = undefined;
     const receiver: Receiver = {
       opened: () => {
         if (isStale()) return;
         this.#heard++;
-        this.#userId = userId;
         void this.#welcome(attempt);
       },
       event: (name, payload) => {
@@ -269,7 +281,10 @@ export class Link {
   }
 
   #closed(why: Ending, isFreshRefused: boolean): void {
-    if (why === "unauthorized") this.#needsFresh = true;
+    if (why === "unauthorized") {
+      this.#isRefused = true;
+      this.#tokens.forget();
+    }
     if (why === "disconnected" || (why === "unauthorized" && (isFreshRefused || !this.#tokens.canRenew))) return this.#giveUp(why);
     if (why === "unauthorized" && !this.#isOpen) {
       this.#end();

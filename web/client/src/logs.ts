@@ -133,7 +133,8 @@ export class Logs {
   restart(id: string, seq: number): void {
     const log = this.#logs.get(id);
     if (!log) return;
-    log.seq = log.head = seq;
+    log.seq = seq;
+    log.head = Math.max(seq, ...log.ahead.keys()); // what has come since, with a hole before it
     this.#drain(id, log);
   }
 

@@ -28,12 +28,36 @@ const passing = new Set([
 
 const largest = 900_000; // bytes; servers end connections that send a frame of a million
 const longestPause = 30; // s, where the server does not say how long
+const longestFault = 3600; // s; a message that the server fails at for so long would hold up all others for ever
 const knownFor = 12 * 3600_000; // ms: well below the time for which servers know a clientMsgId
+const discarded = "sockeye/discarded/";
 
 interface Promised {
   promise: Promise<Sent>;
   resolve(sent: Sent): void;
   reject(error: Error): void;
+}
+
+/** Between two attempts. One that the server has asked for is kept whatever happens. */
+interface Pause {
+  seconds: number;
+  isAskedFor?: boolean;
+  /** The server has failed, and it may be because of the message. */
+  isFault?: boolean;
+}
+
+/** What is known of a message that waits, beside itself. */
+interface Note {
+  /** What `add` has returned, if it was written here. */
+  promised?: Promised;
+  /** Another client has written it, and may deal with it still. */
+  isInherited: boolean;
+  /** It went out, and may be stored: nothing else was heard. */
+  isOut: boolean;
+  /** The storage did not take it: this is all there is of it. */
+  isUnkept?: boolean;
+  /** So long, in s, it has waited on a connection because the server failed at it. */
+  faulty: number;
 }
 
 /**
@@ -44,8 +68,7 @@ export class Outbox {
   readonly #courier: Courier;
   readonly #limit: number;
   #queue: readonly Outgoing[] = [];
-  readonly #promised = new Map<string, Promised>();
-  readonly #inherited = new Set<string>();
+  readonly #notes = new Map<string, Note>(); // of the queue, by clientMsgId
   #storage: QueueStorage | undefined;
   /** What an earlier client has left is known: it goes first. */
   #isLoaded = false;
@@ -54,7 +77,7 @@ export class Outbox {
   #isRunning = false;
   #isClosed = false;
   #pauses = 0; // in a row without a word on how long
-  #wake = (): void => {};
+  #wake = (_isEnd?: boolean): void => {};
 
   constructor(courier: Courier, limit: number) {
     this.#courier = courier;
@@ -70,29 +93,51 @@ export class Outbox {
   async attach(storage: QueueStorage): Promise<void> {
     if (this.#storage) return;
     this.#storage = storage;
-    for (const message of this.#queue) this.#write((storage) => storage.put(message));
-    const kept = await storage.load().catch(() => []);
-    const known = new Set(this.#queue.map(({ clientMsgId }) => clientMsgId));
-    const left = kept.filter(({ clientMsgId }) => !known.has(clientMsgId)).sort((a, b) => a.order - b.order);
+    for (const message of this.#queue) this.#keep(message);
+    const left = await this.#load(storage);
     this.#isLoaded = true;
     if (left.length > 0) this.#inherit(left);
     void this.run();
   }
 
+  /** What others have left in the storage, in order. */
+  async #load(storage: QueueStorage): Promise<Outgoing[]> {
+    const before = new Set(this.#notes.keys()); // of these some may be settled while it reads
+    const kept = await storage.load().catch(() => []);
+    const [marks, messages] = [kept.filter(isMark), kept.filter((each) => !isMark(each))];
+    for (const { clientMsgId } of marks.filter(isOld)) this.#write((storage) => storage.remove(clientMsgId));
+    const isKnown = ({ clientMsgId: id }: Outgoing): boolean => before.has(id) || this.#notes.has(id);
+    return messages.filter((message) => !isKnown(message)).sort((a, b) => a.order - b.order);
+  }
+
   /** Puts what was left before what was written since, whatever the clock said. */
   #inherit(left: readonly Outgoing[]): void {
-    for (const { clientMsgId } of left) this.#inherited.add(clientMsgId);
+    this.#noteInherited(left);
     let last = left.at(-1)!.order;
     const own = this.#queue.map((message) => ({ ...message, order: (last = Math.max(message.order, last + 1)) }));
-    for (const message of own) this.#write((storage) => storage.put(message));
+    for (const message of own) this.#keep(message);
     this.#replace([...left, ...own]);
+  }
+
+  #noteInherited(left: readonly Outgoing[]): void {
+    for (const { clientMsgId } of left) this.#notes.set(clientMsgId, { isInherited: true, isOut: true, faulty: 0 });
+  }
+
+  /** Takes over what others have left in the storage since. */
+  async #look(): Promise<void> {
+    if (!this.#storage || !this.#isLoaded) return;
+    const left = await this.#load(this.#storage);
+    if (left.length === 0 || this.#isClosed) return;
+    this.#noteInherited(left);
+    this.#replace([...this.#queue, ...left]);
+    void this.run();
   }
 
   /** Puts a message into the queue. The promise fails with Refused, or with Unanswered when the client is closed before. */
   add(message: Omit<Outgoing, "at" | "order">): Promise<Sent> {
-    const waiting = this.#promised.get(message.clientMsgId);
-    if (waiting) return waiting.promise;
     if (this.#isClosed) return Promise.reject(new Unanswered("The client was closed", false));
+    const waiting = this.#notes.get(message.clientMsgId);
+    if (waiting) return (waiting.promised ??= promise()).promise;
     if (this.#queue.length >= this.#limit) {
       return Promise.reject(new RangeError(`${this.#limit} messages wait already: the queue takes no more`));
     }
@@ -103,16 +148,24 @@ export class Outbox {
     const order = Math.max(now, (this.#queue.at(-1)?.order ?? 0) + 1);
     const outgoing: Outgoing = { ...message, at: new Date(now).toISOString(), order };
     const promised = promise();
-    this.#promised.set(message.clientMsgId, promised);
-    this.#write((storage) => storage.put(outgoing));
+    this.#notes.set(message.clientMsgId, { promised, isInherited: false, isOut: false, faulty: 0 });
+    this.#keep(outgoing); // before all else: the page may end at any moment
+    this.#write((storage) => storage.remove(markOf(outgoing.clientMsgId))); // what was discarded may be written again
     this.#replace([...this.#queue, outgoing]);
     void this.run();
     return promised.promise;
   }
 
-  /** Takes a message out of the queue. It may be on its way already. */
+  /** Takes a message out of the queue. The promise tells whether it may be stored nevertheless: it went out before. */
   discard(clientMsgId: string): void {
-    this.#settle(clientMsgId)?.reject(new Unanswered("The message was discarded", false));
+    const note = this.#notes.get(clientMsgId);
+    if (!note) return;
+    if (note.isInherited) {
+      const mark: Outgoing = { clientMsgId: markOf(clientMsgId), content: "", at: new Date().toISOString(), order: 0 };
+      this.#write((storage) => storage.put(mark)); // for the one that has written it
+    }
+    this.#settle(clientMsgId);
+    note.promised?.reject(new Unanswered("The message was discarded", note.isOut));
   }
 
   /** A message of the user's own has come back: it need not be sent any more. */
@@ -131,72 +184,96 @@ export class Outbox {
     this.#isRunning = false;
   }
 
-  /** Ends pauses: the courier is ready again, and what was refused then may be taken now. */
+  /**
+   * The courier is ready again, or somebody looks: ends pauses that the server has not asked for, and takes over what other
+   * clients have left meanwhile.
+   */
   wake(): void {
     this.#pauses = 0;
     this.#wake();
     void this.run();
+    void this.#look();
   }
 
   /** Sends nothing more. What waits stays in the storage. Returns when all is written. */
   async close(): Promise<void> {
     this.#isClosed = true;
-    this.#wake();
-    for (const { reject } of this.#promised.values()) reject(new Unanswered("The client was closed; the message stays in the queue", false));
-    this.#promised.clear();
+    this.#wake(true);
+    const fate = this.#storage ? "; the message stays in the queue" : " before it was known whose the message is";
+    for (const note of this.#notes.values()) note.promised?.reject(new Unanswered(`The client was closed${fate}`, note.isOut));
     await this.#written;
   }
 
   async #attempt(message: Outgoing): Promise<void> {
-    let seconds = 0;
+    let pause: Pause | undefined;
     const send = async (): Promise<void> => {
       if (await this.#isSettledElsewhere(message)) {
         this.#settle(message.clientMsgId)?.reject(new Unanswered("Another tab has dealt with the message", true));
-        return;
       }
-      seconds = await this.#send(message);
+      const note = this.#notes.get(message.clientMsgId);
+      if (!note || this.#isClosed) return; // that was settled meanwhile
+      pause = await this.#send(message, note);
       await this.#written;
     };
     const storage = this.#storage;
     try {
       await (storage?.exclusively ? storage.exclusively(send) : send());
     } catch {
-      seconds = 1; // The lock was taken away. The same message again does no harm.
+      pause = { seconds: 1 }; // The lock was taken away. The same message again does no harm.
     }
-    if (seconds > 0) await this.#pause(seconds);
+    if (!pause) return;
+    const hasPassed = await this.#pause(pause);
+    const note = this.#notes.get(message.clientMsgId);
+    if (note && pause.isFault && hasPassed && this.#courier.isReady) note.faulty += pause.seconds;
   }
 
-  /** Sends once; returns how many seconds to wait before the next attempt. */
-  async #send(message: Outgoing): Promise<number> {
+  /** Sends once; returns what to wait for before the next attempt. */
+  async #send(message: Outgoing, note: Note): Promise<Pause | undefined> {
+    const wasOut = note.isOut;
+    note.isOut = true;
     try {
       this.#sent(message, await this.#courier.deliver(message));
       this.#pauses = 0;
-      return 0;
+      return;
     } catch (error) {
-      if (!(error instanceof Refused)) return this.#courier.isReady ? 1 : 0; // Unanswered: sent again when it is.
-      if (error.retryAfter === undefined && !passing.has(error.code)) {
+      if (error instanceof Refused || !(error as Partial<Unanswered>).transmitted) note.isOut = wasOut;
+      if (!this.#notes.has(message.clientMsgId)) return; // discarded, or known to be stored
+      if (!(error instanceof Refused)) return this.#courier.isReady ? { seconds: 1 } : undefined; // Unanswered: sent again when it is.
+      const isFault = error.code === "internal";
+      const isPassing = error.retryAfter !== undefined || passing.has(error.code);
+      if (!isPassing || (isFault && note.faulty >= longestFault)) {
         this.#courier.refused(message, error);
         this.#settle(message.clientMsgId)?.reject(error);
-        return 0;
+        return;
       }
-      const seconds = Math.max(error.retryAfter ?? Math.min(2 ** this.#pauses++, longestPause), 0.25);
+      const wait = Math.max(error.retryAfter ?? Math.min(2 ** this.#pauses++, longestPause), 0.25);
+      const seconds = isFault ? Math.min(wait, longestFault - note.faulty) : wait;
       this.#courier.delayed(message, error, seconds);
-      return seconds;
+      return { seconds, isAskedFor: error.retryAfter !== undefined, isFault };
     }
   }
 
   /**
-   * Tabs share a storage, and one may have sent what another has left there or still has in memory. One's own messages are
-   * sent again nevertheless while the server knows their clientMsgId: its answer is the proof that they are stored.
+   * Tabs share a storage, and one may have sent or discarded what another has left there or still has in memory. One's own
+   * messages are sent again nevertheless while the server knows their clientMsgId: its answer is the proof that they are
+   * stored. So it takes a mark to know what was discarded.
    */
-  async #isSettledElsewhere({ clientMsgId, at }: Outgoing): Promise<boolean> {
-    if (!this.#inherited.has(clientMsgId) && Date.now() - Date.parse(at) < knownFor) return false;
+  async #isSettledElsewhere(message: Outgoing): Promise<boolean> {
+    const { clientMsgId } = message;
+    const isOwn = !this.#notes.get(clientMsgId)?.isInherited;
+    const mark = markOf(clientMsgId);
+    if (isOwn && (await this.#storage?.has(mark).catch(() => false))) {
+      this.#write((storage) => storage.remove(mark));
+      return true;
+    }
+    if (isOwn && !isOld(message)) return false;
     await this.#written;
+    if (this.#notes.get(clientMsgId)?.isUnkept) return false;
     return !(await this.#storage?.has(clientMsgId).catch(() => true));
   }
 
   #sent(message: Outgoing, sent: Sent): void {
-    if (!this.#queue.some(({ clientMsgId }) => clientMsgId === message.clientMsgId)) return;
+    if (!this.#notes.has(message.clientMsgId)) return;
     const promised = this.#settle(message.clientMsgId);
     this.#courier.sent(message, sent);
     promised?.resolve(sent);
@@ -205,8 +282,8 @@ export class Outbox {
   #settle(clientMsgId: string): Promised | undefined {
     this.#write((storage) => storage.remove(clientMsgId));
     this.#replace(this.#queue.filter((waiting) => waiting.clientMsgId !== clientMsgId));
-    const promised = this.#promised.get(clientMsgId);
-    this.#promised.delete(clientMsgId);
+    const promised = this.#notes.get(clientMsgId)?.promised;
+    this.#notes.delete(clientMsgId);
     return promised;
   }
 
@@ -215,22 +292,37 @@ export class Outbox {
     this.#courier.changed();
   }
 
+  #keep(message: Outgoing): void {
+    this.#write(async (storage) => {
+      const isUnkept = await storage.put(message).then(() => false, () => true);
+      const note = this.#notes.get(message.clientMsgId);
+      if (note) note.isUnkept = isUnkept;
+    });
+  }
+
   /** Begins at once, beside changes that are not made yet: the page may be left in the next moment. */
   #write(change: (storage: QueueStorage) => Promise<unknown>): void {
     const storage = this.#storage;
     if (storage) this.#written = Promise.allSettled([this.#written, (async () => change(storage))()]);
   }
 
-  #pause(seconds: number): Promise<void> {
+  /** Returns whether the whole pause has passed. */
+  #pause({ seconds, isAskedFor }: Pause): Promise<boolean> {
     return new Promise((resolve) => {
-      const timer = setTimeout(resolve, seconds * 1000);
-      this.#wake = () => {
+      const timer = setTimeout(() => resolve(true), seconds * 1000);
+      this.#wake = (isEnd) => {
+        if (isAskedFor && !isEnd) return;
         clearTimeout(timer);
-        resolve();
+        resolve(false);
       };
     });
   }
 }
+
+/** Under this a storage keeps that a message was discarded, as a message that is none. */
+const markOf = (clientMsgId: string): string => discarded + clientMsgId;
+const isMark = ({ clientMsgId }: Outgoing): boolean => clientMsgId.startsWith(discarded);
+const isOld = ({ at }: Outgoing): boolean => Date.now() - Date.parse(at) >= knownFor;
 
 function promise(): Promised {
   let resolve!: Promised["resolve"];

@@ -17,8 +17,9 @@ export interface Outgoing {
 }
 
 /**
- * Where the queue survives. What fails here is not fatal: the queue then lives in memory only. Changes may be asked for before
- * earlier ones are made, and are to be made in that order.
+ * Where the queue survives: messages by their `clientMsgId`, and marks of a few that were discarded, which look like
+ * messages and are the client's business. What fails here is not fatal: the queue then lives in memory only. Changes may be
+ * asked for before earlier ones are made, and are to be made in that order.
  */
 export interface QueueStorage {
   /** All that is kept, in any order. */
@@ -71,7 +72,10 @@ function openDatabase(name: string, onLost: () => void): Promise<IDBDatabase> {
   return new Promise((resolve, reject) => {
     const request = indexedDB.open(name, 1);
     request.onupgradeneeded = () => request.result.createObjectStore(store, { keyPath: "clientMsgId" });
-    request.onerror = () => reject(request.error);
+    request.onerror = () => {
+      onLost(); // the next may succeed
+      reject(request.error);
+    };
     request.onsuccess = () => {
       const database = request.result;
       database.onclose = onLost;

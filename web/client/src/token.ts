@@ -13,6 +13,7 @@ export interface Claims {
 export class TokenKeeper {
   readonly #source: TokenSource;
   #token = "";
+  #asking: Promise<string> | undefined;
 
   constructor(source: TokenSource) {
     this.#source = source;
@@ -22,14 +23,25 @@ export class TokenKeeper {
     return claimsOf(this.#token);
   }
 
-  /** The token of now, or a new one when it has ended or `fresh` asks for it. Fails as the source does. */
+  /**
+   * The token of now, or a new one when it has ended or `fresh` asks for it. Fails as the source does. The source is asked
+   * once at a time: a token to refresh with may be good only once.
+   */
   async get(fresh: boolean): Promise<string> {
     const { expiresAt } = this.claims;
     const hasEnded = expiresAt !== undefined && expiresAt - Date.now() < margin;
-    if (fresh || hasEnded || this.#token === "") {
-      this.#token = (typeof this.#source === "function" ? await this.#source() : this.#source) ?? "";
-    }
+    if (!fresh && !hasEnded && this.#token !== "") return this.#token;
+    return (this.#asking ??= this.#ask().finally(() => (this.#asking = undefined)));
+  }
+
+  async #ask(): Promise<string> {
+    this.#token = (typeof this.#source === "function" ? await this.#source() : this.#source) ?? "";
     return this.#token;
+  }
+
+  /** The token of now is of no use: the next `get` asks for another. */
+  forget(): void {
+    this.#token = "";
   }
 
   /** A source that can give another token than before. */
