@@ -36,9 +36,15 @@ function mentioned(name: string, mentions: readonly string[]): string | undefine
   return mentions.includes(name) ? name : mentions.find((id) => name.startsWith(id) && /^[.-]+$/.test(name.slice(id.length)));
 }
 
+const punctuation = ".,;:!?…，。；：！？";
+const closing = ")]）";
+
 /** An address without the punctuation of the sentence that it stands in; undefined when it is none. */
 function address(text: string): string | undefined {
-  let link = text.replace(/[.,;:!?…，。；：！？]+$/u, "");
-  while (/[)\]）]$/u.test(link) && !/[([（]/u.test(link)) link = link.slice(0, -1);
+  // What closes a bracket belongs to the address when that opens one. Each character is looked at once, whatever was sent.
+  const isEnd = /[([（]/.test(text) ? punctuation : punctuation + closing;
+  let end = text.length;
+  while (end > 0 && isEnd.includes(text[end - 1]!)) end--;
+  const link = text.slice(0, end);
   return URL.canParse(link) && new URL(link).hostname !== "" ? link : undefined;
 }
