@@ -219,11 +219,11 @@ export class Chat {
 
   // Saying.
 
-  /** Puts a message on its way; false, with a problem to show, when it cannot be one. */
-  say(place: Place, text: string, replyTo?: Message): boolean {
+  /** Puts a message on its way, as a reply to the one with that id; false, with a problem to show, when it cannot be one. */
+  say(place: Place, text: string, replyTo?: string): boolean {
     const content = this.#content(text);
     if (content === undefined) return false;
-    this.#send(place, content, replyTo?.id);
+    this.#send(place, content, replyTo);
     return true;
   }
 
