@@ -17,18 +17,27 @@ export interface Session {
   from?: Origin;
 }
 
-/** Something that a person is told as it is. `code` is the server's, where it has given one. */
+/** Something that a person is told as it is. `status` is that of the server's answer; 0 when there was none. */
 export class SignInError extends Error {
   constructor(
     message: string,
-    readonly code = "",
+    readonly status = 0,
   ) {
     super(message);
+  }
+
+  /** The server means it: asking again later changes nothing. Everything else passes. */
+  get isFinal(): boolean {
+    return this.status === 401 || this.status === 403;
   }
 }
 
 /** The server runs without `--dev`: there are no demo users, only accounts and tokens. */
-export class NoDemoUsers extends SignInError {}
+export class NoDemoUsers extends SignInError {
+  override get isFinal(): boolean {
+    return true;
+  }
+}
 
 const key = "sockeye:session";
 
@@ -54,8 +63,8 @@ export async function signInAsDemoUser(name: string): Promise<Session> {
     const { token, user } = (await post("/api/dev/login", { name })) as { token: string; user: User };
     return { token, user, from: "demo" };
   } catch (error) {
-    const hasNone = error instanceof SignInError && (error.code === "refused" || error.code === "not_found");
-    throw hasNone ? new NoDemoUsers(t().noDemo, "no_demo") : error;
+    const hasNone = error instanceof SignInError && (error.status === 404 || error.status === 405);
+    throw hasNone ? new NoDemoUsers(t().noDemo, error.status) : error;
   }
 }
 
@@ -93,7 +102,7 @@ export function renewal(session: Session): TokenSource {
       keepSession(renewed);
       return token;
     } catch (error) {
-      if (error instanceof SignInError && error.code !== "" && error.code !== "unreachable") return "";
+      if (error instanceof SignInError && error.isFinal) return "";
       throw error; // tried again
     }
   };
@@ -121,12 +130,12 @@ async function post(path: string, body: object, token?: string): Promise<unknown
       body: JSON.stringify(body),
     });
   } catch {
-    throw new SignInError(t().unreachable, "unreachable");
+    throw new SignInError(t().unreachable);
   }
   const answer: unknown = response.status === 204 ? {} : await response.json().catch(() => undefined);
   if (response.ok) return answer;
   const { code, detail } = (isRecord(answer) ? answer : {}) as { code?: string; detail?: string };
-  throw new SignInError((code && t().errors[code]) || detail || t().refusedSignIn(response.status), code ?? (response.status < 500 ? "refused" : ""));
+  throw new SignInError((code && t().errors[code]) || detail || t().refusedSignIn(response.status), response.status);
 }
 
 function accountSession(answer: unknown): Session {
