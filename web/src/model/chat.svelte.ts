@@ -1,13 +1,13 @@
 import { type Message, newClientMsgId, type Outgoing, Refused, type Role, type Room, SockeyeClient, type ConnectionState } from "@sockeye/client";
 import { SvelteMap } from "svelte/reactivity";
-import { renewal, type Session } from "../session";
+import type { SignedIn } from "../session";
 import { explain, t } from "../words/words.svelte";
 import { Conversation } from "./conversation.svelte";
 import { listen } from "./events";
 import { Invitations } from "./invitations.svelte";
 import { type Act, People } from "./people.svelte";
 import { addressee, type Kind, type Person, type Place, placeKey, source } from "./place";
-import { rememberCurrent, rememberedCurrent, rememberedFailed, rememberedReaders, rememberFailed } from "./remembered";
+import { forgetUser, rememberCurrent, rememberedCurrent, rememberedFailed, rememberedReaders, rememberFailed } from "./remembered";
 import { Thread } from "./thread.svelte";
 import type { Failed } from "./timeline";
 import { Typing } from "./typing.svelte";
@@ -56,10 +56,10 @@ export class Chat {
 
   #byKey = $derived(new Map(this.conversations.map((conversation) => [conversation.key, conversation])));
 
-  constructor(session: Session, onSignedOut: (notice: string) => void) {
-    const userId = session.user.id;
-    this.me = { userId, username: session.user.name };
-    this.client = new SockeyeClient({ token: renewal(session), userId });
+  constructor({ user, tokens }: SignedIn, onSignedOut: (notice: string) => void) {
+    const userId = user.id;
+    this.me = { userId, username: user.name };
+    this.client = new SockeyeClient({ token: tokens, userId });
     this.failed = rememberedFailed(userId);
     this.typing = new Typing(this.client);
     this.people = new People(this.client, userId, {
@@ -95,6 +95,12 @@ export class Chat {
     document.removeEventListener("visibilitychange", this.markRead);
     this.typing.clear();
     void this.client.close();
+  }
+
+  /** Leaves nothing of this user in the browser, not even what waits to be sent. Before `stop`. */
+  forget(): void {
+    for (const { clientMsgId } of this.queue) this.client.discard(clientMsgId);
+    forgetUser(this.me.userId);
   }
 
   // Going about.

@@ -1,4 +1,4 @@
-import { browser, load, save, tab } from "../storage";
+import { browser, forget, load, save, tab } from "../storage";
 import type { Failed } from "./timeline";
 
 // What a tab or a browser remembers of a user beside what waits to be sent, which the client keeps.
@@ -32,4 +32,10 @@ export function rememberedReaders(userId: string): Record<string, Record<string,
 
 export function rememberReaders(userId: string, readers: Record<string, Record<string, number>>): void {
   save(browser, `sockeye:readers:${userId}`, readers);
+}
+
+/** Forgets all of the above. */
+export function forgetUser(userId: string): void {
+  forget(tab, `sockeye:current:${userId}`);
+  for (const what of ["failed", "readers"]) forget(browser, `sockeye:${what}:${userId}`);
 }
