@@ -107,6 +107,15 @@ export class Conversation implements Place {
     this.name = room.name;
   }
 
+  /**
+   * Takes what this user has said, as soon as the server has stored it. What others have said before may still be on its
+   * way, so that nothing is counted before the message comes as an event.
+   */
+  stored(message: Message): void {
+    this.conversationId = message.conversationId;
+    if (!this.hasLater) this.#insert([said(message)]);
+  }
+
   /** Takes a message that has just come; true when it is news. */
   arrive(message: Message, me: string): boolean {
     this.conversationId = message.conversationId;

@@ -154,13 +154,10 @@ function stored(chat: Chat, outgoing: Chat["queue"][number], sent: { id: string;
   const { id, conversationId, seq, timestamp } = sent;
   const conversation = chat.conversation(roomId !== undefined ? "room" : "direct", roomId ?? recipientId ?? "");
   if (conversation.find(id)) return;
-  conversation.arrive(
-    {
-      id, conversationId, seq, timestamp, ...place, content, type, replyTo, clientMsgId, senderId: chat.me.userId,
-      senderUsername: chat.me.username, edited: false, reactions: {}, attachments: [],
-    },
-    chat.me.userId,
-  );
+  conversation.stored({
+    id, conversationId, seq, timestamp, ...place, content, type, replyTo, clientMsgId, senderId: chat.me.userId,
+    senderUsername: chat.me.username, edited: false, reactions: {}, attachments: [],
+  });
 }
 
 function change(chat: Chat, conversationId: string, id: string, work: (message: Message) => Message): void {
