@@ -19,7 +19,7 @@ interface Placed {
 
 export type Entry = Placed & ({ message: Message; happening?: undefined } | { happening: Happening; message?: undefined });
 
-const keptUnseen = 100; // entries of a conversation that is not open
+export const keptUnseen = 100; // entries of a conversation that is not open
 const largest = 100; // members of a room whose members, admins and bans come with it
 
 /** One room or one direct conversation: a stretch of its log without holes, and what the list shows of it. */
@@ -122,7 +122,6 @@ export class Conversation implements Place {
     if (!this.last || message.seq >= this.last.seq) this.last = message;
     if (message.timestamp > this.lastAt) this.lastAt = message.timestamp;
     if (!this.hasLater) this.#insert([said(message)]);
-    if (!this.isLoaded && this.entries.length > keptUnseen) this.entries = this.entries.slice(-keptUnseen);
     const isNews = message.seq > this.#counted;
     this.#counted = Math.max(this.#counted, message.seq);
     if (!isNews || message.senderId === me || message.seq <= this.readSeq) return false;
@@ -193,12 +192,22 @@ export class Conversation implements Place {
     this.unreadAfter = undefined;
     this.target = undefined;
     if (this.hasLater) this.reset();
-    if (this.entries.length <= keptUnseen) return;
-    this.entries = this.entries.slice(-keptUnseen);
+    this.trim(keptUnseen);
+  }
+
+  /** Keeps the newest entries, once there are more than `most`. */
+  trim(most: number, kept = most): void {
+    if (this.entries.length <= most) return;
+    this.entries = this.entries.slice(-kept);
     this.hasEarlier = true;
   }
 
   #insert(fresh: readonly Entry[]): void {
+    const [first] = fresh;
+    if (fresh.length === 1 && first!.seq > (this.entries.at(-1)?.seq ?? 0)) {
+      this.entries = [...this.entries, first!];
+      return;
+    }
     const byId = new Map(this.entries.map((entry) => [entry.id, entry]));
     for (const entry of fresh) byId.set(entry.id, entry);
     this.entries = [...byId.values()].sort((a, b) => a.seq - b.seq);

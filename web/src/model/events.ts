@@ -1,8 +1,11 @@
 import type { Conversation as Summary, Membership, Message, MessageChange, ReactionChange, ReadReceipt, Room } from "@sockeye/client";
 import { explainRefusal, t } from "../words/words.svelte";
 import type { Chat } from "./chat.svelte";
-import type { Conversation, Happening } from "./conversation.svelte";
+import { type Conversation, type Happening, keptUnseen } from "./conversation.svelte";
 import { rememberedReaders, rememberReaders } from "./remembered";
+
+const mostOpen = 1000; // entries of the open conversation
+const keptOpen = 500; // of them when there are more: much more than the list shows at a time
 
 /** Lets what the server says change what the page shows. */
 export function listen(chat: Chat, onSignedOut: (notice: string) => void): void {
@@ -59,6 +62,7 @@ function listenToRooms(chat: Chat): void {
   const note = (event: { roomId: string; seq?: number; timestamp: string }, happening: Happening): Conversation | undefined => {
     const conversation = chat.find({ kind: "room", id: event.roomId });
     conversation?.happened(event.seq, event.timestamp, happening);
+    if (conversation) tidy(chat, conversation);
     return conversation;
   };
   const noteOf = (event: Membership, happening: Happening): void => {
@@ -143,8 +147,15 @@ function arrived(chat: Chat, message: Message): void {
     const where = conversation.kind === "room" ? conversation.name : undefined;
     chat.announcement = t().heard(message.senderUsername, where, message.content);
   }
+  tidy(chat, conversation);
   chat.thread?.arrive(message);
   if (conversation === chat.current) chat.markRead();
+}
+
+/** A page may stay open for weeks: only who has scrolled back needs all that is there. */
+function tidy(chat: Chat, conversation: Conversation): void {
+  if (conversation !== chat.current) conversation.trim(keptUnseen);
+  else if (conversation.isLoaded && chat.isAtEnd) conversation.trim(mostOpen, keptOpen);
 }
 
 /** What was sent shows at once as what it is now; its event follows and says the rest. */
