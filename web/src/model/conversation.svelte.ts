@@ -19,6 +19,14 @@ interface Placed {
 
 export type Entry = Placed & ({ message: Message; happening?: undefined } | { happening: Happening; message?: undefined });
 
+/** A moment at which messages were asked for. */
+export interface Asked {
+  /** Which stretch was shown. */
+  stretch: number;
+  /** The newest message that had come. */
+  newest: number;
+}
+
 export const keptUnseen = 100; // entries of a conversation that is not open
 const largest = 100; // members of a room whose members, admins and bans come with it
 
@@ -70,6 +78,10 @@ export class Conversation implements Place {
   #byId = $derived(new Map(this.entries.map((entry) => [entry.id, entry])));
   /** Up to where `unread` was counted. */
   #counted = 0;
+  /** The newest message that has come as an event. */
+  #newest = 0;
+  /** Counts the stretches: what was asked for beside one has no place in the next. */
+  #stretch = 0;
 
   constructor(place: Place, name: string) {
     this.kind = place.kind;
@@ -121,6 +133,7 @@ export class Conversation implements Place {
     this.conversationId = message.conversationId;
     if (!this.last || message.seq >= this.last.seq) this.last = message;
     if (message.timestamp > this.lastAt) this.lastAt = message.timestamp;
+    this.#newest = Math.max(this.#newest, message.seq);
     if (!this.hasLater) this.#insert([said(message)]);
     const isNews = message.seq > this.#counted;
     this.#counted = Math.max(this.#counted, message.seq);
@@ -152,14 +165,29 @@ export class Conversation implements Place {
     if (seq >= (this.last?.seq ?? 0)) this.unread = this.mentions = 0;
   }
 
+  /** To be called before messages are asked for, and given back with the answer. */
+  ask(): Asked {
+    return { stretch: this.#stretch, newest: this.#newest };
+  }
+
+  /** Whether the answer still belongs to what is shown. */
+  awaits({ stretch }: Asked): boolean {
+    return stretch === this.#stretch;
+  }
+
+  /** Answers to what was asked before now are not to be taken. */
+  disregard(): void {
+    this.#stretch++;
+    this.isLoading = false;
+  }
+
   /** Takes the newest page. `hasEarlier`: there is more before it. */
-  addNewest(page: readonly Message[], hasEarlier: boolean): void {
-    if (this.hasLater) this.entries = [];
-    this.hasLater = false;
+  addNewest(page: readonly Message[], hasEarlier: boolean, asked = this.ask()): void {
+    if (this.hasLater) this.#clear();
     this.hasEarlier = hasEarlier;
     this.isLoaded = true;
-    this.#insert(page.map(said));
-    this.last = this.messages.at(-1) ?? this.last;
+    this.addLater(page, false, asked);
+    if (!this.hasLater) this.last = this.messages.at(-1) ?? this.last;
   }
 
   addEarlier(page: readonly Message[], hasEarlier: boolean): void {
@@ -167,22 +195,24 @@ export class Conversation implements Place {
     this.#insert(page.map(said));
   }
 
-  addLater(page: readonly Message[], hasLater: boolean): void {
-    this.hasLater = hasLater;
+  addLater(page: readonly Message[], hasLater: boolean, asked: Asked): void {
     this.#insert(page.map(said));
+    // What has come since then may have found no place, and be too new for the answer.
+    const isBehind = this.#newest > asked.newest && this.#newest > (this.entries.at(-1)?.seq ?? 0);
+    this.hasLater = hasLater || isBehind;
   }
 
   /** Takes a stretch from the middle instead of what is there. */
-  replaceBy(page: readonly Message[], hasEarlier: boolean, hasLater: boolean): void {
-    this.entries = [];
+  replaceBy(page: readonly Message[], hasEarlier: boolean, hasLater: boolean, asked: Asked): void {
+    this.#clear();
     this.isLoaded = true;
     this.hasEarlier = hasEarlier;
-    this.addLater(page, hasLater);
+    this.addLater(page, hasLater, asked);
   }
 
   /** Forgets what is said, which is to be read anew. */
   reset(): void {
-    this.entries = [];
+    this.#clear();
     this.isLoaded = this.hasLater = false;
     this.hasEarlier = true;
   }
@@ -200,6 +230,12 @@ export class Conversation implements Place {
     if (this.entries.length <= most) return;
     this.entries = this.entries.slice(-kept);
     this.hasEarlier = true;
+    this.disregard();
+  }
+
+  #clear(): void {
+    this.entries = [];
+    this.disregard();
   }
 
   #insert(fresh: readonly Entry[]): void {
