@@ -7,7 +7,7 @@ import { listen } from "./events";
 import { Invitations } from "./invitations.svelte";
 import { type Act, People } from "./people.svelte";
 import { addressee, type Kind, type Person, type Place, placeKey, source } from "./place";
-import { forgetUser, rememberCurrent, rememberedCurrent, rememberedFailed, rememberedReaders, rememberFailed } from "./remembered";
+import { forgetUser, rememberCurrent, rememberedCurrent, rememberedFailed, rememberedReceipts, rememberFailed } from "./remembered";
 import { Thread } from "./thread.svelte";
 import type { Failed } from "./timeline";
 import { Typing } from "./typing.svelte";
@@ -329,7 +329,7 @@ export class Chat {
       return known;
     }
     const conversation = new Conversation({ kind, id }, name ?? this.names.get(id) ?? id);
-    for (const [userId, seq] of Object.entries(rememberedReaders(this.me.userId)[conversation.key] ?? {})) conversation.readers.set(userId, seq);
+    conversation.receipts = rememberedReceipts(this.me.userId, conversation.key);
     this.conversations = [...this.conversations, conversation];
     return conversation;
   }

@@ -19,6 +19,12 @@ interface Placed {
 
 export type Entry = Placed & ({ message: Message; happening?: undefined } | { happening: Happening; message?: undefined });
 
+/** Who has read what: up to where, and, where that is not known, which message. By user. */
+export interface Receipts {
+  readers: Record<string, number>;
+  unplaced: Record<string, string>;
+}
+
 /** A moment at which messages were asked for. */
 export interface Asked {
   /** Which stretch was shown. */
@@ -57,6 +63,8 @@ export class Conversation implements Place {
   unreadAfter = $state<number | undefined>();
   /** Up to where others have read, as far as they have told. */
   readonly readers = new SvelteMap<string, number>();
+  /** Receipts for messages whose place is not known before they are read again: ids, by the reader. */
+  #receipts = new Map<string, string>();
   /** How often something was pinned or unpinned while the page is open. */
   pinChanges = $state(0);
   /** How often somebody was banned or a ban lifted while the page is open. */
@@ -158,6 +166,23 @@ export class Conversation implements Place {
     if (message) this.entries = this.entries.with(index, said(change(message)));
   }
 
+  /** Somebody has read up to that message. */
+  wasRead(messageId: string, by: string): void {
+    const message = this.find(messageId) ?? (this.last?.id === messageId ? this.last : undefined);
+    if (message) this.#readUpTo(message.seq, by);
+    else this.#receipts.set(by, messageId);
+  }
+
+  /** What is to be remembered of readers: the server tells it once. */
+  get receipts(): Receipts {
+    return { readers: Object.fromEntries(this.readers), unplaced: Object.fromEntries(this.#receipts) };
+  }
+
+  set receipts({ readers, unplaced }: Receipts) {
+    for (const [userId, seq] of Object.entries(readers)) this.#readUpTo(seq, userId);
+    for (const [userId, id] of Object.entries(unplaced)) this.wasRead(id, userId);
+  }
+
   /** Everything up to seq is read. */
   markRead(seq: number): void {
     if (seq <= this.readSeq) return;
@@ -238,7 +263,17 @@ export class Conversation implements Place {
     this.disregard();
   }
 
+  #readUpTo(seq: number, by: string): void {
+    if (seq > (this.readers.get(by) ?? 0)) this.readers.set(by, seq);
+  }
+
   #insert(fresh: readonly Entry[]): void {
+    for (const [userId, id] of this.#receipts) {
+      const entry = fresh.find((entry) => entry.id === id);
+      if (!entry) continue;
+      this.#receipts.delete(userId);
+      this.#readUpTo(entry.seq, userId);
+    }
     const [first] = fresh;
     if (fresh.length === 1 && first!.seq > (this.entries.at(-1)?.seq ?? 0)) {
       this.entries = [...this.entries, first!];

@@ -2,7 +2,7 @@ import type { Conversation as Summary, Membership, Message, MessageChange, React
 import { explainRefusal, t } from "../words/words.svelte";
 import type { Chat } from "./chat.svelte";
 import { type Conversation, type Happening, keptUnseen } from "./conversation.svelte";
-import { rememberedReaders, rememberReaders } from "./remembered";
+import { rememberReceipts } from "./remembered";
 
 const mostOpen = 1000; // entries of the open conversation
 const keptOpen = 500; // of them when there are more: much more than the list shows at a time
@@ -195,10 +195,9 @@ function reacted(chat: Chat, { conversationId, messageId, userId, username, emoj
 
 function wasRead(chat: Chat, { conversationId, messageId, readBy }: ReadReceipt): void {
   const conversation = chat.findById(conversationId);
-  const seq = conversation?.find(messageId)?.seq ?? 0;
-  if (!conversation || seq <= (conversation.readers.get(readBy) ?? 0)) return;
-  conversation.readers.set(readBy, seq);
-  rememberReaders(chat.me.userId, { ...rememberedReaders(chat.me.userId), [conversation.key]: Object.fromEntries(conversation.readers) });
+  if (!conversation) return;
+  conversation.wasRead(messageId, readBy);
+  rememberReceipts(chat.me.userId, conversation.key, conversation.receipts);
 }
 
 function left(chat: Chat, event: Membership, note: (event: Membership, happening: Happening) => unknown): void {
