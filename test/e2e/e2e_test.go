@@ -34,7 +34,7 @@ func TestChatInTheBrowser(t *testing.T) {
 	requireBuiltPage(t)
 	binary := build(t)
 	// They start and stop servers of their own.
-	for _, name := range []string{"chat", "network", "shell", "history", "rooms"} {
+	for _, name := range []string{"chat", "network", "shell", "history", "rooms", "overtaking", "session"} {
 		t.Run(name, func(t *testing.T) { browse(t, name+".test.mjs", "SOCKEYE_BINARY="+binary) })
 	}
 }

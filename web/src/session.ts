@@ -17,20 +17,31 @@ export interface Session {
   from?: Origin;
 }
 
-/** Something that a person is told as it is. `code` is the server's, where it has given one. */
+/** Something that a person is told as it is. `status` is that of the server's answer; 0 when there was none. */
 export class SignInError extends Error {
   constructor(
     message: string,
-    readonly code = "",
+    readonly status = 0,
   ) {
     super(message);
+  }
+
+  /** The server means it: asking again later changes nothing. Everything else passes. */
+  get isFinal(): boolean {
+    return this.status === 401 || this.status === 403;
   }
 }
 
 /** The server runs without `--dev`: there are no demo users, only accounts and tokens. */
-export class NoDemoUsers extends SignInError {}
+export class NoDemoUsers extends SignInError {
+  override get isFinal(): boolean {
+    return true;
+  }
+}
 
 const key = "sockeye:session";
+const every = 20_000; // ms between looks at whether a token is to be renewed
+const early = 600_000; // ms before its end: then a token is renewed that lasts long enough
 
 /** That of this tab, else the account that signed in with this browser last. */
 export function restoreSession(): Session | undefined {
@@ -38,14 +49,82 @@ export function restoreSession(): Session | undefined {
 }
 
 /** Accounts stay signed in; demo users live in their tab, so that two tabs can be two people. */
-export function keepSession(session: Session): void {
+function keep(session: Session): void {
   save(tab, key, session);
   if (session.from === "account") save(browser, key, session);
 }
 
-export function dropSession(): void {
-  forget(tab, key);
-  forget(browser, key);
+/** Somebody who is signed in: holds the token of now and keeps it for the next visit, until one of the two ends. */
+export class SignedIn {
+  readonly user: User;
+  #session: Session;
+  #hasEnded = false;
+
+  constructor(session: Session) {
+    this.user = session.user;
+    this.#session = session;
+    keep(session);
+  }
+
+  get token(): string {
+    return this.#session.token;
+  }
+
+  /** What the client asks for tokens: the one at hand first, new ones when that ends or is refused. */
+  get tokens(): TokenSource {
+    if (!this.canRenew) return this.token;
+    let isFirst = true;
+    return async () => {
+      if (!isFirst) return this.renew();
+      isFirst = false;
+      return this.token;
+    };
+  }
+
+  get canRenew(): boolean {
+    return this.#session.from === "demo" || this.#session.from === "account";
+  }
+
+  /** A new token; "" when there is none any more. Throws SignInError when there may be one later. */
+  async renew(): Promise<string> {
+    const { from, user, token } = this.#session;
+    try {
+      const renewed = from === "demo" ? await signInAsDemoUser(user.name) : accountSession(await post("/api/v1/token/refresh", {}, token));
+      if (this.#hasEnded) {
+        await revoke(renewed); // It came too late, and nobody is to have it.
+        return "";
+      }
+      this.#session = renewed;
+      keep(renewed);
+      return renewed.token;
+    } catch (error) {
+      if (error instanceof SignInError && error.isFinal) return "";
+      throw error; // tried again
+    }
+  }
+
+  /** Renews the token before it ends; returns what ends that. A client renews by itself what it was given. */
+  stayFresh(): () => void {
+    const look = (): void => {
+      if (this.canRenew && Date.now() > renewAt(this.token)) void this.renew().catch(() => {}); // tried again
+    };
+    const timer = setInterval(look, every);
+    return () => clearInterval(timer);
+  }
+
+  /** The token is good no longer: forgets it. What another tab has kept since stays. */
+  end(): void {
+    this.#hasEnded = true;
+    forget(tab, key);
+    if (load<Session | undefined>(browser, key, isSession, undefined)?.token === this.token) forget(browser, key);
+  }
+
+  /** Nobody is to be signed in here any more, and the token is good no longer, anywhere; that is best effort. */
+  async signOut(): Promise<void> {
+    this.end();
+    forget(browser, key);
+    await revoke(this.#session);
+  }
 }
 
 /** Signs a demo user in. Throws NoDemoUsers, or another SignInError. */
@@ -54,8 +133,8 @@ export async function signInAsDemoUser(name: string): Promise<Session> {
     const { token, user } = (await post("/api/dev/login", { name })) as { token: string; user: User };
     return { token, user, from: "demo" };
   } catch (error) {
-    const hasNone = error instanceof SignInError && (error.code === "refused" || error.code === "not_found");
-    throw hasNone ? new NoDemoUsers(t().noDemo, "no_demo") : error;
+    const hasNone = error instanceof SignInError && (error.status === 404 || error.status === 405);
+    throw hasNone ? new NoDemoUsers(t().noDemo, error.status) : error;
   }
 }
 
@@ -69,34 +148,8 @@ export async function register(login: string, username: string, password: string
   return accountSession(await post("/api/v1/accounts", { login, password, ...(username !== "" && { username }) }));
 }
 
-/** The token is good no longer, anywhere. Best effort. */
-export async function signOutOfAccount({ from, token }: Session): Promise<void> {
+async function revoke({ from, token }: Session): Promise<void> {
   if (from === "account") await post("/api/v1/logout", {}, token).catch(() => {});
-}
-
-/** What the client asks for tokens: the one at hand first, new ones when that ends or is refused. */
-export function renewal(session: Session): TokenSource {
-  if (session.from !== "demo" && session.from !== "account") return session.token;
-  let isFirst = true;
-  let { token } = session;
-  return async () => {
-    if (isFirst) {
-      isFirst = false;
-      return token;
-    }
-    try {
-      const renewed =
-        session.from === "demo"
-          ? await signInAsDemoUser(session.user.name)
-          : accountSession(await post("/api/v1/token/refresh", {}, token));
-      token = renewed.token;
-      keepSession(renewed);
-      return token;
-    } catch (error) {
-      if (error instanceof SignInError && error.code !== "" && error.code !== "unreachable") return "";
-      throw error; // tried again
-    }
-  };
 }
 
 /**
@@ -121,17 +174,25 @@ async function post(path: string, body: object, token?: string): Promise<unknown
       body: JSON.stringify(body),
     });
   } catch {
-    throw new SignInError(t().unreachable, "unreachable");
+    throw new SignInError(t().unreachable);
   }
   const answer: unknown = response.status === 204 ? {} : await response.json().catch(() => undefined);
   if (response.ok) return answer;
   const { code, detail } = (isRecord(answer) ? answer : {}) as { code?: string; detail?: string };
-  throw new SignInError((code && t().errors[code]) || detail || t().refusedSignIn(response.status), code ?? (response.status < 500 ? "refused" : ""));
+  throw new SignInError((code && t().errors[code]) || detail || t().refusedSignIn(response.status), response.status);
 }
 
 function accountSession(answer: unknown): Session {
   const { token, user } = answer as { token: string; user: { userId: string; username: string } };
   return { token, user: { id: user.userId, name: user.username }, from: "account" };
+}
+
+/** When a token is to be renewed, in ms since 1970: well before its end. */
+function renewAt(token: string): number {
+  const { exp, iat } = readClaims(token) ?? {};
+  if (typeof exp !== "number") return Infinity;
+  const lasts = typeof iat === "number" ? (exp - iat) * 1000 : 2 * early;
+  return exp * 1000 - Math.min(early, lasts / 2);
 }
 
 function readClaims(token: string): Record<string, unknown> | undefined {

@@ -28,6 +28,15 @@ export function forget(area: () => Storage, key: string): void {
   }
 }
 
+/** Forgets all keys that begin like this. */
+export function forgetAll(area: () => Storage, prefix: string): void {
+  try {
+    for (const key of Object.keys(area())) if (key.startsWith(prefix)) forget(area, key);
+  } catch {
+    // See save.
+  }
+}
+
 /** Per tab: two tabs can be two users. */
 export const tab = (): Storage => window.sessionStorage;
 

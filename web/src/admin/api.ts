@@ -100,10 +100,10 @@ export class Refusal extends Error {
 }
 
 export class Api {
-  readonly #token: string;
+  readonly #signedIn: { readonly token: string };
 
-  constructor(token: string) {
-    this.#token = token;
+  constructor(signedIn: { readonly token: string }) {
+    this.#signedIn = signedIn;
   }
 
   connections(query: string, order: string, after: string): Promise<ConnectionPage> {
@@ -164,7 +164,7 @@ export class Api {
   }
 
   async #fetch(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<Response> {
-    const headers: Record<string, string> = { Authorization: `Bearer ${this.#token}` };
+    const headers: Record<string, string> = { Authorization: `Bearer ${this.#signedIn.token}` };
     if (body !== undefined) headers["Content-Type"] = "application/json";
     const response = await fetch(`/api/v1/admin/${path}`, {
       method,

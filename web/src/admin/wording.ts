@@ -12,8 +12,6 @@ export const words = {
     byToken: "Sign in with a token",
     byPassword: "Sign in with a password",
     token: "Token",
-    unreachable: "The server cannot be reached. Check the connection and try again.",
-    failed: "The server refused to sign you in.",
   },
   refused: {
     title: "You are no administrator of this server",

@@ -1,13 +1,13 @@
-import { type Message, newClientMsgId, type Outgoing, Refused, type Role, type Room, SockeyeClient, type ConnectionState } from "@sockeye/client";
+import { type Commands, type Message, newClientMsgId, type Outgoing, Refused, type Role, type Room, SockeyeClient, type ConnectionState } from "@sockeye/client";
 import { SvelteMap } from "svelte/reactivity";
-import { renewal, type Session } from "../session";
+import type { SignedIn } from "../session";
 import { explain, t } from "../words/words.svelte";
-import { Conversation } from "./conversation.svelte";
+import { type Asked, Conversation } from "./conversation.svelte";
 import { listen } from "./events";
 import { Invitations } from "./invitations.svelte";
 import { type Act, People } from "./people.svelte";
 import { addressee, type Kind, type Person, type Place, placeKey, source } from "./place";
-import { rememberCurrent, rememberedCurrent, rememberedFailed, rememberedNames, rememberedReaders, rememberFailed } from "./remembered";
+import { forgetUser, rememberCurrent, rememberedCurrent, rememberedFailed, rememberedNames, rememberedReceipts, rememberFailed } from "./remembered";
 import { Thread } from "./thread.svelte";
 import type { Failed } from "./timeline";
 import { Typing } from "./typing.svelte";
@@ -16,6 +16,9 @@ import { Typing } from "./typing.svelte";
 const maxContent = 10_000;
 const pageSize = 60;
 const readAtOnce = 1000; // ids of one message:read
+
+type Page = Commands["history"]["answer"];
+type Cut = Pick<Commands["history"]["payload"], "before" | "after" | "limit">;
 
 /** What stands beside the conversation. */
 export type Panel = "room" | "pins" | "search" | "thread";
@@ -55,12 +58,14 @@ export class Chat {
   readonly unread = $derived(this.conversations.reduce((sum, { unread }) => sum + unread, 0));
 
   readonly #rememberedNames: Record<string, string>;
+  /** Counts the jumps: the last one counts. */
+  #jumps = 0;
   #byKey = $derived(new Map(this.conversations.map((conversation) => [conversation.key, conversation])));
 
-  constructor(session: Session, onSignedOut: (notice: string) => void) {
-    const userId = session.user.id;
-    this.me = { userId, username: session.user.name };
-    this.client = new SockeyeClient({ token: renewal(session), userId });
+  constructor({ user, tokens }: SignedIn, onSignedOut: (notice: string) => void) {
+    const userId = user.id;
+    this.me = { userId, username: user.name };
+    this.client = new SockeyeClient({ token: tokens, userId });
     this.failed = rememberedFailed(userId);
     this.#rememberedNames = rememberedNames(userId);
     this.typing = new Typing(this.client);
@@ -97,6 +102,12 @@ export class Chat {
     document.removeEventListener("visibilitychange", this.markRead);
     this.typing.clear();
     void this.client.close();
+  }
+
+  /** Leaves nothing of this user in the browser, not even what waits to be sent. Before `stop`. */
+  forget(): void {
+    for (const { clientMsgId } of this.queue) this.client.discard(clientMsgId);
+    forgetUser(this.me.userId);
   }
 
   // Going about.
@@ -139,14 +150,17 @@ export class Chat {
   async jumpTo(message: Message): Promise<void> {
     const conversation = this.conversationOf(message);
     this.open(conversation);
+    const jump = ++this.#jumps;
     await this.attempt(async () => {
       if (!conversation.find(message.id)) {
-        const place = source(conversation) as { roomId: string };
+        const place = this.#source(conversation);
+        const asked = conversation.ask();
         const [before, after] = await Promise.all([
           this.client.history({ ...place, before: message.id, limit: pageSize }),
           this.client.history({ ...place, after: message.id, limit: pageSize }),
         ]);
-        conversation.replaceBy([...before.messages, message, ...after.messages], before.more, after.more);
+        if (jump !== this.#jumps || conversation !== this.current) return; // gone elsewhere meanwhile
+        conversation.replaceBy([...before.messages, message, ...after.messages], before.more, after.more, asked);
       }
       conversation.target = message.id;
     });
@@ -154,14 +168,16 @@ export class Chat {
 
   // Reading.
 
-  /** Reads the newest page unless it is there. */
+  /** Reads the newest page unless it is there. By force: in any case, and instead of what is being read. */
   async refresh(conversation: Conversation, force = false): Promise<void> {
     if (this.state === "online" && conversation.kind === "room" && !conversation.room?.admins) void this.#lookUp(conversation);
     if (this.state !== "online" || (conversation.isLoaded && !force)) return this.markRead();
-    await this.#load(conversation, async () => {
-      const { messages, more } = await this.client.history({ ...this.#source(conversation), limit: pageSize });
-      conversation.addNewest(messages, more);
-    });
+    if (force) {
+      conversation.disregard();
+      this.#jumps++;
+    }
+    await this.#load(conversation, { limit: pageSize }, ({ messages, more }, asked) => conversation.addNewest(messages, more, asked));
+    if (force && conversation.hasLater) await this.showLater(conversation); // came while the page was on its way
     this.markRead();
   }
 
@@ -190,19 +206,13 @@ export class Chat {
   async showEarlier(conversation: Conversation): Promise<void> {
     const before = conversation.messages[0]?.id;
     if (before === undefined || !conversation.hasEarlier) return;
-    await this.#load(conversation, async () => {
-      const { messages, more } = await this.client.history({ ...this.#source(conversation), before, limit: 100 });
-      conversation.addEarlier(messages, more);
-    });
+    await this.#load(conversation, { before, limit: 100 }, ({ messages, more }) => conversation.addEarlier(messages, more));
   }
 
   async showLater(conversation: Conversation): Promise<void> {
     const after = conversation.messages.at(-1)?.id;
     if (after === undefined || !conversation.hasLater) return;
-    await this.#load(conversation, async () => {
-      const { messages, more } = await this.client.history({ ...this.#source(conversation), after, limit: 100 });
-      conversation.addLater(messages, more);
-    });
+    await this.#load(conversation, { after, limit: 100 }, ({ messages, more }, asked) => conversation.addLater(messages, more, asked));
   }
 
   /** What is on the screen is read, and its writers are told. */
@@ -221,11 +231,11 @@ export class Chat {
 
   // Saying.
 
-  /** Puts a message on its way; false, with a problem to show, when it cannot be one. */
-  say(place: Place, text: string, replyTo?: Message): boolean {
+  /** Puts a message on its way, as a reply to the one with that id; false, with a problem to show, when it cannot be one. */
+  say(place: Place, text: string, replyTo?: string): boolean {
     const content = this.#content(text);
     if (content === undefined) return false;
-    this.#send(place, content, replyTo?.id);
+    this.#send(place, content, replyTo);
     return true;
   }
 
@@ -321,7 +331,7 @@ export class Chat {
       return known;
     }
     const conversation = new Conversation({ kind, id }, name ?? this.names.get(id) ?? this.#rememberedNames[placeKey({ kind, id })] ?? id);
-    for (const [userId, seq] of Object.entries(rememberedReaders(this.me.userId)[conversation.key] ?? {})) conversation.readers.set(userId, seq);
+    conversation.receipts = rememberedReceipts(this.me.userId, conversation.key);
     this.conversations = [...this.conversations, conversation];
     return conversation;
   }
@@ -367,15 +377,18 @@ export class Chat {
     return source(place) as { roomId: string };
   }
 
-  async #load(conversation: Conversation, work: () => Promise<void>): Promise<void> {
+  /** Reads a page of a history, unless one is being read; takes it if it still belongs to what is shown. */
+  async #load(conversation: Conversation, page: Cut, take: (page: Page, asked: Asked) => void): Promise<void> {
     if (conversation.isLoading || this.state !== "online") return;
+    const asked = conversation.ask();
     conversation.isLoading = true;
     try {
-      await work();
+      const answer = await this.client.history({ ...this.#source(conversation), ...page });
+      if (conversation.awaits(asked)) take(answer, asked);
     } catch (error) {
-      if (conversation === this.current && this.state === "online") this.problem = explain(error);
+      if (conversation === this.current && this.state === "online" && conversation.awaits(asked)) this.problem = explain(error);
     } finally {
-      conversation.isLoading = false;
+      if (conversation.awaits(asked)) conversation.isLoading = false;
     }
   }
 

@@ -19,7 +19,21 @@ interface Placed {
 
 export type Entry = Placed & ({ message: Message; happening?: undefined } | { happening: Happening; message?: undefined });
 
-const keptUnseen = 100; // entries of a conversation that is not open
+/** Who has read what: up to where, and, where that is not known, which message. By user. */
+export interface Receipts {
+  readers: Record<string, number>;
+  unplaced: Record<string, string>;
+}
+
+/** A moment at which messages were asked for. */
+export interface Asked {
+  /** Which stretch was shown. */
+  stretch: number;
+  /** The newest message that had come. */
+  newest: number;
+}
+
+export const keptUnseen = 100; // entries of a conversation that is not open
 const largest = 100; // members of a room whose members, admins and bans come with it
 
 /** One room or one direct conversation: a stretch of its log without holes, and what the list shows of it. */
@@ -49,6 +63,8 @@ export class Conversation implements Place {
   unreadAfter = $state<number | undefined>();
   /** Up to where others have read, as far as they have told. */
   readonly readers = new SvelteMap<string, number>();
+  /** Receipts for messages whose place is not known before they are read again: ids, by the reader. */
+  #receipts = new Map<string, string>();
   /** How often something was pinned or unpinned while the page is open. */
   pinChanges = $state(0);
   /** How often somebody was banned or a ban lifted while the page is open. */
@@ -70,6 +86,10 @@ export class Conversation implements Place {
   #byId = $derived(new Map(this.entries.map((entry) => [entry.id, entry])));
   /** Up to where `unread` was counted. */
   #counted = 0;
+  /** The newest message that has come as an event. */
+  #newest = 0;
+  /** Counts the stretches: what was asked for beside one has no place in the next. */
+  #stretch = 0;
 
   constructor(place: Place, name: string) {
     this.kind = place.kind;
@@ -107,13 +127,22 @@ export class Conversation implements Place {
     this.name = room.name;
   }
 
+  /**
+   * Takes what this user has said, as soon as the server has stored it. What others have said before may still be on its
+   * way, so that nothing is counted before the message comes as an event.
+   */
+  stored(message: Message): void {
+    this.conversationId = message.conversationId;
+    if (!this.hasLater) this.#insert([said(message)]);
+  }
+
   /** Takes a message that has just come; true when it is news. */
   arrive(message: Message, me: string): boolean {
     this.conversationId = message.conversationId;
     if (!this.last || message.seq >= this.last.seq) this.last = message;
     if (message.timestamp > this.lastAt) this.lastAt = message.timestamp;
+    this.#newest = Math.max(this.#newest, message.seq);
     if (!this.hasLater) this.#insert([said(message)]);
-    if (!this.isLoaded && this.entries.length > keptUnseen) this.entries = this.entries.slice(-keptUnseen);
     const isNews = message.seq > this.#counted;
     this.#counted = Math.max(this.#counted, message.seq);
     if (!isNews || message.senderId === me || message.seq <= this.readSeq) return false;
@@ -137,6 +166,23 @@ export class Conversation implements Place {
     if (message) this.entries = this.entries.with(index, said(change(message)));
   }
 
+  /** Somebody has read up to that message. */
+  wasRead(messageId: string, by: string): void {
+    const message = this.find(messageId) ?? (this.last?.id === messageId ? this.last : undefined);
+    if (message) this.#readUpTo(message.seq, by);
+    else this.#receipts.set(by, messageId);
+  }
+
+  /** What is to be remembered of readers: the server tells it once. */
+  get receipts(): Receipts {
+    return { readers: Object.fromEntries(this.readers), unplaced: Object.fromEntries(this.#receipts) };
+  }
+
+  set receipts({ readers, unplaced }: Receipts) {
+    for (const [userId, seq] of Object.entries(readers)) this.#readUpTo(seq, userId);
+    for (const [userId, id] of Object.entries(unplaced)) this.wasRead(id, userId);
+  }
+
   /** Everything up to seq is read. */
   markRead(seq: number): void {
     if (seq <= this.readSeq) return;
@@ -144,14 +190,29 @@ export class Conversation implements Place {
     if (seq >= (this.last?.seq ?? 0)) this.unread = this.mentions = 0;
   }
 
+  /** To be called before messages are asked for, and given back with the answer. */
+  ask(): Asked {
+    return { stretch: this.#stretch, newest: this.#newest };
+  }
+
+  /** Whether the answer still belongs to what is shown. */
+  awaits({ stretch }: Asked): boolean {
+    return stretch === this.#stretch;
+  }
+
+  /** Answers to what was asked before now are not to be taken. */
+  disregard(): void {
+    this.#stretch++;
+    this.isLoading = false;
+  }
+
   /** Takes the newest page. `hasEarlier`: there is more before it. */
-  addNewest(page: readonly Message[], hasEarlier: boolean): void {
-    if (this.hasLater) this.entries = [];
-    this.hasLater = false;
+  addNewest(page: readonly Message[], hasEarlier: boolean, asked = this.ask()): void {
+    if (this.hasLater) this.#clear();
     this.hasEarlier = hasEarlier;
     this.isLoaded = true;
-    this.#insert(page.map(said));
-    this.last = this.messages.at(-1) ?? this.last;
+    this.addLater(page, false, asked);
+    if (!this.hasLater) this.last = this.messages.at(-1) ?? this.last;
   }
 
   addEarlier(page: readonly Message[], hasEarlier: boolean): void {
@@ -159,22 +220,24 @@ export class Conversation implements Place {
     this.#insert(page.map(said));
   }
 
-  addLater(page: readonly Message[], hasLater: boolean): void {
-    this.hasLater = hasLater;
+  addLater(page: readonly Message[], hasLater: boolean, asked: Asked): void {
     this.#insert(page.map(said));
+    // What has come since then may have found no place, and be too new for the answer.
+    const isBehind = this.#newest > asked.newest && this.#newest > (this.entries.at(-1)?.seq ?? 0);
+    this.hasLater = hasLater || isBehind;
   }
 
   /** Takes a stretch from the middle instead of what is there. */
-  replaceBy(page: readonly Message[], hasEarlier: boolean, hasLater: boolean): void {
-    this.entries = [];
+  replaceBy(page: readonly Message[], hasEarlier: boolean, hasLater: boolean, asked: Asked): void {
+    this.#clear();
     this.isLoaded = true;
     this.hasEarlier = hasEarlier;
-    this.addLater(page, hasLater);
+    this.addLater(page, hasLater, asked);
   }
 
   /** Forgets what is said, which is to be read anew. */
   reset(): void {
-    this.entries = [];
+    this.#clear();
     this.isLoaded = this.hasLater = false;
     this.hasEarlier = true;
   }
@@ -184,12 +247,38 @@ export class Conversation implements Place {
     this.unreadAfter = undefined;
     this.target = undefined;
     if (this.hasLater) this.reset();
-    if (this.entries.length <= keptUnseen) return;
-    this.entries = this.entries.slice(-keptUnseen);
+    this.trim(keptUnseen);
+  }
+
+  /** Keeps the newest entries, once there are more than `most`. */
+  trim(most: number, kept = most): void {
+    if (this.entries.length <= most) return;
+    this.entries = this.entries.slice(-kept);
     this.hasEarlier = true;
+    this.disregard();
+  }
+
+  #clear(): void {
+    this.entries = [];
+    this.disregard();
+  }
+
+  #readUpTo(seq: number, by: string): void {
+    if (seq > (this.readers.get(by) ?? 0)) this.readers.set(by, seq);
   }
 
   #insert(fresh: readonly Entry[]): void {
+    for (const [userId, id] of this.#receipts) {
+      const entry = fresh.find((entry) => entry.id === id);
+      if (!entry) continue;
+      this.#receipts.delete(userId);
+      this.#readUpTo(entry.seq, userId);
+    }
+    const [first] = fresh;
+    if (fresh.length === 1 && first!.seq > (this.entries.at(-1)?.seq ?? 0)) {
+      this.entries = [...this.entries, first!];
+      return;
+    }
     const byId = new Map(this.entries.map((entry) => [entry.id, entry]));
     for (const entry of fresh) byId.set(entry.id, entry);
     this.entries = [...byId.values()].sort((a, b) => a.seq - b.seq);

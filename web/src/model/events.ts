@@ -1,8 +1,11 @@
 import type { Conversation as Summary, Membership, Message, MessageChange, ReactionChange, ReadReceipt, Room } from "@sockeye/client";
 import { explainRefusal, t } from "../words/words.svelte";
 import type { Chat } from "./chat.svelte";
-import type { Conversation, Happening } from "./conversation.svelte";
-import { rememberedReaders, rememberNames, rememberReaders } from "./remembered";
+import { type Conversation, type Happening, keptUnseen } from "./conversation.svelte";
+import { rememberNames, rememberReceipts } from "./remembered";
+
+const mostOpen = 1000; // entries of the open conversation
+const keptOpen = 500; // of them when there are more: much more than the list shows at a time
 
 /** Lets what the server says change what the page shows. */
 export function listen(chat: Chat, onSignedOut: (notice: string) => void): void {
@@ -63,6 +66,7 @@ function listenToRooms(chat: Chat): void {
   const note = (event: { roomId: string; seq?: number; timestamp: string }, happening: Happening): Conversation | undefined => {
     const conversation = chat.find({ kind: "room", id: event.roomId });
     conversation?.happened(event.seq, event.timestamp, happening);
+    if (conversation) tidy(chat, conversation);
     return conversation;
   };
   const noteOf = (event: Membership, happening: Happening): void => {
@@ -147,8 +151,15 @@ function arrived(chat: Chat, message: Message): void {
     const where = conversation.kind === "room" ? conversation.name : undefined;
     chat.announcement = t().heard(message.senderUsername, where, message.content);
   }
+  tidy(chat, conversation);
   chat.thread?.arrive(message);
   if (conversation === chat.current) chat.markRead();
+}
+
+/** A page may stay open for weeks: only who has scrolled back needs all that is there. */
+function tidy(chat: Chat, conversation: Conversation): void {
+  if (conversation !== chat.current) conversation.trim(keptUnseen);
+  else if (conversation.isLoaded && chat.isAtEnd) conversation.trim(mostOpen, keptOpen);
 }
 
 /** What was sent shows at once as what it is now; its event follows and says the rest. */
@@ -158,13 +169,10 @@ function stored(chat: Chat, outgoing: Chat["queue"][number], sent: { id: string;
   const { id, conversationId, seq, timestamp } = sent;
   const conversation = chat.conversation(roomId !== undefined ? "room" : "direct", roomId ?? recipientId ?? "");
   if (conversation.find(id)) return;
-  conversation.arrive(
-    {
-      id, conversationId, seq, timestamp, ...place, content, type, replyTo, clientMsgId, senderId: chat.me.userId,
-      senderUsername: chat.me.username, edited: false, reactions: {}, attachments: [],
-    },
-    chat.me.userId,
-  );
+  conversation.stored({
+    id, conversationId, seq, timestamp, ...place, content, type, replyTo, clientMsgId, senderId: chat.me.userId,
+    senderUsername: chat.me.username, edited: false, reactions: {}, attachments: [],
+  });
 }
 
 function change(chat: Chat, conversationId: string, id: string, work: (message: Message) => Message): void {
@@ -191,10 +199,9 @@ function reacted(chat: Chat, { conversationId, messageId, userId, username, emoj
 
 function wasRead(chat: Chat, { conversationId, messageId, readBy }: ReadReceipt): void {
   const conversation = chat.findById(conversationId);
-  const seq = conversation?.find(messageId)?.seq ?? 0;
-  if (!conversation || seq <= (conversation.readers.get(readBy) ?? 0)) return;
-  conversation.readers.set(readBy, seq);
-  rememberReaders(chat.me.userId, { ...rememberedReaders(chat.me.userId), [conversation.key]: Object.fromEntries(conversation.readers) });
+  if (!conversation) return;
+  conversation.wasRead(messageId, readBy);
+  rememberReceipts(chat.me.userId, conversation.key, conversation.receipts);
 }
 
 function left(chat: Chat, event: Membership, note: (event: Membership, happening: Happening) => unknown): void {

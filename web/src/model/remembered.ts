@@ -1,4 +1,5 @@
-import { browser, load, save, tab } from "../storage";
+import { browser, forget, forgetAll, load, save, tab } from "../storage";
+import type { Receipts } from "./conversation.svelte";
 import { type Place, placeKey } from "./place";
 import type { Failed } from "./timeline";
 
@@ -8,8 +9,8 @@ const mostNames = 500;
 
 const isString = (value: unknown): value is string => typeof value === "string";
 const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null;
-const isReaders = (value: unknown): value is Record<string, Record<string, number>> => isRecord(value) && Object.values(value).every(isRecord);
 const isNames = (value: unknown): value is Record<string, string> => isRecord(value) && Object.values(value).every(isString);
+const isReceipts = (value: unknown): value is Receipts => isRecord(value) && isRecord(value.readers) && isRecord(value.unplaced);
 const isList = (value: unknown): value is Failed[] => Array.isArray(value) && value.every((item) => isRecord(item) && "message" in item);
 
 /** The key of the place that was open. */
@@ -40,11 +41,22 @@ export function rememberFailed(userId: string, failed: readonly Failed[]): void 
   save(browser, `sockeye:failed:${userId}`, failed);
 }
 
-/** Up to where others have read, by place: the server tells it once. */
-export function rememberedReaders(userId: string): Record<string, Record<string, number>> {
-  return load(browser, `sockeye:readers:${userId}`, isReaders, {});
+/** Who has read what in a place. */
+export function rememberedReceipts(userId: string, place: string): Receipts {
+  return load(browser, receiptsKey(userId, place), isReceipts, { readers: {}, unplaced: {} });
 }
 
-export function rememberReaders(userId: string, readers: Record<string, Record<string, number>>): void {
-  save(browser, `sockeye:readers:${userId}`, readers);
+export function rememberReceipts(userId: string, place: string, receipts: Receipts): void {
+  save(browser, receiptsKey(userId, place), receipts);
+}
+
+/** Any text can be an id: none looks as if it were another's with a place. */
+const receiptsKey = (userId: string, place: string): string => `sockeye:readers:${encodeURIComponent(userId)}:${place}`;
+
+/** Forgets all of the above. */
+export function forgetUser(userId: string): void {
+  forget(tab, `sockeye:current:${userId}`);
+  forget(browser, `sockeye:failed:${userId}`);
+  forget(browser, `sockeye:names:${userId}`);
+  forgetAll(browser, receiptsKey(userId, ""));
 }

@@ -37,7 +37,8 @@ export class Thread {
 
   change(id: string, change: (message: Message) => Message): void {
     if (this.root?.id === id) this.root = change(this.root);
-    this.replies = this.replies.map((reply) => (reply.id === id ? change(reply) : reply));
+    const index = this.replies.findIndex((reply) => reply.id === id);
+    if (index >= 0) this.replies = this.replies.with(index, change(this.replies[index]!));
   }
 
   private add(messages: readonly Message[]): void {

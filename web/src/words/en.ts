@@ -26,6 +26,7 @@ export const en = {
 
   // The frame.
   signOut: "Sign out",
+  signOutDiscards: (count: number) => `Signing out discards what waits to be sent: ${count === 1 ? "1 message" : `${number(count)} messages`}.`,
   settings: "Settings",
   language: "Language",
   appearance: "Appearance",

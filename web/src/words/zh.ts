@@ -26,6 +26,7 @@ export const zh: Words = {
   enterName: "请输入名字。",
 
   signOut: "退出登录",
+  signOutDiscards: (count: number) => `退出登录会丢弃 ${count} 条等待发送的消息。`,
   settings: "设置",
   language: "语言",
   appearance: "外观",
