@@ -149,8 +149,8 @@ export class Outbox {
     const outgoing: Outgoing = { ...message, at: new Date(now).toISOString(), order };
     const promised = promise();
     this.#notes.set(message.clientMsgId, { promised, isInherited: false, isOut: false, faulty: 0 });
+    this.#keep(outgoing); // before all else: the page may end at any moment
     this.#write((storage) => storage.remove(markOf(outgoing.clientMsgId))); // what was discarded may be written again
-    this.#keep(outgoing);
     this.#replace([...this.#queue, outgoing]);
     void this.run();
     return promised.promise;
