@@ -15,6 +15,10 @@ class Area extends Map {
   mayWrite = true;
   getItem = (key) => this.get(key) ?? null;
   removeItem = (key) => this.delete(key);
+  key = (index) => [...this.keys()][index] ?? null;
+  get length() {
+    return this.size;
+  }
   setItem(key, value) {
     if (!this.mayWrite) throw new DOMException("full", "QuotaExceededError");
     this.set(key, value);
@@ -48,20 +52,36 @@ test("the open place is the tab's, the rest the browser's", () => {
   const { localStorage, sessionStorage } = storage();
   remembered.rememberCurrent("me", "room:lobby");
   remembered.rememberFailed("me", [{ message: { clientMsgId: "a" }, code: "refused", reason: "No" }]);
-  remembered.rememberReaders("me", { "room:lobby": { ada: 3 } });
+  const receipts = { readers: { ada: 3 }, unplaced: { bob: "m1" } };
+  remembered.rememberReceipts("me", "room:lobby", receipts);
   assert.equal(remembered.rememberedCurrent("me"), "room:lobby");
   assert.equal(remembered.rememberedFailed("me")[0].reason, "No");
-  assert.deepEqual(remembered.rememberedReaders("me"), { "room:lobby": { ada: 3 } });
+  assert.deepEqual(remembered.rememberedReceipts("me", "room:lobby"), receipts);
   assert.deepEqual([sessionStorage.size, localStorage.size], [1, 2]);
+});
+
+test("a user can be forgotten, and nobody else with it", () => {
+  const { localStorage, sessionStorage } = storage();
+  const receipts = { readers: { ada: 3 }, unplaced: {} };
+  for (const user of ["me", "me:room"]) {
+    remembered.rememberCurrent(user, "room:lobby");
+    remembered.rememberFailed(user, []);
+    remembered.rememberNames(user, [{ ...room, name: "Lobby" }]);
+    remembered.rememberReceipts(user, "room:lobby", receipts);
+  }
+  remembered.forgetUser("me");
+  assert.deepEqual([sessionStorage.size, localStorage.size], [1, 3]);
+  assert.equal(remembered.rememberedCurrent("me:room"), "room:lobby");
+  assert.deepEqual(remembered.rememberedReceipts("me:room", "room:lobby"), receipts);
 });
 
 test("what is not what it should be counts as nothing", () => {
   const { localStorage, sessionStorage } = storage();
   for (const text of ["", "{", "null", "7", '{"a":7}', '[{"code":"x"}]']) {
-    for (const name of ["names", "failed", "readers"]) localStorage.set(`sockeye:${name}:me`, text);
+    for (const name of ["names:me", "failed:me", "readers:me:room:lobby"]) localStorage.set(`sockeye:${name}`, text);
     sessionStorage.set("sockeye:current:me", text);
     assert.deepEqual([remembered.rememberedNames("me"), remembered.rememberedFailed("me"), remembered.rememberedCurrent("me")], [{}, [], ""], text);
-    assert.deepEqual(Object.values(remembered.rememberedReaders("me")).filter((readers) => typeof readers !== "object"), [], text);
+    assert.deepEqual(remembered.rememberedReceipts("me", "room:lobby"), { readers: {}, unplaced: {} }, text);
   }
 });
 

@@ -31,7 +31,8 @@ export function forget(area: () => Storage, key: string): void {
 /** Forgets all keys that begin like this. */
 export function forgetAll(area: () => Storage, prefix: string): void {
   try {
-    for (const key of Object.keys(area())) if (key.startsWith(prefix)) forget(area, key);
+    const keys = Array.from({ length: area().length }, (_, i) => area().key(i) ?? "");
+    for (const key of keys) if (key.startsWith(prefix)) forget(area, key);
   } catch {
     // See save.
   }
