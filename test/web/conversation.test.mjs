@@ -74,11 +74,11 @@ test("pages and events join in order, without doubles", () => {
 test("who has jumped back sees no hole: what comes is left out until the end is read", () => {
   const c = create();
   c.addNewest(messages(90, 99), true);
-  c.replaceBy(messages(10, 20), true, true);
+  c.replaceBy(messages(10, 20), true, true, c.ask());
   assert.equal(c.arrive(message(100), me), true);
   c.happened(101, message(101).timestamp, { what: "joined", name: "Ada" });
   assert.deepEqual([shown(c), c.hasLater, c.unread], [messages(10, 20).map(({ seq }) => seq), true, 1]);
-  c.addLater(messages(21, 25), true);
+  c.addLater(messages(21, 25), true, c.ask());
   assert.equal(shown(c).at(-1), 25);
   c.addNewest(messages(95, 100), true);
   assert.deepEqual([shown(c), c.hasLater, c.hasEarlier], [[95, 96, 97, 98, 99, 100], false, true]);
@@ -90,13 +90,30 @@ test("a conversation that nobody looks at keeps its newest part, or nothing of i
   long.release();
   assert.deepEqual([shown(long).length, shown(long)[0], long.hasEarlier], [100, 151, true]);
   const middle = create();
-  middle.replaceBy(messages(10, 20), true, true);
+  middle.replaceBy(messages(10, 20), true, true, middle.ask());
   middle.release();
   assert.deepEqual([shown(middle), middle.isLoaded, middle.hasLater], [[], false, false]);
 });
 
-test("one that was never opened does not grow with what arrives", () => {
+test("what is kept of a conversation is bounded, whatever arrives", () => {
   const c = create();
-  for (const arrived of messages(1, 500)) c.arrive(arrived, me);
-  assert.deepEqual([shown(c).length, shown(c).at(-1), c.unread], [100, 500, 500]);
+  for (const arrived of messages(1, 500)) {
+    c.arrive(arrived, me);
+    c.trim(100);
+  }
+  assert.deepEqual([shown(c).length, shown(c).at(-1), c.unread, c.hasEarlier], [100, 500, 500, true]);
+  c.arrive(message(501), me);
+  c.trim(100, 20);
+  assert.deepEqual([shown(c).length, shown(c)[0], shown(c).at(-1)], [20, 482, 501]);
+});
+
+test("what comes while the end is read, and after it, leaves no hole", () => {
+  const c = create();
+  c.replaceBy(messages(10, 20), true, true, c.ask());
+  const asked = c.ask();
+  c.arrive(message(31), me); // the answer was made before it
+  c.addLater(messages(21, 30), false, asked);
+  assert.deepEqual([shown(c).at(-1), c.hasLater], [30, true]);
+  c.addLater(messages(31, 31), false, c.ask());
+  assert.deepEqual([shown(c).at(-1), c.hasLater], [31, false]);
 });

@@ -198,7 +198,8 @@ export class Link {
     }
     if (isStale()) return;
     const { userId } = this.#tokens.claims;
-    if (token === "" || (this.#userId !== "" && this.#userId !== userId)) {
+    const isOthers = this.#userId !== "" && userId !== "" && this.#userId !== userId; // one that says nothing is the server's to judge
+    if (token === "" || isOthers) {
       this.#tokens.forget(); // whoever connects again may have another
       return this.#giveUp("unauthorized");
     }
