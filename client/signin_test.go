@@ -31,10 +31,19 @@ func TestNewToken(t *testing.T) {
 	bothProtocols(t, func(t *testing.T, protocol client.Protocol) {
 		s := startServer(t)
 		cfg := s.config(s.addr, "ada", protocol)
-		tokens := []string{"wrong", s.token("ada", 4*time.Second), s.token("ada", time.Hour)}
-		cfg.Timeout = patience // that a connection is lost is not forgiven below
+		const short = 8 * time.Second // three quarters of it until the next one is asked for, a quarter for that
+		cfg.Timeout = patience        // that a connection is lost is not forgiven below
 		var asked atomic.Int32
-		cfg.Token = func(context.Context) (string, error) { return tokens[asked.Add(1)-1], nil }
+		cfg.Token = func(context.Context) (string, error) {
+			switch asked.Add(1) {
+			case 1:
+				return "wrong", nil
+			case 2:
+				return s.token("ada", short), nil
+			default:
+				return s.token("ada", time.Hour), nil
+			}
+		}
 		c := dial(t, cfg)
 		if c.UserID() != "ada" {
 			t.Errorf("is %q", c.UserID())
@@ -45,7 +54,7 @@ func TestNewToken(t *testing.T) {
 		}
 		must[[]string](t)(c.Subscribe(t.Context(), "news"))
 		// It outlives the second token without losing the connection.
-		lasts := time.After(5 * time.Second)
+		lasts := time.After(short + time.Second)
 		for waiting := true; waiting; {
 			select {
 			case e := <-c.Events():
@@ -68,7 +77,7 @@ func TestExpiredToken(t *testing.T) {
 	bothProtocols(t, func(t *testing.T, protocol client.Protocol) {
 		s := startServer(t)
 		cfg := s.config(s.addr, "ada", protocol)
-		cfg.Token = client.StaticToken(s.token("ada", 2*time.Second))
+		cfg.Token = client.StaticToken(s.token("ada", 4*time.Second))
 		c := dial(t, cfg)
 		if d := await(t, c, any1[*client.Disconnected]); client.Code(d.Err) != "token_expired" {
 			t.Errorf("lost for %v", d.Err)

@@ -13,14 +13,13 @@ import (
 func TestUserChanged(t *testing.T) {
 	bothProtocols(t, func(t *testing.T, protocol client.Protocol) {
 		s := startServer(t)
-		net := startProxy(t, s.addr)
-		cfg := s.config(net.addr, "ada", protocol)
-		tokens := []string{s.token("ada", 2*time.Second), s.token("ada", 2*time.Second), s.token("bob", time.Hour)}
+		cfg := s.config(s.addr, "ada", protocol)
 		given := 0
 		cfg.Token = func(context.Context) (string, error) {
-			token := tokens[min(given, len(tokens)-1)]
-			given++
-			return token, nil
+			if given++; given <= 2 {
+				return s.token("ada", 4*time.Second), nil
+			}
+			return s.token("bob", time.Hour), nil
 		}
 		c := dial(t, cfg)
 		wantChanged(t, c)
