@@ -87,7 +87,7 @@ $(LINT):
 	mv $(@D)/golangci-lint $@
 
 .PHONY: bench
-bench: bench/peers/node_modules/.package-lock.json ## Measure the library beside its peers, the whole server, growth, hostile clients, in half an hour, into bench/RESULTS.md
+bench: bench/peers/node_modules/.package-lock.json ## Measure the library beside its peers, the whole server, growth, hostile clients, in some 20 minutes, into bench/RESULTS.md
 	go run ./bench $(ARGS)
 
 .PHONY: web-figures

@@ -4,7 +4,7 @@
 // call, then what more of everything costs, and what slow and hostile clients do to the whole server; and writes down
 // what came out.
 //
-//	make bench                            # all of it, some thirty minutes, into bench/RESULTS.md
+//	make bench                            # all of it, some 20 minutes, into bench/RESULTS.md
 //	go run ./bench -short -out -          # a few seconds, to see that it works; the figures mean nothing
 //	go run ./bench -peers sockeye,write -scenarios ack,fanout16 -out -
 //	go run ./bench -peers sockeye -profile /tmp  # CPU profiles of the server too
