@@ -220,6 +220,9 @@ func (n *node) befriend(users ...chat.UserID) {
 			}
 		}
 	}
+	told := make(chan struct{})
+	n.hub.After(func() { close(told) })
+	<-told // devices that come now are not told of it
 }
 
 // publish is the account.Sink.
