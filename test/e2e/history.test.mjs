@@ -21,25 +21,15 @@ after(async () => {
   await server?.stop();
 });
 
-async function post(path, body, token) {
-  const response = await fetch(new URL(path, server.url), {
-    method: "POST",
-    headers: { "Content-Type": "application/json", ...(token && { Authorization: `Bearer ${token}` }) },
-    body: JSON.stringify(body),
-  });
-  assert.ok(response.ok, `${path}: ${response.status}`);
-  return response.json();
-}
-
 /** Fills a room by the HTTP API. */
 async function write() {
-  const { token } = await post("/api/dev/login", { name: "Alice" });
-  await post("/api/v1/rooms", { id: "log", name: "Log" }, token);
+  const { token } = await server.ask("POST", "/api/dev/login", { name: "Alice" });
+  await server.ask("POST", "/api/v1/rooms", { id: "log", name: "Log" }, token);
   let next = 0;
   const writer = async () => {
     while (next < length) {
       const number = ++next;
-      await post("/api/v1/rooms/log/messages", { content: `Entry ${number}${"\nand more".repeat(number % 4)}` }, token);
+      await server.ask("POST", "/api/v1/rooms/log/messages", { content: `Entry ${number}${"\nand more".repeat(number % 4)}` }, token);
     }
   };
   await Promise.all(Array.from({ length: writers }, writer));

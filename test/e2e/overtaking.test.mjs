@@ -17,7 +17,7 @@ before(async () => {
   server = await Server.start("--limits", "off");
   browser = await launch();
   ({ token } = await demo("Alice"));
-  await post("/api/v1/rooms", { id: "log", name: "Log" }, token);
+  await server.ask("POST", "/api/v1/rooms", { id: "log", name: "Log" }, token);
   for (let number = 1; number <= length; number++) ids[number] = await say(`Entry ${number}\nand more\nand more`);
   alice = await Person.arrive(browser, server.url, "Alice", { prepare: (context) => wire.attach(context) });
   bob = await Person.arrive(browser, server.url, "Bob");
@@ -39,21 +39,11 @@ afterEach(async (context) => {
   }
 });
 
-const demo = (name) => post("/api/dev/login", { name });
-
-async function post(path, body, token) {
-  const response = await fetch(new URL(path, server.url), {
-    method: "POST",
-    headers: { "Content-Type": "application/json", ...(token && { Authorization: `Bearer ${token}` }) },
-    body: JSON.stringify(body),
-  });
-  assert.ok(response.ok, `${path}: ${response.status}`);
-  return response.json();
-}
+const demo = (name) => server.ask("POST", "/api/dev/login", { name });
 
 /** Says something by the HTTP API, as Alice unless by another's token; returns its id. */
 async function say(content, replyTo, by = token) {
-  return (await post("/api/v1/rooms/log/messages", { content, ...(replyTo && { replyTo }) }, by)).id;
+  return (await server.ask("POST", "/api/v1/rooms/log/messages", { content, ...(replyTo && { replyTo }) }, by)).id;
 }
 
 const thread = () => alice.page.getByRole("complementary", { name: "Thread" });
@@ -112,7 +102,7 @@ test("a thread stays where its reader is", async () => {
 test("a receipt for a message that is not loaded is not lost", async () => {
   await bob.createRoom("Bob's cabin", { id: "cabin" });
   const carol = await demo("Carol");
-  await post("/api/v1/rooms/log/join", {}, carol.token);
+  await server.ask("POST", "/api/v1/rooms/log/join", {}, carol.token);
   const id = await say("Has anybody read this?");
   await say("Or this?", undefined, carol.token);
   await alice.createRoom("Alice's cabin", { id: "berth" });

@@ -21,23 +21,16 @@ after(async () => {
   await server?.stop();
 });
 
-async function ask(method, path, token, body) {
-  const headers = { ...(body && { "Content-Type": "application/json" }), ...(token && { Authorization: `Bearer ${token}` }) };
-  const response = await fetch(new URL(path, server.url), { method, headers, ...(body && { body: JSON.stringify(body) }) });
-  assert.ok(response.ok, `${method} ${path}: ${response.status}`);
-  return response.status === 204 ? undefined : response.json();
-}
-
 async function login(name) {
-  return (await ask("POST", "/api/dev/login", undefined, { name })).token;
+  return (await server.ask("POST", "/api/dev/login", { name })).token;
 }
 
 async function fill(name) {
   const owner = await login("Zoe");
-  await ask("POST", "/api/v1/rooms", owner, { id: "stadium", name, maxMembers: 1000 });
-  for (let i = 1; i < members; i++) await ask("POST", "/api/v1/rooms/stadium/join", await login(`Fan ${i}`));
+  await server.ask("POST", "/api/v1/rooms", { id: "stadium", name, maxMembers: 1000 }, owner);
+  for (let i = 1; i < members; i++) await server.ask("POST", "/api/v1/rooms/stadium/join", undefined, await login(`Fan ${i}`));
   const rowdy = (i) => `rowdy-${String(i).padStart(2, "0")}`;
-  for (let i = 0; i < bans; i++) await ask("PUT", `/api/v1/rooms/stadium/bans/${rowdy(i)}`, owner);
+  for (let i = 0; i < bans; i++) await server.ask("PUT", `/api/v1/rooms/stadium/bans/${rowdy(i)}`, undefined, owner);
 }
 
 test("admins of a large room see who is banned, and let them in again", async () => {
@@ -76,10 +69,10 @@ test("admins of a large room see who is banned, and let them in again", async ()
 
 test("an invitation waits for who was away, and goes when the room is joined anywhere", async () => {
   const owner = await login("Ada");
-  const carolId = (await ask("POST", "/api/dev/login", undefined, { name: "Carol" })).user.id;
+  const carolId = (await server.ask("POST", "/api/dev/login", { name: "Carol" })).user.id;
   const invite = async (id, name, description = "") => {
-    await ask("POST", "/api/v1/rooms", owner, { id, name, description, type: "private" });
-    await ask("PUT", `/api/v1/rooms/${id}/invitations/${carolId}`, owner);
+    await server.ask("POST", "/api/v1/rooms", { id, name, description, type: "private" }, owner);
+    await server.ask("PUT", `/api/v1/rooms/${id}/invitations/${carolId}`, undefined, owner);
   };
   await invite("council", "Council", "Every first Monday");
 
@@ -118,11 +111,11 @@ test("an invitation waits for who was away, and goes when the room is joined any
   await waiting(carol).getByRole("button", { name: "All 6 invitations" }).waitFor();
   await carol.shoot("invitations-light");
 
-  await ask("DELETE", "/api/v1/rooms/club-1", owner);
+  await server.ask("DELETE", "/api/v1/rooms/club-1", undefined, owner);
   await waiting(carol).getByRole("button", { name: "Join Club 1" }).click();
   await carol.sees("Room not found.");
   await waiting(carol).getByText("Club 1").waitFor({ state: "hidden" });
-  await ask("PUT", `/api/v1/rooms/club-2/bans/${carolId}`, owner);
+  await server.ask("PUT", `/api/v1/rooms/club-2/bans/${carolId}`, undefined, owner);
   await waiting(carol).getByText("Club 2").waitFor({ state: "hidden" });
   for (const person of [carol, phone]) assert.deepEqual(person.complaints, [], `${person.name}'s console`);
 });

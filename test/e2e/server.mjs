@@ -44,6 +44,14 @@ export class Server {
     this.#listen = new URL(this.url).host;
   }
 
+  /** Asks the HTTP API, which has to do it, and returns its answer. */
+  async ask(method, path, body, token) {
+    const headers = { ...(body && { "Content-Type": "application/json" }), ...(token && { Authorization: `Bearer ${token}` }) };
+    const response = await fetch(new URL(path, this.url), { method, headers, ...(body && { body: JSON.stringify(body) }) });
+    assert.ok(response.ok, `${method} ${path}: ${response.status}`);
+    return response.status === 204 ? undefined : response.json();
+  }
+
   /** Makes somebody an administrator. */
   async grant(userId) {
     await promisify(execFile)(process.env.SOCKEYE_BINARY, ["admin", "grant", "--data", this.#data, userId]);
