@@ -124,6 +124,20 @@ test("a reload without a network shows what waits, and goes on when it is back",
   await haveAll(written);
 });
 
+test("a room that was just joined has its name without a network too", async () => {
+  await alice.createRoom("Harvest", { id: "harvest" });
+  await bob.joinRoom("Harvest");
+  await bob.context.setOffline(true);
+  await bob.is("Offline");
+  await bob.page.reload();
+  await bob.isIn("Harvest");
+  await bob.context.setOffline(false);
+  for (const person of [alice, bob]) {
+    await person.is("Connected");
+    await person.open(room);
+  }
+});
+
 test("a page that is opened while the server is away finds what waits by itself", async () => {
   await server.kill();
   await alice.is("(Reconnecting|Offline)");

@@ -7,7 +7,7 @@ import { listen } from "./events";
 import { Invitations } from "./invitations.svelte";
 import { type Act, People } from "./people.svelte";
 import { addressee, type Kind, type Person, type Place, placeKey, source } from "./place";
-import { forgetUser, rememberCurrent, rememberedCurrent, rememberedFailed, rememberedNames, rememberedReceipts, rememberFailed } from "./remembered";
+import { forgetUser, rememberCurrent, rememberedCurrent, rememberedFailed, rememberedNames, rememberedReceipts, rememberFailed, rememberNames } from "./remembered";
 import { Thread } from "./thread.svelte";
 import type { Failed } from "./timeline";
 import { Typing } from "./typing.svelte";
@@ -121,8 +121,14 @@ export class Chat {
     this.current = conversation;
     rememberCurrent(this.me.userId, conversation?.key ?? "");
     if (!conversation) return;
+    this.rememberNames();
     if (conversation.unread > 0) conversation.unreadAfter = conversation.readSeq;
     void this.refresh(conversation);
+  }
+
+  /** Before the server has listed the places, those of before are the better ones. */
+  rememberNames(): void {
+    if (this.isListed) rememberNames(this.me.userId, [...this.rooms, ...this.directs]);
   }
 
   openPlace({ kind, id }: Place): void {

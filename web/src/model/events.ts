@@ -2,7 +2,7 @@ import type { Conversation as Summary, Membership, Message, MessageChange, React
 import { explainRefusal, t } from "../words/words.svelte";
 import type { Chat } from "./chat.svelte";
 import { type Conversation, type Happening, keptUnseen } from "./conversation.svelte";
-import { rememberNames, rememberReceipts } from "./remembered";
+import { rememberReceipts } from "./remembered";
 
 const mostOpen = 1000; // entries of the open conversation
 const keptOpen = 500; // of them when there are more: much more than the list shows at a time
@@ -113,7 +113,7 @@ async function connected(chat: Chat): Promise<void> {
     } while (after !== undefined);
     chat.isListed = true;
     for (const other of chat.rooms) if (!other.room) chat.drop(other); // left by another device, or deleted
-    rememberNames(chat.me.userId, [...chat.rooms, ...chat.directs]);
+    chat.rememberNames();
   } catch {
     // The next connect tries again.
   }
