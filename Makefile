@@ -50,9 +50,14 @@ internal/web/dist/index.html: web/node_modules/.package-lock.json $(WEB_SOURCES)
 
 ##### Test
 
+# A program with the race detector would sleep for a second before it ends, also where nothing runs any more. The
+# packages that take longest begin first, and more of them at a time than there are cores, as they wait a lot.
 .PHONY: test
+test: export GORACE = atexit_sleep_ms=0
 test: build test-tools ## Install what the tests need and run all of them, with the race detector
-	go test -race -timeout 20m ./...
+	@mkdir -p .cache
+	go test $(shell cat test/program/race.flags) -p 4 -timeout 20m ./test/... ./bench/... ./... | tee .cache/test.txt
+	@echo "The slowest packages:"; sort -k3 -rn .cache/test.txt | awk '$$1 == "ok" { print "  " $$3, $$2 }' | sed 5q
 
 .PHONY: test-tools
 test-tools: $(NODE_TESTS:%=%/node_modules/.package-lock.json)
@@ -66,13 +71,16 @@ test-tools: $(NODE_TESTS:%=%/node_modules/.package-lock.json)
 	fi
 
 .PHONY: check
-check: $(LINT) web/node_modules/.package-lock.json ## Check format, vet, lint and types, and run the quick tests
+check: lint ## Check format, vet, lint and types, and run the quick tests
+	go test -short -timeout 10m ./...
+
+.PHONY: lint
+lint: $(LINT) web/node_modules/.package-lock.json ## Check format, vet, lint and types
 	@unformatted=$$(gofmt -l $(GO_FILES)); \
 	if [ -n "$$unformatted" ]; then echo "Not formatted, run make fmt:"; echo "$$unformatted"; exit 1; fi
 	go vet ./...
 	$(LINT) run ./...
 	npm --prefix web run check
-	go test -short -timeout 10m ./...
 
 # Takes a linter of the same version from PATH or Go's folder when there is one: building it takes minutes.
 $(LINT):

@@ -18,8 +18,8 @@ func (l *loop) sync() {
 		return
 	}
 	l.syncing = true
-	asked := l.names()
-	l.transmit(&call{command: commandSync, payload: syncQuery{asked}, then: func(raw json.RawMessage, err error) {
+	asked, epoch := l.names()
+	l.transmit(&call{command: commandSync, payload: syncQuery{asked, epoch}, then: func(raw json.RawMessage, err error) {
 		if errors.Is(err, ErrConnectionLost) || l.halted != nil {
 			return
 		}
@@ -29,6 +29,7 @@ func (l *loop) sync() {
 			err = json.Unmarshal(raw, &a)
 		}
 		if err == nil {
+			l.enterEpoch(epoch, a.Epoch)
 			err = l.synced(asked, &a)
 		}
 		if err != nil {
@@ -39,34 +40,62 @@ func (l *loop) sync() {
 	}})
 }
 
-// names chooses the conversations of a sync: those that are behind first, the
-// others so that the server does not introduce them again.
-func (l *loop) names() map[string]int64 {
-	asked := make(map[string]int64)
-	for _, behind := range []bool{true, false} {
+// names chooses the conversations of a sync, with the epoch of which their seqs are:
+// those that are outdated alone, else those that are behind first, and the others so
+// that the server does not introduce them again.
+func (l *loop) names() (asked map[string]int64, epoch string) {
+	asked = make(map[string]int64)
+	name := func(which func(p *place) bool) {
 		for id, p := range l.all {
-			if p.known && p.behind == behind && len(asked) < maxSynced {
+			if p.known && which(p) && len(asked) < maxSynced {
 				asked[id] = p.seq
 			}
 		}
 	}
-	return asked
+	if name(func(p *place) bool { return p.outdated }); len(asked) > 0 {
+		return asked, l.former
+	}
+	name(func(p *place) bool { return p.behind })
+	name(func(p *place) bool { return !p.behind })
+	return asked, l.epoch
+}
+
+// enterEpoch takes the epoch of an answer to a question of an epoch. Where it is
+// another one the server was restored from a backup: all that is known is outdated, and
+// what waits for events before it never happened, or comes again.
+func (l *loop) enterEpoch(asked, now string) {
+	if now == "" || now == l.epoch {
+		return
+	}
+	l.epoch = now
+	l.client.update(func() { l.client.epoch = now })
+	if asked == "" {
+		return
+	}
+	l.former = asked
+	for _, p := range l.all {
+		p.outdated = p.known
+		l.held -= len(p.held)
+		p.held = nil
+	}
 }
 
 // synced takes the answer to a sync. That there is more is believed only of one that
 // has changed something: who is in more conversations than a sync can name is told so
 // each time.
 func (l *loop) synced(asked map[string]int64, a *Synced) error {
-	advanced := false
+	advanced, outdated := false, false
 	for _, id := range slices.Sorted(maps.Keys(a.Conversations)) {
 		p, c := l.all[id], a.Conversations[id]
 		if p == nil {
 			continue // it was left meanwhile
 		}
 		seq, behind := p.seq, p.behind
+		outdated = outdated || p.outdated
 		if err := l.caught(id, p, &c, asked[id], a.More); err != nil {
 			return err
 		}
+		p.outdated = false
 		advanced = advanced || p.seq != seq || p.behind != behind || l.all[id] != p
 	}
 	for i := range a.New {
@@ -74,7 +103,7 @@ func (l *loop) synced(asked map[string]int64, a *Synced) error {
 	}
 	switch {
 	case l.starved: // it goes on when there is room
-	case advanced && a.More, l.missing(asked):
+	case outdated, advanced && a.More, l.missing(asked):
 		l.sync()
 	default:
 		l.complete()
@@ -99,6 +128,14 @@ func (l *loop) caught(id string, p *place, c *Catchup, since int64, more bool) e
 	case c.Gone:
 		l.forget(id)
 		l.tell(&ConversationGone{ConversationID: id})
+		return nil
+	case c.Reset && p.outdated:
+		l.reset(id, p, c)
+		p.behind = true // what has come since may have been dropped
+		return nil
+	case c.Reset && since <= c.Seq && p.seq >= c.Seq:
+		p.behind = false // all of it has come meanwhile, as by a recovery
+		l.watch(p)
 		return nil
 	case c.Reset:
 		l.reset(id, p, c)
@@ -194,5 +231,5 @@ func (l *loop) complete() {
 		l.watch(p)
 	}
 	l.tell(new(CaughtUp))
-	l.client.update(func() { l.client.state = Online })
+	l.client.update(func() { l.client.state, l.client.status.Attempts = Online, 0 })
 }

@@ -1,9 +1,11 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"sync"
 )
@@ -17,6 +19,7 @@ const (
 	Online                  // signed in, and nothing is missing
 	Waiting                 // for the next attempt to connect
 	Stopped                 // for good: closed, or not wanted back
+	Idle                    // waits for Connect: see Config.NoAutoConnect and Config.NoReconnection
 )
 
 func (s State) String() string {
@@ -27,6 +30,8 @@ func (s State) String() string {
 		return "online"
 	case Waiting:
 		return "waiting"
+	case Idle:
+		return "idle"
 	}
 	return "stopped"
 }
@@ -46,9 +51,19 @@ type Client struct {
 	changed chan struct{} // closed and replaced with every change of what follows
 	state   State
 	userID  string
+	epoch   string // of the server, as it was told last
 	queued  int
-	lost    error // why there is no connection
-	err     error // why it has stopped
+	status  ConnectionStatus // but for Connected
+	lost    error            // what the last connection, or attempt at one, ended with
+	err     error            // why it has stopped
+}
+
+// ConnectionStatus is a connection as it is at one moment.
+type ConnectionStatus struct {
+	Connected bool   // the client is Online
+	ID        string // the server's of the connection; empty without one
+	Transport string // "websocket"; empty without a connection
+	Attempts  int    // how many have failed in a row
 }
 
 // New starts a client, which connects by itself. Messages that wait in the store go
@@ -66,6 +81,9 @@ func New(cfg Config) (*Client, error) {
 		events: make(chan Event), calls: make(chan *call), nudges: make(chan struct{}, 1),
 		closing: make(chan struct{}), stopped: make(chan struct{}), changed: make(chan struct{}),
 	}
+	if cfg.NoAutoConnect {
+		c.state = Idle
+	}
 	c.close = sync.OnceFunc(func() { close(c.closing) })
 	if cfg.HTTPClient == nil {
 		c.own = http.DefaultTransport.(*http.Transport).Clone()
@@ -75,14 +93,17 @@ func New(cfg Config) (*Client, error) {
 	return c, nil
 }
 
-// Dial is New and Ready: it returns a client that is online. When ctx ends before,
-// the error says what the last attempt failed with.
+// Dial is New, Connect and Ready for callers that want to know when it does not work: it
+// returns a client that is online, or what the last attempt failed with, after as many as
+// Config.Backoff.Attempts says (5, which take some ten seconds where nobody listens), one
+// with NoReconnection, or when ctx ends.
 func Dial(ctx context.Context, cfg Config) (*Client, error) {
 	c, err := New(cfg)
 	if err != nil {
 		return nil, err
 	}
-	if err := c.Ready(ctx); err != nil {
+	c.Connect()
+	if err := c.ready(ctx, cmp.Or(cfg.Backoff.Attempts, defaultAttempts)); err != nil {
 		c.Close()
 		return nil, err
 	}
@@ -117,11 +138,29 @@ func (c *Client) State() State {
 	return c.state
 }
 
+// ConnectionStatus is the connection of now.
+func (c *Client) ConnectionStatus() ConnectionStatus {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	status := c.status
+	status.Connected = c.state == Online
+	return status
+}
+
 // UserID is who the token is for; empty before there was a connection.
 func (c *Client) UserID() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.userID
+}
+
+// Epoch names the life of the server's database: it is another one once the server was
+// restored from a backup, after which seqs of before say nothing. Applications that keep
+// seqs for Config.Since keep it beside them. It is known from the first CaughtUp on.
+func (c *Client) Epoch() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.epoch
 }
 
 // Queued is how many messages wait to be acknowledged.
@@ -131,17 +170,23 @@ func (c *Client) Queued() int {
 	return c.queued
 }
 
-// Ready waits until the client is online, or has stopped, or ctx ends.
-func (c *Client) Ready(ctx context.Context) error {
+// Ready waits until the client is online, or has stopped, or ctx ends, however many
+// attempts that takes. Of a client that is Idle after a failure it returns that.
+func (c *Client) Ready(ctx context.Context) error { return c.ready(ctx, math.MaxInt) }
+
+// ready is Ready for so many attempts.
+func (c *Client) ready(ctx context.Context, attempts int) error {
 	for {
 		c.mu.Lock()
-		state, changed, err, lost := c.state, c.changed, c.err, c.lost
+		state, changed, err, lost, failed := c.state, c.changed, c.err, c.lost, c.status.Attempts
 		c.mu.Unlock()
-		switch state {
-		case Online:
+		switch {
+		case state == Online:
 			return nil
-		case Stopped:
+		case state == Stopped:
 			return err
+		case lost != nil && (state == Idle || state == Waiting && failed >= attempts):
+			return lost
 		}
 		select {
 		case <-changed:
@@ -154,6 +199,17 @@ func (c *Client) Ready(ctx context.Context) error {
 	}
 }
 
+// Connect begins to connect if the client is Idle, and tries at once if it waits for its
+// next attempt.
+func (c *Client) Connect() {
+	c.update(func() {
+		if c.state == Idle {
+			c.state, c.lost = Connecting, nil // who waits for Ready is to wait from now on
+		}
+	})
+	c.Reconnect()
+}
+
 // Reconnect tries at once if the client waits for its next attempt. It is for
 // applications that know that the network is back.
 func (c *Client) Reconnect() {
@@ -163,7 +219,7 @@ func (c *Client) Reconnect() {
 	}
 }
 
-// update changes what the application can ask for. It is the loop's.
+// update changes what the application can ask for. But for Connect it is the loop's.
 func (c *Client) update(change func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -47,10 +47,21 @@ type Config struct {
 	// conversation, as events carry it: the client begins with what came after.
 	// Without it the client begins with what happens from now on.
 	Since map[string]int64
+	// Epoch is what Epoch of the client was when Since was noted: where the server has
+	// been restored from a backup since, each conversation is told of by a
+	// ConversationReset. Without it Since is taken for the server's of now.
+	Epoch string
 
 	Store      Store // where messages wait to be sent; nil: in memory
 	QueueLimit int   // how many messages, and how many other commands, may wait; 1,000
 	Buffer     int   // how many events may wait for the application; 1,000
+
+	// NoAutoConnect makes New wait for Connect (autoConnect: false of other clients).
+	NoAutoConnect bool
+	// NoReconnection makes the client wait for Connect after a failed attempt or a lost
+	// connection, instead of coming back by itself (reconnection: false). Such a client
+	// is Idle.
+	NoReconnection bool
 
 	Backoff Backoff
 	Timeout time.Duration // of an attempt to connect, and of an answer, after which the connection counts as lost; 20 s
@@ -61,11 +72,14 @@ type Config struct {
 
 // Backoff says how long to wait between attempts to connect.
 type Backoff struct {
-	First    time.Duration // before the second attempt, doubled each time; 500 ms
+	First    time.Duration // before the second attempt, doubled each time; 500 ms (reconnectionDelay)
 	Longest  time.Duration // of these; 10 s
-	Attempts int           // after so many in a row ReconnectFailed is told; 5
+	Attempts int           // after so many in a row ReconnectFailed is told; 5 (reconnectionAttempts)
 	Slow     time.Duration // between the attempts after that; 30 s
 }
+
+// defaultAttempts is the default of Backoff.Attempts.
+const defaultAttempts = 5
 
 // Fixed bounds.
 const (
@@ -78,10 +92,10 @@ const (
 func (c Config) withDefaults() (Config, error) {
 	u, err := url.Parse(c.URL)
 	switch {
+	case !strings.Contains(c.URL, "://"), err == nil && u.Host == "":
+		return c, fmt.Errorf("client: URL is %q, it must be like https://chat.example or http://127.0.0.1:3000", c.URL)
 	case err != nil:
 		return c, fmt.Errorf("client: URL: %w", err)
-	case u.Host == "":
-		return c, fmt.Errorf("client: URL is %q, it must be like https://chat.example", c.URL)
 	case c.Token == nil:
 		return c, errors.New("client: Token is missing")
 	case c.Protocol != SocketIO && c.Protocol != WebSocket:
@@ -107,7 +121,7 @@ func (c Config) withDefaults() (Config, error) {
 	setDefault(&c.Timeout, 20*time.Second)
 	setDefault(&c.Backoff.First, 500*time.Millisecond)
 	setDefault(&c.Backoff.Longest, 10*time.Second)
-	setDefault(&c.Backoff.Attempts, 5)
+	setDefault(&c.Backoff.Attempts, defaultAttempts)
 	setDefault(&c.Backoff.Slow, 30*time.Second)
 	if c.Store == nil {
 		c.Store = memory{}

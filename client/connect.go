@@ -14,6 +14,7 @@ type connection struct {
 	link     *link         // nil: none
 	results  chan attempt  // of the attempt that is under way
 	trying   bool          // there is one
+	resting  bool          // until the application says Connect
 	failures int           // attempts since all was well
 	refusal  *Error        // what the server has said before it ended the connection
 	patience time.Duration // how long the server may be silent
@@ -26,6 +27,7 @@ type attempt struct {
 	token    string
 	fresh    bool // the token was asked for
 	userID   string
+	id       string // the server's of the connection
 	patience time.Duration
 	err      error
 }
@@ -40,7 +42,7 @@ func (l *loop) connect() {
 	if l.trying || l.link != nil {
 		return
 	}
-	l.trying = true
+	l.trying, l.resting = true, false
 	l.client.update(func() { l.client.state = Connecting })
 	token, user := l.current, l.user
 	l.helpers.Go(func() { l.connection.results <- l.attempt(token, user) })
@@ -101,6 +103,7 @@ func (a *attempt) signIn(ctx context.Context) error {
 					return err
 				}
 			case welcome:
+				a.id = in.id
 				var me Connected
 				if json.Unmarshal(in.payload, &me) == nil && me.UserID != "" {
 					a.userID = me.UserID
@@ -141,7 +144,10 @@ func (l *loop) attempted(a attempt) {
 	}
 	l.patience = a.patience
 	l.accepted(a.token, a.fresh)
-	l.client.update(func() { l.client.userID, l.client.lost = a.userID, nil })
+	l.client.update(func() {
+		l.client.userID, l.client.lost = a.userID, nil
+		l.client.status = ConnectionStatus{ID: a.id, Transport: "websocket", Attempts: l.failures}
+	})
 	l.listen()
 	l.tell(&Connected{UserID: a.userID})
 	l.signedIn()
@@ -198,8 +204,20 @@ func (l *loop) lost(cause error) {
 	l.wait(cause)
 }
 
-// wait sets the time of the next attempt.
+// wait sets the time of the next attempt, if there is to be one.
 func (l *loop) wait(cause error) {
+	state := Waiting
+	if l.cfg.NoReconnection {
+		state, l.resting = Idle, true
+	} else {
+		l.waitForNext(cause)
+	}
+	l.client.update(func() {
+		l.client.state, l.client.lost, l.client.status = state, cause, ConnectionStatus{Attempts: l.failures}
+	})
+}
+
+func (l *loop) waitForNext(cause error) {
 	b := l.cfg.Backoff
 	if l.failures == b.Attempts {
 		l.tell(&ReconnectFailed{Attempts: l.failures, Err: cause})
@@ -213,7 +231,6 @@ func (l *loop) wait(cause error) {
 		pause = pause/2 + rand.N(pause/2+1)
 	}
 	l.alarms.in(alarmConnect, pause)
-	l.client.update(func() { l.client.state, l.client.lost = Waiting, cause })
 }
 
 // listen looks whether the server is still there. One that says how often it will

@@ -9,6 +9,7 @@ import (
 const (
 	eventHeads  = "conversation:heads"
 	eventHead   = "conversation:head"
+	eventEpoch  = "server:epoch"
 	eventUnread = "messages:unread"
 	eventError  = "error"
 )

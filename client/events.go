@@ -44,6 +44,7 @@ type (
 		MessageID string `json:"messageId"`
 		DeletedBy string `json:"deletedBy"`
 		RoomID    string `json:"roomId,omitempty"`
+		Names     Names  `json:"names,omitempty"`
 		Logged
 	}
 	// ReactionAdded has an empty emoji when the message was deleted since.
@@ -56,6 +57,7 @@ type (
 type MessageChange struct {
 	Message Message `json:"message"`
 	By      string  `json:"by"`
+	Names   Names   `json:"names,omitempty"` // of By
 	Logged
 }
 
@@ -81,9 +83,10 @@ type (
 	UserUnbanned struct{ Membership }
 	// RoleChanged tells that Role is now admin or member.
 	RoleChanged struct {
-		RoomID string `json:"roomId"`
-		UserID string `json:"userId"`
-		Role   string `json:"role"`
+		RoomID   string `json:"roomId"`
+		UserID   string `json:"userId"`
+		Username string `json:"username"`
+		Role     string `json:"role"`
 		Logged
 	}
 	// MembersAdded tells that the server has added many at once. UserIDs are some of them.
@@ -91,18 +94,21 @@ type (
 		RoomID  string   `json:"roomId"`
 		Count   int      `json:"count"`
 		UserIDs []string `json:"userIds"`
+		Names   Names    `json:"names,omitempty"`
 		Logged
 	}
 	// RoomUpdated has the room as it is now.
 	RoomUpdated struct {
-		Room Room   `json:"room"`
-		By   string `json:"by"`
+		Room  Room   `json:"room"`
+		By    string `json:"by"`
+		Names Names  `json:"names,omitempty"`
 		Logged
 	}
 	// RoomDeleted is the last event of a room.
 	RoomDeleted struct {
 		RoomID    string `json:"roomId"`
 		DeletedBy string `json:"deletedBy"`
+		Names     Names  `json:"names,omitempty"`
 		Logged
 	}
 	// RoomInvited tells that you may join now.
@@ -111,6 +117,7 @@ type (
 		UserID         string    `json:"userId"`
 		Username       string    `json:"username"`
 		By             string    `json:"by"`
+		Names          Names     `json:"names,omitempty"` // of By
 		ConversationID string    `json:"conversationId"`
 		Timestamp      time.Time `json:"timestamp"`
 	}
@@ -123,6 +130,7 @@ type Membership struct {
 	Username string `json:"username"`
 	Reason   string `json:"reason,omitempty"`
 	By       string `json:"by,omitempty"`
+	Names    Names  `json:"names,omitempty"` // of By
 	Logged
 }
 
@@ -137,6 +145,7 @@ type (
 		MessageID      string    `json:"messageId"`
 		ConversationID string    `json:"conversationId"`
 		ReadBy         string    `json:"readBy"`
+		Names          Names     `json:"names,omitempty"`
 		ReadAt         time.Time `json:"readAt"`
 	}
 	// ConversationRead tells that another device of yours has read up to Seq.

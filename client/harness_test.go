@@ -15,7 +15,7 @@ import (
 )
 
 // patience is how long anything may take that a test waits for.
-const patience = 30 * time.Second
+const patience = time.Minute
 
 // server is a real server in a process of its own.
 type server struct {
@@ -101,7 +101,7 @@ func (s *server) token(user string, lasts time.Duration) string {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	token, err := issuer.Sign(user, strings.ToUpper(user), lasts)
+	token, err := issuer.Sign(account.UserID(user), strings.ToUpper(user), lasts)
 	if err != nil {
 		s.t.Fatal(err)
 	}

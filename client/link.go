@@ -37,6 +37,7 @@ type incoming struct {
 	name    string          // of an event
 	number  uint64          // of the request that is answered
 	payload json.RawMessage // of an event, an answer or a refusal
+	id      string          // of the connection, in a welcome
 	reply   []byte          // to be sent back at once, if any
 	// patience is, in an opening, how long the server may be silent; zero if it
 	// does not say.

@@ -41,7 +41,7 @@ func newLoop(c *Client, cfg Config, waiting []Outgoing) *loop {
 	l.connection.results, l.user = make(chan attempt, 1), cfg.UserID
 	l.tokens.results = make(chan freshToken, 1)
 	l.pending = make(map[uint64]*call)
-	l.places = newPlaces(cfg.Since, cfg.Buffer)
+	l.places = newPlaces(cfg.Since, cfg.Epoch, cfg.Buffer)
 	for _, m := range waiting {
 		l.waiting = append(l.waiting, &queued{Outgoing: m})
 	}
@@ -56,7 +56,9 @@ func (l *loop) run() {
 	defer close(l.client.events)
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
-	l.connect()
+	if l.resting = l.cfg.NoAutoConnect; !l.resting {
+		l.connect()
+	}
 	for l.halted == nil {
 		timer.Reset(l.alarms.next())
 		l.step(timer)
@@ -94,7 +96,7 @@ func (l *loop) step(timer *time.Timer) {
 	case t := <-l.tokens.results:
 		l.gotToken(t)
 	case <-l.client.nudges:
-		if l.alarms.set(alarmConnect) {
+		if l.resting || l.alarms.set(alarmConnect) {
 			l.connect()
 		}
 	case <-timer.C:
@@ -170,7 +172,7 @@ func (l *loop) taken() {
 // end lets go of everything but the events that wait.
 func (l *loop) end() {
 	err := l.halted
-	l.client.update(func() { l.client.state, l.client.err = Stopped, err })
+	l.client.update(func() { l.client.state, l.client.err, l.client.status = Stopped, err, ConnectionStatus{} })
 	l.cancel()
 	if l.link != nil {
 		if errors.Is(err, ErrClosed) {

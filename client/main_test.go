@@ -29,7 +29,7 @@ func TestMain(m *testing.M) {
 
 // built builds the server, once.
 var built = sync.OnceValues(func() (string, error) {
-	return program.Build(context.Background(), folder, "sockeye", nil, "-race")
+	return program.Raced(context.Background(), folder)
 })
 
 func skipIfShort(t *testing.T) {

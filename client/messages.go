@@ -28,7 +28,18 @@ type Message struct {
 	PinnedAt       *time.Time          `json:"pinnedAt,omitempty"`
 	PinnedBy       string              `json:"pinnedBy,omitempty"`
 	ClientMsgID    string              `json:"clientMsgId,omitempty"`
+	Names          Names               `json:"names,omitempty"` // of Mentions, Reactions and PinnedBy
 }
+
+// Named is how a user is called.
+type Named struct {
+	Username string `json:"username"`        // for display
+	Login    string `json:"login,omitempty"` // of an account on the server
+}
+
+// Names are how users are called who stand beside them by their ids alone. Who is not
+// known to the server is not in it.
+type Names map[string]Named
 
 // Place is the conversation and the seq of the message's creation.
 func (m *Message) Place() (conversation string, seq int64) { return m.ConversationID, m.Seq }

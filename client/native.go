@@ -67,6 +67,7 @@ func (native) parse(frame []byte) (incoming, error) {
 	switch {
 	case name == "connection":
 		in.kind = welcome
+		_ = json.Unmarshal(fields["clientId"], &in.id) // for display: a client can do without
 		return in, nil
 	case name == "pong":
 		return incoming{}, nil

@@ -60,6 +60,7 @@ type FriendQuery struct {
 type Contact struct {
 	UserID   string    `json:"userId"`
 	Username string    `json:"username"`
+	Login    string    `json:"login,omitempty"` // of an account on the server
 	Since    time.Time `json:"since"`
 	Online   *bool     `json:"online,omitempty"` // of friends
 }

@@ -16,24 +16,29 @@ type places struct {
 	syncing  bool // a sync is under way
 	held     int  // events that wait for those before them, of all conversations
 	limit    int  // of these
+
+	epoch  string // of the server, as it was told last; empty: it was not
+	former string // the one before, of which the seqs of outdated places are
 }
 
 // place is one conversation.
 type place struct {
-	room   string          // id of the room, if it is known to be one
-	known  bool            // seq is; until the first sync has been answered it may not be
-	seq    int64           // of the last event told
-	head   int64           // how far the log is known to go
-	behind bool            // to be synced
-	held   map[int64]Event // by seq: came, but not those before
+	room   string // id of the room, if it is known to be one
+	known  bool   // seq is; until the first sync has been answered it may not be
+	seq    int64  // of the last event told
+	head   int64  // how far the log is known to go
+	behind bool   // to be synced
+	// outdated: seq is of the former epoch, and says nothing of the log as it is now.
+	outdated bool
+	held     map[int64]Event // by seq: came, but not those before
 }
 
 // mendAfter is how long a hole may stay that fills by itself: answers to one's own
 // messages come beside the stream, and announced heads before their events.
 const mendAfter = 500 * time.Millisecond
 
-func newPlaces(since map[string]int64, limit int) places {
-	p := places{all: make(map[string]*place), fresh: since == nil, limit: limit}
+func newPlaces(since map[string]int64, epoch string, limit int) places {
+	p := places{all: make(map[string]*place), fresh: since == nil, limit: limit, epoch: epoch}
 	for id, seq := range since {
 		p.all[id] = &place{known: true, seq: seq}
 	}
@@ -49,6 +54,8 @@ func (l *loop) happened(name string, payload json.RawMessage) {
 			l.announced(heads...)
 		}
 		return
+	case eventEpoch:
+		return // the sync that begins each connection tells it
 	case eventHead:
 		var one head
 		if err := json.Unmarshal(payload, &one); err == nil {

@@ -24,6 +24,7 @@ type Conversation struct {
 type Peer struct {
 	UserID   string `json:"userId"`
 	Username string `json:"username"`
+	Login    string `json:"login,omitempty"` // of an account on the server
 }
 
 // MarkRead marks messages as read, and all before them. Their senders are told.
@@ -59,6 +60,7 @@ func (c *Client) Conversations(ctx context.Context, after string, limit int) (Co
 
 // Synced is what happened since a client last looked.
 type Synced struct {
+	Epoch         string             `json:"epoch"` // of the server's database: another one after a restore
 	Conversations map[string]Catchup `json:"conversations"`
 	New           []Conversation     `json:"new"` // those that were not named, at most 100
 	More          bool               `json:"more"`
@@ -84,10 +86,12 @@ type MissedEvent struct {
 
 type syncQuery struct {
 	Conversations map[string]int64 `json:"conversations"`
+	Epoch         string           `json:"epoch,omitempty"` // of which the seqs are
 }
 
 // Sync asks what happened after the seq of each conversation. The client does so
-// by itself; this is for applications that look into a log of their own accord.
+// by itself; this is for applications that look into a log of their own accord. The seqs
+// are taken for those of the server's epoch of now, see [Client.Epoch].
 func (c *Client) Sync(ctx context.Context, since map[string]int64) (Synced, error) {
-	return ask[Synced](ctx, c, commandSync, syncQuery{since})
+	return ask[Synced](ctx, c, commandSync, syncQuery{Conversations: since})
 }

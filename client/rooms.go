@@ -21,6 +21,7 @@ type Room struct {
 	Admins         []string     `json:"admins,omitzero"`
 	Banned         []string     `json:"banned,omitzero"`
 	Settings       RoomSettings `json:"settings"`
+	Names          Names        `json:"names,omitempty"` // of CreatedBy and who is in the lists
 }
 
 // RoomSettings are a room's settings.
@@ -37,6 +38,8 @@ type NewRoom struct {
 	Description string `json:"description,omitempty"`
 	Type        string `json:"type,omitempty"`       // public if empty
 	MaxMembers  int    `json:"maxMembers,omitempty"` // 0 is 100
+	// Settings that are nil are the server's default ones.
+	Settings *RoomSettingsUpdate `json:"settings,omitempty"`
 }
 
 type roomQuery struct {
@@ -105,7 +108,8 @@ type MemberQuery struct {
 type Member struct {
 	UserID   string    `json:"userId"`
 	Username string    `json:"username"`
-	Role     string    `json:"role"` // admin, member
+	Login    string    `json:"login,omitempty"` // of an account on the server
+	Role     string    `json:"role"`            // admin, member
 	JoinedAt time.Time `json:"joinedAt"`
 }
 
@@ -131,8 +135,10 @@ type BanQuery struct {
 type BannedUser struct {
 	UserID   string    `json:"userId"`
 	Username string    `json:"username"`
-	BannedBy string    `json:"bannedBy"` // a user id
+	Login    string    `json:"login,omitempty"` // of an account on the server
+	BannedBy string    `json:"bannedBy"`        // a user id
 	BannedAt time.Time `json:"bannedAt"`
+	Names    Names     `json:"names,omitempty"` // of BannedBy
 }
 
 // BanPage is some banned users, by id. Next is empty on the last page.

@@ -87,7 +87,11 @@ func (socketIO) opened(body []byte) (incoming, error) {
 func (s socketIO) packet(kind byte, body []byte) (incoming, error) {
 	switch kind {
 	case socketConnect:
-		return incoming{kind: welcome}, nil
+		var open struct {
+			ID string `json:"sid"`
+		}
+		_ = json.Unmarshal(body, &open) // a server of version 2 says nothing
+		return incoming{kind: welcome, id: open.ID}, nil
 	case socketDisconnect:
 		return incoming{kind: farewell}, nil
 	case socketRefusal:

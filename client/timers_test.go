@@ -28,7 +28,15 @@ func (u *unreachable) RoundTrip(*http.Request) (*http.Response, error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.times = append(u.times, time.Now())
-	return nil, errors.New("no network")
+	return nil, errNoNetwork
+}
+
+var errNoNetwork = errors.New("no network")
+
+func (u *unreachable) attempts() int {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return len(u.times)
 }
 
 func (u *unreachable) waits() (all []time.Duration) {

@@ -9,6 +9,9 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
+
+	"github.com/sockeye-im/sockeye/internal/netloop"
 )
 
 // writeBody writes the answer to a poll, compressed where that is wanted, big
@@ -24,7 +27,28 @@ func (s *Server) writeBody(w http.ResponseWriter, r *http.Request, body []byte, 
 	}
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(http.StatusOK)
-	_, _ = w.Write(body)
+	if shared, ok := w.(netloop.SharedWriter); ok {
+		_, _ = shared.WriteShared(body)
+		return
+	}
+	writeSteadily(w, body)
+}
+
+// writeStep is how much a client that takes an answer from net/http must take in
+// requestTimeout.
+const writeStep = 16 << 10
+
+// writeSteadily writes to a client that may be slow, as long as it takes something.
+func writeSteadily(w http.ResponseWriter, body []byte) {
+	control := http.NewResponseController(w)
+	for len(body) > 0 {
+		_ = control.SetWriteDeadline(time.Now().Add(requestTimeout))
+		n, err := w.Write(body[:min(len(body), writeStep)])
+		if err != nil {
+			return
+		}
+		body = body[n:]
+	}
 }
 
 // acceptedEncoding picks gzip, else deflate, from an Accept-Encoding header

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"slices"
 	"time"
+
+	"github.com/sockeye-im/sockeye/internal/netloop"
 )
 
 // The transports.
@@ -30,6 +32,28 @@ type Config struct {
 	// MaxPayload is the size in bytes of the largest message or request body
 	// taken from a client. Default 1,000,000.
 	MaxPayload int
+	// MaxStrangerPayload is what MaxPayload is until Session.Trust, for clients that
+	// have not said yet who they are. So is the time for the body of a request bounded
+	// then: 10 s in all, while others have 30 s and a second more for each KiB that has
+	// come. 0 makes no difference between clients.
+	MaxStrangerPayload int
+	// MaxStrangers is how many sessions may be open before Session.Trust; for one more
+	// the oldest of them ends. 0 is no bound.
+	MaxStrangers int
+	// MaxPartial bounds the bytes of all requests and messages together of which a part
+	// has come. An eighth is for sessions before Session.Trust and for requests that no
+	// session is known of. Whoever would need more loses the connection. 0 is no bound.
+	MaxPartial int
+	// OnRefuse is told why a request or a session was turned away, whenever one is. It
+	// must not block, and may be called concurrently. nil tells nobody.
+	OnRefuse func(Refusal)
+	// OnTrusted is called with each request of the polling transport for a session that
+	// is trusted, see Session.Trust. It must not block. nil is no call.
+	OnTrusted func(*http.Request)
+	// Path is what the paths of the server's requests begin with, such as /engine.io/.
+	// It is for Serve, which leaves requests for other paths to net/http. Default "",
+	// which is any path.
+	Path string
 	// Transports allowed. Default both.
 	Transports []string
 	// NoUpgrades keeps polling sessions on polling.
@@ -51,17 +75,32 @@ type Config struct {
 	// PerMessageDeflate, when not nil, offers compression on WebSockets.
 	PerMessageDeflate *PerMessageDeflate
 
-	// MaxQueuedFrames and MaxQueuedBytes bound what waits for a client that does
-	// not read; over either the session ends with SlowConsumer. Four times as much
-	// may wait for one that is to poll. Default 256 and 1 MiB.
-	MaxQueuedFrames, MaxQueuedBytes int
-	// WriteStall is how long a client may take nothing of what waits for it.
-	// Default 10 s.
+	// MaxQueuedBytes bounds what waits for one client; over it the session ends with
+	// SlowConsumer. A message counts for 96 bytes more than it has, which it takes in
+	// memory; one alone may be larger. Who reads gets all that fits; senders that can
+	// wait need not care, see Session.AwaitRoom. Default 64 MiB.
+	MaxQueuedBytes int
+	// QueueMemory bounds what waits for all clients together. Several servers may
+	// share one. Default NewQueueMemory(0), the server's own.
+	QueueMemory *QueueMemory
+	// WriteStall is how long a client may take nothing of what waits for it before its
+	// session ends with SlowConsumer: no byte on a WebSocket, no poll that fetches
+	// messages on polling. Default 10 s.
 	WriteStall time.Duration
 	// Parked serves each WebSocket with a parked goroutine, as is done for TLS
 	// and on systems other than Linux, instead of epoll.
 	Parked bool
 }
+
+// QueueMemory bounds what waits for slow clients in all queues together. A message
+// that waits for many of them counts once. Beyond the limit those sessions end, with
+// SlowConsumer, for which most waits.
+type QueueMemory = netloop.QueueMemory
+
+// NewQueueMemory makes one with a limit in bytes; 0 or less stands for a quarter of
+// the process's memory limit (runtime/debug.SetMemoryLimit), or 256 MiB where it has
+// none.
+func NewQueueMemory(limit int64) *QueueMemory { return netloop.NewQueueMemory(limit) }
 
 // PerMessageDeflate allows the compression of RFC 7692. By default no context
 // is kept from message to message, so that a broadcast is compressed once and
@@ -90,8 +129,10 @@ func (c Config) withDefaults() (Config, error) {
 		}
 	}
 	number(&c.MaxPayload, 1_000_000)
-	number(&c.MaxQueuedFrames, 256)
-	number(&c.MaxQueuedBytes, 1<<20)
+	number(&c.MaxQueuedBytes, 64<<20)
+	if c.QueueMemory == nil {
+		c.QueueMemory = NewQueueMemory(0)
+	}
 	if c.HTTPCompression == 0 {
 		c.HTTPCompression = 1024
 	}

@@ -13,7 +13,7 @@
 //
 //	server.go     Server: verifies requests, opens and finds sessions
 //	session.go    Session: state, sending, heartbeat, how it ends
-//	polling.go    the HTTP long-polling transport
+//	polling.go, pollqueue.go   the HTTP long-polling transport, and what waits for its polls
 //	websocket.go  the WebSocket transport and the upgrade to it
 //	packet.go, payload.go   the encodings of versions 4 and 3
 //	traffic.go    what sessions have carried, and how many there are

@@ -55,6 +55,27 @@ func (e *RequestError) writeRaw(w http.ResponseWriter) {
 	_, _ = w.Write([]byte(e.Message))
 }
 
+// Refusal is why a request or a session was turned away.
+type Refusal string
+
+// The reasons of a Refusal. What AllowRequest refuses is not among them.
+const (
+	RefusedRequest  Refusal = "request"   // no transport, method, version or id that is served
+	RefusedSession  Refusal = "session"   // a session that there is not, or no longer
+	RefusedSize     Refusal = "too_large" // a message or a body
+	RefusedTime     Refusal = "too_slow"  // a request that was not there in time
+	RefusedPartial  Refusal = "too_much"  // Config.MaxPartial
+	RefusedStranger Refusal = "stranger"  // Config.MaxStrangers
+	RefusedFraming  Refusal = "framing"   // a request with two lengths, see RFC 9112 section 6.3
+)
+
+// Refusals are all of them.
+func Refusals() []Refusal {
+	return []Refusal{
+		RefusedRequest, RefusedSession, RefusedSize, RefusedTime, RefusedPartial, RefusedStranger, RefusedFraming,
+	}
+}
+
 // Reason says why a session ended, in the words of the Node server.
 type Reason string
 

@@ -1,6 +1,10 @@
 package engineio
 
-import "context"
+import (
+	"context"
+
+	"github.com/sockeye-im/sockeye/internal/netloop"
+)
 
 // Packet is a packet in a form that tests can write down and compare.
 type Packet struct {
@@ -17,23 +21,43 @@ func toPackets(in []packet) []Packet {
 	return out
 }
 
-func fromPackets(in []Packet) []packet {
-	var out []packet
+func toQueued(in []Packet) []queued {
+	var out []queued
 	for _, p := range in {
-		out = append(out, packet{kind: packetType(p.Type), binary: p.Binary, data: []byte(p.Data)})
+		frame := control(packetType(p.Type), []byte(p.Data))
+		if p.Binary {
+			frame = NewBinary([]byte(p.Data)).frame
+		}
+		out = append(out, queued{kind: packetType(p.Type), binary: p.Binary, frame: frame})
 	}
 	return out
 }
 
 // EncodePayload encodes the answer to a poll.
 func EncodePayload(protocol int, packets []Packet, supportsBinary bool) (payload []byte, binary bool) {
-	return encodePayload(protocol, fromPackets(packets), supportsBinary)
+	return encodePayload(protocol, toQueued(packets), supportsBinary)
 }
 
 // DecodePayload decodes the body of a data request.
 func DecodePayload(protocol int, body []byte, binary bool) ([]Packet, error) {
-	packets, err := decodePayload(protocol, body, binary)
-	return toPackets(packets), err
+	var packets []Packet
+	err := decodePayload(protocol, body, binary, func(p packet) bool {
+		packets = append(packets, toPackets([]packet{p})...)
+		return true
+	})
+	if err != nil {
+		return nil, err
+	}
+	return packets, nil
+}
+
+// CountPackets decodes a payload and keeps nothing of it.
+func CountPackets(protocol int, body []byte, binary bool) (n int, err error) {
+	err = decodePayload(protocol, body, binary, func(packet) bool {
+		n++
+		return true
+	})
+	return n, err
 }
 
 // DecodeFrame decodes a WebSocket message.
@@ -76,3 +100,40 @@ func (s *Session) LateUpgradeTimeout() func() {
 	p := s.poll.upgrade
 	return func() { p.Expire(&p.timer) }
 }
+
+// Posting reports whether a data request is under way.
+func (s *Session) Posting() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.poll != nil && s.poll.posting
+}
+
+// Stopping reports whether new sessions are refused.
+func (s *Server) Stopping() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.stopping
+}
+
+// HoldWheel keeps the timing wheel from calling anybody until release is called, which
+// must be before the server is shut down.
+func (s *Server) HoldWheel() (release func()) {
+	h := &hold{inside: make(chan struct{}), leave: make(chan struct{})}
+	h.timer.Owner = h
+	s.loop.Wheel().Arm(&h.timer, 0)
+	<-h.inside
+	return func() { close(h.leave) }
+}
+
+type hold struct {
+	timer         netloop.Timer
+	inside, leave chan struct{}
+}
+
+func (h *hold) Expire(*netloop.Timer) {
+	close(h.inside)
+	<-h.leave
+}
+
+// Parameter finds a parameter of a query as Serve does.
+func Parameter(query []byte, name string) (value []byte, found bool) { return parameter(query, name) }

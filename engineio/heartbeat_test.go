@@ -142,3 +142,16 @@ func TestResumeGivesTimeForThePong(t *testing.T) {
 	}
 	none(t, s.closes)
 }
+
+// A session whose queue has overflowed while its client was waited for ends at once, and
+// is given no time for a pong when it is read again.
+func TestResumeOfAnOverflowedSession(t *testing.T) {
+	s := serve(t, beating(engineio.Config{MaxQueuedBytes: 1}))
+	session, query := s.open(t, "4")
+	s.poll(t, query, "2")
+	session.Pause()
+	for session.Send(engineio.NewText([]byte("x"))) == nil { //nolint:revive // until it overflows
+	}
+	session.Resume()
+	s.expectEnd(t, engineio.SlowConsumer)
+}

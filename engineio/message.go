@@ -68,8 +68,9 @@ func (m *Message) wsFrame(protocol int) *netloop.Message {
 	return m.v3Frame
 }
 
-func (m *Message) packet() packet {
-	return packet{kind: packetMessage, binary: m.binary, data: m.Data()}
+// queued is the message as it waits for a poll.
+func (m *Message) queued() queued {
+	return queued{kind: packetMessage, binary: m.binary, frame: m.frame}
 }
 
 // control frames a packet that is no message.

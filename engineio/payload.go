@@ -13,7 +13,7 @@ const separator = 0x1e
 // encodePayload encodes packets for the answer to a poll. binary says that it
 // is in version 3's binary form, which is used where a packet is binary and
 // the client can take it.
-func encodePayload(protocol int, packets []packet, supportsBinary bool) (payload []byte, binary bool) {
+func encodePayload(protocol int, packets []queued, supportsBinary bool) (payload []byte, binary bool) {
 	if protocol == v4 {
 		return encodePayloadV4(packets), false
 	}
@@ -27,30 +27,37 @@ func encodePayload(protocol int, packets []packet, supportsBinary bool) (payload
 	return encodePayloadV3(packets), false
 }
 
-// decodePayload decodes the body of a data request. Every packet is valid or
-// none is returned.
-func decodePayload(protocol int, body []byte, binary bool) ([]packet, error) {
+// decodePayload calls take for each packet of the body of a data request as it is
+// decoded, until one is malformed or take returns false: a payload of a hundred thousand
+// packets takes no more memory than its text. Like Node's server it takes what stands
+// before a malformed packet. A packet may share memory with body.
+func decodePayload(protocol int, body []byte, binary bool, take func(packet) bool) error {
 	// Other clients would close a WebSocket that brings them such text.
 	if !binary && !utf8.Valid(body) {
-		return nil, errPacket
+		return errPacket
 	}
 	switch {
 	case protocol == v4:
-		return decodePayloadV4(body)
+		return decodePayloadV4(body, take)
 	case binary:
-		return decodeBinaryPayloadV3(body)
+		return decodeBinaryPayloadV3(body, take)
 	default:
-		return decodePayloadV3(body)
+		return decodePayloadV3(body, take)
 	}
 }
 
-func encodePayloadV4(packets []packet) []byte {
+func encodePayloadV4(packets []queued) []byte {
 	size := len(packets)
-	for _, p := range packets {
-		size += 1 + len(p.data)*4/3 + 4
+	for i := range packets {
+		n := len(packets[i].frame.Payload())
+		if packets[i].binary {
+			n = 1 + base64.StdEncoding.EncodedLen(n)
+		}
+		size += n
 	}
 	out := make([]byte, 0, size)
-	for i, p := range packets {
+	for i := range packets {
+		p := packets[i].packet()
 		if i > 0 {
 			out = append(out, separator)
 		}
@@ -63,16 +70,17 @@ func encodePayloadV4(packets []packet) []byte {
 	return out
 }
 
-func decodePayloadV4(body []byte) ([]packet, error) {
-	var packets []packet
+func decodePayloadV4(body []byte, take func(packet) bool) error {
 	for part := range bytes.SplitSeq(body, []byte{separator}) {
 		p, err := decodeEntryV4(part)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		packets = append(packets, p)
+		if !take(p) {
+			return nil
+		}
 	}
-	return packets, nil
+	return nil
 }
 
 func decodeEntryV4(entry []byte) (packet, error) {
@@ -85,9 +93,10 @@ func decodeEntryV4(entry []byte) (packet, error) {
 
 // encodePayloadV3 writes length:packet entries; the length counts UTF-16 code
 // units, as JavaScript does.
-func encodePayloadV3(packets []packet) []byte {
+func encodePayloadV3(packets []queued) []byte {
 	var out []byte
-	for _, p := range packets {
+	for i := range packets {
+		p := packets[i].packet()
 		if p.binary {
 			encoded := base64.StdEncoding.EncodedLen(len(p.data))
 			out = strconv.AppendInt(out, int64(2+encoded), 10)
@@ -102,23 +111,22 @@ func encodePayloadV3(packets []packet) []byte {
 	return out
 }
 
-func decodePayloadV3(body []byte) ([]packet, error) {
+func decodePayloadV3(body []byte, take func(packet) bool) error {
 	if len(body) == 0 {
-		return nil, errPacket
+		return errPacket
 	}
-	var packets []packet
 	for len(body) > 0 {
 		head, rest, found := bytes.Cut(body, []byte{':'})
 		if !found {
-			return nil, errPacket
+			return errPacket
 		}
 		units, err := parseLength(head)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		size, ok := utf16Prefix(rest, units)
 		if !ok {
-			return nil, errPacket
+			return errPacket
 		}
 		entry := rest[:size]
 		body = rest[size:]
@@ -127,11 +135,13 @@ func decodePayloadV3(body []byte) ([]packet, error) {
 		}
 		p, err := decodeEntryV3(entry)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		packets = append(packets, p)
+		if !take(p) {
+			return nil
+		}
 	}
-	return packets, nil
+	return nil
 }
 
 func decodeEntryV3(entry []byte) (packet, error) {
@@ -149,9 +159,10 @@ func decodeEntryV3(entry []byte) (packet, error) {
 
 // encodeBinaryPayloadV3 writes for each packet: 0 for text or 1 for binary,
 // the length in bytes as one byte a decimal digit, 255, and the packet.
-func encodeBinaryPayloadV3(packets []packet) []byte {
+func encodeBinaryPayloadV3(packets []queued) []byte {
 	var out []byte
-	for _, p := range packets {
+	for i := range packets {
+		p := packets[i].packet()
 		kind, first := byte(0), byte(p.kind)
 		if p.binary {
 			kind, first = 1, byte(p.kind-packetOpen)
@@ -168,20 +179,22 @@ func encodeBinaryPayloadV3(packets []packet) []byte {
 	return out
 }
 
-func decodeBinaryPayloadV3(body []byte) ([]packet, error) {
-	var packets []packet
+func decodeBinaryPayloadV3(body []byte, take func(packet) bool) error {
+	if len(body) == 0 {
+		return errPacket
+	}
 	for len(body) > 0 {
 		kind := body[0]
 		digits, rest, found := bytes.Cut(body[1:], []byte{255})
 		if kind > 1 || !found || len(digits) > maxLengthDigits {
-			return nil, errPacket
+			return errPacket
 		}
 		for i := range digits {
 			digits[i] += '0'
 		}
 		size, err := parseLength(digits)
 		if err != nil || size > len(rest) {
-			return nil, errPacket
+			return errPacket
 		}
 		var p packet
 		if kind == 0 {
@@ -193,15 +206,14 @@ func decodeBinaryPayloadV3(body []byte) ([]packet, error) {
 			p, err = decodeBinary(v3, rest[:size])
 		}
 		if err != nil {
-			return nil, err
+			return err
 		}
-		packets = append(packets, p)
+		if !take(p) {
+			return nil
+		}
 		body = rest[size:]
 	}
-	if len(packets) == 0 {
-		return nil, errPacket
-	}
-	return packets, nil
+	return nil
 }
 
 // maxLengthDigits is enough for any payload that fits a request, and what it

@@ -1,6 +1,7 @@
 package engineio
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"mime"
@@ -13,33 +14,25 @@ import (
 )
 
 const (
-	// requestTimeout bounds the reading of a data request's body and the
-	// writing of a poll's answer.
-	requestTimeout = 30 * time.Second
 	// lingerTime is how long a session that has ended keeps its last packets
 	// for the poll that is to fetch them.
 	lingerTime = 30 * time.Second
 	// upgradeHold is how long a poll waits during an upgrade before it is
 	// answered with a noop, so that the client can pause polling and go on.
 	upgradeHold = 100 * time.Millisecond
-	// pollBurst is how many times its limits the queue may hold: a client that
-	// polls, however fast, can be handed nothing before it comes back.
-	pollBurst = 4
 )
 
 // polling is the state of a session on the long-polling transport, guarded by
 // the session's lock.
 type polling struct {
-	packets  []packet // wait for the next poll
-	bytes    int
-	compress bool          // one of packets may be compressed
-	waiter   *waiter       // the poll that waits; nil without one
-	posting  bool          // a data request is under way
-	base64   bool          // the client cannot take binary
-	upgrade  *probe        // nil without an upgrade under way
-	probed   bool          // the probe was answered
-	resumed  chan struct{} // not nil while paused
-	linger   *linger       // not nil once ended with packets left
+	queue   pollQueue
+	waiter  *waiter       // the poll that waits; nil without one
+	posting bool          // a data request is under way
+	base64  bool          // the client cannot take binary
+	upgrade *probe        // nil without an upgrade under way
+	probed  bool          // the probe was answered
+	resumed chan struct{} // not nil while paused
+	linger  *linger       // not nil once ended with packets left
 }
 
 // linger forgets an ended session when nobody fetches its last packets.
@@ -49,7 +42,13 @@ type linger struct {
 }
 
 // Expire is for the timing wheel.
-func (l *linger) Expire(*netloop.Timer) { l.session.server.forget(l.session) }
+func (l *linger) Expire(*netloop.Timer) {
+	s := l.session
+	s.mu.Lock()
+	s.poll.queue.clear()
+	s.mu.Unlock()
+	s.server.forget(s)
+}
 
 func (p *polling) wake() {
 	if p.waiter != nil {
@@ -67,12 +66,6 @@ func (p *polling) setPaused(paused bool) {
 	}
 }
 
-func (p *polling) take() (packets []packet, compress bool) {
-	packets, compress = p.packets, p.compress
-	p.packets, p.bytes, p.compress = nil, 0, false
-	return packets, compress
-}
-
 func (s *Server) openPolling(w http.ResponseWriter, r *http.Request, req request) {
 	session, err := s.newSession(r, req)
 	if err != nil {
@@ -80,14 +73,20 @@ func (s *Server) openPolling(w http.ResponseWriter, r *http.Request, req request
 		return
 	}
 	s.setCookie(w.Header(), session)
-	session.mu.Lock()
-	session.poll = &polling{base64: req.base64, packets: []packet{{kind: packetOpen, data: session.openPacket(Polling)}}}
-	if !session.closed { // by Shutdown
-		s.polling.Add(1)
-	}
-	session.mu.Unlock()
-	session.live()
+	session.startPolling(req)
 	session.servePoll(w, r, req)
+}
+
+func (s *Session) startPolling(req request) {
+	defer s.server.opening.Done()
+	s.mu.Lock()
+	s.poll = &polling{base64: req.base64}
+	s.poll.queue.push(queued{kind: packetOpen, frame: control(packetOpen, s.openPacket(Polling))}, false)
+	if !s.closed { // by Shutdown
+		s.server.polling.Add(1)
+	}
+	s.mu.Unlock()
+	s.live()
 }
 
 func (s *Session) servePolling(w http.ResponseWriter, r *http.Request, req request) {
@@ -99,27 +98,6 @@ func (s *Session) servePolling(w http.ResponseWriter, r *http.Request, req reque
 	default:
 		ErrBadHandshakeMethod.write(w)
 	}
-}
-
-// queue adds a packet for the next poll. mu is held.
-func (s *Session) queue(p packet, compress bool) error {
-	if s.overflowed {
-		return ErrClosed
-	}
-	q := s.poll
-	q.packets = append(q.packets, p)
-	q.bytes += len(p.data)
-	q.compress = q.compress || compress
-	q.wake()
-	cfg := &s.server.cfg
-	if len(q.packets) > pollBurst*cfg.MaxQueuedFrames || q.bytes > pollBurst*cfg.MaxQueuedBytes && len(q.packets) > 1 {
-		q.packets, q.bytes = nil, 0
-		// Ending needs the lock that the caller holds: the wheel does it.
-		s.overflowed = true
-		s.server.loop.Wheel().Arm(&s.heartbeat, 0)
-		return ErrClosed
-	}
-	return nil
 }
 
 var (
@@ -143,11 +121,11 @@ func (s *Session) servePoll(w http.ResponseWriter, r *http.Request, req request)
 		s.end(TransportError, errPollOverlap, true)
 		ErrBadRequest.write(w)
 		return
-	case s.closed && len(q.packets) == 0:
+	case s.overflowed, s.closed && len(q.queue.packets) == 0:
 		s.mu.Unlock()
 		ErrUnknownSession.write(w)
 		return
-	case len(q.packets) == 0:
+	case len(q.queue.packets) == 0:
 		waiter := s.newWaiter(w, r, req)
 		q.waiter = waiter
 		hold := q.probed
@@ -171,15 +149,18 @@ func (s *Session) answerPoll(w http.ResponseWriter, r *http.Request, req request
 		return
 	}
 	req.base64 = q.base64
-	packets, compress := q.take()
-	switch {
-	case len(packets) == 0:
-		packets = []packet{{kind: packetNoop}}
-	case s.closed && len(packets) > 1:
+	packets, compress := q.queue.popAnswer()
+	switch last := len(packets) - 1; {
+	case last < 0:
+		packets = []queued{{kind: packetNoop, frame: control(packetNoop, nil)}}
+	case !s.closed:
+	case len(q.queue.packets) > 0:
+		s.linger()
+	case last > 0:
 		// Clients see to a close packet at once, to messages a moment later.
-		last := len(packets) - 1
-		packets, q.packets = packets[:last], packets[last:]
-	case s.closed:
+		q.queue.push(packets[last], false)
+		packets = packets[:last]
+	default:
 		s.forgetLingering()
 	}
 	s.mu.Unlock()
@@ -187,9 +168,9 @@ func (s *Session) answerPoll(w http.ResponseWriter, r *http.Request, req request
 }
 
 // answer writes packets as the answer to a poll.
-func (s *Session) answer(w http.ResponseWriter, r *http.Request, req request, packets []packet, compress bool) {
+func (s *Session) answer(w http.ResponseWriter, r *http.Request, req request, packets []queued, compress bool) {
 	supportsBinary := !req.base64 && req.jsonp == ""
-	body, binary := encodePayload(s.protocol, packets, supportsBinary)
+	body, binary := s.payload(packets, supportsBinary)
 	h := w.Header()
 	h.Set("Content-Type", "text/plain; charset=UTF-8")
 	switch {
@@ -201,8 +182,16 @@ func (s *Session) answer(w http.ResponseWriter, r *http.Request, req request, pa
 		h.Set("Content-Type", "application/octet-stream")
 	}
 	h.Set("Cache-Control", "no-store")
-	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(requestTimeout))
 	s.server.writeBody(w, r, body, compress)
+}
+
+// payload is what a poll is answered with. A single text is shared, like its frame,
+// with all others who get it.
+func (s *Session) payload(packets []queued, supportsBinary bool) (body []byte, binary bool) {
+	if p := &packets[0]; s.protocol == v4 && len(packets) == 1 && !p.binary {
+		return p.frame.Payload(), false
+	}
+	return encodePayload(s.protocol, packets, supportsBinary)
 }
 
 // serveData takes the packets that a client sends.
@@ -211,27 +200,29 @@ func (s *Session) serveData(w http.ResponseWriter, r *http.Request, req request)
 	if !ok {
 		return
 	}
-	packets, err := decodePayload(s.protocol, body, binary)
+	defer s.endData()
+	err := decodePayload(s.protocol, body, binary, func(p packet) bool {
+		return s.receive(p) && s.awaitResume(r)
+	})
 	if err != nil {
 		s.end(ParseError, err, true)
 		ErrBadRequest.write(w)
-	} else {
-		for _, p := range packets {
-			if !s.receive(p) {
-				break
-			}
-		}
-		h := w.Header()
-		// text/html keeps old browsers from offering a download; the body is fixed.
-		h.Set("Content-Type", "text/html")
-		h.Set("Cache-Control", "no-store")
-		_, _ = io.WriteString(w, "ok")
+		return
 	}
+	h := w.Header()
+	// text/html keeps old browsers from offering a download; the body is fixed.
+	h.Set("Content-Type", "text/html")
+	h.Set("Cache-Control", "no-store")
+	_, _ = io.WriteString(w, "ok")
+}
+
+// endData ends what beginData has begun.
+func (s *Session) endData() {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.poll != nil {
 		s.poll.posting = false
 	}
-	s.mu.Unlock()
 }
 
 // readData reads the body of a data request; not ok when it has answered.
@@ -247,21 +238,15 @@ func (s *Session) readData(w http.ResponseWriter, r *http.Request, req request) 
 		ErrBadRequest.write(w)
 		return nil, false, false
 	}
-	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(requestTimeout))
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, int64(s.server.cfg.MaxPayload)))
+	body, err := s.readBody(r)
 	if err == nil && req.jsonp != "" {
 		body, err = unwrapJSONP(body)
 	}
 	if err == nil {
 		return body, binary, true
 	}
-	var tooLarge *http.MaxBytesError
-	if errors.As(err, &tooLarge) {
-		s.mu.Lock()
-		if s.poll != nil {
-			s.poll.posting = false
-		}
-		s.mu.Unlock()
+	if errors.As(err, new(*http.MaxBytesError)) {
+		s.endData()
 		w.WriteHeader(http.StatusRequestEntityTooLarge)
 		return nil, false, false
 	}
@@ -270,8 +255,31 @@ func (s *Session) readData(w http.ResponseWriter, r *http.Request, req request) 
 	return nil, false, false
 }
 
-// beginData waits while the session is paused and marks a data request as
-// under way; false when one is already, or the session has ended.
+// readBody reads a body as large as the session may send one. One that says that it is
+// larger is not read at all.
+func (s *Session) readBody(r *http.Request) ([]byte, error) {
+	terms := s.terms()
+	tooLarge := &http.MaxBytesError{Limit: int64(terms.Max)}
+	if r.ContentLength > tooLarge.Limit {
+		s.server.refused(RefusedSize)
+		return nil, tooLarge
+	}
+	if whole, ok := r.Body.(interface{ Bytes() []byte }); ok { // read by the loop
+		return whole.Bytes(), nil
+	}
+	if guarded, ok := r.Body.(*netloop.Body); ok && !terms.Stranger {
+		guarded.Trust()
+	}
+	body, err := io.ReadAll(io.LimitReader(r.Body, tooLarge.Limit+1))
+	if int64(len(body)) > tooLarge.Limit {
+		s.server.refused(RefusedSize)
+		return nil, tooLarge
+	}
+	return body, err
+}
+
+// beginData marks a data request as under way and waits while the session is paused;
+// false when one is already, or the session has ended.
 func (s *Session) beginData(r *http.Request) bool {
 	s.mu.Lock()
 	q := s.poll
@@ -285,17 +293,29 @@ func (s *Session) beginData(r *http.Request) bool {
 		return false
 	}
 	q.posting = true
-	resumed := q.resumed
 	s.mu.Unlock()
-	if resumed != nil {
-		select {
-		case <-resumed:
-		case <-r.Context().Done():
-			s.end(TransportError, errDataGone, true)
-			return false
-		}
+	return s.awaitResume(r)
+}
+
+// awaitResume waits while the session is paused; false when the client has gone
+// meanwhile. What is left of a payload waits like a WebSocket that is not read.
+func (s *Session) awaitResume(r *http.Request) bool {
+	s.mu.Lock()
+	var resumed <-chan struct{}
+	if s.poll != nil {
+		resumed = s.poll.resumed
 	}
-	return true
+	s.mu.Unlock()
+	if resumed == nil {
+		return true
+	}
+	select {
+	case <-resumed:
+		return true
+	case <-r.Context().Done():
+		s.end(TransportError, errDataGone, true)
+		return false
+	}
 }
 
 // endPolling leaves the last packets to the poll that waits, or to the next
@@ -311,24 +331,35 @@ func (s *Session) endPolling(byServer, orderly bool) (lingers bool) {
 			up.conn.Close(0, "")
 		}
 	}
-	last := packet{kind: packetClose}
+	last := packetClose
+	s.server.loop.Wheel().Disarm(&q.queue.watch.timer)
 	if !byServer {
-		last = packet{kind: packetNoop}
-		q.packets = nil
+		last = packetNoop
+		q.queue.clear()
 	}
-	if !orderly && q.waiter == nil {
-		q.packets = nil
+	if s.overflowed || !orderly && q.waiter == nil {
+		q.queue.clear()
+		q.wake()
 		return false
 	}
-	q.packets = append(q.packets, last)
+	q.queue.push(queued{kind: last, frame: control(last, nil)}, false)
 	if q.waiter != nil {
 		q.wake()
 		return false
 	}
-	q.linger = &linger{session: s}
-	q.linger.timer.Owner = q.linger
-	s.server.loop.Wheel().Arm(&q.linger.timer, lingerTime)
+	s.linger()
 	return true
+}
+
+// linger keeps the last packets for a while, for the poll that is to fetch the next
+// of them. mu is held.
+func (s *Session) linger() {
+	q := s.poll
+	if q.linger == nil {
+		q.linger = &linger{session: s}
+		q.linger.timer.Owner = q.linger
+	}
+	s.server.loop.Wheel().Arm(&q.linger.timer, lingerTime)
 }
 
 func (s *Session) forgetLingering() {
@@ -342,7 +373,7 @@ func (s *Session) forgetLingering() {
 func (s *Session) beginUpgrade(p *probe) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed || s.poll == nil || s.poll.upgrade != nil || s.server.cfg.NoUpgrades {
+	if s.closed || s.overflowed || s.poll == nil || s.poll.upgrade != nil || s.server.cfg.NoUpgrades {
 		return false
 	}
 	s.poll.upgrade = p
@@ -353,10 +384,11 @@ func (s *Session) beginUpgrade(p *probe) bool {
 func (s *Session) attachProbe(p *probe, c *netloop.Conn) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed || s.poll == nil || s.poll.upgrade != p {
+	if s.closed || s.overflowed || s.poll == nil || s.poll.upgrade != p {
 		return false
 	}
 	p.conn = c
+	s.restrict(c)
 	s.server.loop.Wheel().Arm(&p.timer, s.server.cfg.UpgradeTimeout)
 	return true
 }
@@ -385,11 +417,12 @@ func (s *Session) probed() {
 
 // upgraded moves the session to c, with what waits for a poll. Not while a data
 // request is under way: what it carries would be handled at the same time as
-// what comes on c. Clients wait for its answer anyway.
+// what comes on c. Clients wait for its answer anyway. Nor after packets were
+// dropped: there would be a gap that nobody knows of.
 func (s *Session) upgraded(p *probe, c *netloop.Conn) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.poll == nil || s.poll.upgrade != p || s.poll.posting {
+	if s.poll == nil || s.poll.upgrade != p || s.poll.posting || s.overflowed {
 		return false
 	}
 	q := s.poll
@@ -398,12 +431,15 @@ func (s *Session) upgraded(p *probe, c *netloop.Conn) bool {
 		return false
 	}
 	s.poll, s.conn = nil, c
+	s.restrict(c)
 	s.server.polling.Add(-1)
 	c.SetHandler(s)
-	for _, waiting := range q.packets {
-		_ = c.Send(s.frame(waiting))
+	s.server.loop.Wheel().Disarm(&q.queue.watch.timer)
+	waiting, _ := q.queue.pop(len(q.queue.packets))
+	for _, p := range waiting {
+		_ = c.Send(s.frame(p))
 	}
-	if s.paused {
+	if s.paused != 0 {
 		c.Pause()
 	}
 	q.setPaused(false)
@@ -414,7 +450,7 @@ func (s *Session) upgraded(p *probe, c *netloop.Conn) bool {
 // sendLingering hands the messages of a session that has ended, and that no
 // poll will fetch, to the WebSocket it was about to move to. mu is held.
 func (s *Session) sendLingering(c *netloop.Conn) {
-	packets, _ := s.poll.take()
+	packets, _ := s.poll.queue.pop(len(s.poll.queue.packets))
 	for _, waiting := range packets {
 		if waiting.kind == packetMessage {
 			_ = c.Send(s.frame(waiting))
@@ -424,15 +460,11 @@ func (s *Session) sendLingering(c *netloop.Conn) {
 }
 
 // frame turns a packet that waited for a poll into a WebSocket frame.
-func (s *Session) frame(p packet) *netloop.Message {
-	switch {
-	case !p.binary:
-		return netloop.NewMessage(netloop.Text, p.kind == packetMessage, []byte{byte(p.kind)}, p.data)
-	case s.protocol == v3:
-		return netloop.NewMessage(netloop.Binary, true, []byte{byte(p.kind - packetOpen)}, p.data)
-	default:
-		return netloop.NewMessage(netloop.Binary, true, p.data)
+func (s *Session) frame(p queued) *netloop.Message {
+	if p.binary && s.protocol == v3 {
+		return netloop.NewMessage(netloop.Binary, true, []byte{byte(p.kind - packetOpen)}, p.frame.Payload())
 	}
+	return p.frame
 }
 
 // wrapJSONP makes a script of a payload. JSON that is valid JavaScript needs
@@ -448,11 +480,18 @@ func wrapJSONP(index string, payload []byte) []byte {
 // unwrapJSONP takes the payload out of the form that JSONP clients post, where
 // a newline is sent as \n and a backslash-n as \\n.
 func unwrapJSONP(form []byte) ([]byte, error) {
-	values, err := url.ParseQuery(string(form))
-	if err != nil || !values.Has("d") {
-		return nil, errPacket
+	for part := range bytes.SplitSeq(form, []byte("&")) {
+		name, value, _ := bytes.Cut(part, []byte("="))
+		if string(name) != "d" {
+			continue
+		}
+		text, err := url.QueryUnescape(string(value))
+		if err != nil {
+			return nil, errPacket
+		}
+		return []byte(newlines.Replace(text)), nil
 	}
-	return []byte(newlines.Replace(values.Get("d"))), nil
+	return nil, errPacket
 }
 
 var newlines = strings.NewReplacer(`\\n`, `\n`, `\n`, "\n")

@@ -95,7 +95,10 @@ func TestInvalidPackets(t *testing.T) {
 		if a := s.get(t, query); !strings.Contains(a.body, `"code":1`) {
 			t.Errorf("%q: afterwards %s", body, a.body)
 		}
-		none(t, s.messages) // not even the valid packet before it
+		if body == "4a\x1eabc" { // what stands before is taken, as by Node's server
+			expect(t, s.messages, "a")
+		}
+		none(t, s.messages)
 	}
 }
 
@@ -308,30 +311,4 @@ func TestPausedPolling(t *testing.T) {
 	session.Close()
 	next(t, sent)
 	none(t, s.messages)
-}
-
-func TestSlowPollingConsumer(t *testing.T) {
-	for name, cfg := range map[string]engineio.Config{
-		"frames": {MaxQueuedFrames: 10},
-		"bytes":  {MaxQueuedBytes: 1000},
-	} {
-		t.Run(name, func(t *testing.T) {
-			s := serve(t, cfg)
-			session, query := s.open(t, "4")
-			sent := 0
-			for session.Send(engineio.NewText([]byte(strings.Repeat("x", 100)))) == nil {
-				if sent++; sent > 1000 {
-					t.Fatal("no limit")
-				}
-			}
-			if sent < 10 {
-				t.Errorf("only %d were taken", sent)
-			}
-			s.expectEnd(t, engineio.SlowConsumer)
-			until(t, "nothing reachable", func() bool { return s.Reachable() == 0 })
-			if a := s.get(t, query); !strings.Contains(a.body, `"code":1`) {
-				t.Errorf("afterwards: %d %s", a.status, a.body)
-			}
-		})
-	}
 }

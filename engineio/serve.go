@@ -20,7 +20,7 @@ import (
 // It makes a difference on Linux, for a plain TCP listener. For such connections
 // http.LocalAddrContextKey is left out, srv.ConnState hears of their beginning and
 // their end only, and an answer to an opening handshake that is no upgrade ends the
-// connection. A srv with a ConnContext
+// connection, is sent when it is whole and has at most 4 MiB. A srv with a ConnContext
 // is served by net/http alone. Like srv.Serve it returns when srv is shut down or
 // closed.
 func (s *Server) Serve(srv *http.Server, l net.Listener) error {
@@ -59,10 +59,10 @@ func (s *Server) listenerConfig(srv *http.Server, l net.Listener) netloop.Listen
 		Handler:       srv.Handler,
 		Serves:        s.polls,
 		MaxBody:       s.cfg.MaxPayload,
+		Terms:         s.terms,
 		IdleTimeout:   srv.IdleTimeout,
 		BodyTimeout:   requestTimeout,
 		HeaderTimeout: srv.ReadHeaderTimeout,
-		WriteTimeout:  srv.WriteTimeout,
 		ConnState:     srv.ConnState,
 		ErrorLog:      srv.ErrorLog,
 		Run:           func(t netloop.Task) { s.door.Start(t) },
@@ -77,10 +77,26 @@ func (s *Server) listenerConfig(srv *http.Server, l net.Listener) netloop.Listen
 	return cfg
 }
 
-// polls tells whether a request is for the long-polling transport, by its target.
+// polls reports whether a request is for the long-polling transport, by its target.
 func (s *Server) polls(target []byte) bool {
-	_, query, _ := bytes.Cut(target, []byte("?"))
-	return bytes.Contains(query, []byte("transport=polling")) && bytes.Contains(query, []byte("EIO="))
+	path, query, _ := bytes.Cut(target, []byte("?"))
+	if !bytes.HasPrefix(path, []byte(s.cfg.Path)) {
+		return false
+	}
+	version, _ := parameter(query, "EIO")
+	transport, _ := parameter(query, "transport")
+	return len(version) > 0 && string(transport) == Polling
+}
+
+// parameter finds a parameter of a query whose value is written as it is, as clients
+// write those of the protocol.
+func parameter(query []byte, name string) (value []byte, found bool) {
+	for part := range bytes.SplitSeq(query, []byte("&")) {
+		if key, value, ok := bytes.Cut(part, []byte("=")); ok && string(key) == name {
+			return value, true
+		}
+	}
+	return nil, false
 }
 
 // contextOf is what net/http makes the contexts of requests from.

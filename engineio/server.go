@@ -24,13 +24,17 @@ type Server struct {
 	loop *netloop.Loop
 	door ordered.Pool // of requests for a WebSocket, where Serve accepts them
 
+	guard     netloop.Guard // for requests that net/http serves
+	strangers strangers
+
 	mu       sync.Mutex
 	sessions map[string]*Session
 	open     int  // sessions that have not ended; some that have still owe an answer
 	v3       int  // of them, speak version 3
 	stopping bool // no new sessions
 
-	polling atomic.Int64 // of open, are on polling
+	opening ordered.Workers // handshakes whose session is registered and not yet started
+	polling atomic.Int64    // of open, are on polling
 }
 
 // NewServer checks cfg and starts the connection loop; Shutdown ends it.
@@ -39,17 +43,23 @@ func NewServer(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	loop, err := netloop.New(netloop.Config{
-		MaxMessage:      cfg.MaxPayload,
-		MaxQueuedFrames: cfg.MaxQueuedFrames,
-		MaxQueuedBytes:  cfg.MaxQueuedBytes,
-		WriteStall:      cfg.WriteStall,
-		Parked:          cfg.Parked,
+	s := &Server{cfg: cfg, sessions: make(map[string]*Session), strangers: strangers{most: cfg.MaxStrangers}}
+	refused := func(why netloop.Refusal) { s.refused(Refusal(why)) }
+	partial := netloop.NewPartial(cfg.MaxPartial)
+	s.guard = netloop.Guard{Stranger: cfg.strangerTerms(), Known: cfg.knownTerms(), Partial: partial, Refused: refused}
+	s.loop, err = netloop.New(netloop.Config{
+		MaxMessage:     cfg.MaxPayload,
+		MaxQueuedBytes: cfg.MaxQueuedBytes,
+		QueueMemory:    cfg.QueueMemory,
+		WriteStall:     cfg.WriteStall,
+		Parked:         cfg.Parked,
+		Partial:        partial,
+		Refused:        refused,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("engineio: %w", err)
 	}
-	return &Server{cfg: cfg, loop: loop, sessions: make(map[string]*Session)}, nil
+	return s, nil
 }
 
 // Len is the number of open sessions.
@@ -60,10 +70,14 @@ func (s *Server) Len() int {
 }
 
 // Quiesce refuses new sessions and reads no more from the open ones, which can
-// still be sent to: the first half of an orderly Shutdown.
+// still be sent to: the first half of an orderly Shutdown. It waits for the
+// handshakes that are under way, some 10 ms at most, since their sessions are open
+// too: behind it OnSession is not called any more. OnSession must not call it.
 func (s *Server) Quiesce() {
-	for _, session := range s.stopOpening() {
-		session.Pause()
+	sessions := s.stopOpening()
+	_ = s.opening.Wait(context.Background()) // which does not end
+	for _, session := range sessions {
+		session.setPaused(byServer, true)
 	}
 }
 
@@ -72,7 +86,6 @@ func (s *Server) Quiesce() {
 // drops the rest and stops the loop.
 func (s *Server) Shutdown(ctx context.Context) error {
 	for _, session := range s.stopOpening() {
-		session.Resume() // to see the answer to the closing handshake
 		session.end(ShuttingDown, nil, true)
 	}
 	err := s.loop.Drain(ctx)
@@ -93,6 +106,8 @@ func (s *Server) stopOpening() []*Session {
 
 // ServeHTTP handles handshakes, polls, data requests and WebSocket upgrades.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w, r, body := s.guard.Take(w, r)
+	defer body.Release()
 	if s.cfg.CORS.apply(w, r) {
 		return
 	}
@@ -107,6 +122,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case req.session == nil:
 		s.openPolling(w, r, req)
 	default:
+		if s.cfg.OnTrusted != nil && req.session.isTrusted() {
+			s.cfg.OnTrusted(r)
+		}
 		req.session.servePolling(w, r, req)
 	}
 }
@@ -185,6 +203,13 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	if !errors.As(err, &refusal) {
 		refusal = ErrBadRequest
 	}
+	switch refusal.Code {
+	case ErrForbidden.Code: // AllowRequest counts for itself
+	case ErrUnknownSession.Code:
+		s.refused(RefusedSession)
+	default:
+		s.refused(RefusedRequest)
+	}
 	switch {
 	case errors.Is(err, errStopping):
 		w.Header().Set("Retry-After", "1")
@@ -204,21 +229,36 @@ func (s *Server) session(id string) *Session {
 
 var errStopping = errors.New("engineio: server is shutting down")
 
-// newSession registers a session whose transport is still to come.
+// newSession registers a session whose transport is still to come. The caller calls
+// opening.Done once its handler is there and what came with the handshake is handled.
 func (s *Server) newSession(r *http.Request, req request) (*Session, error) {
 	session := &Session{id: newID(), server: s, protocol: req.protocol, handshake: newHandshake(r)}
 	session.heartbeat.Owner = session
+	if !s.enter(session) {
+		return nil, errStopping
+	}
+	if oldest := s.strangers.enter(session); oldest != nil {
+		s.endStranger(oldest)
+	}
+	return session, nil
+}
+
+var errStrangers = errors.New("too many sessions that nobody vouches for")
+
+// enter counts a session; false when there are to be no more.
+func (s *Server) enter(session *Session) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.stopping {
-		return nil, errStopping
+		return false
 	}
+	s.opening.Add()
 	s.sessions[session.id] = session
 	s.open++
 	if session.protocol == v3 {
 		s.v3++
 	}
-	return session, nil
+	return true
 }
 
 // ended takes a session out of the count, and out of reach unless it lingers.

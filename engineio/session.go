@@ -25,7 +25,7 @@ type Handler interface {
 }
 
 // Session is one client's session, over whatever transport it uses at the
-// moment. Its methods may be called concurrently and never block.
+// moment. Its methods may be called concurrently and never block, but for AwaitRoom.
 type Session struct {
 	id        string
 	server    *Server
@@ -40,11 +40,20 @@ type Session struct {
 	poll         *polling      // nil on a WebSocket
 	awaitingPong bool
 	traffic      Traffic
-	overflowed   bool // more waited for polls than may: about to end
-	paused       bool
+	overflowed   bool // more waited for polls than may, and was dropped: about to end
+	paused       pauses
+	trusted      bool // see Trust
 	closed       bool
 	ending       ending // when it ended before it had a handler
 }
+
+// pauses are those who want nothing read at the moment.
+type pauses uint8
+
+const (
+	byHandler pauses = 1 << iota // Pause
+	byServer                     // Server.Quiesce, until the end
+)
 
 // ending is how a session ended.
 type ending struct {
@@ -72,7 +81,8 @@ func (s *Session) Transport() string {
 }
 
 // Send queues messages for the client, one behind the other with nothing in
-// between. It fails with ErrClosed.
+// between. It fails with ErrClosed. More than Config.MaxQueuedBytes cannot wait:
+// senders that can wait call AwaitRoom before.
 func (s *Session) Send(messages ...*Message) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -90,7 +100,7 @@ func (s *Session) send(m *Message) error {
 		return ErrClosed
 	case s.poll != nil:
 		s.sent(m)
-		return s.queue(m.packet(), m.compress)
+		return s.queue(m.queued(), m.compress)
 	}
 	s.sent(m)
 	return s.sendFrame(m.wsFrame(s.protocol))
@@ -129,18 +139,24 @@ func (s *Session) Fail(reason Reason, err error) { s.endWith(ending{reason, err}
 // Pause stops reading from the client, which feels it as backpressure; Resume
 // goes on. Messages that were read already still arrive. A paused session does
 // not time out.
-func (s *Session) Pause() { s.setPaused(true) }
+func (s *Session) Pause() { s.setPaused(byHandler, true) }
 
-// Resume continues after Pause.
-func (s *Session) Resume() { s.setPaused(false) }
+// Resume continues after Pause, but for a session of a server that was quiesced.
+func (s *Session) Resume() { s.setPaused(byHandler, false) }
 
-func (s *Session) setPaused(paused bool) {
+func (s *Session) setPaused(by pauses, on bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed || s.paused == paused {
+	before := s.paused != 0
+	if on {
+		s.paused |= by
+	} else {
+		s.paused &^= by
+	}
+	paused := s.paused != 0
+	if s.closed || paused == before {
 		return
 	}
-	s.paused = paused
 	if !paused {
 		s.excuse()
 	}
@@ -207,6 +223,7 @@ func (s *Session) rest() {
 func (s *Session) excuse() {
 	cfg := &s.server.cfg
 	switch {
+	case s.overflowed: // the timer has another task
 	case s.protocol == v3:
 		s.rest()
 	case s.awaitingPong:
@@ -225,7 +242,7 @@ func (s *Session) Expire(*netloop.Timer) {
 	case s.overflowed:
 		s.mu.Unlock()
 		s.end(SlowConsumer, nil, true)
-	case s.paused: // the client still needs its ping, but its pong is not read
+	case s.paused != 0: // the client still needs its ping, but its pong is not read
 		if s.protocol == v4 {
 			s.sendControl(packetPing, nil)
 		}
@@ -246,18 +263,22 @@ func (s *Session) Expire(*netloop.Timer) {
 // so that the next request finds it ended.
 func (s *Session) overdue() bool {
 	s.mu.Lock()
-	late := !s.closed && !s.paused && !s.due.IsZero() && time.Now().After(s.due)
+	overflowed := !s.closed && s.overflowed
+	late := !s.closed && s.paused == 0 && !s.due.IsZero() && time.Now().After(s.due)
 	s.mu.Unlock()
-	if late {
+	switch {
+	case overflowed:
+		s.end(SlowConsumer, nil, true)
+	case late:
 		s.end(PingTimeout, nil, true)
 	}
-	return late
+	return overflowed || late
 }
 
 // sendControl queues a packet that is no message. mu is held.
 func (s *Session) sendControl(kind packetType, data []byte) {
 	if s.poll != nil {
-		_ = s.queue(packet{kind: kind, data: data}, false)
+		_ = s.queue(queued{kind: kind, frame: control(kind, data)}, false)
 		return
 	}
 	_ = s.sendFrame(control(kind, data))
@@ -323,6 +344,7 @@ func (s *Session) endWith(end ending, byServer, orderly bool) {
 	}
 	s.closed = true
 	s.ending = end
+	stranger := !s.trusted
 	s.server.loop.Wheel().Disarm(&s.heartbeat)
 	lingers := false
 	if s.poll != nil {
@@ -333,6 +355,9 @@ func (s *Session) endWith(end ending, byServer, orderly bool) {
 	}
 	handler := s.handler
 	s.mu.Unlock()
+	if stranger {
+		s.server.strangers.leave()
+	}
 	s.server.ended(s, lingers)
 	if handler != nil {
 		handler.HandleClose(s, end.reason, end.err)

@@ -23,6 +23,7 @@ func (s *Server) serveWebSocket(w http.ResponseWriter, r *http.Request, req requ
 		s.refuse(w, r, err)
 		return
 	}
+	defer s.opening.Done()
 	hijacked := s.upgrade(w, r, session)
 	if hijacked == nil {
 		session.end(TransportError, nil, false)
@@ -38,6 +39,7 @@ func (s *Server) serveWebSocket(w http.ResponseWriter, r *http.Request, req requ
 	}
 	session.mu.Lock()
 	session.conn = conn
+	session.restrict(conn)
 	session.sendControl(packetOpen, session.openPacket(WebSocket))
 	if session.closed { // by Shutdown, which found no connection to close
 		conn.Close(0, "")

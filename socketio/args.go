@@ -42,6 +42,23 @@ func (a Args) Values() []any {
 	return values
 }
 
+// ArgsOf makes arguments of values, as they arrive where they were sent to: a Cluster
+// hands on by it what another server has sent in a form of its own.
+func ArgsOf(values ...any) (Args, error) {
+	encoded, err := JSON{}.Encode(&Packet{Type: PacketAck, Namespace: "/", AckID: new(uint64), Args: values})
+	if err != nil {
+		return nil, err
+	}
+	var p Received
+	decoder := JSON{}.NewDecoder()
+	for _, m := range encoded {
+		if p, _, err = decoder.Add(m.Binary(), m.Data()); err != nil {
+			return nil, err
+		}
+	}
+	return p.Body.Elements()
+}
+
 // splitEvent takes the body of an Event apart.
 func splitEvent(body Value) (name string, args Args, err error) {
 	elements, err := body.Elements()

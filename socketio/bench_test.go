@@ -64,14 +64,14 @@ func BenchmarkDecode(b *testing.B) {
 // crowd connects n clients that poll when told to: no network is involved.
 func crowd(tb testing.TB, n int) (*socketio.Namespace, []*poller) {
 	tb.Helper()
-	cfg := socketio.Config{Engine: engineio.Config{MaxQueuedFrames: 100_000, MaxQueuedBytes: 1 << 30}, Logger: slog.New(slog.DiscardHandler)}
+	cfg := socketio.Config{Engine: engineio.Config{MaxQueuedBytes: 1 << 30}, Logger: slog.New(slog.DiscardHandler)}
 	h := serve(tb, cfg)
 	pollers := make([]*poller, n)
 	for i := range pollers {
 		pollers[i] = newPoller(h.Server)
 		pollers[i].connect()
 	}
-	if got := h.Of("/").Adapter().Len(); got != n {
+	if got := h.Of("/").Rooms().Len(); got != n {
 		tb.Fatalf("%d sockets", got)
 	}
 	return h.Of("/"), pollers

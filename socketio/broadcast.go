@@ -2,9 +2,7 @@ package socketio
 
 import (
 	"context"
-	"fmt"
 	"slices"
-	"sync"
 	"time"
 )
 
@@ -18,11 +16,17 @@ type Selection struct {
 	Transient  bool     // not kept for clients that lose their connection
 	Uncompress bool     // not compressed
 
-	only string // the id of the one socket meant, whatever rooms are called so
+	// Socket is the id of the one socket that is meant, whatever rooms are called so; empty
+	// if Rooms and Except say which. What Emit of a Socket sends has it.
+	Socket string
 }
 
 // BroadcastOperator selects sockets, step by step, and acts on them. It is a
 // value: every step returns a new one.
+//
+// One that Socket.Volatile, Compress, Timeout or Transient has made is for that
+// socket alone, until a step selects: To, In, Except, Local and Broadcast turn to
+// the sockets that they select, but for that one, as Socket.To does.
 type BroadcastOperator struct {
 	nsp     *Namespace
 	to      Selection
@@ -30,8 +34,23 @@ type BroadcastOperator struct {
 	timeout time.Duration
 }
 
+// others turns from the one socket that is meant to all but it, which every step
+// does that selects.
+func (b BroadcastOperator) others() BroadcastOperator {
+	if b.only != nil {
+		b.to.Except = append(slices.Clip(b.to.Except), b.only.id)
+		b.only = nil
+	}
+	return b
+}
+
+// Broadcast selects all sockets but the one that the operator began with, if it
+// began with one: s.Volatile().Broadcast() is s.Broadcast().Volatile().
+func (b BroadcastOperator) Broadcast() BroadcastOperator { return b.others() }
+
 // To adds rooms: a socket in any of them is selected, once.
 func (b BroadcastOperator) To(rooms ...string) BroadcastOperator {
+	b = b.others()
 	b.to.Rooms = append(slices.Clip(b.to.Rooms), rooms...)
 	return b
 }
@@ -41,12 +60,14 @@ func (b BroadcastOperator) In(rooms ...string) BroadcastOperator { return b.To(r
 
 // Except leaves out the sockets in any of the rooms.
 func (b BroadcastOperator) Except(rooms ...string) BroadcastOperator {
+	b = b.others()
 	b.to.Except = append(slices.Clip(b.to.Except), rooms...)
 	return b
 }
 
 // Local selects only sockets of this server.
 func (b BroadcastOperator) Local() BroadcastOperator {
+	b = b.others()
 	b.to.Local = true
 	return b
 }
@@ -72,7 +93,7 @@ func (b BroadcastOperator) Compress(compress bool) BroadcastOperator {
 	return b
 }
 
-// Timeout bounds how long EmitWithAck waits.
+// Timeout bounds how long EmitWithAck and EmitAckFunc wait.
 func (b BroadcastOperator) Timeout(d time.Duration) BroadcastOperator {
 	b.timeout = d
 	return b
@@ -85,125 +106,45 @@ func (b BroadcastOperator) Emit(event string, args ...any) error {
 	}
 	p := &Packet{Type: PacketEvent, Namespace: b.nsp.name, Event: event, Args: args}
 	if b.only != nil {
-		return b.nsp.adapter.EmitTo(b.only, p, b.to)
+		return b.nsp.rooms.emitTo(b.only, p, b.to)
 	}
-	return b.nsp.adapter.Broadcast(p, b.to)
-}
-
-// MissingAcksError says that some clients did not acknowledge in time. The
-// replies of the others are returned beside it.
-type MissingAcksError struct {
-	Missing int
-	Err     error // context.DeadlineExceeded or context.Canceled
-}
-
-func (e *MissingAcksError) Error() string {
-	return fmt.Sprintf("socketio: %d acknowledgements missing: %v", e.Missing, e.Err)
-}
-
-// Unwrap returns the context's error.
-func (e *MissingAcksError) Unwrap() error { return e.Err }
-
-// EmitWithAck sends an event and waits for the acknowledgements of all selected
-// sockets, until ctx ends or Timeout has passed: then a *MissingAcksError comes
-// beside the replies that are there. A socket that leaves meanwhile is missing.
-func (b BroadcastOperator) EmitWithAck(ctx context.Context, event string, args ...any) ([]Args, error) {
-	if reserved(event) {
-		return nil, ErrReservedEvent
-	}
-	if b.timeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, b.timeout)
-		defer cancel()
-	}
-	collector := &ackCollector{done: make(chan struct{})}
-	id := b.nsp.ackIDs.Add(1) - 1
-	p := &Packet{Type: PacketEvent, Namespace: b.nsp.name, AckID: &id, Event: event, Args: args}
-	stop, err := b.nsp.adapter.BroadcastWithAck(p, b.to, collector)
-	if err != nil {
-		return nil, err
-	}
-	defer stop()
-	select {
-	case <-collector.done:
-	case <-ctx.Done():
-	}
-	return collector.result(ctx)
-}
-
-// AckCollector takes the acknowledgements of a broadcast. It may be used
-// concurrently.
-type AckCollector interface {
-	// Expect adds to the number of acknowledgements to wait for. final tells
-	// that no more calls will come.
-	Expect(n int, final bool)
-	// Reply takes one.
-	Reply(Args)
-	// Lost takes the place of one that will not come.
-	Lost()
-}
-
-type ackCollector struct {
-	mu       sync.Mutex
-	replies  []Args
-	expected int
-	lost     int
-	final    bool
-	done     chan struct{}
-	closed   bool
-}
-
-func (c *ackCollector) Expect(n int, final bool) {
-	c.update(func() {
-		c.expected += n
-		c.final = c.final || final
-	})
-}
-
-func (c *ackCollector) Reply(args Args) { c.update(func() { c.replies = append(c.replies, args) }) }
-
-func (c *ackCollector) Lost() { c.update(func() { c.lost++ }) }
-
-func (c *ackCollector) update(f func()) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	f()
-	if c.final && !c.closed && len(c.replies)+c.lost >= c.expected {
-		c.closed = true
-		close(c.done)
-	}
-}
-
-func (c *ackCollector) result(ctx context.Context) ([]Args, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	replies := slices.Clone(c.replies)
-	if missing := c.expected - len(replies); missing > 0 || !c.final {
-		err := ctx.Err()
-		if err == nil {
-			err = ErrDisconnected
-		}
-		return replies, &MissingAcksError{Missing: missing, Err: err}
-	}
-	return replies, nil
+	return b.nsp.reach(b.to.Local).Broadcast(p, b.to)
 }
 
 // FetchSockets returns the selected sockets, of all servers.
 func (b BroadcastOperator) FetchSockets(ctx context.Context) ([]RemoteSocket, error) {
-	return b.nsp.adapter.Fetch(ctx, b.to)
+	if b.only == nil {
+		return b.nsp.reach(b.to.Local).Fetch(ctx, b.to)
+	}
+	if !b.only.Connected() {
+		return nil, nil
+	}
+	return []RemoteSocket{b.only.describe()}, nil
 }
 
 // SocketsJoin puts the selected sockets into rooms.
 func (b BroadcastOperator) SocketsJoin(rooms ...string) error {
-	return b.nsp.adapter.JoinAll(b.to, rooms)
+	if b.only != nil {
+		b.only.Join(rooms...)
+		return nil
+	}
+	return b.nsp.reach(b.to.Local).JoinAll(b.to, rooms)
 }
 
 // SocketsLeave takes the selected sockets out of rooms.
 func (b BroadcastOperator) SocketsLeave(rooms ...string) error {
-	return b.nsp.adapter.LeaveAll(b.to, rooms)
+	if b.only != nil {
+		b.only.Leave(rooms...)
+		return nil
+	}
+	return b.nsp.reach(b.to.Local).LeaveAll(b.to, rooms)
 }
 
 // DisconnectSockets sends the selected sockets away; see Socket.Disconnect.
 func (b BroadcastOperator) DisconnectSockets(closeConnection bool) error {
-	return b.nsp.adapter.DisconnectAll(b.to, closeConnection)
+	if b.only != nil {
+		b.only.Disconnect(closeConnection)
+		return nil
+	}
+	return b.nsp.reach(b.to.Local).DisconnectAll(b.to, closeConnection)
 }

@@ -8,7 +8,6 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/sockeye-im/sockeye/engineio"
 	"github.com/sockeye-im/sockeye/socketio"
 )
 
@@ -174,7 +173,7 @@ func TestOrderIsTheSameForAll(t *testing.T) {
 	for name, recovery := range map[string]*socketio.Recovery{"plain": nil, "with recovery": {}} {
 		t.Run(name, func(t *testing.T) {
 			const emitters, each = 8, 100
-			cfg := socketio.Config{Recovery: recovery, Engine: engineio.Config{MaxQueuedFrames: 10_000}}
+			cfg := socketio.Config{Recovery: recovery}
 			p := newParty(t, cfg, 6)
 			var group sync.WaitGroup
 			for e := range emitters {

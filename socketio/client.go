@@ -23,7 +23,8 @@ type client struct {
 	decoder Decoder // the loop's own
 	arrived int     // bytes of the packet that arrives; the loop's own
 
-	broken atomic.Bool // the protocol was broken
+	broken bool        // see breakOff; the worker's own
+	known  atomic.Bool // a namespace has let it in
 
 	mu      sync.Mutex
 	sockets []*Socket // by namespace; rarely more than one
@@ -31,6 +32,9 @@ type client struct {
 	timer   *time.Timer
 	queue   *jobs // nil when empty
 	queued  int   // bytes of queue
+	batch   *jobs // taken from it, in the hands of the worker whose turn it is
+	beside  int32 // events that are handled beside their order
+	held    bool  // too many are: it is nobody's turn
 	running bool  // a worker is on the queue
 	paused  bool
 	closed  bool
@@ -46,7 +50,10 @@ type job struct {
 
 // jobs is a queue of them. It is taken from a pool for the first and given back
 // when all are done, so that an idle connection has none.
-type jobs struct{ list []job }
+type jobs struct {
+	list []job
+	next int
+}
 
 var jobLists = sync.Pool{New: func() any { return new(jobs) }}
 
@@ -63,7 +70,7 @@ func (q *jobs) release() {
 		return
 	}
 	clear(q.list)
-	q.list = q.list[:0]
+	q.list, q.next = q.list[:0], 0
 	jobLists.Put(q)
 }
 
@@ -76,6 +83,9 @@ func (c *client) HandleMessage(_ *engineio.Session, binary bool, data []byte) {
 	}
 	c.arrived += len(data)
 	if !complete {
+		if !c.known.Load() {
+			c.malformed(errors.New("attachments before a namespace was joined"))
+		}
 		return
 	}
 	size := c.arrived
@@ -88,13 +98,13 @@ func (c *client) HandleMessage(_ *engineio.Session, binary bool, data []byte) {
 	case p.Type == PacketAck:
 		// Not queued: the handler before it may be waiting for it.
 		if s != nil && p.AckID != nil {
-			s.acknowledged(*p.AckID, p.Body)
+			s.settle(*p.AckID, p.Body, nil)
 		}
 	case p.Type == PacketDisconnect && s != nil:
 		// Not queued either, or the end of the connection, which clients let
 		// follow at once, would overtake it.
 		c.remove(s)
-		s.leave(ClientDisconnect)
+		s.leave(ClientDisconnect, nil)
 	default:
 		c.post(job{packet: p, socket: s, size: size})
 	}
@@ -102,7 +112,7 @@ func (c *client) HandleMessage(_ *engineio.Session, binary bool, data []byte) {
 
 // HandleClose is for the engine. The sockets are gone at once; their handlers
 // get the events that were received before, and then hear of it.
-func (c *client) HandleClose(_ *engineio.Session, reason engineio.Reason, _ error) {
+func (c *client) HandleClose(_ *engineio.Session, reason engineio.Reason, err error) {
 	c.mu.Lock()
 	c.closed = true
 	sockets, joining := c.sockets, c.joining
@@ -113,15 +123,19 @@ func (c *client) HandleClose(_ *engineio.Session, reason engineio.Reason, _ erro
 		joining.end(Reason(reason))
 	}
 	for _, s := range sockets {
-		s.leave(Reason(reason))
+		s.leave(Reason(reason), err)
 	}
 }
 
-// malformed ends a connection that broke the protocol. What it sent behind that
-// is not heard.
-func (c *client) malformed(err error) {
-	c.broken.Store(true)
-	c.session.Fail(engineio.ParseError, err)
+// malformed ends a connection that broke the protocol. Nothing is read behind
+// that; what was received before is handled, as it is however a connection ends.
+func (c *client) malformed(err error) { c.session.Fail(engineio.ParseError, err) }
+
+// breakOff is malformed for what shows only when its turn has come: then what it
+// sent behind waits already, and is not heard.
+func (c *client) breakOff(err error) {
+	c.broken = true
+	c.malformed(err)
 }
 
 func (c *client) connectTimeout() {
@@ -130,6 +144,22 @@ func (c *client) connectTimeout() {
 	c.mu.Unlock()
 	if !joined {
 		c.session.Close()
+	}
+}
+
+// holdTimer stops the connect timeout until the client is refused.
+func (c *client) holdTimer() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.stopTimer()
+}
+
+// resumeTimer begins it again for a client that was refused and is nowhere else.
+func (c *client) resumeTimer() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.closed && c.timer == nil && len(c.sockets) == 0 {
+		c.timer = time.AfterFunc(c.server.cfg.ConnectTimeout, c.connectTimeout)
 	}
 }
 
@@ -160,48 +190,61 @@ func (c *client) post(j job) {
 	}
 }
 
-// Run does the queued jobs in order and ends when there are none.
+// Run does the queued jobs in order and ends when there are none, or when the
+// turn has passed to another worker.
 func (c *client) Run() {
-	for {
-		batch := c.take()
-		if batch == nil {
+	for j := c.nextJob(); j != nil; j = c.nextJob() {
+		if detached := c.do(j); detached {
+			c.rejoin()
 			return
 		}
-		for i := range batch.list {
-			c.do(&batch.list[i])
-		}
-		batch.release()
 	}
 }
 
-// take returns what is queued; nil when there is nothing, and the worker is to go.
-func (c *client) take() *jobs {
+// nextJob is for the worker whose turn it is; nil when there is nothing to do, and
+// the worker is to go: what it leaves is the next one's.
+func (c *client) nextJob() *job {
+	if c.batch != nil && c.batch.next == len(c.batch.list) {
+		c.batch.release()
+		c.batch = nil
+	}
+	if c.batch == nil && !c.take() {
+		return nil
+	}
+	c.batch.next++
+	return &c.batch.list[c.batch.next-1]
+}
+
+// take takes what is queued; false when there is nothing, and nobody's turn.
+func (c *client) take() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	batch := c.queue
-	c.queue, c.queued = nil, 0
-	if c.paused && !c.server.quiesced.Load() {
+	if c.paused {
 		c.paused = false
 		c.session.Resume()
 	}
-	if batch == nil {
+	if c.queue == nil {
 		c.running = false
+		return false
 	}
-	return batch
+	c.batch, c.queue, c.queued = c.queue, nil, 0
+	return true
 }
 
-func (c *client) do(j *job) {
+// do does one job. It reports whether that was an event which was detached: what
+// is behind it is another worker's then.
+func (c *client) do(j *job) (detached bool) {
 	if j.run != nil {
 		j.run()
-		return
+		return false
 	}
-	if c.broken.Load() {
-		return
+	if c.broken {
+		return false
 	}
 	p := &j.packet
 	if p.Type == PacketConnect {
 		c.connect(p, j.socket)
-		return
+		return false
 	}
 	s := j.socket
 	if s == nil {
@@ -213,27 +256,28 @@ func (c *client) do(j *job) {
 	case p.Type == PacketEvent && s != nil:
 		name, args, err := splitEvent(p.Body)
 		if err != nil {
-			c.malformed(err)
-			return
+			c.breakOff(err)
+			return false
 		}
-		s.nsp.dispatch(&Event{socket: s, name: name, args: args, ackID: p.AckID})
+		e := &Event{socket: s, name: name, args: args, ackID: p.AckID}
+		s.nsp.dispatch(e)
+		return e.handled()
 	case p.Type == PacketDisconnect:
 		c.remove(s)
-		s.leave(ClientDisconnect)
+		s.leave(ClientDisconnect, nil)
 	default:
-		c.malformed(errors.New("packet for a namespace that was not joined"))
+		c.breakOff(errors.New("packet for a namespace that was not joined"))
 	}
+	return false
 }
 
 // connect joins a namespace. before is the socket that was in it when the packet
 // came.
 func (c *client) connect(p *Received, before *Socket) {
 	name, auth := p.Namespace, p.Body
-	if auth != nil {
-		if err := auth.Decode(new(map[string]any)); err != nil {
-			c.malformed(err)
-			return
-		}
+	if err := c.server.cfg.checkAuth(auth); err != nil {
+		c.breakOff(err)
+		return
 	}
 	if c.session.Protocol() == 3 {
 		name, auth = splitNamespace(name)
@@ -243,7 +287,7 @@ func (c *client) connect(p *Received, before *Socket) {
 	c.mu.Unlock()
 	switch {
 	case known && before != nil:
-		c.malformed(errors.New("namespace joined twice"))
+		c.breakOff(errors.New("namespace joined twice"))
 		return
 	case known:
 		return // asked twice before the first was answered, as impatient clients do
@@ -284,6 +328,7 @@ func (c *client) refuse(namespace string, refusal *ConnectError) {
 	if err := c.send(p); err != nil && !errors.Is(err, engineio.ErrClosed) {
 		c.server.cfg.Logger.Error("socketio: connect error could not be sent", "err", err)
 	}
+	c.resumeTimer()
 }
 
 func (c *client) send(p *Packet) error {
@@ -316,6 +361,8 @@ func (c *client) add(s *Socket) bool {
 		return false
 	}
 	c.sockets = append(c.sockets, s)
+	c.known.Store(true)
+	c.session.Trust()
 	c.stopTimer()
 	return true
 }
@@ -366,7 +413,7 @@ func (c *client) disconnect() {
 	c.mu.Unlock()
 	for _, s := range sockets {
 		_ = s.sendDisconnect()
-		s.leave(ServerDisconnect)
+		s.leave(ServerDisconnect, nil)
 	}
 	c.session.Close()
 }

@@ -167,9 +167,34 @@ func TestConnectTimeout(t *testing.T) {
 		t.Fatal(err)
 	}
 	joined.expect(`["e"]`)
-	if n := h.Connections(); n != 1 {
-		t.Errorf("%d connections", n)
-	}
+	eventually(t, "the others to be forgotten", func() bool { return h.Connections() == 1 })
+}
+
+// A middleware that knows by now who it is may take longer; once it has refused, the client is a stranger as before.
+func TestConnectTimeoutHeld(t *testing.T) {
+	h := serve(t, socketio.Config{ConnectTimeout: 50 * time.Millisecond})
+	entered, release := make(chan struct{}, 2), make(chan struct{})
+	h.Of("/slow").Use(func(_ context.Context, s *socketio.Socket) error {
+		s.HoldConnectTimeout()
+		entered <- struct{}{}
+		<-release
+		var auth struct{ Good bool }
+		if err := s.Auth(&auth); err != nil || auth.Good {
+			return err
+		}
+		return &socketio.ConnectError{Message: "no"}
+	})
+	good, bad := h.dial(4), h.dial(4)
+	good.send(`0/slow,{"good":true}`)
+	bad.send("0/slow,")
+	receive(t, entered, "the first one")
+	receive(t, entered, "the second one")
+	h.dial(4).closed() // its time is over, and so was theirs
+	close(release)
+	good.packet('0', "/slow")
+	bad.packet('4', "/slow")
+	bad.closed()
+	eventually(t, "the refused one to be forgotten", func() bool { return h.Connections() == 1 })
 }
 
 // Middlewares may do what handlers may, and learn when the client goes away or
@@ -246,5 +271,66 @@ func TestContextWhileLeaving(t *testing.T) {
 		group.Go(func() { s.Drop() })
 		group.Wait()
 		c.closed()
+	}
+}
+
+// A connection that is being opened when the server is quiesced counts: its handlers
+// have come to know of it by then, and of what its client sends they never do.
+func TestQuiesceWhileConnecting(t *testing.T) {
+	for range 5 {
+		h := serve(t, socketio.Config{})
+		root := h.Of("/")
+		joined := sockets(root)
+		events := make(chan struct{}, 1)
+		root.On("late", func(context.Context, *socketio.Event) error { events <- struct{}{}; return nil })
+		dialled := make(chan *testClient, 1)
+		go func() { dialled <- h.dial(3) }() // who is in "/" without asking
+		eventually(t, "a connection", func() bool { return h.Connections() == 1 })
+		if err := h.Quiesce(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if len(joined) != 1 {
+			t.Errorf("%d sockets when all has settled", len(joined))
+		}
+		receive(t, dialled, "the client").emit("late")
+		h.stop()
+		if len(joined) != 1 || len(events) != 0 {
+			t.Errorf("%d sockets, %d events in the end", len(joined), len(events))
+		}
+	}
+}
+
+// A handler that catches up after Quiesce has given up on it does not have its connection
+// read again.
+func TestQueueFreedAfterQuiesce(t *testing.T) {
+	h := serve(t, socketio.Config{MaxQueuedEvents: 2})
+	root := h.Of("/")
+	entered, release := make(chan struct{}), make(chan struct{})
+	root.On("block", func(context.Context, *socketio.Event) error {
+		close(entered)
+		<-release
+		return nil
+	})
+	handled := make(chan string, 10)
+	root.On("n", func(_ context.Context, e *socketio.Event) error { handled <- "n"; return nil })
+	root.On("late", func(context.Context, *socketio.Event) error { handled <- "late"; return nil })
+	joined := sockets(root)
+	c := h.join("/", "")
+	s := receive(t, joined, "the socket")
+	c.emit("block")
+	receive(t, entered, "the handler")
+	c.burst(`42["n"]`, `42["n"]`, `42["n"]`)
+	eventually(t, "reading pauses", func() bool { return socketio.Paused(s) })
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := h.Quiesce(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("a handler was not waited for: %v", err)
+	}
+	close(release)
+	eventually(t, "all is handled", func() bool { return socketio.Idle(h.Server) })
+	c.emit("late")
+	h.stop()
+	if n := len(handled); n != 3 {
+		t.Errorf("%d events were handled, want the 3 that had been read", n)
 	}
 }

@@ -16,6 +16,7 @@ type Event struct {
 	args   Args
 	ackID  *uint64
 	acked  atomic.Bool
+	turn   atomic.Uint32
 }
 
 // Socket is who sent the event.
@@ -32,7 +33,8 @@ func (e *Event) Args() Args { return e.args }
 func (e *Event) WantsAck() bool { return e.ackID != nil && !e.acked.Load() }
 
 // Ack acknowledges the event. Only the first call that can encode its arguments
-// does; it may come after the handler has returned, from any goroutine.
+// does. The event may be kept for it: it may come after the handler has returned,
+// from any goroutine.
 func (e *Event) Ack(args ...any) error {
 	if !e.WantsAck() {
 		return ErrNoAck

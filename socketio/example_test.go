@@ -238,3 +238,101 @@ func ExampleEmitAck() {
 	// 420["sure?","milk"]
 	// 42["bought","milk"]
 }
+
+// A handler that takes long and needs no order lets those behind it go on. The
+// client writes:
+//
+//	socket.emit("report", (pages) => …);
+//	socket.emit("ping", () => …); // answered first
+func ExampleEvent_Detach() {
+	server, err := socketio.NewServer(socketio.Config{})
+	if err != nil {
+		panic(err)
+	}
+	defer func() { _ = server.Shutdown(context.Background()) }()
+	root := server.Of("/")
+	written := make(chan int)
+	root.On("report", func(_ context.Context, e *socketio.Event) error {
+		e.Detach()
+		return e.Ack(<-written)
+	})
+	root.On("ping", func(_ context.Context, e *socketio.Event) error { return e.Ack() })
+
+	client := newPoller(server)
+	client.connect()
+	client.post(`420["report"]`, `421["ping"]`)
+	fmt.Println(client.get())
+	written <- 7
+	fmt.Println(client.get())
+	// Output:
+	// 431[]
+	// 430[7]
+}
+
+// What the client of an event that fails may read is an AckError; of other errors
+// it learns only that there was one. The client writes:
+//
+//	const {error} = await socket.emitWithAck("join", "cellar");
+func ExampleAckError() {
+	server, err := socketio.NewServer(socketio.Config{})
+	if err != nil {
+		panic(err)
+	}
+	defer func() { _ = server.Shutdown(context.Background()) }()
+	root := server.Of("/")
+	root.OnError(func(*socketio.Event, error) {}) // instead of the log
+	socketio.HandleAck(root, "join", func(_ context.Context, e *socketio.Event, room string) (int, error) {
+		switch room {
+		case "cellar":
+			return 0, &socketio.AckError{Message: "no such room"}
+		case "attic":
+			return 0, errors.New("dial tcp 10.0.0.7:5432: connection refused")
+		}
+		e.Socket().Join(room)
+		return len(e.Socket().Rooms()), nil
+	})
+
+	client := newPoller(server)
+	client.connect()
+	for i, room := range []string{"cellar", "attic", "hall"} {
+		client.post(fmt.Sprintf(`42%d["join",%q]`, i, room))
+		fmt.Println(client.get())
+	}
+	// Output:
+	// 430[{"error":{"message":"no such room"}}]
+	// 431[{"error":{"message":"Internal server error"}}]
+	// 432[2]
+}
+
+// A client is asked without waiting for it. It writes:
+//
+//	socket.on("how are you", (answer) => answer("fine"));
+func ExampleSocket_EmitAckFunc() {
+	server, err := socketio.NewServer(socketio.Config{})
+	if err != nil {
+		panic(err)
+	}
+	defer func() { _ = server.Shutdown(context.Background()) }()
+	root := server.Of("/")
+	answered := make(chan struct{})
+	root.On("hello", func(_ context.Context, e *socketio.Event) error {
+		return e.Socket().EmitAckFunc(10*time.Second, func(reply socketio.Args, err error) {
+			defer close(answered)
+			var how string
+			if err == nil {
+				err = reply.Decode(&how)
+			}
+			fmt.Println(how, err)
+		}, "how are you")
+	})
+
+	client := newPoller(server)
+	client.connect()
+	client.post(`42["hello"]`)
+	fmt.Println(client.get())
+	client.post(`430["fine"]`)
+	<-answered
+	// Output:
+	// 420["how are you"]
+	// fine <nil>
+}

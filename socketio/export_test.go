@@ -39,10 +39,17 @@ func Queued(s *Socket) int {
 	return s.client.queue.len()
 }
 
+// HeldUp reports whether so many events of s are detached that those behind wait.
+func HeldUp(s *Socket) bool {
+	s.client.mu.Lock()
+	defer s.client.mu.Unlock()
+	return s.client.held
+}
+
 // RoomNames are the rooms of a namespace that sockets are in, sorted, beside
 // those of their own ids.
 func RoomNames(n *Namespace) []string {
-	l := n.adapter.(*Local)
+	l := n.rooms
 	l.mu.RLock()
 	defer l.mu.RUnlock()
 	return slices.Sorted(maps.Keys(l.rooms))
@@ -57,7 +64,7 @@ func WaitingAcks(s *Socket) int {
 
 // KeptSessions is the number of sessions that may be restored.
 func KeptSessions(n *Namespace) int {
-	l := n.adapter.(*Local)
+	l := n.rooms
 	l.mu.RLock()
 	defer l.mu.RUnlock()
 	if l.log == nil {
@@ -71,14 +78,28 @@ func Idle(s *Server) bool {
 	return s.work.Len() == 0
 }
 
-// ScanArray cuts a JSON array into its elements; not ok when text is none.
-func ScanArray(text []byte) (elements [][]byte, ok bool) {
-	spans, ok := scanArray(text, nil)
-	if !ok {
-		return nil, false
+// ConnectTimeout is what happens when the time is up that the connection of s had to join
+// a namespace, if it is still running.
+func ConnectTimeout(s *Socket) {
+	s.client.mu.Lock()
+	running := s.client.timer != nil
+	s.client.mu.Unlock()
+	if running {
+		s.client.connectTimeout()
 	}
-	for _, span := range spans {
-		elements = append(elements, text[span.from:span.to])
+}
+
+// Keep keeps a session in rooms, as of a client that was lost now, and
+// KeptIn tells whether one is in a room.
+func (l *Rooms) Keep(id string, rooms ...string) {
+	joined := make(map[string]uint64, len(rooms))
+	for _, room := range rooms {
+		joined[room] = 0
 	}
-	return elements, true
+	l.log.keep(&Session{ID: id, Rooms: rooms, joined: joined})
+}
+
+// KeptIn is described with Keep.
+func (l *Rooms) KeptIn(id, room string) bool {
+	return slices.Contains(l.log.sessions[id].session.Rooms, room)
 }

@@ -126,6 +126,15 @@ func FuzzValue(f *testing.F) {
 	})
 }
 
+// node is decoded into in all ways, as deep as the data goes.
+type node struct {
+	Any   any             `json:"a"`
+	Data  []byte          `json:"data"`
+	Next  *node           `json:"next"`
+	List  []node          `json:"list"`
+	Nodes map[string]node `json:"nodes"`
+}
+
 func decodeAll(v socketio.Value) {
 	for _, dst := range []any{
 		new(any), new(string), new(int), new(float64), new(bool), new([]byte), new(socketio.Binary),
@@ -135,39 +144,53 @@ func decodeAll(v socketio.Value) {
 			Data socketio.Binary
 			More *struct{ Data []byte }
 		}),
+		new([]map[string]any), new(map[string][]any), new(node), new([]node), new(map[string]node), new(struct{ any }),
 	} {
 		_ = v.Decode(dst) // must not panic
 	}
 	_, _ = v.Elements()
 }
 
-// FuzzScanArray holds the scanner against encoding/json: it takes the same arrays
-// and cuts them at the same places.
-func FuzzScanArray(f *testing.F) {
+// FuzzEncode holds what is written without encoding/json against it, and sends
+// bytes inside of all kinds of values.
+func FuzzEncode(f *testing.F) {
 	for _, seed := range []string{
-		`[]`, ` [ ] `, `["e"]`, `["e",{"a":[1,-2.5e+3,{"b":null}],"c":"d"},true,false]`, "[\t1 ,\n2\r]", `["\u00e4\n\"]"]`, `[[],{},[{}]]`,
-		`[1,]`, `[,]`, `[01]`, `[1.]`, `[.5]`, `[1e]`, `[-]`, `["\x"]`, `["\u00g0"]`, "[\"\x00\"]", "[\"\xff\"]", `["a]`, `[{"a"}]`, `[{"a":1,}]`,
-		`[nul]`, `[tru`, `[1]2`, `{"a":1}`, `"a"`, `1`, ``, `[`, `["`, `["\`, "[\x00]", `[{1:2}]`, `[1 2]`,
-		strings.Repeat("[", 9_999) + strings.Repeat("]", 9_999), strings.Repeat("[", 10_000) + strings.Repeat("]", 10_000),
-		strings.Repeat("[", 10_001) + strings.Repeat("]", 10_001), strings.Repeat(`[{"a":`, 5_000) + "1" + strings.Repeat("}]", 5_000),
+		`1`, `-0`, `1e300`, `12345678901234567890`, `"x"`, `"\u2028<&>\u0000\u007f"`, `null`, `{}`, `[]`, `{"b":[1,{"a":null}],"a":"x","":true}`,
+		`{"\"":1,"\n":2,"ä":3,"<":4}`, `[[[[]]]]`,
 	} {
-		f.Add([]byte(seed))
+		f.Add([]byte(seed), "text", []byte("data"))
 	}
-	f.Fuzz(func(t *testing.T, text []byte) {
-		var want []json.RawMessage
-		err := json.Unmarshal(text, &want)
-		isArray := err == nil && bytes.HasPrefix(bytes.TrimSpace(text), []byte("["))
-		got, ok := socketio.ScanArray(text)
-		if ok != isArray || ok != (isArray && json.Valid(text)) {
-			t.Fatalf("%.100q: ok is %v, encoding/json has %v", text, ok, err)
+	f.Add([]byte(`1`), "\xff\"\\\u2028", []byte{})
+	f.Fuzz(func(t *testing.T, value []byte, text string, data []byte) {
+		var tree any
+		if json.Unmarshal(value, &tree) != nil {
+			return
 		}
-		if len(got) != len(want) {
-			t.Fatalf("%.100q: %d elements, encoding/json has %d", text, len(got), len(want))
-		}
-		for i := range got {
-			if !bytes.Equal(got[i], want[i]) {
-				t.Errorf("%.100q: element %d is %.100q, encoding/json has %.100q", text, i, got[i], want[i])
+		mixed := map[string]any{"tree": tree, text: text, "int": len(text), "struct": node{Any: tree, Data: nil}}
+		for _, v := range []any{tree, text, mixed, []any{mixed, text}} {
+			var want bytes.Buffer
+			e := json.NewEncoder(&want)
+			e.SetEscapeHTML(false)
+			if err := e.Encode([]any{"e", v}); err != nil {
+				t.Fatal(err)
 			}
+			if got := reencoded(t, v); len(got) != 1 || got[0] != "2"+strings.TrimSuffix(want.String(), "\n") {
+				t.Fatalf("got %q, encoding/json has %q", got, &want)
+			}
+		}
+		mixed["bytes"], mixed["struct"] = data, &node{Any: []any{data}, Data: append([]byte("+"), data...), Next: &node{Any: tree}}
+		messages := reencoded(t, mixed)
+		for i, want := range []string{string(data), string(data), "+" + string(data)} {
+			if data == nil && i < 2 {
+				return // null
+			}
+			if len(messages) != 4 || messages[i+1] != "binary:"+want {
+				t.Fatalf("got %q, want %q as attachment %d", messages, want, i)
+			}
+		}
+		var back any
+		if err := decoded(t, messages...)[1].Decode(&back); err != nil {
+			t.Fatalf("%q: %v", messages, err)
 		}
 	})
 }

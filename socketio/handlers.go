@@ -4,15 +4,21 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"runtime/debug"
 	"sync"
 )
 
 // Middleware decides whether a socket may join a namespace. It runs before the
 // client is told that it is connected, may block, and may put what it finds out
-// into Socket.SetData. A *ConnectError goes to the client; any other error is
-// logged, and the client learns only that there was one. ctx ends when the
-// client goes away or is refused.
+// into Socket.SetData. The rooms that it has the socket join are entered when it
+// is let in. ctx ends when the client goes away or is refused.
+//
+// An error refuses the socket, and its text goes to the client, as from a
+// middleware of Node's: a *ConnectError, also a wrapped one, is told without what
+// is around it and with its data, any other is logged as well. What clients must
+// not read belongs into the log, and something else into the error. Of a panic
+// they learn only that there was one.
 type Middleware func(ctx context.Context, s *Socket) error
 
 // ConnectError refuses a connection; the client finds it in its connect_error.
@@ -24,7 +30,8 @@ type ConnectError struct {
 func (e *ConnectError) Error() string { return e.Message }
 
 // EventHandler handles an event. ctx ends when the socket leaves. An error, or a
-// panic as an ErrPanic, goes to the OnError handlers.
+// panic as an ErrPanic, goes to the OnError handlers, and a client that waits for
+// an acknowledgement is told: see AckError.
 type EventHandler func(ctx context.Context, e *Event) error
 
 // Handlers is what a namespace, or all the children of a parent, call. It is
@@ -59,7 +66,8 @@ func (h *Handlers) OnConnect(f func(context.Context, *Socket)) {
 }
 
 // OnDisconnect adds a handler for sockets that have left. It runs once for each
-// that was connected, after its last event.
+// that was connected, after its last event. Socket.OnDisconnect is for one socket,
+// and says more.
 func (h *Handlers) OnDisconnect(f func(*Socket, Reason)) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -75,8 +83,12 @@ func (h *Handlers) Filter(f EventHandler) {
 	h.filters = append(h.filters, f)
 }
 
-// On adds a handler for an event. See Handle for one with a typed argument.
+// On adds a handler for an event. See Handle for one with a typed argument. It
+// panics with ErrReservedEvent for the names that never come: connect,
+// connect_error, disconnect, disconnecting, newListener and removeListener.
+// OnConnect and OnDisconnect are for what they stand for.
 func (h *Handlers) On(event string, f EventHandler) {
+	refuseReserved(event)
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.events == nil {
@@ -102,7 +114,8 @@ func (h *Handlers) OnAnyOutgoing(f func(s *Socket, event string, args []any)) {
 }
 
 // OnError adds a handler for errors of event handlers and filters, on whose
-// goroutine it runs. Without one they are logged.
+// goroutine it runs. Without one they are logged. It may acknowledge the event
+// with something else than the client is told otherwise.
 func (h *Handlers) OnError(f func(*Event, error)) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -111,7 +124,9 @@ func (h *Handlers) OnError(f func(*Event, error)) {
 
 // OnServerSide adds a handler for events that other servers send with
 // ServerSideEmit. What it returns is the acknowledgement, if one is asked for.
+// It panics with ErrReservedEvent as On does.
 func (h *Handlers) OnServerSide(event string, f func(Args) ([]any, error)) {
+	refuseReserved(event)
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.serverSide == nil {
@@ -152,7 +167,8 @@ func (h *Handlers) disconnected(s *Socket, reason Reason) {
 }
 
 // dispatch hands an event to its handlers: filters, catch-all ones, those of
-// the namespace, those of the socket.
+// the namespace, those of the socket. Then it tells the client of the first that
+// failed, if nobody has acknowledged the event.
 func (h *Handlers) dispatch(e *Event) {
 	h.mu.RLock()
 	filters, catchAll, named := h.filters, h.any, h.events[e.name]
@@ -161,15 +177,23 @@ func (h *Handlers) dispatch(e *Event) {
 	for _, filter := range filters {
 		if err := e.call(filter); err != nil {
 			h.failed(e, err)
+			e.refuse(err)
 			return
 		}
 	}
+	var failure error
 	for _, group := range [...][]EventHandler{catchAll, ownAny, named, own} {
 		for _, f := range group {
 			if err := e.call(f); err != nil {
 				h.failed(e, err)
+				if failure == nil {
+					failure = err
+				}
 			}
 		}
+	}
+	if failure != nil {
+		e.refuse(failure)
 	}
 }
 
@@ -187,9 +211,11 @@ func (h *Handlers) failed(e *Event, err error) {
 }
 
 // contain keeps a panic of a handler from ending the process.
-func (h *Handlers) contain(s *Socket, name string, f func() error) {
+func (h *Handlers) contain(s *Socket, name string, f func() error) { contain(s.logger(), name, f) }
+
+func contain(log *slog.Logger, name string, f func() error) {
 	if err := guard(f); err != nil {
-		s.logger().Error("socketio: handler", "event", name, "err", err)
+		log.Error("socketio: handler", "event", name, "err", err)
 	}
 }
 

@@ -14,7 +14,7 @@ import (
 )
 
 // patience bounds every wait; only a failing test ever waits that long.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // harness is a server on a loopback address, with the log it writes.
 type harness struct {

@@ -2,12 +2,13 @@ package socketio
 
 import (
 	"bytes"
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"math"
 	"strconv"
 	"unicode/utf8"
+
+	"github.com/sockeye-im/sockeye/internal/jsonscan"
 )
 
 // jsonDecoder reads the packets of one connection. Between packets it holds
@@ -137,15 +138,15 @@ type jsonValue struct {
 
 // Elements implements Value.
 func (v *jsonValue) Elements() ([]Value, error) {
-	var few [4]span // as most events have, name included
-	spans, ok := scanArray(v.text, few[:0])
+	var few [4]jsonscan.Span // as most events have, name included
+	spans, ok := jsonscan.Array(v.text, few[:0])
 	if !ok {
 		return nil, fmt.Errorf("%w: not a JSON array", ErrMalformed)
 	}
 	values := make([]Value, len(spans))
 	elements := make([]jsonValue, len(spans))
 	for i, span := range spans {
-		part := v.text[span.from:span.to:span.to]
+		part := span.In(v.text)
 		elements[i] = jsonValue{text: part, attachments: v.attachments}
 		if len(v.attachments) > 0 && !bytes.Contains(part, placeholderKey) {
 			elements[i].attachments = nil
@@ -176,12 +177,7 @@ func (v *jsonValue) Decode(dst any) error {
 	if assign(dst, tree) {
 		return nil
 	}
-	// encoding/json reads base64 into []byte.
-	text, err := json.Marshal(asBase64(tree))
-	if err != nil {
-		return err
-	}
-	return json.Unmarshal(text, dst)
+	return decodeTree(tree, dst)
 }
 
 // plain reads a string without escapes, as most are, at a fraction of what
@@ -313,20 +309,4 @@ func (r *resolver) attachment(num any) (any, error) {
 		return nil, fmt.Errorf("%w: more than %d placeholders in a value", ErrMalformed, MaxAttachments)
 	}
 	return Binary(r.attachments[int(i)]), nil
-}
-
-func asBase64(tree any) any {
-	switch node := tree.(type) {
-	case Binary:
-		return base64.StdEncoding.EncodeToString(node)
-	case []any:
-		for i := range node {
-			node[i] = asBase64(node[i])
-		}
-	case map[string]any:
-		for key := range node {
-			node[key] = asBase64(node[key])
-		}
-	}
-	return tree
 }

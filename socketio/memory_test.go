@@ -64,7 +64,7 @@ func TestNothingIsLeft(t *testing.T) {
 				cycle((*testClient).drop)
 			}
 			eventually(t, "the connections end", func() bool { return h.Connections() == 0 && socketio.Idle(h.Server) })
-			if n := root.Adapter().Len(); n != 0 {
+			if n := root.Rooms().Len(); n != 0 {
 				t.Errorf("%d sockets", n)
 			}
 			if names := socketio.RoomNames(root); len(names) != 0 {

@@ -16,7 +16,8 @@ type Namespace struct {
 	*Handlers
 	server  *Server
 	name    string
-	adapter Adapter
+	rooms   *Rooms
+	cluster Cluster
 	ackIDs  atomic.Uint64
 
 	dynamic bool // made for a ParentNamespace, and gone when it is empty
@@ -25,15 +26,24 @@ type Namespace struct {
 
 func newNamespace(s *Server, name string, h *Handlers) *Namespace {
 	n := &Namespace{Handlers: h, server: s, name: name}
-	n.adapter = s.cfg.NewAdapter(n)
+	n.rooms = newRooms(n)
+	n.cluster = s.cfg.NewCluster(n)
 	return n
 }
 
 // Name is the namespace's name, with its leading slash.
 func (n *Namespace) Name() string { return n.name }
 
-// Adapter is what connects the namespace to those of other servers.
-func (n *Namespace) Adapter() Adapter { return n.adapter }
+// Rooms are the namespace's on this server.
+func (n *Namespace) Rooms() *Rooms { return n.rooms }
+
+// reach is what reaches the sockets of all servers, or of this one alone.
+func (n *Namespace) reach(local bool) Cluster {
+	if local {
+		return alone{n.rooms}
+	}
+	return n.cluster
+}
 
 // Emit sends an event to all sockets of the namespace, on all servers.
 func (n *Namespace) Emit(event string, args ...any) error { return n.all().Emit(event, args...) }
@@ -60,7 +70,7 @@ func (n *Namespace) all() BroadcastOperator { return BroadcastOperator{nsp: n} }
 
 // Socket returns the socket of this server with that id; nil when there is
 // none.
-func (n *Namespace) Socket(id string) *Socket { return n.adapter.Socket(id) }
+func (n *Namespace) Socket(id string) *Socket { return n.rooms.Socket(id) }
 
 // ServerSideEmit sends an event to the OnServerSide handlers of this namespace
 // on all other servers.
@@ -68,7 +78,7 @@ func (n *Namespace) ServerSideEmit(event string, args ...any) error {
 	if reserved(event) {
 		return ErrReservedEvent
 	}
-	return n.adapter.ServerSideEmit(event, args)
+	return n.cluster.ServerSideEmit(event, args)
 }
 
 // ServerSideEmitWithAck does the same and waits for the acknowledgements of all
@@ -77,10 +87,10 @@ func (n *Namespace) ServerSideEmitWithAck(ctx context.Context, event string, arg
 	if reserved(event) {
 		return nil, ErrReservedEvent
 	}
-	return n.adapter.ServerSideEmitWithAck(ctx, event, args)
+	return n.cluster.ServerSideEmitWithAck(ctx, event, args)
 }
 
-// ReceiveServerSide is for adapters: another server has emitted an event. The
+// ReceiveServerSide is for a Cluster: another server has emitted an event. The
 // result is the acknowledgement, should one be wanted.
 func (n *Namespace) ReceiveServerSide(event string, args Args) (reply []any, err error) {
 	n.mu.RLock()
@@ -98,24 +108,38 @@ func (n *Namespace) ReceiveServerSide(event string, args Args) (reply []any, err
 	return reply, err
 }
 
+// encode also says which way the messages are to go.
+func (n *Namespace) encode(p *Packet, how Selection) (Encoded, error) {
+	encoded, err := n.server.cfg.Codec.Encode(p)
+	if err != nil || !how.Uncompress {
+		return encoded, err
+	}
+	for i := range encoded {
+		encoded[i] = encoded[i].Uncompressed()
+	}
+	return encoded, nil
+}
+
 // connect runs a client through the middlewares and lets it in. It is called on
 // the client's own goroutine and may block.
 func (n *Namespace) connect(c *client, auth Value) {
-	s := &Socket{nsp: n, client: c, auth: auth}
+	s := &Socket{nsp: n, client: c, auth: auth, entering: new(entrance)}
 	s.open = make(chan struct{})
 	if !c.admitting(s) {
 		return
 	}
 	session := n.restore(s)
+	if session == nil {
+		s.assignID()
+	}
 	if err := n.admit(s); err != nil {
 		s.end(ServerDisconnect)
 		close(s.open)
 		n.refuse(c, s, err)
 		return
 	}
-	if s.freshStart || session == nil {
+	if s.freshStart {
 		session = nil
-		s.assignID()
 	}
 	if n.server.cfg.ForgetAuth {
 		s.mu.Lock()
@@ -126,7 +150,7 @@ func (n *Namespace) connect(c *client, auth Value) {
 		close(s.open)
 		return // the client went away meanwhile
 	}
-	err := n.adapter.Add(s, session, s.welcome)
+	err := n.rooms.add(s, session, s.welcome)
 	if err != nil {
 		s.end(TransportClose)
 	}
@@ -141,12 +165,20 @@ func (n *Namespace) connect(c *client, auth Value) {
 
 func (n *Namespace) refuse(c *client, s *Socket, err error) {
 	var refusal *ConnectError
-	if !errors.As(err, &refusal) {
+	switch {
+	case errors.As(err, &refusal):
+	case errors.Is(err, ErrPanic):
 		s.logger().Error("socketio: middleware", "namespace", n.name, "err", err)
-		refusal = &ConnectError{Message: "Internal server error"}
+		refusal = &ConnectError{Message: internalError}
+	default:
+		s.logger().Warn("socketio: middleware refused a socket", "namespace", n.name, "err", err)
+		refusal = &ConnectError{Message: err.Error()}
 	}
 	c.refuse(n.name, refusal)
 }
+
+// internalError is what clients learn of a mistake.
+const internalError = "Internal server error"
 
 // restore looks for the session that a client wants to continue. A socket whose
 // connection is dead without the server knowing is dropped for it: its private
@@ -175,14 +207,11 @@ func (n *Namespace) restore(s *Socket) *Session {
 		old.client.session.Fail(engineTransportClose, errSuperseded)
 		<-old.Context().Done() // it may have been leaving already
 	}
-	session, err := n.adapter.Restore(id, claim.Offset)
-	if err != nil {
-		s.logger().Error("socketio: restore session", "err", err)
+	found := n.rooms.restore(id, claim.Offset)
+	if found != nil {
+		s.continues(found)
 	}
-	if session != nil {
-		s.id, s.data, s.recovered = session.ID, session.Data, true
-	}
-	return session
+	return found
 }
 
 var errSuperseded = errors.New("client has reconnected")
@@ -198,13 +227,13 @@ func (n *Namespace) vacate(joined int) {
 	}
 	n.server.mu.Lock()
 	n.joining -= joined
-	empty := n.joining == 0 && n.adapter.Len() == 0 && n.server.namespaces[n.name] == n
+	empty := n.joining == 0 && n.rooms.Len() == 0 && n.server.namespaces[n.name] == n
 	if empty {
 		delete(n.server.namespaces, n.name)
 	}
 	n.server.mu.Unlock()
 	if empty {
-		_ = n.adapter.Close()
+		_ = n.cluster.Close()
 	}
 }
 

@@ -224,7 +224,7 @@ func TestMiddlewares(t *testing.T) {
 			case "panic":
 				panic("middleware went wrong: hunter2")
 			default:
-				return errors.New("secret detail")
+				return errors.New("not today")
 			}
 		}
 	}
@@ -235,7 +235,7 @@ func TestMiddlewares(t *testing.T) {
 
 	for _, tt := range []struct{ auth, order, answer, logged string }{
 		{`{"fail":"b","how":"refuse"}`, "a b", `{"message":"not you","data":{"code":7}}`, ""},
-		{`{"fail":"a"}`, "a", `{"message":"Internal server error"}`, "secret detail"},
+		{`{"fail":"a"}`, "a", `{"message":"not today"}`, "not today"},
 		{`{"fail":"c","how":"panic"}`, "a b c", `{"message":"Internal server error"}`, "middleware went wrong: hunter2"},
 	} {
 		c := h.dial(4)

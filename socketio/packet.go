@@ -35,8 +35,10 @@ type Packet struct {
 	AckID *uint64
 	// Event is the name of an Event.
 	Event string
-	// Args are the arguments of an Event or Ack. A []byte or Binary becomes an
-	// attachment, and so does a Binary inside a value.
+	// Args are the arguments of an Event or Ack. A []byte becomes an attachment
+	// wherever it stands: in maps, slices and structs, behind pointers and
+	// interfaces. What a type's own MarshalJSON or MarshalText writes stays as it
+	// is; a Binary in it becomes an attachment. A nil []byte inside a value is null.
 	Args []any
 	// Data is the payload of a Connect or ConnectError; nil for none.
 	Data any
@@ -84,9 +86,9 @@ type Value interface {
 	HasBinary() bool
 }
 
-// Binary is data that travels as an attachment wherever it stands in a value.
-// A plain []byte does so only as an argument of its own; inside a value
-// encoding/json writes it as base64.
+// Binary is data that travels as an attachment, as a []byte does, also where a
+// type's MarshalJSON writes it. Binary data that was received is of this type in
+// an any.
 type Binary []byte
 
 var (

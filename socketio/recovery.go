@@ -9,18 +9,36 @@ import (
 // maxKeptSessions bounds the sessions kept for recovery; the oldest go first.
 const maxKeptSessions = 100_000
 
+// messageOverhead is what a message counts for in a queue beside its bytes, see
+// engineio.Config.MaxQueuedBytes.
+const messageOverhead = 96
+
 // packetLog holds what clients may have missed: the packets of the last while
-// and the sessions that may come back for them. The adapter's lock guards it.
+// and the sessions that may come back for them. The lock of Rooms guards it.
 type packetLog struct {
 	cfg     Recovery
-	frames  int        // what may be missed by one session at most: what can be
-	octets  int        // queued for it at once
+	most    int        // bytes that may be missed by one session: what can be queued
 	entries []logEntry // oldest first, at positions begin, begin+1, …
 	begin   uint64
 	bytes   int
 
 	sessions map[string]*keptSession
 	order    []*keptSession // oldest first; some may have been restored since
+}
+
+// Session is what a socket that lost its connection can be restored from, by the Rooms that
+// have kept it.
+type Session struct {
+	ID    string
+	Rooms []string // without the one of its own id
+	Data  any
+
+	// Positions in the packet log:
+	joined   map[string]uint64 // where it joined its rooms, by name
+	from     uint64            // behind the last packet it is known to have
+	position uint64            // behind the last of missed
+	missed   []Encoded         // found by restore
+	kept     *keptSession      // that restore found
 }
 
 type logEntry struct {
@@ -39,11 +57,10 @@ type keptSession struct {
 // newPacketLog makes an empty log for connections with that much of a queue: a
 // client that missed more than three quarters of it starts afresh, instead of
 // being closed as a slow consumer each time it comes back.
-func newPacketLog(cfg Recovery, queuedFrames, queuedBytes int) *packetLog {
+func newPacketLog(cfg Recovery, queuedBytes int) *packetLog {
 	return &packetLog{
 		cfg:      cfg,
-		frames:   queuedFrames / 4 * 3,
-		octets:   queuedBytes / 4 * 3,
+		most:     queuedBytes / 4 * 3,
 		sessions: make(map[string]*keptSession),
 	}
 }
@@ -110,6 +127,7 @@ func (l *packetLog) restore(id, offset string) *Session {
 		return nil
 	}
 	session := *kept.session
+	session.kept = kept
 	if offset != "" {
 		position, ok := l.behind(offset)
 		if !ok || position < session.from {
@@ -144,32 +162,33 @@ func (l *packetLog) behind(offset string) (uint64, bool) {
 }
 
 // claim uses a restored session up and returns all it has missed by now. It
-// fails for a session that another connection was faster to claim, and after
-// the whole log was replaced since restore, or too much was missed by now.
+// fails for a session that another connection was faster to claim, even if that
+// has lost it again since, and after the whole log was replaced since restore,
+// or too much was missed by now. Rooms that were joined or left for the client
+// since restore are heeded.
 func (l *packetLog) claim(session *Session) ([]Encoded, bool) {
-	if l.sessions[session.ID] == nil || session.position < l.begin {
+	kept := l.sessions[session.ID]
+	if kept == nil || kept != session.kept || session.position < l.begin {
 		return nil, false
 	}
 	delete(l.sessions, session.ID)
+	session.Rooms, session.joined = kept.session.Rooms, kept.session.joined
 	return session.missed, l.collect(session)
 }
 
 // collect adds the packets behind a session's position that were for it to what
 // it missed; false when that is too much.
 func (l *packetLog) collect(session *Session) bool {
-	frames, octets := 0, 0
+	bytes := 0
 	for _, encoded := range session.missed {
-		frames += len(encoded)
-		octets += encoded.size()
+		bytes += encoded.size() + messageOverhead*len(encoded)
 	}
 	for ; session.position < l.end(); session.position++ {
 		entry := &l.entries[session.position-l.begin]
 		if !entry.to.includes(session, session.position) {
 			continue
 		}
-		frames += len(entry.encoded)
-		octets += entry.size
-		if frames > l.frames || octets > l.octets {
+		if bytes += entry.size + messageOverhead*len(entry.encoded); bytes > l.most {
 			return false
 		}
 		session.missed = append(session.missed, entry.encoded)
@@ -179,16 +198,46 @@ func (l *packetLog) collect(session *Session) bool {
 
 // includes reports whether a packet logged at that position was for a session.
 func (to *Selection) includes(session *Session, position uint64) bool {
-	if to.only != "" {
-		return to.only == session.ID
+	return to.admits(session, position) && (len(to.Rooms) == 0 || to.Socket != "" || session.inAny(to.Rooms, position))
+}
+
+// admits is includes but for the rooms that the packet was sent to.
+func (to *Selection) admits(session *Session, position uint64) bool {
+	if to.Socket != "" {
+		return to.Socket == session.ID
 	}
+	return !session.inAny(to.Except, position)
+}
+
+// sessions is includes for a caller that asks it of many sessions: with many rooms it
+// looks in a set for those of each session.
+func (to *Selection) sessions() func(session *Session, position uint64) bool {
+	if len(to.Rooms) <= manyRooms || to.Socket != "" {
+		return to.includes
+	}
+	wanted := make(map[string]struct{}, len(to.Rooms))
+	for _, room := range to.Rooms {
+		wanted[room] = struct{}{}
+	}
+	return func(session *Session, position uint64) bool {
+		return to.admits(session, position) && session.inSet(wanted, position)
+	}
+}
+
+// inAny reports whether the session was in one of the rooms at a position.
+func (s *Session) inAny(rooms []string, position uint64) bool {
+	return slices.ContainsFunc(rooms, func(room string) bool {
+		return room == s.ID || slices.Contains(s.Rooms, room) && s.joined[room] <= position
+	})
+}
+
+// inSet is inAny for a set.
+func (s *Session) inSet(rooms map[string]struct{}, position uint64) bool {
 	in := func(room string) bool {
-		return room == session.ID || slices.Contains(session.Rooms, room) && session.joined[room] <= position
+		_, wanted := rooms[room]
+		return wanted
 	}
-	if slices.ContainsFunc(to.Except, in) {
-		return false
-	}
-	return len(to.Rooms) == 0 || slices.ContainsFunc(to.Rooms, in)
+	return in(s.ID) || slices.ContainsFunc(s.Rooms, func(room string) bool { return in(room) && s.joined[room] <= position })
 }
 
 // join and leave replace Rooms, which a restored copy may share.

@@ -2,11 +2,12 @@ package socketio_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 
-	"github.com/sockeye-im/sockeye/engineio"
 	"github.com/sockeye-im/sockeye/socketio"
 )
 
@@ -92,6 +93,97 @@ func TestTwoClaimTheSameSession(t *testing.T) {
 	}
 }
 
+// gated is a namespace whose middleware holds restored sockets, each until its turn.
+func gated(h *harness) (restored <-chan chan<- struct{}) {
+	turns := make(chan chan<- struct{}, 5)
+	h.Of("/").Use(func(_ context.Context, s *socketio.Socket) error {
+		if s.Recovered() {
+			pass := make(chan struct{})
+			turns <- pass
+			<-pass
+		}
+		return nil
+	})
+	return turns
+}
+
+// A session that was restored, continued elsewhere and lost once more meanwhile is not
+// the one that was asked for: what the client has done since would be undone.
+func TestClaimOfASessionThatWentOn(t *testing.T) {
+	h := serve(t, socketio.Config{Recovery: &socketio.Recovery{}})
+	root := h.Of("/")
+	restored := gated(h)
+	joined := sockets(root)
+	left := make(chan *socketio.Socket, 5)
+	root.OnDisconnect(func(s *socketio.Socket, _ socketio.Reason) { left <- s })
+	emit := emitter(t)
+	v := h.survivor("/")
+	receive(t, joined, "the socket").Join("old")
+	v.lose()
+	receive(t, left, "the disconnect")
+
+	slow := h.dial(4)
+	slow.send("0" + v.claim())
+	late := receive(t, restored, "the slow connection")
+	quick := h.dial(4)
+	quick.send("0" + v.claim())
+	close(receive(t, restored, "the quick connection"))
+	s := receive(t, joined, "the quick socket")
+	quick.packet('0', "/")
+	s.Leave("old")
+	s.Join("new")
+	quick.drop()
+	receive(t, left, "the disconnect")
+	emit(root.To("old"), "not for it")
+	emit(root.To("new"), "missed")
+
+	close(late)
+	slow.closed() // and its client would start again
+	v.testClient = h.dial(4)
+	v.send("0" + v.claim())
+	close(receive(t, restored, "the third connection"))
+	if s := receive(t, joined, "the third socket"); !slices.Equal(s.Rooms(), []string{s.ID(), "new"}) {
+		t.Errorf("it is in %v", s.Rooms())
+	}
+	v.packet('0', "/")
+	v.until("missed")
+	v.got(t, "missed")
+}
+
+// A client that is put into a room or taken out of one while it comes back is where it
+// would be had it never been away.
+func TestRoomsChangeDuringARecovery(t *testing.T) {
+	h := serve(t, socketio.Config{Recovery: &socketio.Recovery{}})
+	root := h.Of("/")
+	restored := gated(h)
+	joined := sockets(root)
+	left := make(chan *socketio.Socket, 5)
+	root.OnDisconnect(func(s *socketio.Socket, _ socketio.Reason) { left <- s })
+	emit := emitter(t)
+	v := h.survivor("/")
+	receive(t, joined, "the socket").Join("club", "hall")
+	v.lose()
+	receive(t, left, "the disconnect")
+	v.testClient = h.dial(4)
+	v.send("0" + v.claim())
+	pass := receive(t, restored, "the connection")
+	if err := errors.Join(root.To("hall").SocketsLeave("club"), root.To("hall").SocketsJoin("attic")); err != nil {
+		t.Fatal(err)
+	}
+	emit(root.To("club"), "secret")
+	emit(root.To("attic"), "missed")
+	close(pass)
+	s := receive(t, joined, "the socket")
+	if rooms := s.Rooms(); !slices.Equal(rooms, []string{s.ID(), "hall", "attic"}) {
+		t.Errorf("it is in %v", rooms)
+	}
+	v.packet('0', "/")
+	emit(root.To("club"), "secret")
+	emit(root.To("hall"), "end")
+	v.until("end")
+	v.got(t, "missed", "end")
+}
+
 // Clients lose their connections over and over while several goroutines
 // broadcast: nothing is lost, nothing comes twice, each emitter's events come in
 // order.
@@ -99,7 +191,6 @@ func TestRecoveryUnderFire(t *testing.T) {
 	const emitters, each, survivors, losses = 4, 300, 3, 12
 	h := serve(t, socketio.Config{
 		Recovery: &socketio.Recovery{},
-		Engine:   engineio.Config{MaxQueuedFrames: 10_000},
 	})
 	root := h.Of("/")
 	root.OnConnect(func(_ context.Context, s *socketio.Socket) { s.Join("r") })
@@ -153,4 +244,68 @@ func TestRecoveryUnderFire(t *testing.T) {
 			t.Errorf("client %d: %d events", n, len(v.seen))
 		}
 	}
+}
+
+// A client that is lost, or comes back, while its socket is put into a room together with
+// others: it gets what is sent to the room next.
+func TestJoinedTogetherWhileClientsComeBack(t *testing.T) {
+	for round := range 20 { // the moment is short
+		t.Run(fmt.Sprint(round), joinWhileAClientComesBack)
+	}
+}
+
+func joinWhileAClientComesBack(t *testing.T) {
+	const rooms = 1500
+	h := serve(t, socketio.Config{Recovery: &socketio.Recovery{}})
+	root := h.Of("/")
+	emit := emitter(t)
+	joined := sockets(root)
+	v := h.survivor("/")
+	receive(t, joined, "the socket").Join("user")
+	emit(root.To("user"), "first")
+	v.until("first")
+	v.seen = nil
+
+	want := make([]string, rooms, rooms+1)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for i := range want {
+			want[i] = fmt.Sprint(i)
+			if err := errors.Join(root.In("user").SocketsJoin(want[i]), root.To(want[i]).Emit("e", want[i])); err != nil {
+				t.Error(err)
+			}
+		}
+	}()
+	for under := true; under; {
+		select {
+		case <-done:
+			under = false
+		default:
+		}
+		v.lose()
+		if !v.back() {
+			t.Fatal("not recovered")
+		}
+	}
+	emit(root.To("user"), "last")
+	v.until("last")
+	if want = append(want, "last"); !slices.Equal(v.seen, want) {
+		missing := slices.DeleteFunc(want, func(one string) bool { return slices.Contains(v.seen, one) })
+		t.Errorf("got %d of %d events; missing are %q", len(v.seen), rooms+1, missing)
+	}
+}
+
+// A client that comes back may be lost again, or leave, before its session is found.
+func TestLostWhileTheSessionIsFound(t *testing.T) {
+	h := serve(t, socketio.Config{Recovery: &socketio.Recovery{}})
+	for range 300 {
+		c := h.dial(4)
+		pid := c.connect("/", "").PID
+		again := h.dial(4)                      // before the server has noticed that the client was gone
+		again.burst(`40{"pid":"`+pid+`"}`, "1") // the engine's packet: it closes
+		again.closed()
+		c.drop()
+	}
+	eventually(t, "nobody is left", func() bool { return h.Connections() == 0 && len(h.Of("/").All().LocalSockets()) == 0 })
 }

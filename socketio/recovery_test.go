@@ -197,6 +197,41 @@ func TestRecoveryWithoutOffset(t *testing.T) {
 	v.got(t, "1", "2")
 }
 
+// What is told anew on each connect takes no room from what is not, and does not come twice.
+func TestTransientEventsToASocket(t *testing.T) {
+	h := serve(t, socketio.Config{Recovery: &socketio.Recovery{MaxPackets: 2}})
+	h.Of("/").OnConnect(func(_ context.Context, s *socketio.Socket) {
+		for range 3 {
+			if err := s.Transient().Emit("hello"); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	lost := h.survivor("/")
+	lost.expect(`["hello"]`)
+	lost.expect(`["hello"]`)
+	lost.expect(`["hello"]`)
+	if err := h.Of("/").Emit("e", "before"); err != nil {
+		t.Fatal(err)
+	}
+	lost.until("before")
+	lost.lose()
+	if err := h.Of("/").Emit("e", "missed"); err != nil {
+		t.Fatal(err)
+	}
+	for range 5 {
+		other := h.survivor("/")
+		other.expect(`["hello"]`)
+		other.drop()
+	}
+	if !lost.back() {
+		t.Fatal("not recovered")
+	}
+	if p := lost.event("e"); !strings.HasPrefix(p.data, `["e","missed"`) {
+		t.Errorf("got %s", p)
+	}
+}
+
 func TestNotRecovered(t *testing.T) {
 	type setup struct {
 		recovery socketio.Recovery
@@ -205,17 +240,17 @@ func TestNotRecovered(t *testing.T) {
 		claim    func(v *survivor)
 	}
 	tests := map[string]setup{
-		"expired":                        {recovery: socketio.Recovery{MaxDisconnection: time.Nanosecond}},
-		"packets gone":                   {recovery: socketio.Recovery{MaxPackets: 3}, away: times(4, "x")},
-		"bytes gone":                     {recovery: socketio.Recovery{MaxBytes: 1000}, away: times(4, strings.Repeat("x", 300))},
-		"more frames than can be queued": {engine: engineio.Config{MaxQueuedFrames: 20}, away: times(16, "x")},
-		"more bytes than can be queued":  {engine: engineio.Config{MaxQueuedBytes: 4000}, away: times(16, strings.Repeat("x", 300))},
-		"forged id":                      {claim: func(v *survivor) { v.id.PID = v.id.PID[:39] + flip(v.id.PID[39]) }},
-		"another's id":                   {claim: func(v *survivor) { v.id.PID = flip(v.id.PID[0]) + v.id.PID[1:] }},
-		"short id":                       {claim: func(v *survivor) { v.id.PID = v.id.PID[:20] }},
-		"bad offset":                     {claim: func(v *survivor) { v.offset = "?!" }},
-		"future offset":                  {claim: func(v *survivor) { v.offset = "zzzz" }},
-		"offset from before its time":    {claim: func(v *survivor) { v.offset = "1" }},
+		"expired":                          {recovery: socketio.Recovery{MaxDisconnection: time.Nanosecond}},
+		"packets gone":                     {recovery: socketio.Recovery{MaxPackets: 3}, away: times(4, "x")},
+		"bytes gone":                       {recovery: socketio.Recovery{MaxBytes: 1000}, away: times(4, strings.Repeat("x", 300))},
+		"more messages than can be queued": {engine: engineio.Config{MaxQueuedBytes: 2000}, away: times(14, "x")},
+		"more bytes than can be queued":    {engine: engineio.Config{MaxQueuedBytes: 4000}, away: times(16, strings.Repeat("x", 300))},
+		"forged id":                        {claim: func(v *survivor) { v.id.PID = v.id.PID[:39] + flip(v.id.PID[39]) }},
+		"another's id":                     {claim: func(v *survivor) { v.id.PID = flip(v.id.PID[0]) + v.id.PID[1:] }},
+		"short id":                         {claim: func(v *survivor) { v.id.PID = v.id.PID[:20] }},
+		"bad offset":                       {claim: func(v *survivor) { v.offset = "?!" }},
+		"future offset":                    {claim: func(v *survivor) { v.offset = "zzzz" }},
+		"offset from before its time":      {claim: func(v *survivor) { v.offset = "1" }},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

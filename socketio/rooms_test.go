@@ -3,6 +3,7 @@ package socketio_test
 import (
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -42,7 +43,7 @@ func sorted(list []string) []string {
 func TestRoomsModel(t *testing.T) {
 	const sockets = 5
 	p := newParty(t, socketio.Config{}, sockets)
-	names := []string{"a", "b", "c", "d"}
+	names := strings.Split("a b c d e f g h i j k l m n o p q r s t u v w x y z", " ") // more than are looked at one by one
 	rapid.Check(t, func(t *rapid.T) {
 		model := make([]map[string]bool, sockets)
 		for i := range model {

@@ -21,23 +21,31 @@ type Config struct {
 	// Engine configures the connections. Its OnSession is the server's own.
 	Engine engineio.Config
 	// ConnectTimeout is how long a connection may stay without having joined a
-	// namespace, middlewares included. Default 45 s.
+	// namespace, middlewares included, see [Socket.HoldConnectTimeout]. Default 45 s.
 	ConnectTimeout time.Duration
 	// Recovery turns connection state recovery on; nil is off.
 	Recovery *Recovery
 	// Codec encodes packets. Default JSON{}, which stock clients speak.
 	Codec Codec
-	// NewAdapter makes the adapter of each namespace. Default: NewLocal, which
-	// knows this server only.
-	NewAdapter func(*Namespace) Adapter
+	// NewCluster makes what connects each namespace to those of other servers. It is called
+	// before the namespace has sockets. Default: Alone, of which there are no others.
+	NewCluster func(*Namespace) Cluster
 	// ForgetAuth drops what a client sent to sign in once its middlewares have
 	// seen it: it is a secret, and takes memory for as long as the connection
 	// lives. Socket.Auth finds nothing after that.
 	ForgetAuth bool
+	// MaxAuthBytes is the size of the largest payload that a client may send to join a
+	// namespace, in bytes. It may be nested 100 deep in any case. 0 is no bound but that
+	// of messages, which Engine.MaxStrangerPayload sets for a client that has joined none.
+	MaxAuthBytes int
 	// MaxQueuedEvents and MaxQueuedBytes bound the events of one connection that
 	// wait for their handler; beyond them the connection is not read. Default 256
 	// and 1 MiB.
 	MaxQueuedEvents, MaxQueuedBytes int
+	// MaxDetached is how many events of one connection may be handled beside their
+	// order, see Event.Detach. When so many are, one more that is detached holds up
+	// those behind it until one is through. Default 16.
+	MaxDetached int
 	// Logger gets what goes wrong in handlers. Default slog.Default().
 	Logger *slog.Logger
 }
@@ -51,7 +59,7 @@ type Recovery struct {
 	// MaxPackets and MaxBytes bound the packets kept for each namespace, beyond
 	// which the oldest go; a client that needs one of those is not recovered.
 	// Default 10,000 and 16 MiB. Nor is one recovered that has missed more than
-	// three quarters of what Engine.MaxQueuedFrames and MaxQueuedBytes allow.
+	// three quarters of what Engine.MaxQueuedBytes allows.
 	MaxPackets, MaxBytes int
 }
 
@@ -62,20 +70,20 @@ func (c Config) withDefaults() Config {
 	if c.Codec == nil {
 		c.Codec = JSON{}
 	}
-	if c.NewAdapter == nil {
-		c.NewAdapter = func(n *Namespace) Adapter { return NewLocal(n) }
-	}
-	if c.Engine.MaxQueuedFrames <= 0 {
-		c.Engine.MaxQueuedFrames = 256
+	if c.NewCluster == nil {
+		c.NewCluster = Alone
 	}
 	if c.Engine.MaxQueuedBytes <= 0 {
-		c.Engine.MaxQueuedBytes = 1 << 20
+		c.Engine.MaxQueuedBytes = 64 << 20
 	}
 	if c.MaxQueuedEvents <= 0 {
 		c.MaxQueuedEvents = 256
 	}
 	if c.MaxQueuedBytes <= 0 {
 		c.MaxQueuedBytes = 1 << 20
+	}
+	if c.MaxDetached <= 0 {
+		c.MaxDetached = 16
 	}
 	if c.Logger == nil {
 		c.Logger = slog.Default()
@@ -103,8 +111,6 @@ type Server struct {
 	engine *engineio.Server
 	pidKey [32]byte     // signs the private session ids of recovery
 	work   ordered.Pool // of clients with events to handle
-
-	quiesced atomic.Bool // connections are read no more
 
 	received, sent atomic.Uint64 // packets, see Traffic
 
@@ -179,6 +185,13 @@ func (s *Server) OfPattern(pattern *regexp.Regexp) *ParentNamespace {
 	return s.OfFunc(func(name string, _ Value) bool { return whole.MatchString(name) })
 }
 
+// Strangers and EndStranger are engineio.Server's; no stranger is who has joined a
+// namespace.
+func (s *Server) Strangers() int { return s.engine.Strangers() }
+
+// EndStranger ends the oldest of the strangers, if it has been open for that long.
+func (s *Server) EndStranger(age time.Duration) bool { return s.engine.EndStranger(age) }
+
 // Connections is the number of open connections, whatever they have joined.
 func (s *Server) Connections() int { return s.engine.Len() }
 
@@ -187,7 +200,6 @@ func (s *Server) Connections() int { return s.engine.Len() }
 // can still be sent to. It is the first half of Shutdown, for a program that has
 // something left to send in between.
 func (s *Server) Quiesce(ctx context.Context) error {
-	s.quiesced.Store(true)
 	s.engine.Quiesce()
 	return s.work.Wait(ctx)
 }
@@ -208,7 +220,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	for _, n := range s.namespaces {
-		err = errors.Join(err, n.adapter.Close())
+		err = errors.Join(err, n.cluster.Close())
 	}
 	return err
 }

@@ -26,16 +26,16 @@ type Socket struct {
 	freshStart  bool          // RefuseRecovery
 	open        chan struct{} // closed when letting in is over
 
-	// The adapter's, guarded by its lock.
-	rooms []membership
+	// Those of Rooms, guarded by its lock.
+	rooms memberships
 	since uint64 // where the packet log stood when the socket was let in
 
 	mu       sync.Mutex
+	entering *entrance // until it is let in
 	auth     Value
 	data     any
 	acks     map[uint64]func(Value, error)
-	handlers map[string][]EventHandler
-	any      []EventHandler
+	handlers *ownHandlers  // nil for none
 	left     []string      // the rooms it was in at the end
 	done     chan struct{} // made by Context, closed once left is known
 	gone     bool          // leaving
@@ -43,7 +43,7 @@ type Socket struct {
 	reason   Reason        // for which it is gone
 }
 
-// ID is the socket's id, which other clients may know.
+// ID is the socket's id, which other clients may know. Middlewares find it too.
 func (s *Socket) ID() string { return s.id }
 
 // Namespace is the namespace the socket is in.
@@ -89,13 +89,27 @@ func (s *Socket) SetData(data any) {
 // with its id, rooms and data, and has been sent what it missed.
 func (s *Socket) Recovered() bool { return s.recovered && !s.freshStart }
 
-// RefuseRecovery makes the socket start afresh, with a new id and without rooms
-// and data. Only middlewares may call it; they do when the client is not allowed
-// what the lost socket was.
+// RefuseRecovery makes a socket that would continue another start afresh, with a
+// new id and without rooms and data. Only middlewares may call it; they do when
+// the client is not allowed what the lost socket was.
 func (s *Socket) RefuseRecovery() {
-	s.freshStart = true
-	s.SetData(nil)
+	if !s.Recovered() {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.entering == nil {
+		return
+	}
+	s.freshStart, s.data = true, nil
+	s.entering.kept, s.entering.left = nil, nil
+	s.assignID()
 }
+
+// HoldConnectTimeout stops Config.ConnectTimeout for the socket's connection, for as
+// long as it is not refused. Only middlewares may call it; they do when the client
+// has done its part, and what is left may take longer.
+func (s *Socket) HoldConnectTimeout() { s.client.holdTimer() }
 
 // Connected reports whether the socket is in its namespace.
 func (s *Socket) Connected() bool {
@@ -113,57 +127,60 @@ func (s *Socket) Rooms() []string {
 	if ended {
 		return left
 	}
-	return s.nsp.adapter.Rooms(s)
+	if early := s.roomsEarly(); early != nil {
+		return early
+	}
+	return s.nsp.rooms.of(s)
 }
 
-// Join puts the socket into rooms. It does nothing once the socket has left.
-func (s *Socket) Join(rooms ...string) { s.nsp.adapter.Join(s, rooms) }
+// Join puts the socket into rooms: a middleware into those that it is in from the
+// moment at which it is let in. It does nothing once the socket has left.
+func (s *Socket) Join(rooms ...string) {
+	if !s.joinEarly(rooms) {
+		s.nsp.rooms.join(s, rooms)
+	}
+}
 
-// Leave takes the socket out of rooms.
-func (s *Socket) Leave(rooms ...string) { s.nsp.adapter.Leave(s, rooms) }
+// Leave takes the socket out of rooms. A middleware that has a recovered socket
+// leave one does not keep from it what it missed there: RefuseRecovery does.
+func (s *Socket) Leave(rooms ...string) {
+	if !s.leaveEarly(rooms) {
+		s.nsp.rooms.leave(s, rooms)
+	}
+}
 
 // Emit queues an event for the client and never blocks. After ErrDisconnected it
 // was not sent; without an error it may still be lost with the connection. With
 // recovery on it may be sent to a socket that has lost its connection, for the
 // client that comes back.
+//
+// A client that reads gets all of it, however fast it comes, up to
+// engineio.Config.MaxQueuedBytes at a time: one for which more than that waits is
+// closed, and for more there is EmitContext.
 func (s *Socket) Emit(event string, args ...any) error {
-	return BroadcastOperator{nsp: s.nsp, only: s}.Emit(event, args...)
+	return s.itself().Emit(event, args...)
 }
 
-// EmitWithAck sends an event and waits for the client's acknowledgement, for ctx
-// to end, or for the socket to leave (ErrDisconnected). It may be called in a
-// handler of the same socket, and then needs a ctx with a deadline: while that
-// handler waits nothing else of the connection is handled, and once
-// Config.MaxQueuedEvents wait nothing is read either, acknowledgements included.
-func (s *Socket) EmitWithAck(ctx context.Context, event string, args ...any) (Args, error) {
-	if reserved(event) {
-		return nil, ErrReservedEvent
+// EmitContext is Emit for senders that can wait: it does so while much waits for the
+// client already, so that any amount can be sent to one that is slow. It fails with
+// ErrDisconnected when the socket leaves meanwhile, as one does that takes nothing
+// for engineio.Config.WriteStall, or with ctx's error; then the event was not sent. A
+// handler's own ctx ends with its socket.
+func (s *Socket) EmitContext(ctx context.Context, event string, args ...any) error {
+	if err := s.AwaitRoom(ctx); err != nil {
+		return err
 	}
-	type reply struct {
-		body Value
-		err  error
+	return s.Emit(event, args...)
+}
+
+// AwaitRoom is the waiting of EmitContext alone, for those who would not even make
+// what they send before there is room for it, or who send it as an acknowledgement.
+func (s *Socket) AwaitRoom(ctx context.Context) error {
+	err := s.client.session.AwaitRoom(ctx)
+	if errors.Is(err, engineio.ErrClosed) {
+		return ErrDisconnected
 	}
-	replies := make(chan reply, 1)
-	id := s.nsp.ackIDs.Add(1) - 1
-	if !s.expect(id, func(body Value, err error) { replies <- reply{body, err} }) {
-		return nil, ErrDisconnected
-	}
-	p := &Packet{Type: PacketEvent, Namespace: s.nsp.name, AckID: &id, Event: event, Args: args}
-	s.nsp.sent(p, s)
-	if err := s.client.send(p); err != nil {
-		s.forget(id)
-		return nil, err
-	}
-	select {
-	case r := <-replies:
-		if r.err != nil {
-			return nil, r.err
-		}
-		return s.splitAck(r.body)
-	case <-ctx.Done():
-		s.forget(id)
-		return nil, ctx.Err()
-	}
+	return err
 }
 
 // To selects the sockets in any of the rooms, but for this one.
@@ -177,32 +194,28 @@ func (s *Socket) Except(rooms ...string) BroadcastOperator { return s.Broadcast(
 
 // Broadcast selects all sockets but this one.
 func (s *Socket) Broadcast() BroadcastOperator {
-	return BroadcastOperator{nsp: s.nsp, to: Selection{Except: []string{s.id}}}
+	return s.itself().others()
 }
 
-// Volatile selects this socket for an event that may be lost.
-func (s *Socket) Volatile() BroadcastOperator {
-	return BroadcastOperator{nsp: s.nsp, only: s}.Volatile()
-}
+// Local selects all sockets of this server but this one.
+func (s *Socket) Local() BroadcastOperator { return s.Broadcast().Local() }
 
-// On adds a handler for an event of this socket. Handlers that are the same for
-// all sockets are better added to the namespace, where they take no memory for
-// each.
-func (s *Socket) On(event string, f EventHandler) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.handlers == nil {
-		s.handlers = make(map[string][]EventHandler)
-	}
-	s.handlers[event] = append(s.handlers[event], f)
-}
+// Volatile selects this socket for an event that may be lost. See
+// BroadcastOperator for what the steps behind it do.
+func (s *Socket) Volatile() BroadcastOperator { return s.itself().Volatile() }
 
-// OnAny adds a handler for all events of this socket.
-func (s *Socket) OnAny(f EventHandler) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.any = append(s.any, f)
-}
+// Compress selects this socket for an event that may be compressed or not.
+func (s *Socket) Compress(compress bool) BroadcastOperator { return s.itself().Compress(compress) }
+
+// Timeout selects this socket for an event that it has d to acknowledge.
+func (s *Socket) Timeout(d time.Duration) BroadcastOperator { return s.itself().Timeout(d) }
+
+// Transient selects this socket for an event that is not kept for a client that
+// loses its connection: what is told anew on each connect takes no room from what
+// is not.
+func (s *Socket) Transient() BroadcastOperator { return s.itself().Transient() }
+
+func (s *Socket) itself() BroadcastOperator { return BroadcastOperator{nsp: s.nsp, only: s} }
 
 // Disconnect sends the client away; it does not come back by itself. Events of
 // its that were received but not handled yet are dropped. With closeConnection
@@ -215,7 +228,7 @@ func (s *Socket) Disconnect(closeConnection bool) {
 	}
 	if s.client.remove(s) {
 		_ = s.sendDisconnect()
-		s.leave(ServerDisconnect)
+		s.leave(ServerDisconnect, nil)
 	}
 }
 
@@ -269,7 +282,7 @@ func (s *Socket) assignID() {
 }
 
 // welcome tells the client that it is connected, and what it missed. The
-// adapter calls it before the first broadcast reaches the socket.
+// namespace's Rooms call it before the first broadcast reaches the socket.
 func (s *Socket) welcome(missed []Encoded) {
 	p := &Packet{Type: PacketConnect, Namespace: s.nsp.name}
 	if s.client.session.Protocol() == 4 {
@@ -300,7 +313,7 @@ func (s *Socket) end(reason Reason) {
 	if s.gone {
 		return
 	}
-	s.gone, s.ended, s.reason = true, true, reason
+	s.gone, s.ended, s.reason, s.entering = true, true, reason, nil
 	if s.done != nil {
 		close(s.done)
 	}
@@ -313,8 +326,9 @@ func (s *Socket) sentAway() bool {
 	return s.gone && s.reason == ServerDisconnect
 }
 
-// leave takes the socket out of its namespace.
-func (s *Socket) leave(reason Reason) {
+// leave takes the socket out of its namespace. details say more than the reason
+// where there is more to say.
+func (s *Socket) leave(reason Reason, details error) {
 	<-s.open
 	s.mu.Lock()
 	if s.gone {
@@ -323,7 +337,7 @@ func (s *Socket) leave(reason Reason) {
 	}
 	s.gone, s.reason = true, reason
 	s.mu.Unlock()
-	rooms := s.nsp.adapter.Remove(s, s.recoverable && reason.recoverable())
+	rooms := s.nsp.rooms.drop(s, s.recoverable && reason.recoverable())
 	s.mu.Lock()
 	s.ended, s.left = true, rooms
 	acks := s.acks
@@ -335,7 +349,7 @@ func (s *Socket) leave(reason Reason) {
 	for _, f := range acks {
 		f(nil, ErrDisconnected)
 	}
-	s.client.post(job{run: func() { s.nsp.disconnected(s, reason) }})
+	s.client.post(job{run: func() { s.disconnected(reason, details) }})
 	s.nsp.vacate(0)
 }
 
@@ -351,53 +365,8 @@ func (s *Socket) deliver(encoded Encoded, volatile bool) {
 	_ = s.client.session.Send(encoded...) // a closed one tells its handler
 }
 
-// expect notes who waits for an acknowledgement; false once the socket has left.
-func (s *Socket) expect(id uint64, f func(Value, error)) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.gone {
-		return false
-	}
-	if s.acks == nil {
-		s.acks = make(map[uint64]func(Value, error))
-	}
-	s.acks[id] = f
-	return true
-}
-
-func (s *Socket) forget(id uint64) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.acks, id)
-}
-
-// acknowledged passes an acknowledgement on. It runs on the connection loop.
-func (s *Socket) acknowledged(id uint64, body Value) {
-	s.mu.Lock()
-	f := s.acks[id]
-	delete(s.acks, id)
-	s.mu.Unlock()
-	if f != nil {
-		f(body, nil)
-	}
-}
-
-// splitAck reads the body of an acknowledgement; a malformed one ends the
-// connection.
-func (s *Socket) splitAck(body Value) (Args, error) {
-	elements, err := body.Elements()
-	if err != nil {
-		s.client.malformed(err)
-		return nil, err
-	}
-	return elements, nil
-}
-
-// own returns the socket's own handlers.
-func (s *Socket) own(event string) (named, catchAll []EventHandler) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.handlers[event], s.any
+func (s *Socket) describe() RemoteSocket {
+	return RemoteSocket{ID: s.id, Rooms: s.Rooms(), Data: s.Data(), Handshake: s.Handshake()}
 }
 
 func (s *Socket) logger() *slog.Logger { return s.nsp.server.cfg.Logger }

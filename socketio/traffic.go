@@ -20,14 +20,13 @@ func (s *Socket) Traffic() engineio.Traffic { return s.client.session.Traffic() 
 // Sockets returns the namespace's sockets of this server.
 func (n *Namespace) Sockets() []*Socket { return n.all().LocalSockets() }
 
-// LocalSockets returns the selected sockets of this server; none if the adapter
-// does not keep them in a Local.
+// LocalSockets returns the selected sockets of this server.
 func (b BroadcastOperator) LocalSockets() []*Socket {
-	local, ok := b.nsp.adapter.(interface {
-		Sockets(of Selection) []*Socket
-	})
-	if !ok {
-		return nil
+	switch {
+	case b.only == nil:
+		return b.nsp.rooms.Sockets(b.to)
+	case b.only.Connected():
+		return []*Socket{b.only}
 	}
-	return local.Sockets(b.to)
+	return nil
 }

@@ -24,9 +24,9 @@ func Handle[In any](l Listener, event string, f func(ctx context.Context, e *Eve
 	})
 }
 
-// HandleAck adds a handler whose result acknowledges the event. After an error
-// there is no acknowledgement, unless the handler or an OnError handler gave
-// one.
+// HandleAck adds a handler whose result acknowledges the event. An error does so
+// too, in the way of AckError, unless the handler or an OnError handler has
+// acknowledged the event.
 func HandleAck[In, Out any](l Listener, event string, f func(ctx context.Context, e *Event, in In) (Out, error)) {
 	Handle(l, event, func(ctx context.Context, e *Event, in In) error {
 		out, err := f(ctx, e, in)

@@ -11,6 +11,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"github.com/sockeye-im/sockeye/bench/process"
 )
 
 // part is something that has to be built or installed before a peer can run.
@@ -43,11 +45,11 @@ func build(ctx context.Context, dir string, wanted []*peer) (*built, error) {
 	for _, p := range wanted {
 		needs[p.needs] = true
 	}
-	if err := b.goBuild(ctx, b.module, "./bench/load", "./bench/server", "./bench/barewrite"); err != nil {
+	if err := process.Build(ctx, dir, "./bench/load", "./bench/server", "./bench/barewrite"); err != nil {
 		return nil, err
 	}
 	if needs[goPeers] {
-		if err := b.goBuild(ctx, filepath.Join(b.module, "bench", "peers"), "./gws", "./centrifuge"); err != nil {
+		if err := process.BuildIn(ctx, filepath.Join(b.module, "bench", "peers"), dir, "./gws", "./centrifuge"); err != nil {
 			return nil, err
 		}
 	}
@@ -55,16 +57,6 @@ func build(ctx context.Context, dir string, wanted []*peer) (*built, error) {
 		return b, b.findNode()
 	}
 	return b, nil
-}
-
-func (b *built) goBuild(ctx context.Context, module string, packages ...string) error {
-	command := exec.CommandContext(ctx, "go", append([]string{"build", "-o", b.dir + string(filepath.Separator)}, packages...)...)
-	command.Dir = module
-	command.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off")
-	if out, err := command.CombinedOutput(); err != nil {
-		return fmt.Errorf("build %s: %w\n%s", strings.Join(packages, " "), err, out)
-	}
-	return nil
 }
 
 // ErrNotInstalled says that the npm packages are missing.

@@ -53,8 +53,8 @@ func (s *scenario) planned(short bool) crowd.Plan {
 	plan.Payload = payload
 	plan.WarmUp, plan.Duration = time.Second, 4*time.Second
 	if short {
-		plan.WarmUp, plan.Duration, plan.Settle = 50*time.Millisecond, 500*time.Millisecond, min(plan.Settle, 100*time.Millisecond)
-		plan.Connections = 50
+		plan.Connections, plan.Least = 50, 1000
+		plan.WarmUp, plan.Duration, plan.Settle = 0, 0, min(plan.Settle, 100*time.Millisecond)
 	}
 	return plan
 }

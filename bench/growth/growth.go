@@ -40,6 +40,9 @@ func Run(ctx context.Context, options Options) (report *Report, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, bench.Close()) }()
+	if options.Short {
+		bench.Unpin()
+	}
 	r := &runner{bench, options}
 	report = &Report{Short: options.Short}
 	err = r.fanOut(ctx, report)

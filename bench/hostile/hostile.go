@@ -7,6 +7,7 @@
 //	storm.go     a reconnect storm, and one behind a kill
 //	slow.go      members of a room who stop reading
 //	attacks.go   clients that mean harm
+//	strangers.go   many who have not signed in, doing their worst
 //	report.go    what came out
 package hostile
 
@@ -42,10 +43,13 @@ func Run(ctx context.Context, options Options) (report *Report, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, bench.Close()) }()
+	if options.Short {
+		bench.Unpin()
+	}
 	r := &runner{bench, options}
 	report = &Report{Short: options.Short}
 	var failures error
-	for _, measure := range []func(context.Context, *Report) error{r.storm, r.slow, r.attacks} {
+	for _, measure := range []func(context.Context, *Report) error{r.storm, r.slow, r.attacks, r.strangers} {
 		if ctx.Err() == nil {
 			failures = errors.Join(failures, measure(ctx, report))
 		}

@@ -14,12 +14,13 @@ import (
 type Report struct {
 	Short bool
 
-	users    int
-	storm    crowd.StormResult
-	storms   []wave
-	slowPlan crowd.Slow
-	slow     crowd.SlowResult
-	attacks  []attacked
+	users      int
+	storm      crowd.StormResult
+	storms     []wave
+	slowPlan   crowd.Slow
+	slow       crowd.SlowResult
+	attacks    []attacked
+	intrusions []intrusion
 }
 
 type wave struct {
@@ -38,6 +39,7 @@ func (r *Report) Markdown() string {
 	r.stormTable(&b)
 	r.slowTable(&b)
 	r.attackTable(&b)
+	r.strangersTable(&b)
 	return b.String()
 }
 

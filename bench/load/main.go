@@ -30,6 +30,7 @@ func main() {
 	flag.IntVar(&plan.Payload, "payload", 128, "bytes of content in a message")
 	flag.DurationVar(&plan.WarmUp, "warmup", time.Second, "time before the measurement")
 	flag.DurationVar(&plan.Duration, "duration", 4*time.Second, "time of the measurement")
+	flag.Int64Var(&plan.Least, "least", 0, "operations to measure beyond those in flight, however much longer that takes")
 	flag.DurationVar(&plan.Settle, "settle", 0, "connect: time from the last connection to the reading of the memory")
 	flag.Parse()
 	result, err := crowd.Run(plan)

@@ -27,9 +27,14 @@ func Build(ctx context.Context, dir string, packages ...string) error {
 	if err != nil {
 		return fmt.Errorf("find the module: %w", err)
 	}
+	return BuildIn(ctx, strings.TrimSpace(string(root)), dir, packages...)
+}
+
+// BuildIn is Build for packages of the module in a folder.
+func BuildIn(ctx context.Context, module, dir string, packages ...string) error {
 	args := append([]string{"build", "-trimpath", "-ldflags", "-s -w", "-o", dir + string(filepath.Separator)}, packages...)
 	command := exec.CommandContext(ctx, "go", args...)
-	command.Dir = strings.TrimSpace(string(root))
+	command.Dir = module
 	command.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off")
 	if out, err := command.CombinedOutput(); err != nil {
 		return fmt.Errorf("build %s: %w\n%s", strings.Join(packages, " "), err, out)

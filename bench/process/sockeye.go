@@ -46,7 +46,7 @@ func Tokens(data string, n int) ([]string, error) {
 	}
 	tokens := make([]string, n)
 	for i := range tokens {
-		if tokens[i], err = issuer.Sign(UserID(i), fmt.Sprintf("User %d", i), tokenLife); err != nil {
+		if tokens[i], err = issuer.Sign(account.UserID(UserID(i)), fmt.Sprintf("User %d", i), tokenLife); err != nil {
 			return nil, err
 		}
 	}

@@ -46,6 +46,9 @@ func Run(ctx context.Context, options Options) (report *Report, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, bench.Close()) }()
+	if options.Short {
+		bench.Unpin()
+	}
 	r := &runner{Workbench: bench, options: options}
 	report = &Report{Short: options.Short, results: make(results)}
 	var failures error

@@ -55,7 +55,7 @@ func (r *runner) plan(scenario string, connections int) crowd.Plan {
 		WarmUp: time.Second, Duration: 4 * time.Second,
 	}
 	if r.options.Short {
-		p.Connections, p.WarmUp, p.Duration = 50, 50*time.Millisecond, 500*time.Millisecond
+		p.Connections, p.WarmUp, p.Duration, p.Least = 50, 0, 0, 1000
 	}
 	return p
 }

@@ -33,7 +33,7 @@ func (r *runner) library(ctx context.Context, plan crowd.Plan) (result crowd.Res
 func (r *runner) store(ctx context.Context, plan crowd.Plan) (result crowd.Result, err error) {
 	out, err := r.Server.Output(exec.CommandContext(ctx, r.Path("storerate"), "-data", r.Path(r.data()),
 		"-callers", strconv.Itoa(plan.Connections), "-payload", strconv.Itoa(plan.Payload),
-		"-warmup", plan.WarmUp.String(), "-duration", plan.Duration.String()))
+		"-warmup", plan.WarmUp.String(), "-duration", plan.Duration.String(), "-least", strconv.FormatInt(plan.Least, 10)))
 	if err != nil {
 		return result, err
 	}

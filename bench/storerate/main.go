@@ -30,6 +30,7 @@ func main() {
 	flag.IntVar(&p.payload, "payload", 128, "bytes of content in a message")
 	flag.DurationVar(&p.warmUp, "warmup", time.Second, "time before the measurement")
 	flag.DurationVar(&p.duration, "duration", 4*time.Second, "time of the measurement")
+	flag.Int64Var(&p.least, "least", 0, "messages to measure at least, however much longer that takes")
 	flag.Parse()
 	result, err := p.run(context.Background())
 	if err == nil {
@@ -45,6 +46,7 @@ type plan struct {
 	data             string
 	callers, payload int
 	warmUp, duration time.Duration
+	least            int64
 }
 
 func (p plan) run(ctx context.Context) (result crowd.Result, err error) {
@@ -65,7 +67,7 @@ func (p plan) run(ctx context.Context) (result crowd.Result, err error) {
 	time.Sleep(p.warmUp)
 	before, err := w.read()
 	if err == nil {
-		time.Sleep(p.duration)
+		w.measure(p.duration, before.stored+p.least)
 		var after reading
 		after, err = w.read()
 		result = after.since(before)
@@ -112,6 +114,14 @@ func (w *work) message(number, n int) chat.Append {
 			ClientMsgID: fmt.Sprintf("bench-%04d-%09d", number, n), Timestamp: time.Now().UTC().Truncate(time.Millisecond),
 		},
 		Fingerprint: make([]byte, 16),
+	}
+}
+
+// measure waits for some time, and until so many are stored in all, or storing has failed.
+func (w *work) measure(d time.Duration, least int64) {
+	time.Sleep(d)
+	for w.stored.Load() < least && w.failure.Load() == nil {
+		time.Sleep(time.Millisecond)
 	}
 }
 

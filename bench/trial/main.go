@@ -24,16 +24,20 @@ func main() {
 func run() error {
 	var trial struct {
 		crowd.Trial
-		Attack *attack.Plan // instead
+		Attack    *attack.Plan          // instead
+		Strangers *attack.StrangersPlan // instead
 	}
 	if err := json.NewDecoder(os.Stdin).Decode(&trial); err != nil {
 		return fmt.Errorf("read the trial: %w", err)
 	}
 	var result any
 	var err error
-	if trial.Attack != nil {
+	switch {
+	case trial.Attack != nil:
 		result, err = attack.Run(context.Background(), *trial.Attack)
-	} else {
+	case trial.Strangers != nil:
+		result, err = attack.RunStrangers(context.Background(), *trial.Strangers)
+	default:
 		result, err = trial.Run()
 	}
 	if err != nil {

@@ -15,16 +15,22 @@ import (
 var version = "dev"
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	// The first signal asks for an orderly stop; giving up the handler lets a second one end the process at once.
-	context.AfterFunc(ctx, stop)
+	ctx, end := context.WithCancel(context.Background())
+	signalled, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	// The first signal asks for an orderly stop, which begins once the handler is given up: a second one ends the process
+	// at once.
+	context.AfterFunc(signalled, func() { stop(); end() })
 	os.Exit(cli.Program{
 		Serve:    app.Run,
 		Accounts: app.OpenAccounts,
+		Backup:   app.Backup,
+		Restore:  app.Restore,
+		Doctor:   app.Doctor,
 		Version:  version,
 		Stdin:    os.Stdin,
 		Stdout:   os.Stdout,
 		Stderr:   os.Stderr,
 		Lookup:   os.LookupEnv,
+		Environ:  os.Environ(),
 	}.Run(ctx, os.Args[1:]))
 }

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 	"unicode/utf8"
+
+	"github.com/sockeye-im/sockeye/internal/refusal"
 )
 
 // Limits of blocked addresses.
@@ -24,7 +26,7 @@ type BlockedAddress struct {
 	Address netip.Addr // by which a client counts
 	Until   time.Time
 	Reason  string // for administrators
-	By      string // the id of who blocked it
+	By      UserID
 	At      time.Time
 }
 
@@ -33,7 +35,7 @@ type BlockAddress struct {
 	Address netip.Addr
 	For     time.Duration
 	Reason  string
-	By      string
+	By      UserID
 }
 
 // BlockAddress keeps an address out. One that is blocked already is from then on blocked by this command. It ends no
@@ -42,15 +44,15 @@ func (s *Service) BlockAddress(ctx context.Context, cmd BlockAddress) (BlockedAd
 	cmd.Reason = strings.TrimSpace(cmd.Reason)
 	switch {
 	case !cmd.Address.IsValid():
-		return BlockedAddress{}, invalid("address", "must be an IP address")
+		return BlockedAddress{}, refusal.Invalid("address", "must be an IP address")
 	case cmd.For < MinBlock || cmd.For > MaxBlock:
-		e := invalid("seconds", fmt.Sprintf("must be from %d to %d", int(MinBlock.Seconds()), int(MaxBlock.Seconds())))
+		e := refusal.Invalid("seconds", fmt.Sprintf("must be from %d to %d", int(MinBlock.Seconds()), int(MaxBlock.Seconds())))
 		e.Limit = int(MaxBlock.Seconds())
 		return BlockedAddress{}, e
 	case !printable(cmd.Reason):
-		return BlockedAddress{}, invalid("reason", "must be printable UTF-8")
+		return BlockedAddress{}, refusal.Invalid("reason", "must be printable UTF-8")
 	case utf8.RuneCountInString(cmd.Reason) > MaxBlockReason:
-		return BlockedAddress{}, tooMuch("reason", MaxBlockReason, "characters")
+		return BlockedAddress{}, refusal.TooMuch("reason", MaxBlockReason, "characters")
 	}
 	now := s.timestamp()
 	b := BlockedAddress{Address: cmd.Address, Until: now.Add(cmd.For).Truncate(time.Millisecond), Reason: cmd.Reason, By: cmd.By, At: now}
@@ -69,7 +71,7 @@ func (s *Service) BlockAddress(ctx context.Context, cmd BlockAddress) (BlockedAd
 // UnblockAddress lets an address in again. [ErrAddressNotBlocked].
 func (s *Service) UnblockAddress(ctx context.Context, address netip.Addr) error {
 	if !address.IsValid() {
-		return invalid("address", "must be an IP address")
+		return refusal.Invalid("address", "must be an IP address")
 	}
 	s.addresses.changing.Lock()
 	defer s.addresses.changing.Unlock()

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sockeye-im/sockeye/internal/account"
+	"github.com/sockeye-im/sockeye/internal/refusal"
 )
 
 func TestBlockedAddresses(t *testing.T) {
@@ -44,26 +45,26 @@ func TestBlockAddressRefuses(t *testing.T) {
 	good := account.BlockAddress{Address: netip.MustParseAddr("203.0.113.7"), For: time.Hour, By: "ada"}
 	for name, tc := range map[string]struct {
 		change func(*account.BlockAddress)
-		code   account.Code
+		code   refusal.Code
 		field  string
 	}{
-		"no address": {func(b *account.BlockAddress) { b.Address = netip.Addr{} }, account.CodeInvalidField, "address"},
-		"no time":    {func(b *account.BlockAddress) { b.For = 0 }, account.CodeInvalidField, "seconds"},
-		"too long":   {func(b *account.BlockAddress) { b.For = account.MaxBlock + time.Second }, account.CodeInvalidField, "seconds"},
-		"control":    {func(b *account.BlockAddress) { b.Reason = "a\x00b" }, account.CodeInvalidField, "reason"},
+		"no address": {func(b *account.BlockAddress) { b.Address = netip.Addr{} }, refusal.InvalidField, "address"},
+		"no time":    {func(b *account.BlockAddress) { b.For = 0 }, refusal.InvalidField, "seconds"},
+		"too long":   {func(b *account.BlockAddress) { b.For = account.MaxBlock + time.Second }, refusal.InvalidField, "seconds"},
+		"control":    {func(b *account.BlockAddress) { b.Reason = "a\x00b" }, refusal.InvalidField, "reason"},
 		"long reason": {func(b *account.BlockAddress) { b.Reason = strings.Repeat("é", account.MaxBlockReason+1) },
-			account.CodeLimitExceeded, "reason"},
+			refusal.LimitExceeded, "reason"},
 	} {
 		cmd := good
 		tc.change(&cmd)
 		_, err := h.BlockAddress(ctx, cmd)
-		h.refused(err, &account.Error{Code: tc.code})
-		if refusal := new(account.Error); !errors.As(err, &refusal) || refusal.Field != tc.field {
+		h.refused(err, &refusal.Error{Code: tc.code})
+		if refusal := new(refusal.Error); !errors.As(err, &refusal) || refusal.Field != tc.field {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	same(t, "blocked", len(h.BlockedAddresses()), 0)
-	h.refused(h.UnblockAddress(ctx, netip.Addr{}), &account.Error{Code: account.CodeInvalidField})
+	h.refused(h.UnblockAddress(ctx, netip.Addr{}), &refusal.Error{Code: refusal.InvalidField})
 }
 
 // The list has an end, and what is over makes room.
@@ -80,7 +81,7 @@ func TestBlockedAddressesAreBounded(t *testing.T) {
 	for i := range account.MaxBlockedAddresses {
 		h.must(block(i, time.Duration(i%2+1)*time.Hour))
 	}
-	h.refused(block(account.MaxBlockedAddresses, time.Hour), &account.Error{Code: account.CodeLimitExceeded})
+	h.refused(block(account.MaxBlockedAddresses, time.Hour), &refusal.Error{Code: refusal.LimitExceeded})
 	h.must(block(7, time.Hour)) // which is among them
 	h.clock.at = h.clock.at.Add(90 * time.Minute)
 	h.must(block(account.MaxBlockedAddresses, time.Hour))

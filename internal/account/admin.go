@@ -23,22 +23,23 @@ func (s *Service) Administers(ctx context.Context, identity Identity) (bool, err
 }
 
 // GrantAdmin makes a user an administrator of the server, RevokeAdmin takes that back. The user is given by the id, or
-// by the login name of a local account, and must be known: [ErrUserNotFound]. Again they change nothing.
-func (s *Service) GrantAdmin(ctx context.Context, idOrLogin string) (User, error) {
+// by the login name of a local account, and must be known: [ErrUserNotFound]. changed is false where it was so before.
+func (s *Service) GrantAdmin(ctx context.Context, idOrLogin string) (user User, changed bool, err error) {
 	return s.setAdmin(ctx, idOrLogin, true)
 }
 
-// RevokeAdmin is the opposite of GrantAdmin. Who is an administrator by a claim of the token stays one.
-func (s *Service) RevokeAdmin(ctx context.Context, idOrLogin string) (User, error) {
+// RevokeAdmin is the opposite of GrantAdmin. A user who is an administrator by a claim of the token stays one.
+func (s *Service) RevokeAdmin(ctx context.Context, idOrLogin string) (user User, changed bool, err error) {
 	return s.setAdmin(ctx, idOrLogin, false)
 }
 
-func (s *Service) setAdmin(ctx context.Context, idOrLogin string, admin bool) (User, error) {
-	user, err := s.Find(ctx, idOrLogin)
-	if err != nil {
-		return User{}, err
+func (s *Service) setAdmin(ctx context.Context, idOrLogin string, admin bool) (user User, changed bool, err error) {
+	user, err = s.Find(ctx, idOrLogin)
+	if err != nil || user.Admin == admin {
+		return user, false, err
 	}
-	return s.changeUser(ctx, ChangeUser{ID: user.ID, Admin: &admin, At: s.timestamp()})
+	user, err = s.changeUser(ctx, ChangeUser{ID: user.ID, Admin: &admin, At: s.timestamp()})
+	return user, err == nil, err
 }
 
 // Admins returns the users who are marked as administrators, by their ids. Those who are by a claim are not among them.

@@ -7,6 +7,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/sockeye-im/sockeye/internal/account"
+	"github.com/sockeye-im/sockeye/internal/refusal"
 )
 
 // Only tokens of an issuer of which the configuration says so make administrators. Of others the claims are not even
@@ -60,22 +61,30 @@ func TestGrantAndRevokeAdmin(t *testing.T) {
 		return may
 	}
 	same(t, "at first", administers(), false)
-	for _, name := range []string{"grace", session.User.ID} {
-		u, err := h.GrantAdmin(ctx, name)
+	for _, name := range []string{"grace", string(session.User.ID)} {
+		u, changed, err := h.GrantAdmin(ctx, name)
 		h.must(err)
+		same(t, "changed", changed, true)
+		_, changed, err = h.GrantAdmin(ctx, name)
+		h.must(err)
+		same(t, "changed again", changed, false)
 		same(t, "granted", u.ID, session.User.ID)
 		same(t, "by "+name, administers(), true)
 		admins, err := h.Admins(ctx)
 		h.must(err)
 		same(t, "listed", len(admins), 1)
-		_, err = h.RevokeAdmin(ctx, name)
+		_, changed, err = h.RevokeAdmin(ctx, name)
 		h.must(err)
+		same(t, "changed", changed, true)
+		_, changed, err = h.RevokeAdmin(ctx, name)
+		h.must(err)
+		same(t, "changed again", changed, false)
 		same(t, "taken back by "+name, administers(), false)
 	}
-	_, err = h.GrantAdmin(ctx, "nobody")
+	_, _, err = h.GrantAdmin(ctx, "nobody")
 	h.refused(err, account.ErrUserNotFound)
-	_, err = h.GrantAdmin(ctx, "")
-	h.refused(err, &account.Error{Code: account.CodeMissingFields})
+	_, _, err = h.GrantAdmin(ctx, "")
+	h.refused(err, &refusal.Error{Code: refusal.MissingFields})
 }
 
 // A token permits nothing any more once it is revoked or over, whatever it says.

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/sockeye-im/sockeye/internal/refusal"
 )
 
 // APIKeyPrefix begins every API key, so that one can be recognised where it does not belong.
@@ -59,11 +61,11 @@ func (s *Service) CreateAPIKey(ctx context.Context, name string, scopes []Scope)
 		return APIKey{}, "", err
 	}
 	if len(scopes) == 0 {
-		return APIKey{}, "", missing("scopes")
+		return APIKey{}, "", refusal.Missing("scopes")
 	}
 	for _, scope := range scopes {
 		if !slices.Contains(Scopes(), scope) {
-			return APIKey{}, "", invalid("scopes", fmt.Sprintf("must be some of %v", Scopes()))
+			return APIKey{}, "", refusal.Invalid("scopes", fmt.Sprintf("must be some of %v", Scopes()))
 		}
 	}
 	scopes = slices.Clone(scopes)
@@ -111,7 +113,7 @@ func (s *Service) APIKeys(ctx context.Context) ([]APIKey, error) {
 // RevokeAPIKey makes a key useless, at once. Again it changes nothing. [ErrAPIKeyNotFound].
 func (s *Service) RevokeAPIKey(ctx context.Context, id string) error {
 	if id == "" {
-		return missing("id")
+		return refusal.Missing("id")
 	}
 	found, err := s.store.RevokeAPIKey(ctx, id, s.timestamp())
 	if err != nil {

@@ -7,7 +7,6 @@ import (
 	"math"
 	"math/big"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -41,13 +40,10 @@ func (v *verifier) identity(claims jwt.MapClaims) (Identity, error) {
 	if err != nil {
 		return Identity{}, err
 	}
-	if strings.HasPrefix(id, LocalPrefix) && v.issuer != OwnIssuer {
+	if id.Local() && v.issuer != OwnIssuer {
 		return Identity{}, fmt.Errorf("user id begins with %q, which is for local accounts", LocalPrefix)
 	}
-	name, err := displayName(claims, id)
-	if err != nil {
-		return Identity{}, err
-	}
+	name := displayName(claims, id)
 	tokenID, err := text(claims, "jti")
 	if err != nil {
 		return Identity{}, err
@@ -65,7 +61,7 @@ func (v *verifier) identity(claims jwt.MapClaims) (Identity, error) {
 		return Identity{}, err
 	}
 	identity := Identity{
-		UserID: id, Name: name, ExpiresAt: expires, Issuer: v.issuer, TokenID: tokenID,
+		UserID: id, Name: name, ExpiresAt: expires, Issuer: v.issuer, UsersOf: v.usersOf, TokenID: tokenID,
 		IssuedAt: date(claims, "iat"), Admin: admin, Topics: topics,
 	}
 	switch {
@@ -145,31 +141,29 @@ func topics(claims jwt.MapClaims) ([]string, error) {
 }
 
 // userID is "sub", else "id". Both may be whole numbers.
-func userID(claims jwt.MapClaims) (string, error) {
+func userID(claims jwt.MapClaims) (UserID, error) {
 	for _, claim := range []string{"sub", "id"} {
 		id, err := textOrNumber(claims, claim)
 		if err != nil {
 			return "", err
 		}
-		if id != "" {
+		if id := UserID(id); id != "" {
 			return id, checkUserID(id)
 		}
 	}
 	return "", errors.New(`neither "sub" nor "id" names a user`)
 }
 
-// displayName is "username", else "name", else the user id.
-func displayName(claims jwt.MapClaims, id string) (string, error) {
+// displayName is "username", else "name", else the user id. Names are cleaned and cut, never refused: nobody is to be kept
+// out for what an application calls them. What is no text is no name.
+func displayName(claims jwt.MapClaims, id UserID) string {
 	for _, claim := range []string{"username", "name"} {
-		name, err := text(claims, claim)
-		if err != nil {
-			return "", err
-		}
-		if name = strings.TrimSpace(name); name != "" {
-			return name, checkName(name)
+		name, _ := claims[claim].(string)
+		if name = shortName(name); name != "" {
+			return name
 		}
 	}
-	return nameOfID(id), nil
+	return nameOfID(id)
 }
 
 // text returns a claim that must be a string; "" when it is missing or null.

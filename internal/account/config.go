@@ -10,6 +10,8 @@ import (
 type Config struct {
 	// Local lets users have accounts on this server, External those of other applications sign in with their tokens.
 	Local, External bool
+	// Owners are the issuers to whom users can belong, see [Owners]. Empty: the server's own alone.
+	Owners []string
 	// Registration lets anybody make a local account; without it those that exist can still log in.
 	Registration bool
 	// TokenTTL is how long the tokens of local accounts last, at least a minute.
@@ -20,7 +22,8 @@ type Config struct {
 	Hashing Hashing
 }
 
-// DefaultConfig returns the defaults: both kinds of accounts, tokens of 24 hours, refreshed for up to 30 days.
+// DefaultConfig returns the defaults: both kinds of accounts, tokens of 24 hours, refreshed for up to 30 days, 100
+// connections a user.
 func DefaultConfig() Config {
 	return Config{
 		Local: true, External: true, Registration: true,

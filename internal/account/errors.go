@@ -1,100 +1,61 @@
 package account
 
 import (
+	"errors"
 	"fmt"
-	"time"
+
+	"github.com/sockeye-im/sockeye/internal/refusal"
 )
 
-// Code names a refusal for programs. Codes never change their meaning.
-type Code string
-
-// The codes of refusals. Those that other packages have too mean the same there.
+// The codes of refusals.
 const (
-	CodeMissingFields      Code = "missing_fields"
-	CodeInvalidField       Code = "invalid_field"
-	CodeLimitExceeded      Code = "limit_exceeded"
-	CodeLoginTaken         Code = "login_taken"
-	CodeInvalidCredentials Code = "invalid_credentials"
-	CodeAccountsOff        Code = "accounts_off"
-	CodeRegistrationClosed Code = "registration_closed"
-	CodeRefreshRefused     Code = "refresh_refused"
-	CodeNotRevocable       Code = "token_not_revocable"
-	CodeBusy               Code = "busy"
-	CodeUserNotFound       Code = "user_not_found"
-	CodeNameManaged        Code = "name_managed"
-	CodeRequestNotFound    Code = "friend_request_not_found"
-	CodeUserBlocked        Code = "user_blocked"
-	CodeAPIKeyNotFound     Code = "api_key_not_found"
-	CodeAPIKeyRefused      Code = "api_key_refused"
-	CodeAddressNotBlocked  Code = "address_not_blocked"
+	CodeLoginTaken         refusal.Code = "login_taken"
+	CodeInvalidCredentials refusal.Code = "invalid_credentials"
+	CodeAccountsOff        refusal.Code = "accounts_off"
+	CodeRegistrationClosed refusal.Code = "registration_closed"
+	CodeRefreshRefused     refusal.Code = "refresh_refused"
+	CodeNotRevocable       refusal.Code = "token_not_revocable"
+	CodeBusy               refusal.Code = "busy"
+	CodeUserNotFound       refusal.Code = "user_not_found"
+	CodeNameManaged        refusal.Code = "name_managed"
+	CodeRequestNotFound    refusal.Code = "friend_request_not_found"
+	CodeUserBlocked        refusal.Code = "user_blocked"
+	CodeAPIKeyNotFound     refusal.Code = "api_key_not_found"
+	CodeAPIKeyRefused      refusal.Code = "api_key_refused"
+	CodeAddressNotBlocked  refusal.Code = "address_not_blocked"
+	CodeCommonPassword     refusal.Code = "common_password"
 )
 
-// Codes returns all codes.
-func Codes() []Code {
-	return []Code{
-		CodeMissingFields, CodeInvalidField, CodeLimitExceeded, CodeLoginTaken, CodeInvalidCredentials, CodeAccountsOff,
-		CodeRegistrationClosed, CodeRefreshRefused, CodeNotRevocable, CodeBusy, CodeUserNotFound, CodeNameManaged,
-		CodeRequestNotFound, CodeUserBlocked, CodeAPIKeyNotFound, CodeAPIKeyRefused, CodeAddressNotBlocked,
+// Codes returns all codes but those of package refusal.
+func Codes() []refusal.Code {
+	return []refusal.Code{
+		CodeLoginTaken, CodeInvalidCredentials, CodeAccountsOff, CodeRegistrationClosed, CodeRefreshRefused, CodeNotRevocable,
+		CodeBusy, CodeUserNotFound, CodeNameManaged, CodeRequestNotFound, CodeUserBlocked, CodeAPIKeyNotFound, CodeAPIKeyRefused, CodeAddressNotBlocked,
+		CodeCommonPassword,
 	}
-}
-
-// Error is a refusal of the [Service]: nothing was changed, and Message may be shown to the caller as it is.
-type Error struct {
-	Code    Code
-	Message string
-	// Field names the field at fault as it is called on the wire, if one is.
-	Field string
-	// Limit is the limit that was passed, 0 if none was.
-	Limit int
-	// RetryAfter is how long to wait before another attempt, 0 if that would not help.
-	RetryAfter time.Duration
-}
-
-func (e *Error) Error() string {
-	text := fmt.Sprintf("%s: %s", e.Code, e.Message)
-	if e.Field != "" {
-		text += fmt.Sprintf(" (field %s)", e.Field)
-	}
-	return text
-}
-
-// Is makes errors.Is(err, ErrUserNotFound) hold for every error with that code.
-func (e *Error) Is(target error) bool {
-	t, ok := target.(*Error)
-	return ok && t.Code == e.Code
 }
 
 // The refusals without a variable part. Compare by errors.Is; do not change them.
 var (
-	ErrLoginTaken         = &Error{Code: CodeLoginTaken, Message: "Login name is taken", Field: "login"}
-	ErrInvalidCredentials = &Error{Code: CodeInvalidCredentials, Message: "Invalid login or password"}
-	ErrAccountsOff        = &Error{Code: CodeAccountsOff, Message: "This server has no accounts of its own"}
-	ErrRegistrationClosed = &Error{Code: CodeRegistrationClosed, Message: "Registration is closed"}
-	ErrRefreshRefused     = &Error{Code: CodeRefreshRefused, Message: "Please log in again"}
-	ErrNotRevocable       = &Error{Code: CodeNotRevocable, Message: "The token has no id, only all tokens of its user can be revoked"}
-	ErrUserNotFound       = &Error{Code: CodeUserNotFound, Message: "User not found", Field: "userId"}
-	ErrNameManaged        = &Error{Code: CodeNameManaged, Message: "The name is kept by the application that you sign in with", Field: "username"}
-	ErrRequestNotFound    = &Error{Code: CodeRequestNotFound, Message: "Friend request not found", Field: "userId"}
-	ErrUserBlocked        = &Error{Code: CodeUserBlocked, Message: "You have blocked this user", Field: "userId"}
-	ErrAPIKeyNotFound     = &Error{Code: CodeAPIKeyNotFound, Message: "API key not found", Field: "id"}
-	ErrAddressNotBlocked  = &Error{Code: CodeAddressNotBlocked, Message: "Address is not blocked", Field: "address"}
-	ErrAPIKeyRefused      = &Error{Code: CodeAPIKeyRefused, Message: "API key is not valid"}
+	ErrLoginTaken         = &refusal.Error{Code: CodeLoginTaken, Message: "Login name is taken", Field: "login"}
+	ErrLoginAlike         = &refusal.Error{Code: CodeLoginTaken, Message: "Login name looks like one that is taken", Field: "login"}
+	ErrInvalidCredentials = &refusal.Error{Code: CodeInvalidCredentials, Message: "Invalid login or password"}
+	ErrAccountsOff        = &refusal.Error{Code: CodeAccountsOff, Message: "This server has no accounts of its own"}
+	ErrRegistrationClosed = &refusal.Error{Code: CodeRegistrationClosed, Message: "Registration is closed"}
+	ErrRefreshRefused     = &refusal.Error{Code: CodeRefreshRefused, Message: "Please log in again"}
+	ErrNotRevocable       = &refusal.Error{Code: CodeNotRevocable, Message: "The token has no id, only all tokens of its user can be revoked"}
+	ErrUserNotFound       = &refusal.Error{Code: CodeUserNotFound, Message: "User not found", Field: "userId"}
+	ErrNameManaged        = &refusal.Error{Code: CodeNameManaged, Message: "The name is kept by the application that you sign in with", Field: "username"}
+	ErrRequestNotFound    = &refusal.Error{Code: CodeRequestNotFound, Message: "Friend request not found", Field: "userId"}
+	ErrUserBlocked        = &refusal.Error{Code: CodeUserBlocked, Message: "You have blocked this user", Field: "userId"}
+	ErrAPIKeyNotFound     = &refusal.Error{Code: CodeAPIKeyNotFound, Message: "API key not found", Field: "id"}
+	ErrAddressNotBlocked  = &refusal.Error{Code: CodeAddressNotBlocked, Message: "Address is not blocked", Field: "address"}
+	ErrAPIKeyRefused      = &refusal.Error{Code: CodeAPIKeyRefused, Message: "API key is not valid"}
 )
 
-func missing(field string) *Error {
-	return &Error{Code: CodeMissingFields, Message: "Missing required fields", Field: field}
-}
+// ErrOtherIssuer is what a driver answers where a user belongs to another issuer than the command's. No client sees it.
+var ErrOtherIssuer = errors.New("the user belongs to another issuer")
 
-func invalid(field, why string) *Error {
-	return &Error{Code: CodeInvalidField, Message: field + " " + why, Field: field}
-}
-
-func tooMuch(field string, limit int, unit string) *Error {
-	return &Error{
-		Code: CodeLimitExceeded, Message: fmt.Sprintf("%s must have at most %d %s", field, limit, unit), Field: field, Limit: limit,
-	}
-}
-
-func tooMany(what string, limit int) *Error {
-	return &Error{Code: CodeLimitExceeded, Message: fmt.Sprintf("There can be at most %d %s", limit, what), Limit: limit}
+func tooMany(what string, limit int) *refusal.Error {
+	return &refusal.Error{Code: refusal.LimitExceeded, Message: fmt.Sprintf("There can be at most %d %s", limit, what), Limit: limit}
 }

@@ -5,7 +5,7 @@ import "time"
 // EventKind names what happened.
 type EventKind string
 
-// The kinds. All but UserChanged, UserBlocked and UserUnblocked concern two users.
+// The kinds of what stands between two users, and of a user's new name.
 const (
 	FriendRequested EventKind = "friend.requested"
 	FriendCancelled EventKind = "friend.cancelled" // a request was taken back
@@ -17,36 +17,51 @@ const (
 	UserChanged     EventKind = "user.changed" // a new name
 )
 
+// The kinds that nobody is told of: they say who is let in.
+const (
+	TokensRevoked    EventKind = "tokens.revoked"
+	UserReassigned   EventKind = "user.reassigned" // to another issuer
+	AddressBlocked   EventKind = "address.blocked"
+	AddressUnblocked EventKind = "address.unblocked"
+)
+
 // Event is something that was committed.
 type Event struct {
 	Kind EventKind
 	At   time.Time
-	// Actor is whose doing it is, Other whom it is about; with UserChanged there is no Other.
+	// Actor is whose doing it is, Other whom it is about; with UserChanged there is no Other, and a UserReassigned has
+	// only the id of the user as the Actor's.
 	Actor, Other Person
 	// Friends are the ids of those who see the new name of a UserChanged.
-	Friends []string
+	Friends []UserID
 	// Private events are told to the devices of the actor alone; Other must not learn of them.
 	Private bool
 	// Origin is the connection that caused the event. It may be empty.
 	Origin string
+
+	// One of these is set, according to Kind.
+	Revocation *Revocation     // TokensRevoked
+	Issuer     string          // UserReassigned: to whom the user belongs now
+	Address    *BlockedAddress // AddressBlocked, and AddressUnblocked with no more than the address
 }
 
-// Person is a user as others see them.
-type Person struct{ ID, Name string }
-
-// Audience returns the ids of those who are told: all devices of each.
-func (e *Event) Audience() []string {
+// Audience returns the ids of those who are told: all devices of each. Of some kinds nobody is.
+func (e *Event) Audience() []UserID {
+	switch e.Kind {
+	case TokensRevoked, UserReassigned, AddressBlocked, AddressUnblocked:
+		return nil
+	}
 	switch {
 	case e.Private:
-		return []string{e.Actor.ID}
+		return []UserID{e.Actor.ID}
 	case e.Other.ID == "":
-		return append([]string{e.Actor.ID}, e.Friends...)
+		return append([]UserID{e.Actor.ID}, e.Friends...)
 	}
-	return []string{e.Other.ID, e.Actor.ID}
+	return []UserID{e.Other.ID, e.Actor.ID}
 }
 
 // Counterpart is whom the event is about for one of its audience: the other one of the two.
-func (e *Event) Counterpart(userID string) Person {
+func (e *Event) Counterpart(userID UserID) Person {
 	if e.Other.ID == "" || userID == e.Other.ID {
 		return e.Actor
 	}

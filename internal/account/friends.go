@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/sockeye-im/sockeye/internal/refusal"
 )
 
 // How many of each a user may have.
@@ -13,16 +15,8 @@ const (
 	MaxBlocks   = 5000
 )
 
-// MaxListed is how many of each list [Service.Friends] returns, which is all but for received requests: those may be
-// more.
-const MaxListed = 5000
-
-// Actor is the signed-in user on whose behalf a command runs.
-type Actor struct {
-	ID string
-	// Origin names the connection that the command came by; events carry it. It may be empty.
-	Origin string
-}
+// MaxContacts is how many of each list [Service.Friends] returns at most, and unless asked for fewer.
+const MaxContacts = 500
 
 // Pair is what stands between two users, as the first of them sees it.
 //
@@ -87,12 +81,55 @@ func (p Pair) OverLimit(before Pair, friends, sent, blocks int) error {
 	return nil
 }
 
-// Circle is everybody whom a user has to do with.
+// Circle is everybody whom a user has to do with, or the part of it that was asked for.
 type Circle struct {
 	Friends  []Contact
 	Sent     []Contact // requests that wait for the others
 	Received []Contact // requests that wait for the user
 	Blocked  []Contact
+	Counts   CircleCounts
+}
+
+// CircleCounts is how long the lists are, whatever was asked for.
+type CircleCounts struct{ Friends, Sent, Received, Blocked int }
+
+// ContactList names a list of a [Circle].
+type ContactList string
+
+// The lists; ListAll stands for all of them.
+const (
+	ListAll      ContactList = ""
+	ListFriends  ContactList = "friends"
+	ListSent     ContactList = "sent"
+	ListReceived ContactList = "received"
+	ListBlocked  ContactList = "blocked"
+)
+
+// CircleQuery asks for the first of all lists, or for a page of one: those after a contact of it. Where that one has gone it
+// is from the beginning, so that nobody is left out.
+type CircleQuery struct {
+	List  ContactList
+	After UserID // with a List only
+	Limit int    // 0 is MaxContacts, which is the most
+}
+
+func (q *CircleQuery) check() error {
+	switch q.List {
+	case ListAll, ListFriends, ListSent, ListReceived, ListBlocked:
+	default:
+		return refusal.Invalid("list", "must be friends, sent, received or blocked")
+	}
+	switch {
+	case q.After != "" && q.List == ListAll:
+		return refusal.Invalid("after", "needs a list")
+	case q.Limit < 0 || q.Limit > MaxContacts:
+		e := refusal.Invalid("limit", fmt.Sprintf("must be 1 to %d", MaxContacts))
+		e.Limit = MaxContacts
+		return e
+	case q.Limit == 0:
+		q.Limit = MaxContacts
+	}
+	return nil
 }
 
 // Contact is a user in a list, and since when.
@@ -103,42 +140,42 @@ type Contact struct {
 
 // RequestFriend asks for friendship, or accepts if the other one has asked. Asking again, or a friend, changes nothing.
 // [ErrUserBlocked] if the actor has blocked the user, [ErrUserNotFound].
-func (s *Service) RequestFriend(ctx context.Context, a Actor, userID string) (Relation, error) {
+func (s *Service) RequestFriend(ctx context.Context, a Actor, userID UserID) (Relation, error) {
 	return s.changePair(ctx, a, userID, request)
 }
 
 // AcceptFriend accepts a request, or else [ErrRequestNotFound]. Of a friend it changes nothing.
-func (s *Service) AcceptFriend(ctx context.Context, a Actor, userID string) (Relation, error) {
+func (s *Service) AcceptFriend(ctx context.Context, a Actor, userID UserID) (Relation, error) {
 	return s.changePair(ctx, a, userID, accept)
 }
 
 // DeclineFriend declines a request, if there is one.
-func (s *Service) DeclineFriend(ctx context.Context, a Actor, userID string) (Relation, error) {
+func (s *Service) DeclineFriend(ctx context.Context, a Actor, userID UserID) (Relation, error) {
 	return s.changePair(ctx, a, userID, decline)
 }
 
 // RemoveFriend ends a friendship, or takes the actor's request back, if there is one or the other.
-func (s *Service) RemoveFriend(ctx context.Context, a Actor, userID string) (Relation, error) {
+func (s *Service) RemoveFriend(ctx context.Context, a Actor, userID UserID) (Relation, error) {
 	return s.changePair(ctx, a, userID, remove)
 }
 
 // Block ends friendship and requests and keeps the user from writing to the actor, from asking for friendship and from
 // seeing when the actor is online or types. The user is not told.
-func (s *Service) Block(ctx context.Context, a Actor, userID string) (Relation, error) {
+func (s *Service) Block(ctx context.Context, a Actor, userID UserID) (Relation, error) {
 	return s.changePair(ctx, a, userID, block)
 }
 
 // Unblock undoes Block, but for what was ended by it.
-func (s *Service) Unblock(ctx context.Context, a Actor, userID string) (Relation, error) {
+func (s *Service) Unblock(ctx context.Context, a Actor, userID UserID) (Relation, error) {
 	return s.changePair(ctx, a, userID, unblock)
 }
 
-func (s *Service) changePair(ctx context.Context, a Actor, userID string, rule func(Pair) (Pair, []PairEvent, error)) (Relation, error) {
+func (s *Service) changePair(ctx context.Context, a Actor, userID UserID, rule func(Pair) (Pair, []PairEvent, error)) (Relation, error) {
 	switch userID {
 	case "":
-		return "", missing("userId")
+		return "", refusal.Missing("userId")
 	case a.ID:
-		return "", invalid("userId", "must be another user")
+		return "", refusal.Invalid("userId", "must be another user")
 	}
 	if err := checkUserID(userID); err != nil {
 		return "", ErrUserNotFound
@@ -152,9 +189,12 @@ func (s *Service) changePair(ctx context.Context, a Actor, userID string, rule f
 	return pair.Relation(), nil
 }
 
-// Friends returns everybody whom a user has to do with, the newest of each list first.
-func (s *Service) Friends(ctx context.Context, userID string) (Circle, error) {
-	circle, err := s.store.Circle(ctx, userID, MaxListed)
+// Friends returns whom a user has to do with, the newest of each list first, and how many those are.
+func (s *Service) Friends(ctx context.Context, userID UserID, q CircleQuery) (Circle, error) {
+	if err := q.check(); err != nil {
+		return Circle{}, err
+	}
+	circle, err := s.store.Circle(ctx, userID, q)
 	if err != nil {
 		return Circle{}, fmt.Errorf("list friends: %w", err)
 	}
@@ -162,7 +202,7 @@ func (s *Service) Friends(ctx context.Context, userID string) (Circle, error) {
 }
 
 // Pair returns what stands between two users, as a sees it.
-func (s *Service) Pair(ctx context.Context, a, b string) (Pair, error) {
+func (s *Service) Pair(ctx context.Context, a, b UserID) (Pair, error) {
 	pair, err := s.store.Pair(ctx, a, b)
 	if err != nil {
 		return Pair{}, fmt.Errorf("look up what stands between users: %w", err)
@@ -171,12 +211,12 @@ func (s *Service) Pair(ctx context.Context, a, b string) (Pair, error) {
 }
 
 // FriendIDs returns the ids of all friends, sorted. None of them blocks the user or is blocked.
-func (s *Service) FriendIDs(ctx context.Context, userID string) ([]string, error) {
+func (s *Service) FriendIDs(ctx context.Context, userID UserID) ([]UserID, error) {
 	return s.store.FriendIDs(ctx, userID)
 }
 
 // BlockedIDs returns the ids of all with whom there is a block, whoever's it is, sorted. Not for clients.
-func (s *Service) BlockedIDs(ctx context.Context, userID string) ([]string, error) {
+func (s *Service) BlockedIDs(ctx context.Context, userID UserID) ([]UserID, error) {
 	return s.store.BlockedIDs(ctx, userID)
 }
 

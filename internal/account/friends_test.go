@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/sockeye-im/sockeye/internal/account"
+	"github.com/sockeye-im/sockeye/internal/refusal"
 )
 
 // sound is what must hold between two users at any time.
@@ -59,29 +60,29 @@ func TestRulesKeepSound(t *testing.T) {
 
 // TestBlockedCannotTell: the answers and lists of who is blocked are those of somebody who is not.
 func TestBlockedCannotTell(t *testing.T) {
-	do := map[string]func(h *house, a account.Actor, id string) (account.Relation, error){
-		"request": func(h *house, a account.Actor, id string) (account.Relation, error) {
+	do := map[string]func(h *house, a account.Actor, id account.UserID) (account.Relation, error){
+		"request": func(h *house, a account.Actor, id account.UserID) (account.Relation, error) {
 			return h.RequestFriend(t.Context(), a, id)
 		},
-		"accept": func(h *house, a account.Actor, id string) (account.Relation, error) {
+		"accept": func(h *house, a account.Actor, id account.UserID) (account.Relation, error) {
 			return h.AcceptFriend(t.Context(), a, id)
 		},
-		"decline": func(h *house, a account.Actor, id string) (account.Relation, error) {
+		"decline": func(h *house, a account.Actor, id account.UserID) (account.Relation, error) {
 			return h.DeclineFriend(t.Context(), a, id)
 		},
-		"remove": func(h *house, a account.Actor, id string) (account.Relation, error) {
+		"remove": func(h *house, a account.Actor, id account.UserID) (account.Relation, error) {
 			return h.RemoveFriend(t.Context(), a, id)
 		},
-		"block": func(h *house, a account.Actor, id string) (account.Relation, error) {
+		"block": func(h *house, a account.Actor, id account.UserID) (account.Relation, error) {
 			return h.Block(t.Context(), a, id)
 		},
-		"unblock": func(h *house, a account.Actor, id string) (account.Relation, error) {
+		"unblock": func(h *house, a account.Actor, id account.UserID) (account.Relation, error) {
 			return h.Unblock(t.Context(), a, id)
 		},
 	}
 	h := open(t, cheap())
 	// One of these blocks eve, the other is a stranger who never answers.
-	for _, id := range []string{"eve", "blocker", "stranger"} {
+	for _, id := range []account.UserID{"eve", "blocker", "stranger"} {
 		h.external(id)
 	}
 	if _, err := h.Block(t.Context(), account.Actor{ID: "blocker"}, "eve"); err != nil {
@@ -93,20 +94,20 @@ func TestBlockedCannotTell(t *testing.T) {
 	for step := range 120 {
 		name := names[random.IntN(len(names))]
 		var answers, told, lists [2]string
-		for i, id := range []string{"blocker", "stranger"} {
+		for i, id := range []account.UserID{"blocker", "stranger"} {
 			relation, err := do[name](h, account.Actor{ID: "eve"}, id)
 			answers[i] = fmt.Sprint(relation, err)
 			for _, e := range h.take() {
 				for _, to := range e.Audience() {
 					switch to {
 					case "eve":
-						told[i] += fmt.Sprintln(e.Kind, strings.Replace(e.Counterpart("eve").ID, id, "x", 1))
+						told[i] += fmt.Sprintln(e.Kind, strings.Replace(string(e.Counterpart("eve").ID), string(id), "x", 1))
 					case "blocker":
 						t.Fatalf("step %d, %s: who blocks is told %+v", step, name, e)
 					}
 				}
 			}
-			circle, err := h.Friends(t.Context(), "eve")
+			circle, err := h.Friends(t.Context(), "eve", account.CircleQuery{})
 			h.must(err)
 			for _, list := range [][]account.Contact{circle.Friends, circle.Sent, circle.Received, circle.Blocked} {
 				lists[i] += fmt.Sprint(slices.ContainsFunc(list, func(c account.Contact) bool { return c.User.ID == id }))
@@ -117,7 +118,7 @@ func TestBlockedCannotTell(t *testing.T) {
 				t.Fatalf("step %d, %s: %s differ: %q and %q", step, name, what, pair[0], pair[1])
 			}
 		}
-		circle, err := h.Friends(t.Context(), "blocker")
+		circle, err := h.Friends(t.Context(), "blocker", account.CircleQuery{})
 		h.must(err)
 		if len(circle.Received) > 0 || len(circle.Blocked) != 1 {
 			t.Fatalf("step %d, %s: who blocks sees %+v", step, name, circle)
@@ -131,14 +132,16 @@ func TestFriendship(t *testing.T) {
 	h.external("a")
 	h.external("b")
 	a, b := account.Actor{ID: "a", Origin: "device of a"}, account.Actor{ID: "b", Origin: "device of b"}
-	person := func(id string) account.Person { return account.Person{ID: id, Name: "Name of " + id} }
+	person := func(id account.UserID) account.Person {
+		return account.Person{ID: id, Name: "Name of " + string(id)}
+	}
 	step := func(what string, want account.Relation, relation account.Relation, err error, events ...account.Event) {
 		t.Helper()
 		h.must(err)
 		same(t, what, relation, want)
 		same(t, what+": events", h.take(), events)
 	}
-	by := func(actor account.Actor, other string, kind account.EventKind, private bool) account.Event {
+	by := func(actor account.Actor, other account.UserID, kind account.EventKind, private bool) account.Event {
 		return account.Event{
 			Kind: kind, At: noon, Actor: person(actor.ID), Other: person(other), Private: private, Origin: actor.Origin,
 		}
@@ -161,7 +164,7 @@ func TestFriendship(t *testing.T) {
 	step("a request of both accepts", account.RelationFriends, relation, err, by(b, "a", account.FriendAccepted, false))
 	ids, err := h.FriendIDs(ctx, "a")
 	h.must(err)
-	same(t, "friends", ids, []string{"b"})
+	same(t, "friends", ids, []account.UserID{"b"})
 
 	relation, err = h.Block(ctx, b, "a")
 	step("block", account.RelationBlocked, relation, err, by(b, "a", account.FriendRemoved, false), by(b, "a", account.UserBlocked, true))
@@ -180,15 +183,15 @@ func TestFriendship(t *testing.T) {
 	relation, err = h.AcceptFriend(ctx, b, "a")
 	step("accept", account.RelationFriends, relation, err, by(b, "a", account.FriendAccepted, false))
 
-	for _, id := range []string{"", "a"} {
+	for _, id := range []account.UserID{"", "a"} {
 		_, err := h.RequestFriend(ctx, a, id)
-		code := account.CodeMissingFields
+		code := refusal.MissingFields
 		if id != "" {
-			code = account.CodeInvalidField
+			code = refusal.InvalidField
 		}
 		h.fault(err, code, "userId", 0)
 	}
-	for _, id := range []string{"nobody", strings.Repeat("x", 200), "a\x00"} {
+	for _, id := range []account.UserID{"nobody", account.UserID(strings.Repeat("x", 200)), "a\x00"} {
 		_, err := h.Block(ctx, a, id)
 		h.refused(err, account.ErrUserNotFound)
 	}
@@ -196,10 +199,10 @@ func TestFriendship(t *testing.T) {
 
 func TestEventAudience(t *testing.T) {
 	e := account.Event{Actor: account.Person{ID: "a"}, Other: account.Person{ID: "b"}}
-	same(t, "both", e.Audience(), []string{"b", "a"})
+	same(t, "both", e.Audience(), []account.UserID{"b", "a"})
 	same(t, "for b", e.Counterpart("b").ID, "a")
 	same(t, "for a", e.Counterpart("a").ID, "b")
 	e.Private = true
-	same(t, "private", e.Audience(), []string{"a"})
+	same(t, "private", e.Audience(), []account.UserID{"a"})
 	same(t, "about one", (&account.Event{Actor: account.Person{ID: "a"}}).Counterpart("x").ID, "a")
 }

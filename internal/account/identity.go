@@ -11,10 +11,6 @@ import (
 	"unicode/utf8"
 )
 
-// LocalPrefix begins the ids of local accounts. The server alone makes them: a token of another issuer that claims one
-// is refused.
-const LocalPrefix = "u_"
-
 // Limits of what a token may claim.
 const (
 	MaxTokenBytes  = 8 << 10 // a longer token is refused before it is looked at
@@ -25,15 +21,13 @@ const (
 	MaxTopicBytes    = 256
 )
 
-// reservedID is the sender of the server's own messages. Nobody signs in as it.
-const reservedID = "system"
-
 // Identity is what a verified token says about its bearer.
 type Identity struct {
-	UserID    string    // opaque, 1 to MaxUserIDBytes bytes
+	UserID    UserID    // opaque, 1 to MaxUserIDBytes bytes
 	Name      string    // for display, never empty
 	ExpiresAt time.Time // zero: the token does not expire
 	Issuer    string    // the issuer whose keys proved the token; the server's own when the token named none
+	UsersOf   string    // the issuer whose users the token speaks for, see [IssuerConfig.UsersOf]
 	TokenID   string    // the claim "jti", empty when there is none
 	IssuedAt  time.Time // the claim "iat"; zero when there is none that can be believed
 	// SignedInAt is when the user gave a password (the claim "auth_time"), in the server's own tokens; else zero.
@@ -53,6 +47,15 @@ func (i *Identity) MayHear(topic string) bool {
 		return true
 	}
 	return slices.ContainsFunc(i.Topics, func(pattern string) bool { return like(pattern, topic) })
+}
+
+// HeardBy reports whether another identity may hear whatever this one may. In doubt it may not.
+func (i *Identity) HeardBy(other *Identity) bool {
+	if i.Topics == nil {
+		return other.Topics == nil
+	}
+	// What is like a pattern, stars and all, is like everything that is like it.
+	return !slices.ContainsFunc(i.Topics, func(pattern string) bool { return !other.MayHear(pattern) })
 }
 
 // like matches a text with a pattern. It looks at each character of the text at most once for each part between stars.
@@ -100,17 +103,17 @@ func (r *Refusal) LogValue() slog.Value {
 }
 
 // checkUserID accepts any opaque id that can be shown in a log and kept as a key.
-func checkUserID(id string) error {
+func checkUserID(id UserID) error {
 	switch {
 	case id == "":
 		return errors.New("user id is empty")
 	case len(id) > MaxUserIDBytes:
 		return fmt.Errorf("user id has %d bytes, the limit is %d", len(id), MaxUserIDBytes)
-	case !printable(id):
+	case !printable(string(id)):
 		return errors.New("user id has control characters or is not UTF-8")
-	case id == reservedID:
-		return fmt.Errorf("user id %q is the server's own", reservedID)
-	case strings.TrimSpace(id) != id:
+	case id == SystemUser:
+		return fmt.Errorf("user id %q is the server's own", SystemUser)
+	case strings.TrimSpace(string(id)) != string(id):
 		return errors.New("user id begins or ends with a space")
 	}
 	return nil

@@ -29,11 +29,12 @@ func NewIssuer(secret Secret, now func() time.Time) (*Issuer, error) {
 
 // Grant is what a token shall say. An empty Name becomes the id.
 type Grant struct {
-	UserID, Name string
-	TTL          time.Duration // at least a second
-	IssuedAt     time.Time     // zero: now
-	SignedInAt   time.Time     // zero: not said, see [Identity]
-	Admin        bool          // the claim "admin", which counts where the configuration says so
+	UserID     UserID
+	Name       string
+	TTL        time.Duration // at least a second
+	IssuedAt   time.Time     // zero: now
+	SignedInAt time.Time     // zero: not said, see [Identity]
+	Admin      bool          // the claim "admin", which counts where the configuration says so
 }
 
 // Token is a signed token and what is in it.
@@ -45,7 +46,7 @@ type Token struct {
 
 // Sign returns a token for the user that ends after ttl, which has a grain of one second. The user id and the name are
 // held to the same limits as in verification; an empty name becomes the id.
-func (i *Issuer) Sign(userID, name string, ttl time.Duration) (string, error) {
+func (i *Issuer) Sign(userID UserID, name string, ttl time.Duration) (string, error) {
 	token, err := i.Issue(Grant{UserID: userID, Name: name, TTL: ttl})
 	return token.Text, err
 }
@@ -53,7 +54,7 @@ func (i *Issuer) Sign(userID, name string, ttl time.Duration) (string, error) {
 // Issue is Sign with everything that a token can say.
 func (i *Issuer) Issue(g Grant) (Token, error) {
 	if g.Name == "" {
-		g.Name = g.UserID
+		g.Name = string(g.UserID)
 	}
 	if g.IssuedAt.IsZero() {
 		g.IssuedAt = i.now()

@@ -3,25 +3,30 @@ package account
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
+	"net/netip"
 	"strings"
 	"time"
+
+	"github.com/sockeye-im/sockeye/internal/refusal"
 )
 
 // Register is the wish for a local account. Without a Name it is called by its Username.
 type Register struct {
 	Username, Name, Password string
+	From                     netip.Addr // of the client, see [Service.KnownFrom]; it may be missing
 }
 
 // Login is a login name and its password.
 type Login struct {
 	Username, Password string
+	From               netip.Addr // as in Register; a client that has logged in from there before waits less
 }
 
 // ChangePassword is the wish for another password.
 type ChangePassword struct {
 	Password, NewPassword string
+	From                  netip.Addr // of the client
 }
 
 // Session is what somebody gets who logs in.
@@ -30,18 +35,23 @@ type Session struct {
 	Token Token
 }
 
-// Register makes a local account and logs in. [ErrAccountsOff], [ErrRegistrationClosed], [ErrLoginTaken].
+// Register makes a local account and logs in. [ErrAccountsOff], [ErrRegistrationClosed], [ErrLoginTaken] also for a login
+// name that looks like one that is taken.
 func (s *Service) Register(ctx context.Context, cmd Register) (Session, error) {
 	switch {
 	case !s.cfg.Local:
 		return Session{}, ErrAccountsOff
 	case !s.cfg.Registration:
 		return Session{}, ErrRegistrationClosed
+	case reserved(cmd.Username):
+		return Session{}, nameReserved("login")
+	case reserved(CleanName(cmd.Name)):
+		return Session{}, nameReserved("username")
 	}
 	return s.CreateLocal(ctx, cmd)
 }
 
-// CreateLocal is Register for the operator, whom a closed registration does not concern.
+// CreateLocal is Register for the operator, whom neither a closed registration nor reserved names concern.
 func (s *Service) CreateLocal(ctx context.Context, cmd Register) (Session, error) {
 	if !s.cfg.Local {
 		return Session{}, ErrAccountsOff
@@ -49,7 +59,7 @@ func (s *Service) CreateLocal(ctx context.Context, cmd Register) (Session, error
 	if err := checkUsername(cmd.Username); err != nil {
 		return Session{}, err
 	}
-	cmd.Name = strings.TrimSpace(cmd.Name)
+	cmd.Name = CleanName(cmd.Name)
 	if cmd.Name == "" {
 		cmd.Name = cmd.Username
 	}
@@ -64,21 +74,25 @@ func (s *Service) CreateLocal(ctx context.Context, cmd Register) (Session, error
 	} else if taken {
 		return Session{}, ErrLoginTaken
 	}
-	hash, err := s.passwords.hash(ctx, cmd.Password)
+	who := asker{from: cmd.From, account: Fold(cmd.Username)}
+	hash, err := s.passwords.hash(ctx, who, cmd.Password)
 	if err != nil {
 		return Session{}, err
 	}
 	now := s.timestamp()
-	user := User{ID: newLocalID(), Name: cmd.Name, Username: cmd.Username, CreatedAt: now}
+	user := User{ID: newLocalID(), Name: cmd.Name, Username: cmd.Username, Issuer: OwnIssuer, CreatedAt: now}
 	if err := s.store.CreateLocal(ctx, CreateLocal{User: user, PasswordHash: hash}); err != nil {
 		return Session{}, fmt.Errorf("create account: %w", err)
+	}
+	if err := s.noteFrom(ctx, &user, cmd.From); err != nil {
+		return Session{}, err
 	}
 	token, err := s.sign(&user, now)
 	return Session{User: user, Token: token}, err
 }
 
 // newLocalID returns an id with 130 random bits.
-func newLocalID() string { return LocalPrefix + strings.ToLower(rand.Text()) }
+func newLocalID() UserID { return UserID(LocalPrefix + strings.ToLower(rand.Text())) }
 
 // Login gives a token to who knows the password. Whether there is such an account can be told neither from the answer nor
 // from the time it takes: [ErrInvalidCredentials]. With too many logins at once: an error with the code [CodeBusy].
@@ -87,9 +101,9 @@ func (s *Service) Login(ctx context.Context, cmd Login) (Session, error) {
 	case !s.cfg.Local:
 		return Session{}, ErrAccountsOff
 	case cmd.Username == "":
-		return Session{}, missing("login")
+		return Session{}, refusal.Missing("login")
 	case cmd.Password == "":
-		return Session{}, missing("password")
+		return Session{}, refusal.Missing("password")
 	case len(cmd.Password) > MaxPasswordBytes:
 		return Session{}, ErrInvalidCredentials
 	}
@@ -97,10 +111,17 @@ func (s *Service) Login(ctx context.Context, cmd Login) (Session, error) {
 	if err != nil {
 		return Session{}, err
 	}
-	if err := s.checkKnown(ctx, local.PasswordHash, cmd.Password); err != nil {
+	who, err := s.askerFor(ctx, cmd.Username, cmd.From)
+	if err != nil {
 		return Session{}, err
 	}
-	local.PasswordHash = s.upgrade(ctx, &local, cmd.Password)
+	if err := s.checkKnown(ctx, who, local.PasswordHash, cmd.Password); err != nil {
+		return Session{}, err
+	}
+	if err := s.noteFrom(ctx, &local.User, cmd.From); err != nil {
+		return Session{}, err
+	}
+	local.PasswordHash = s.upgrade(ctx, who, &local, cmd.Password)
 
 	issuing := s.issuing.of(local.User.ID)
 	issuing.RLock()
@@ -128,8 +149,9 @@ func (s *Service) lookUp(ctx context.Context, username string) (Local, error) {
 	return local, nil
 }
 
-func (s *Service) checkKnown(ctx context.Context, stored, password string) error {
-	matches, err := s.passwords.matches(ctx, stored, password)
+// checkKnown refuses a password that is not the account's.
+func (s *Service) checkKnown(ctx context.Context, who asker, stored, password string) error {
+	matches, err := s.passwords.matches(ctx, who, stored, password)
 	if err != nil {
 		return err
 	}
@@ -141,11 +163,11 @@ func (s *Service) checkKnown(ctx context.Context, stored, password string) error
 
 // upgrade hashes a password that is right again if that now costs more (or less), and returns the hash that is stored
 // then. Where it fails, the next login tries again.
-func (s *Service) upgrade(ctx context.Context, local *Local, password string) string {
+func (s *Service) upgrade(ctx context.Context, who asker, local *Local, password string) string {
 	if !s.passwords.outdated(local.PasswordHash) {
 		return local.PasswordHash
 	}
-	hash, err := s.passwords.hash(ctx, password)
+	hash, err := s.passwords.hash(ctx, who, password)
 	if err != nil {
 		return local.PasswordHash
 	}
@@ -158,12 +180,12 @@ func (s *Service) upgrade(ctx context.Context, local *Local, password string) st
 
 // ChangePassword sets another password for an account whose password the caller knows, revokes all its tokens, and
 // returns a new one. [ErrInvalidCredentials].
-func (s *Service) ChangePassword(ctx context.Context, userID string, cmd ChangePassword) (Session, error) {
+func (s *Service) ChangePassword(ctx context.Context, userID UserID, cmd ChangePassword) (Session, error) {
 	if !s.cfg.Local {
 		return Session{}, ErrAccountsOff
 	}
 	if cmd.Password == "" {
-		return Session{}, missing("password")
+		return Session{}, refusal.Missing("password")
 	}
 	if err := checkPassword("newPassword", cmd.NewPassword); err != nil {
 		return Session{}, err
@@ -175,15 +197,19 @@ func (s *Service) ChangePassword(ctx context.Context, userID string, cmd ChangeP
 	if err != nil {
 		return Session{}, fmt.Errorf("look up account: %w", err)
 	}
-	if err := s.checkKnown(ctx, local.PasswordHash, cmd.Password); err != nil {
+	who, err := s.askerFor(ctx, local.User.Username, cmd.From)
+	if err != nil {
 		return Session{}, err
 	}
-	return s.replacePassword(ctx, &local, cmd.NewPassword)
+	if err := s.checkKnown(ctx, who, local.PasswordHash, cmd.Password); err != nil {
+		return Session{}, err
+	}
+	return s.replacePassword(ctx, who, &local, cmd.NewPassword)
 }
 
 // ResetPassword sets another password without asking for the present one, for the operator, and revokes all tokens of the
 // account. [ErrUserNotFound].
-func (s *Service) ResetPassword(ctx context.Context, userID, password string) error {
+func (s *Service) ResetPassword(ctx context.Context, userID UserID, password string) error {
 	if err := checkPassword("password", password); err != nil {
 		return err
 	}
@@ -194,12 +220,12 @@ func (s *Service) ResetPassword(ctx context.Context, userID, password string) er
 	if !found {
 		return ErrUserNotFound
 	}
-	_, err = s.replacePassword(ctx, &local, password)
+	_, err = s.replacePassword(ctx, asker{account: Fold(local.User.Username)}, &local, password)
 	return err
 }
 
-func (s *Service) replacePassword(ctx context.Context, local *Local, password string) (Session, error) {
-	hash, err := s.passwords.hash(ctx, password)
+func (s *Service) replacePassword(ctx context.Context, who asker, local *Local, password string) (Session, error) {
+	hash, err := s.passwords.hash(ctx, who, password)
 	if err != nil {
 		return Session{}, err
 	}
@@ -258,7 +284,7 @@ func (s *Service) sign(user *User, signedInAt time.Time) (Token, error) {
 }
 
 // present is a time after the last revocation of a user's tokens, even if that was in this millisecond.
-func (s *Service) present(userID string) time.Time {
+func (s *Service) present(userID UserID) time.Time {
 	at := s.timestamp()
 	if last := s.revoked.cutoff(userID); !at.After(last) {
 		return last.Add(time.Millisecond)
@@ -267,15 +293,37 @@ func (s *Service) present(userID string) time.Time {
 }
 
 // RevokeUser makes all tokens of a user useless that were issued before now, of whatever issuer, and ends the user's
-// connections. Issuers that write times in whole seconds cannot tell tokens of this second apart: those are revoked too.
-func (s *Service) RevokeUser(ctx context.Context, userID string) error {
+// connections. Issuers that write times in whole seconds cannot tell tokens of this second apart: those are revoked too,
+// see [Service.AwaitNewTokens].
+func (s *Service) RevokeUser(ctx context.Context, userID UserID) error {
 	if userID == "" {
-		return missing("userId")
+		return refusal.Missing("userId")
 	}
 	if err := checkUserID(userID); err != nil {
-		return invalid("userId", "cannot be used: "+err.Error())
+		return refusal.Invalid("userId", "cannot be used: "+err.Error())
 	}
 	return s.revoke(ctx, userID, func(r Revocation) error { return s.store.Revoke(ctx, r) }, nil, time.Time{})
+}
+
+// AwaitNewTokens returns when a token that anybody signs for the user from then on can be told from those that were revoked:
+// with the next second, for issuers that write times in whole seconds. What asks for a revocation is to answer only then,
+// so that who signs a token upon the answer has a good one. When ctx ends it returns too: what is revoked stays so.
+func (s *Service) AwaitNewTokens(ctx context.Context, userID UserID) error {
+	if userID.Local() {
+		return nil // the server writes milliseconds
+	}
+	by, err := s.store.RevokedBy(ctx, userID)
+	if err != nil {
+		return fmt.Errorf("look up revocation: %w", err)
+	}
+	wait := by.Truncate(time.Second).Add(time.Second).Sub(s.now())
+	next := time.NewTimer(min(wait, time.Second))
+	defer next.Stop()
+	select {
+	case <-ctx.Done():
+	case <-next.C:
+	}
+	return nil
 }
 
 // RevokeToken makes one token useless, which is what logging out is, and ends its connections. [ErrNotRevocable] if it
@@ -298,7 +346,6 @@ func (s *Service) RevokeToken(ctx context.Context, identity Identity) error {
 	if err != nil {
 		return fmt.Errorf("revoke token: %w", err)
 	}
-	s.revoked.end(r)
 	return nil
 }
 
@@ -307,7 +354,7 @@ const keepRevoked = time.Hour
 
 // revoke stores that a user's tokens are revoked which were issued until now, and until past at least, and then runs
 // after, which may be nil, before anybody else can get a token.
-func (s *Service) revoke(ctx context.Context, userID string, store func(Revocation) error, after func() error, past time.Time) error {
+func (s *Service) revoke(ctx context.Context, userID UserID, store func(Revocation) error, after func() error, past time.Time) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -318,19 +365,14 @@ func (s *Service) revoke(ctx context.Context, userID string, store func(Revocati
 		r.IssuedBy = past.Add(time.Millisecond)
 	}
 	err := store(r)
-	stored := err == nil
-	if stored {
+	if err == nil {
 		s.revoked.add(r, s.now())
 		if after != nil {
 			err = after()
 		}
 	}
 	issuing.Unlock()
-	if stored {
-		s.revoked.end(r)
-	}
-	var refusal *Error
-	if err != nil && !errors.As(err, &refusal) {
+	if err != nil && refusal.Of(err) == nil {
 		return fmt.Errorf("revoke tokens: %w", err)
 	}
 	return err

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/sockeye-im/sockeye/internal/account"
+	"github.com/sockeye-im/sockeye/internal/refusal"
 )
 
 func TestRegisterAndLogin(t *testing.T) {
@@ -18,10 +19,10 @@ func TestRegisterAndLogin(t *testing.T) {
 	registered, err := h.Register(ctx, account.Register{Username: "Ada.L", Name: " Ada Lovelace ", Password: "correct horse"})
 	h.must(err)
 	u := registered.User
-	if !strings.HasPrefix(u.ID, account.LocalPrefix) || len(u.ID) < 20 || !u.Local() {
+	if !strings.HasPrefix(string(u.ID), account.LocalPrefix) || len(u.ID) < 20 || !u.Local() {
 		t.Errorf("id %q", u.ID)
 	}
-	same(t, "user", u, account.User{ID: u.ID, Name: "Ada Lovelace", Username: "Ada.L", CreatedAt: noon})
+	same(t, "user", u, account.User{ID: u.ID, Name: "Ada Lovelace", Username: "Ada.L", Issuer: account.OwnIssuer, CreatedAt: noon})
 	h.clock.sleep(time.Minute)
 	for _, username := range []string{"Ada.L", "ada.l", "ADA.L"} {
 		s, err := h.Login(ctx, account.Login{Username: username, Password: "correct horse"})
@@ -29,7 +30,7 @@ func TestRegisterAndLogin(t *testing.T) {
 		same(t, "user", s.User, u)
 		identity := h.verify(s.Token)
 		same(t, "identity", identity, account.Identity{
-			UserID: u.ID, Name: "Ada Lovelace", Issuer: account.OwnIssuer, TokenID: s.Token.ID,
+			UserID: u.ID, Name: "Ada Lovelace", Issuer: account.OwnIssuer, UsersOf: account.OwnIssuer, TokenID: s.Token.ID,
 			ExpiresAt: noon.Add(24*time.Hour + time.Minute).Local(), IssuedAt: noon.Add(time.Minute), SignedInAt: noon.Add(time.Minute),
 		})
 	}
@@ -37,7 +38,7 @@ func TestRegisterAndLogin(t *testing.T) {
 		{Username: "Ada.L", Password: "correct horse "},
 		{Username: "Ada.L", Password: strings.Repeat("x", 1000)},
 		{Username: "Eve", Password: "correct horse"},
-		{Username: u.ID, Password: "correct horse"},
+		{Username: string(u.ID), Password: "correct horse"},
 		{Username: strings.Repeat("x", 1000), Password: "correct horse"},
 	} {
 		_, err := h.Login(ctx, wrong)
@@ -62,16 +63,16 @@ func TestChangePassword(t *testing.T) {
 	bystander := h.register("bob")
 	id := first.User.ID
 	for _, wrong := range []string{"not it", strings.Repeat("x", 1000)} {
-		_, err := h.ChangePassword(ctx, id, account.ChangePassword{Password: wrong, NewPassword: "12345678"})
+		_, err := h.ChangePassword(ctx, id, account.ChangePassword{Password: wrong, NewPassword: "a fine password"})
 		h.refused(err, account.ErrInvalidCredentials)
 	}
-	_, err := h.ChangePassword(ctx, "nobody", account.ChangePassword{Password: "x", NewPassword: "12345678"})
+	_, err := h.ChangePassword(ctx, "nobody", account.ChangePassword{Password: "x", NewPassword: "a fine password"})
 	h.refused(err, account.ErrInvalidCredentials)
 	if !h.good(first.Token) {
 		t.Fatal("a refused change revokes")
 	}
 	// All within one millisecond.
-	changed, err := h.ChangePassword(ctx, id, account.ChangePassword{Password: "password of ada", NewPassword: "12345678"})
+	changed, err := h.ChangePassword(ctx, id, account.ChangePassword{Password: "password of ada", NewPassword: "a fine password"})
 	h.must(err)
 	if h.good(first.Token) {
 		t.Error("the old token is good")
@@ -81,7 +82,7 @@ func TestChangePassword(t *testing.T) {
 	}
 	_, err = h.Login(ctx, account.Login{Username: "ada", Password: "password of ada"})
 	h.refused(err, account.ErrInvalidCredentials)
-	again, err := h.Login(ctx, account.Login{Username: "ada", Password: "12345678"})
+	again, err := h.Login(ctx, account.Login{Username: "ada", Password: "a fine password"})
 	h.must(err)
 	if !h.good(again.Token) {
 		t.Error("a login right after is not good")
@@ -246,7 +247,7 @@ func TestEveryAnswerCostsAHash(t *testing.T) {
 	for _, login := range logins {
 		all.Go(func() {
 			_, err := h.Login(t.Context(), login)
-			var refusal *account.Error
+			var refusal *refusal.Error
 			if !errors.As(err, &refusal) || refusal.Code != account.CodeBusy || refusal.RetryAfter != cfg.Hashing.Wait {
 				t.Errorf("%+v without a hash: %v", login, err)
 			}

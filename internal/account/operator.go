@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/sockeye-im/sockeye/internal/refusal"
 )
 
 // The operator's commands may run in a process beside the one that serves. A server reads the store whenever it is asked
@@ -13,9 +15,9 @@ import (
 // Find returns the user with an id, or else with a login name. [ErrUserNotFound].
 func (s *Service) Find(ctx context.Context, idOrLogin string) (User, error) {
 	if idOrLogin == "" {
-		return User{}, missing("userId")
+		return User{}, refusal.Missing("userId")
 	}
-	user, known, err := s.store.User(ctx, idOrLogin)
+	user, known, err := s.store.User(ctx, UserID(idOrLogin))
 	if err != nil {
 		return User{}, fmt.Errorf("look up user: %w", err)
 	}
@@ -33,7 +35,7 @@ func (s *Service) Find(ctx context.Context, idOrLogin string) (User, error) {
 }
 
 // Users returns users by their ids, those after an id. A limit of 0 is [DefaultUserFound], it is at most [MaxUsersFound].
-func (s *Service) Users(ctx context.Context, after string, limit int) ([]User, error) {
+func (s *Service) Users(ctx context.Context, after UserID, limit int) ([]User, error) {
 	if err := checkFound(&limit); err != nil {
 		return nil, err
 	}
@@ -52,7 +54,7 @@ func (s *Service) SetPassword(ctx context.Context, idOrLogin, password string) (
 		return User{}, err
 	}
 	if !user.Local() {
-		return User{}, invalid("login", "is not that of an account with a password on this server")
+		return User{}, refusal.Invalid("login", "is not that of an account with a password on this server")
 	}
 	if err := s.ResetPassword(ctx, user.ID, password); err != nil {
 		return User{}, err
@@ -61,7 +63,7 @@ func (s *Service) SetPassword(ctx context.Context, idOrLogin, password string) (
 }
 
 // SignOut is RevokeUser of the user with an id or a login name. Beside a server it returns when that one has heeded it,
-// or, after 5 s, ErrNotHeeded.
+// or, after 5 s, ErrNotHeeded. Tokens that are signed when it has returned are good.
 func (s *Service) SignOut(ctx context.Context, idOrLogin string) (User, error) {
 	user, err := s.Find(ctx, idOrLogin)
 	if err != nil {
@@ -70,7 +72,10 @@ func (s *Service) SignOut(ctx context.Context, idOrLogin string) (User, error) {
 	if err := s.RevokeUser(ctx, user.ID); err != nil {
 		return User{}, err
 	}
-	return user, s.untilHeeded(ctx, user.ID)
+	if err := s.untilHeeded(ctx, user.ID); err != nil {
+		return user, err
+	}
+	return user, s.AwaitNewTokens(ctx, user.ID)
 }
 
 // ErrNotHeeded is no refusal: the revocation is stored.
@@ -82,7 +87,7 @@ const (
 )
 
 // untilHeeded waits for the revocation by which the server heeds one of this process.
-func (s *Service) untilHeeded(ctx context.Context, userID string) error {
+func (s *Service) untilHeeded(ctx context.Context, userID UserID) error {
 	if !s.beside {
 		return nil
 	}
@@ -109,11 +114,15 @@ func (s *Service) untilHeeded(ctx context.Context, userID string) error {
 // heedBack is how old a revocation may be when it is seen first. It takes that long to store one at most.
 const heedBack = time.Minute
 
-// Heed looks which users another process has revoked within the last minute, revokes them here too, and returns how many.
+// Heed looks which users another process has revoked or given to another issuer within the last minute, does the same
+// here, and returns how many were revoked.
 //
 // To take over what the other process has stored would not do: while that was on its way, this one may have issued tokens
 // that are younger than it says, and by these further ones.
 func (s *Service) Heed(ctx context.Context) (heeded int, err error) {
+	if err := s.heedOwners(ctx); err != nil {
+		return 0, err
+	}
 	latest, err := s.store.RevokedUsers(ctx, s.timestamp().Add(-heedBack))
 	if err != nil {
 		return 0, fmt.Errorf("read revocations: %w", err)

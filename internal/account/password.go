@@ -7,11 +7,14 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"runtime"
 	"strconv"
 	"strings"
 	"time"
 
 	"golang.org/x/crypto/argon2"
+
+	"github.com/sockeye-im/sockeye/internal/refusal"
 )
 
 // Limits of passwords, in bytes.
@@ -30,7 +33,8 @@ type Hashing struct {
 	MemoryKiB uint32
 	Passes    uint32
 	Lanes     uint8
-	// AtOnce is how many hashes are made at a time. Further callers wait, for at most Wait.
+	// AtOnce is how many hashes are made at a time. Further callers wait, for at most Wait, in turns that are fair by
+	// address and by account.
 	AtOnce int
 	Wait   time.Duration
 }
@@ -42,9 +46,11 @@ const (
 	maxLanes     = 16
 )
 
-// DefaultHashing returns the defaults: 19 MiB, 2 passes, 1 lane; 2 at a time, the others wait for up to 3 s.
+// DefaultHashing returns the defaults: 19 MiB, 2 passes, 1 lane; as many at a time as half of the processors, at least
+// one, so that a flood of wrong passwords leaves the other half and the memory to the chat. The others wait for up to 3 s.
 func DefaultHashing() Hashing {
-	return Hashing{MemoryKiB: 19 << 10, Passes: 2, Lanes: 1, AtOnce: 2, Wait: 3 * time.Second}
+	atOnce := max(1, runtime.GOMAXPROCS(0)/2)
+	return Hashing{MemoryKiB: 19 << 10, Passes: 2, Lanes: 1, AtOnce: atOnce, Wait: 3 * time.Second}
 }
 
 // Validate reports the first setting that cannot be used.
@@ -67,12 +73,12 @@ func (h Hashing) Validate() error {
 // passwords makes and checks hashes. Safe for concurrent use.
 type passwords struct {
 	cost  Hashing
-	slots chan struct{} // one is held while a hash is made
-	dummy phc           // what unknown users' passwords are compared with; no password has it
+	turns *turns // one is held while a hash is made
+	dummy phc    // what unknown users' passwords are compared with; no password has it
 }
 
 func newPasswords(cost Hashing) *passwords {
-	p := &passwords{cost: cost, slots: make(chan struct{}, cost.AtOnce)}
+	p := &passwords{cost: cost, turns: newTurns(cost.AtOnce, maxWaiting)}
 	p.dummy = p.fresh()
 	p.dummy.key = make([]byte, keyBytes)
 	_, _ = rand.Read(p.dummy.key)
@@ -80,9 +86,9 @@ func newPasswords(cost Hashing) *passwords {
 }
 
 // hash returns the text to store for a password.
-func (p *passwords) hash(ctx context.Context, password string) (string, error) {
+func (p *passwords) hash(ctx context.Context, who asker, password string) (string, error) {
 	h := p.fresh()
-	key, err := p.derive(ctx, &h, password)
+	key, err := p.derive(ctx, who, &h, password)
 	if err != nil {
 		return "", err
 	}
@@ -91,7 +97,7 @@ func (p *passwords) hash(ctx context.Context, password string) (string, error) {
 }
 
 // matches tells whether the stored hash is that of the password. Without a stored hash it takes as long and says no.
-func (p *passwords) matches(ctx context.Context, stored, password string) (bool, error) {
+func (p *passwords) matches(ctx context.Context, who asker, stored, password string) (bool, error) {
 	h, known := p.dummy, stored != ""
 	if known {
 		var err error
@@ -99,7 +105,7 @@ func (p *passwords) matches(ctx context.Context, stored, password string) (bool,
 			return false, err
 		}
 	}
-	key, err := p.derive(ctx, &h, password)
+	key, err := p.derive(ctx, who, &h, password)
 	if err != nil {
 		return false, err
 	}
@@ -112,20 +118,12 @@ func (p *passwords) outdated(stored string) bool {
 	return err != nil || h.memory != p.cost.MemoryKiB || h.passes != p.cost.Passes || h.lanes != p.cost.Lanes
 }
 
-// derive waits for a slot. It refuses as busy when none gets free in time.
-func (p *passwords) derive(ctx context.Context, h *phc, password string) ([]byte, error) {
-	wait := time.NewTimer(p.cost.Wait)
-	defer wait.Stop()
-	select {
-	case p.slots <- struct{}{}:
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	case <-wait.C:
-		return nil, &Error{
-			Code: CodeBusy, Message: "Too many people are logging in, please try again", RetryAfter: max(p.cost.Wait, time.Second),
-		}
+// derive waits for its turn. It refuses as busy when that does not come in time.
+func (p *passwords) derive(ctx context.Context, who asker, h *phc, password string) ([]byte, error) {
+	if err := p.turns.take(ctx, who, p.cost.Wait); err != nil {
+		return nil, err
 	}
-	defer func() { <-p.slots }()
+	defer p.turns.give()
 	return argon2.IDKey([]byte(password), h.salt, h.passes, h.memory, h.lanes, keyBytes), nil
 }
 
@@ -139,13 +137,15 @@ func (p *passwords) fresh() phc {
 func checkPassword(field, password string) error {
 	switch {
 	case password == "":
-		return missing(field)
+		return refusal.Missing(field)
 	case len(password) < MinPasswordBytes:
-		e := invalid(field, fmt.Sprintf("must have at least %d bytes", MinPasswordBytes))
+		e := refusal.Invalid(field, fmt.Sprintf("must have at least %d bytes", MinPasswordBytes))
 		e.Limit = MinPasswordBytes
 		return e
 	case len(password) > MaxPasswordBytes:
-		return tooMuch(field, MaxPasswordBytes, "bytes")
+		return refusal.TooMuch(field, MaxPasswordBytes, "bytes")
+	case isCommon(password):
+		return &refusal.Error{Code: CodeCommonPassword, Message: field + " is one that many people use, it would be guessed", Field: field}
 	}
 	return nil
 }

@@ -3,7 +3,6 @@ package account_test
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -13,34 +12,8 @@ import (
 	"github.com/sockeye-im/sockeye/internal/account"
 )
 
-// ends notes why a connection was ended.
-type ends struct {
-	mu  sync.Mutex
-	why []account.EndReason
-}
-
-func (e *ends) end(why account.EndReason) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.why = append(e.why, why)
-}
-
-func (e *ends) is(t *testing.T, what string, want ...account.EndReason) {
-	t.Helper()
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if !slices.Equal(e.why, want) {
-		t.Errorf("%s was ended %v, want %v", what, e.why, want)
-	}
-}
-
-func (h *house) connect(identity account.Identity) (*account.Connection, *ends) {
-	h.t.Helper()
-	e := new(ends)
-	c, err := h.Connect(identity, e.end)
-	h.must(err)
-	return c, e
-}
+// revoked is whether the token of an identity is.
+func (h *house) revoked(identity account.Identity) bool { return h.Revoked(&identity) }
 
 func TestRevokeToken(t *testing.T) {
 	h := open(t, cheap())
@@ -49,35 +22,23 @@ func TestRevokeToken(t *testing.T) {
 	two, err := h.Login(ctx, account.Login{Username: "ada", Password: "password of ada"})
 	h.must(err)
 	identity := h.verify(one.Token)
-	_, first := h.connect(identity)
-	_, again := h.connect(identity)
-	_, other := h.connect(h.verify(two.Token))
-	gone, left := h.connect(identity)
-	gone.Leave()
-	gone.Leave()
-
+	h.take() // of signing in
 	h.must(h.RevokeToken(ctx, identity))
 	h.must(h.RevokeToken(ctx, identity))
-	first.is(t, "first", account.EndRevoked)
-	again.is(t, "second", account.EndRevoked)
-	other.is(t, "another token's")
-	left.is(t, "one that had left")
+	for _, e := range h.take() {
+		same(t, "event", e.Kind, account.TokensRevoked)
+		same(t, "token", e.Revocation.TokenID, identity.TokenID)
+	}
 	if h.good(one.Token) || !h.good(two.Token) {
 		t.Error("the wrong token is good")
 	}
-	revoked, err := h.Revoked(ctx, identity)
-	h.must(err)
-	same(t, "revoked", revoked, true)
-	_, err = h.Connect(identity, other.end)
-	h.refused(err, account.ErrUnauthenticated)
+	same(t, "revoked", h.revoked(identity), true)
 	_, err = h.SignIn(ctx, identity)
 	h.refused(err, account.ErrUnauthenticated)
 
 	// Ids of tokens are their issuer's.
 	identity.Issuer = partner
-	revoked, err = h.Revoked(ctx, identity)
-	h.must(err)
-	same(t, "the same id of another issuer", revoked, false)
+	same(t, "the same id of another issuer", h.revoked(identity), false)
 	identity.TokenID = ""
 	h.refused(h.RevokeToken(ctx, identity), account.ErrNotRevocable)
 }
@@ -96,23 +57,12 @@ func TestRevokeUser(t *testing.T) {
 	ahead := token(jwt.MapClaims{"iat": noon.Add(time.Hour).Unix()}) // would outlive the revocation
 	soon := token(jwt.MapClaims{"iat": noon.Add(2 * time.Minute).Unix()})
 	other := account.Identity{UserID: "bob", IssuedAt: noon.Add(-time.Hour)}
-	_, ended := h.connect(before)
-	_, endedToo := h.connect(untimed)
-	_, kept := h.connect(other)
-	_, keptToo := h.connect(soon)
-
 	h.must(h.RevokeUser(ctx, "ada")) // who has never signed in
-	ended.is(t, "timed", account.EndRevoked)
-	endedToo.is(t, "untimed", account.EndRevoked)
-	kept.is(t, "another user's")
-	keptToo.is(t, "a later token's")
 	for name, tc := range map[string]struct {
 		identity account.Identity
 		revoked  bool
 	}{"before": {before, true}, "untimed": {untimed, true}, "ahead": {ahead, true}, "soon": {soon, false}, "other": {other, false}} {
-		revoked, err := h.Revoked(ctx, tc.identity)
-		h.must(err)
-		same(t, name, revoked, tc.revoked)
+		same(t, name, h.revoked(tc.identity), tc.revoked)
 	}
 }
 
@@ -129,42 +79,8 @@ func TestRevocationsAreKept(t *testing.T) {
 	}
 }
 
-func TestConnectionRefresh(t *testing.T) {
-	h := open(t, cheap())
-	ctx := t.Context()
-	old := h.register("ada")
-	c, e := h.connect(h.verify(old.Token))
-	next, err := h.Login(ctx, account.Login{Username: "ada", Password: "password of ada"})
-	h.must(err)
-	h.refused(c.Refresh(h.verify(h.register("bob").Token)), account.ErrUnauthenticated)
-	h.must(c.Refresh(h.verify(next.Token)))
-	h.must(h.RevokeToken(ctx, account.Identity{UserID: old.User.ID, Issuer: account.OwnIssuer, TokenID: old.Token.ID}))
-	e.is(t, "refreshed connection")
-	h.refused(c.Refresh(account.Identity{UserID: old.User.ID, Issuer: account.OwnIssuer, TokenID: old.Token.ID}), account.ErrUnauthenticated)
-	h.must(h.RevokeToken(ctx, h.verify(next.Token)))
-	e.is(t, "refreshed connection", account.EndRevoked)
-	h.refused(c.Refresh(account.Identity{UserID: old.User.ID}), account.ErrUnauthenticated)
-}
-
-func TestDisconnect(t *testing.T) {
-	h := open(t, cheap())
-	ada := h.register("ada")
-	_, one := h.connect(h.verify(ada.Token))
-	_, two := h.connect(h.verify(ada.Token))
-	_, other := h.connect(h.verify(h.register("bob").Token))
-	same(t, "ended", h.Disconnect(ada.User.ID), 2)
-	same(t, "again", h.Disconnect(ada.User.ID), 0)
-	one.is(t, "first", account.EndDisconnected)
-	two.is(t, "second", account.EndDisconnected)
-	other.is(t, "other")
-	if !h.good(ada.Token) {
-		t.Error("the token is gone")
-	}
-}
-
-// Whoever verifies, connects, logs in and refreshes while all tokens are revoked: what began before must be over, what
-// begins after must work.
-func TestRevokeWhileConnecting(t *testing.T) {
+// Whoever logs in and refreshes while all tokens are revoked: what began before must be over, what begins after must work.
+func TestRevokeWhileRefreshing(t *testing.T) {
 	h := open(t, cheap())
 	id := h.register("ada").User.ID
 	login := func() account.Session {
@@ -181,8 +97,7 @@ func TestRevokeWhileConnecting(t *testing.T) {
 		var all sync.WaitGroup
 		var refreshed []account.Session
 		var mu sync.Mutex
-		connected := make([]*ends, 4)
-		for i := range connected {
+		for range 4 {
 			all.Go(func() {
 				s, err := h.Refresh(t.Context(), identity)
 				if err == nil {
@@ -193,12 +108,6 @@ func TestRevokeWhileConnecting(t *testing.T) {
 					t.Error(err)
 				}
 			})
-			all.Go(func() {
-				e := new(ends)
-				if _, err := h.Connect(identity, e.end); err == nil {
-					connected[i] = e
-				}
-			})
 		}
 		all.Go(func() {
 			if err := h.RevokeUser(t.Context(), id); err != nil {
@@ -206,11 +115,6 @@ func TestRevokeWhileConnecting(t *testing.T) {
 			}
 		})
 		all.Wait()
-		for _, e := range connected {
-			if e != nil {
-				e.is(t, "a connection of before", account.EndRevoked)
-			}
-		}
 		for _, s := range refreshed {
 			if h.good(s.Token) {
 				t.Fatalf("round %d: a token that was refreshed from a revoked one is good", round)
@@ -238,7 +142,7 @@ func TestRevokedTokensAreForgotten(t *testing.T) {
 	for i := range 300 {
 		all.Go(func() {
 			one := long
-			one.UserID, one.TokenID = fmt.Sprint(i), fmt.Sprint(i)
+			one.UserID, one.TokenID = account.UserID(fmt.Sprint(i)), fmt.Sprint(i)
 			if err := h.RevokeToken(ctx, one); err != nil {
 				t.Error(err)
 			}
@@ -249,9 +153,7 @@ func TestRevokedTokensAreForgotten(t *testing.T) {
 		identity account.Identity
 		want     bool
 	}{{short, false}, {long, true}} {
-		revoked, err := h.Revoked(ctx, tc.identity)
-		h.must(err)
-		same(t, tc.identity.TokenID, revoked, tc.want)
+		same(t, tc.identity.TokenID, h.revoked(tc.identity), tc.want)
 	}
 }
 
@@ -266,7 +168,7 @@ func TestMoreClaims(t *testing.T) {
 	})
 	h.must(err)
 	same(t, "identity", identity, account.Identity{
-		UserID: "ada", Name: "ada", Issuer: partner, IssuedAt: noon.Add(-1500 * time.Millisecond), Admin: true, Topics: []string{"news.*", "a"},
+		UserID: "ada", Name: "ada", Issuer: partner, UsersOf: partner, IssuedAt: noon.Add(-1500 * time.Millisecond), Admin: true, Topics: []string{"news.*", "a"},
 	})
 	identity, err = token(jwt.MapClaims{"admin": false, "topics": []string{}})
 	h.must(err)

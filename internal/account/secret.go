@@ -9,15 +9,13 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 )
 
-// Bounds of a shared secret. A shorter one than MinSecretBytes is refused; one shorter than StrongSecretBytes works,
-// because existing applications bring their own, but deserves a warning: it can be guessed offline.
-const (
-	MinSecretBytes    = 8
-	StrongSecretBytes = 32
-)
+// MinSecretBytes is how long a shared secret must be, as HS256 asks for (RFC 7518 section 3.2): whoever has a token can
+// guess at a shorter one offline.
+const MinSecretBytes = 32
 
 // SecretFile is the name of the server's own secret inside its data folder.
 const SecretFile = "jwt.secret"
@@ -53,14 +51,14 @@ func (s Secret) Validate() error {
 	return nil
 }
 
-// Weak reports whether the secret is shorter than the 32 bytes that HS256 asks for.
-func (s Secret) Weak() bool { return len(s) < StrongSecretBytes }
-
 // OpenSecret reads the server's own secret from the data folder, and makes the folder (0700) and a random secret (0600)
-// when they are missing. Several processes may call it at once: all get the same secret, whole.
+// when they are missing. A secret that others can read is mended, see [MendSecret]. Several processes may call it at once: all get the same secret, whole.
 //
 // The file's one line is the secret itself, so another application may be given the same text to sign tokens with.
 func OpenSecret(dataDir string) (Secret, error) {
+	if _, err := MendSecret(dataDir); err != nil {
+		return "", err
+	}
 	path := filepath.Join(dataDir, SecretFile)
 	secret, err := readSecret(path)
 	if !errors.Is(err, fs.ErrNotExist) {
@@ -73,6 +71,41 @@ func OpenSecret(dataDir string) (Secret, error) {
 		return "", fmt.Errorf("create signing secret: %w", err)
 	}
 	return readSecret(path)
+}
+
+// ReadSecret reads the server's own secret and makes nothing. Where there is none the error says so and wraps
+// [fs.ErrNotExist].
+func ReadSecret(dataDir string) (Secret, error) {
+	secret, err := readSecret(filepath.Join(dataDir, SecretFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", noSecretError{fmt.Errorf("data: no server has run in the folder %s yet, it has no %s", dataDir, SecretFile)}
+	}
+	return secret, err
+}
+
+// noSecretError leaves the system's words out.
+type noSecretError struct{ error }
+
+// Is makes it a [fs.ErrNotExist].
+func (noSecretError) Is(target error) bool { return target == fs.ErrNotExist }
+
+// MendSecret takes the permission to read the server's own secret from everybody but its owner, and tells whether
+// somebody had it: whoever has read it can sign tokens for anybody. It is an error where that cannot be taken away.
+func MendSecret(dataDir string) (mended bool, err error) {
+	path := filepath.Join(dataDir, SecretFile)
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return false, nil
+	case err != nil:
+		return false, fmt.Errorf("signing secret: %w", err)
+	case runtime.GOOS == "windows" || info.Mode().Perm()&0o077 == 0: // windows keeps permissions elsewhere
+		return false, nil
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		return false, fmt.Errorf("signing secret: others can read %s (mode %#o), and that cannot be changed: %w", path, info.Mode().Perm(), err)
+	}
+	return true, nil
 }
 
 func readSecret(path string) (Secret, error) {

@@ -50,6 +50,43 @@ func TestOpenSecretCreatesOnce(t *testing.T) {
 	}
 }
 
+// Who can read the secret can sign tokens for anybody.
+func TestSecretThatOthersCanRead(t *testing.T) {
+	dir := t.TempDir()
+	first, err := account.OpenSecret(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, account.SecretFile)
+	for _, mode := range []os.FileMode{0o644, 0o640, 0o604, 0o602} {
+		if err := os.Chmod(path, mode); err != nil {
+			t.Fatal(err)
+		}
+		second, err := account.OpenSecret(dir)
+		info, statErr := os.Stat(path)
+		if err != nil || statErr != nil || second != first || info.Mode().Perm() != 0o600 {
+			t.Errorf("from mode %o: %v, %v, %v", mode, info, err, statErr)
+		}
+	}
+	if mended, err := account.MendSecret(dir); mended || err != nil {
+		t.Errorf("mended again: %t, %v", mended, err)
+	}
+	if mended, err := account.MendSecret(filepath.Join(dir, "none")); mended || err != nil {
+		t.Errorf("no secret: %t, %v", mended, err)
+	}
+}
+
+func TestShortSecret(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, account.SecretFile), []byte(strings.Repeat("x", 31)+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err := account.OpenSecret(dir)
+	if err == nil || !strings.Contains(err.Error(), "31 bytes, at least 32") {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestOpenSecretTogether(t *testing.T) {
 	dir := t.TempDir()
 	got := make([]account.Secret, 16)

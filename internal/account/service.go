@@ -6,9 +6,10 @@ import (
 	"fmt"
 	"hash/maphash"
 	"net/netip"
-	"strings"
 	"sync"
 	"time"
+
+	"github.com/sockeye-im/sockeye/internal/deps"
 )
 
 // Service carries out what concerns users: accounts and tokens, friends and blocks, API keys. All methods may be called
@@ -24,6 +25,7 @@ type Service struct {
 	issuing   stripes
 	addresses *addresses
 	beside    bool
+	tell      Sink
 }
 
 // Verifier tells who a token speaks for, see [Verifiers].
@@ -31,27 +33,25 @@ type Verifier interface {
 	Verify(ctx context.Context, token string) (Identity, error)
 }
 
-// Deps are what a Service works with; all are required, but for Beside.
+// Deps are what a Service works with; all are required, but for the last two.
 type Deps struct {
 	Store    Store
 	Verifier Verifier
 	Issuer   *Issuer
 	Now      func() time.Time // the clock, time.Now outside tests
 	Beside   bool             // another process serves from the same store, see Heed
+	Tell     Sink             `need:"optional"` // is told what Heed finds, which another process has committed; nil is nobody
 }
 
 // New returns a service that knows all revocations in the store; ctx bounds only the reading of them.
 func New(ctx context.Context, cfg Config, d Deps) (*Service, error) {
-	if d.Store == nil || d.Verifier == nil || d.Issuer == nil || d.Now == nil {
-		return nil, errors.New("account: a store, a verifier, an issuer and a clock are required")
-	}
-	if err := cfg.Validate(); err != nil {
+	if err := errors.Join(deps.Check(d), cfg.Validate()); err != nil {
 		return nil, err
 	}
 	s := &Service{
 		cfg: cfg, store: d.Store, verifier: d.Verifier, issuer: d.Issuer, now: d.Now,
 		passwords: newPasswords(cfg.Hashing), revoked: newRevoked(), issuing: stripes{seed: maphash.MakeSeed()},
-		addresses: &addresses{blocked: make(map[netip.Addr]BlockedAddress)}, beside: d.Beside,
+		addresses: &addresses{blocked: make(map[netip.Addr]BlockedAddress)}, beside: d.Beside, tell: d.Tell,
 	}
 	if err := d.Store.Revoked(ctx, s.timestamp(), func(r Revocation) { s.revoked.add(r, s.now()) }); err != nil {
 		return nil, fmt.Errorf("account: read revocations: %w", err)
@@ -64,6 +64,22 @@ func New(ctx context.Context, cfg Config, d Deps) (*Service, error) {
 		s.addresses.set(b)
 	}
 	return s, nil
+}
+
+// Heard takes in what any node has committed: what is revoked and blocked holds here when it returns.
+func (s *Service) Heard(events []Event) {
+	for i := range events {
+		switch e := &events[i]; e.Kind {
+		case TokensRevoked:
+			s.revoked.add(*e.Revocation, s.now())
+		case UserReassigned:
+			s.revoked.reassign(e.Actor.ID, e.Issuer)
+		case AddressBlocked:
+			s.addresses.set(*e.Address)
+		case AddressUnblocked:
+			s.addresses.remove(e.Address.Address)
+		}
+	}
 }
 
 // Verify tells who a token speaks for, if it is good, not revoked and of a kind of account that is on. Every error
@@ -92,7 +108,8 @@ func (s *Service) admits(identity *Identity) error {
 }
 
 // SignIn makes the user of a verified token known and returns what is stored. A user of another application is created
-// when first seen, and renamed when the token has another name; a local account has its name here, and must exist.
+// when first seen, and renamed when the token has another name; a local account has its name here, and must exist. Of
+// two issuers with the same user id the first one has the user.
 // A refusal matches [ErrUnauthenticated].
 func (s *Service) SignIn(ctx context.Context, identity Identity) (User, error) {
 	if err := s.admits(&identity); err != nil {
@@ -109,8 +126,12 @@ func (s *Service) SignIn(ctx context.Context, identity Identity) (User, error) {
 		return user, nil
 	}
 	user, _, err := s.store.EnsureUser(ctx, EnsureUser{
-		ID: identity.UserID, Name: identity.Name, Rename: identity.Name != nameOfID(identity.UserID), At: s.timestamp(),
+		ID: identity.UserID, Name: identity.Name, Rename: identity.Name != nameOfID(identity.UserID),
+		Issuer: identity.UsersOf, At: s.timestamp(),
 	})
+	if errors.Is(err, ErrOtherIssuer) {
+		return User{}, refuse("user %q of issuer %q: %w", identity.UserID, identity.Issuer, err)
+	}
 	if err != nil {
 		return User{}, fmt.Errorf("ensure user: %w", err)
 	}
@@ -118,7 +139,7 @@ func (s *Service) SignIn(ctx context.Context, identity Identity) (User, error) {
 }
 
 // Local tells whether the identity is that of an account on this server.
-func (i *Identity) Local() bool { return strings.HasPrefix(i.UserID, LocalPrefix) }
+func (i *Identity) Local() bool { return i.UserID.Local() }
 
 // timestamp is the present in the precision that is stored.
 func (s *Service) timestamp() time.Time { return s.now().UTC().Truncate(time.Millisecond) }
@@ -131,6 +152,6 @@ type stripes struct {
 	locks [64]sync.RWMutex
 }
 
-func (s *stripes) of(userID string) *sync.RWMutex {
-	return &s.locks[maphash.String(s.seed, userID)%uint64(len(s.locks))]
+func (s *stripes) of(userID UserID) *sync.RWMutex {
+	return &s.locks[maphash.String(s.seed, string(userID))%uint64(len(s.locks))]
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/sockeye-im/sockeye/internal/account"
 	"github.com/sockeye-im/sockeye/internal/chat"
+	"github.com/sockeye-im/sockeye/internal/refusal"
 	"github.com/sockeye-im/sockeye/internal/store/sqlite"
 )
 
@@ -63,7 +64,7 @@ func reopen(t *testing.T, cfg account.Config, dir string, clock *ticking) *house
 	return openAs(t, cfg, dir, clock, false)
 }
 
-func openAs(t *testing.T, cfg account.Config, dir string, clock *ticking, beside bool) *house {
+func openAs(t *testing.T, cfg account.Config, dir string, clock *ticking, beside bool, wraps ...func(account.Store) account.Store) *house {
 	t.Helper()
 	h := &house{t: t, dir: dir, clock: clock}
 	store, err := sqlite.Open(t.Context(), sqlite.DefaultConfig(dir), func([]chat.Event) {})
@@ -81,6 +82,7 @@ func openAs(t *testing.T, cfg account.Config, dir string, clock *ticking, beside
 	verifiers, err := account.NewVerifiers(t.Context(), account.TrustConfig{
 		Secret: ownSecret, Now: clock.now, External: []account.IssuerConfig{
 			{Issuer: partner, Secret: otherSecret, AdminClaims: true}, {Issuer: "https://plain.example", Secret: otherSecret},
+			{Issuer: sharing, Secret: otherSecret, UsersOf: partner},
 		},
 	})
 	if err != nil {
@@ -88,8 +90,11 @@ func openAs(t *testing.T, cfg account.Config, dir string, clock *ticking, beside
 	}
 	t.Cleanup(verifiers.Stop)
 	h.store = store.Accounts(h.record)
+	for _, wrap := range wraps {
+		h.store = wrap(h.store)
+	}
 	h.Service, err = account.New(t.Context(), cfg, account.Deps{
-		Store: h.store, Verifier: verifiers, Issuer: h.issuer, Now: clock.now, Beside: beside,
+		Store: h.store, Verifier: verifiers, Issuer: h.issuer, Now: clock.now, Beside: beside, Tell: h.record,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -98,6 +103,9 @@ func openAs(t *testing.T, cfg account.Config, dir string, clock *ticking, beside
 }
 
 func (h *house) record(events []account.Event) {
+	if h.Service != nil {
+		h.Heard(events) // as by the feed
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.events = append(h.events, events...)
@@ -159,10 +167,10 @@ func (h *house) good(token account.Token) bool {
 }
 
 // external makes a user with a token of another application, and signs in.
-func (h *house) external(id string) account.User {
+func (h *house) external(id account.UserID) account.User {
 	h.t.Helper()
 	identity, err := h.Verify(h.t.Context(), sign(h.t, jwt.SigningMethodHS256, []byte(otherSecret),
-		jwt.MapClaims{"iss": partner, "sub": id, "username": "Name of " + id, "iat": h.clock.now().Unix()}))
+		jwt.MapClaims{"iss": partner, "sub": id, "username": "Name of " + string(id), "iat": h.clock.now().Unix()}))
 	h.must(err)
 	u, err := h.SignIn(h.t.Context(), identity)
 	h.must(err)
@@ -170,9 +178,9 @@ func (h *house) external(id string) account.User {
 }
 
 // fault checks code, field and limit of a refusal.
-func (h *house) fault(err error, code account.Code, field string, limit int) {
+func (h *house) fault(err error, code refusal.Code, field string, limit int) {
 	h.t.Helper()
-	var refusal *account.Error
+	var refusal *refusal.Error
 	if !errors.As(err, &refusal) || refusal.Code != code || refusal.Field != field || refusal.Limit != limit {
 		h.t.Fatalf("got %#v (%v), want %s of %q, limit %d", refusal, err, code, field, limit)
 	}
@@ -197,7 +205,7 @@ func TestSignIn(t *testing.T) {
 		h.must(err)
 		return identity
 	}
-	want := account.User{ID: "ada", Name: "Ada", CreatedAt: noon}
+	want := account.User{ID: "ada", Name: "Ada", Issuer: partner, CreatedAt: noon}
 	for range 2 {
 		u, err := h.SignIn(t.Context(), partnerToken(jwt.MapClaims{"sub": "ada", "username": "Ada"}))
 		h.must(err)
@@ -213,7 +221,7 @@ func TestSignIn(t *testing.T) {
 	h.must(err)
 	same(t, "renamed", u, want)
 	events := h.take()
-	if len(events) != 1 || events[0].Kind != account.UserChanged || !reflect.DeepEqual(events[0].Audience(), []string{"ada"}) {
+	if len(events) != 1 || events[0].Kind != account.UserChanged || !reflect.DeepEqual(events[0].Audience(), []account.UserID{"ada"}) {
 		t.Errorf("events: %+v", events)
 	}
 	_, err = h.Rename(t.Context(), account.Actor{ID: "ada"}, "Me")
@@ -253,9 +261,9 @@ func TestKindsCanBeOff(t *testing.T) {
 	h.must(err)
 	_, err = h.Login(t.Context(), account.Login{Username: "ada", Password: "password of ada"})
 	h.refused(err, account.ErrAccountsOff)
-	_, err = h.Register(t.Context(), account.Register{Username: "eve", Password: "12345678"})
+	_, err = h.Register(t.Context(), account.Register{Username: "eve", Password: "a fine password"})
 	h.refused(err, account.ErrAccountsOff)
-	_, err = h.ChangePassword(t.Context(), local.User.ID, account.ChangePassword{Password: "password of ada", NewPassword: "12345678"})
+	_, err = h.ChangePassword(t.Context(), local.User.ID, account.ChangePassword{Password: "password of ada", NewPassword: "a fine password"})
 	h.refused(err, account.ErrAccountsOff)
 
 	cfg = cheap()
@@ -267,9 +275,9 @@ func TestKindsCanBeOff(t *testing.T) {
 	h.refused(err, account.ErrUnauthenticated)
 	_, err = h.Login(t.Context(), account.Login{Username: "ada", Password: "password of ada"})
 	h.must(err)
-	_, err = h.Register(t.Context(), account.Register{Username: "eve", Password: "12345678"})
+	_, err = h.Register(t.Context(), account.Register{Username: "eve", Password: "a fine password"})
 	h.refused(err, account.ErrRegistrationClosed)
-	_, err = h.CreateLocal(t.Context(), account.Register{Username: "eve", Password: "12345678"})
+	_, err = h.CreateLocal(t.Context(), account.Register{Username: "eve", Password: "a fine password"})
 	h.must(err)
 }
 
@@ -323,10 +331,10 @@ func TestUsers(t *testing.T) {
 	bob, created, err := h.PutUser(ctx, account.PutUser{ID: "bob", Name: &name, Admin: &yes})
 	h.must(err)
 	same(t, "created", created, true)
-	same(t, "bob", bob, account.User{ID: "bob", Name: "Bob", Admin: true, CreatedAt: noon})
+	same(t, "bob", bob, account.User{ID: "bob", Name: "Bob", Issuer: account.OwnIssuer, Admin: true, CreatedAt: noon})
 	bob, created, err = h.PutUser(ctx, account.PutUser{ID: "bob"})
 	h.must(err)
-	same(t, "nothing changes", bob, account.User{ID: "bob", Name: "Bob", Admin: true, CreatedAt: noon})
+	same(t, "nothing changes", bob, account.User{ID: "bob", Name: "Bob", Issuer: account.OwnIssuer, Admin: true, CreatedAt: noon})
 	same(t, "created", created, false)
 	carl, _, err := h.PutUser(ctx, account.PutUser{ID: "carl"})
 	h.must(err)
@@ -360,44 +368,57 @@ func TestBadInput(t *testing.T) {
 	}
 	for name, tc := range map[string]struct {
 		err   error
-		code  account.Code
+		code  refusal.Code
 		field string
 		limit int
 	}{
-		"no username":       {register("", "", "12345678"), account.CodeMissingFields, "login", 0},
-		"short username":    {register("a", "", "12345678"), account.CodeInvalidField, "login", 2},
-		"long username":     {register(long, "", "12345678"), account.CodeLimitExceeded, "login", 64},
-		"odd username":      {register("аda", "", "12345678"), account.CodeInvalidField, "login", 0}, // a Cyrillic а
-		"spaced username":   {register("a b", "", "12345678"), account.CodeInvalidField, "login", 0},
-		"dotted username":   {register(".ada", "", "12345678"), account.CodeInvalidField, "login", 0},
-		"no password":       {register("bob", "", ""), account.CodeMissingFields, "password", 0},
-		"short password":    {register("bob", "", "1234567"), account.CodeInvalidField, "password", 8},
-		"long password":     {register("bob", "", long), account.CodeLimitExceeded, "password", 256},
-		"long name":         {register("bob", long, "12345678"), account.CodeLimitExceeded, "username", 100},
-		"bad name":          {register("bob", bad, "12345678"), account.CodeInvalidField, "username", 0},
-		"taken":             {register("ADA", "", "12345678"), account.CodeLoginTaken, "login", 0},
-		"no login":          {session(h.Login(ctx, account.Login{Password: "x"})), account.CodeMissingFields, "login", 0},
-		"no login password": {session(h.Login(ctx, account.Login{Username: "x"})), account.CodeMissingFields, "password", 0},
-		"no old password":   {session(h.ChangePassword(ctx, "u", account.ChangePassword{NewPassword: "12345678"})), account.CodeMissingFields, "password", 0},
-		"no new password":   {session(h.ChangePassword(ctx, "u", account.ChangePassword{Password: "x"})), account.CodeMissingFields, "newPassword", 0},
-		"short new one":     {h.ResetPassword(ctx, "u", "x"), account.CodeInvalidField, "password", 8},
-		"no user":           {user(h.User(ctx, "")), account.CodeMissingFields, "userId", 0},
-		"no query":          {users(h.SearchUsers(ctx, " ", 0)), account.CodeMissingFields, "query", 0},
-		"long query":        {users(h.SearchUsers(ctx, long, 0)), account.CodeLimitExceeded, "query", 100},
-		"bad query":         {users(h.SearchUsers(ctx, "a\xff", 0)), account.CodeInvalidField, "query", 0},
-		"large limit":       {users(h.SearchUsers(ctx, "a", 101)), account.CodeInvalidField, "limit", 100},
-		"negative limit":    {users(h.SearchUsers(ctx, "a", -1)), account.CodeInvalidField, "limit", 100},
-		"rename to nothing": {user(h.Rename(ctx, account.Actor{ID: "u_"}, "  ")), account.CodeMissingFields, "username", 0},
-		"put nobody":        {put(h.PutUser(ctx, account.PutUser{})), account.CodeMissingFields, "id", 0},
-		"put the system":    {put(h.PutUser(ctx, account.PutUser{ID: "system"})), account.CodeInvalidField, "id", 0},
-		"put bad id":        {put(h.PutUser(ctx, account.PutUser{ID: bad})), account.CodeInvalidField, "id", 0},
-		"put no name":       {put(h.PutUser(ctx, account.PutUser{ID: "x", Name: &empty})), account.CodeMissingFields, "username", 0},
-		"revoke nobody":     {h.RevokeUser(ctx, ""), account.CodeMissingFields, "userId", 0},
-		"revoke bad id":     {h.RevokeUser(ctx, bad), account.CodeInvalidField, "userId", 0},
-		"key without name":  {key(h.CreateAPIKey(ctx, "", []account.Scope{"*"})), account.CodeMissingFields, "name", 0},
-		"key for nothing":   {key(h.CreateAPIKey(ctx, "x", nil)), account.CodeMissingFields, "scopes", 0},
-		"unknown scope":     {key(h.CreateAPIKey(ctx, "x", []account.Scope{"all"})), account.CodeInvalidField, "scopes", 0},
-		"revoke no key":     {h.RevokeAPIKey(ctx, ""), account.CodeMissingFields, "id", 0},
+		"no username":        {register("", "", "a fine password"), refusal.MissingFields, "login", 0},
+		"short username":     {register("a", "", "a fine password"), refusal.InvalidField, "login", 2},
+		"long username":      {register(long, "", "a fine password"), refusal.LimitExceeded, "login", 64},
+		"odd username":       {register("аda", "", "a fine password"), refusal.InvalidField, "login", 0}, // a Cyrillic а
+		"spaced username":    {register("a b", "", "a fine password"), refusal.InvalidField, "login", 0},
+		"dotted username":    {register(".ada", "", "a fine password"), refusal.InvalidField, "login", 0},
+		"no password":        {register("bob", "", ""), refusal.MissingFields, "password", 0},
+		"short password":     {register("bob", "", "1234567"), refusal.InvalidField, "password", 8},
+		"common password":    {register("bob", "", "12345678"), account.CodeCommonPassword, "password", 0},
+		"in capitals":        {register("bob", "", "PassWord1"), account.CodeCommonPassword, "password", 0},
+		"between spaces":     {register("bob", "", " iloveyou "), account.CodeCommonPassword, "password", 0},
+		"common new one":     {session(h.ChangePassword(ctx, "u", account.ChangePassword{Password: "x", NewPassword: "password"})), account.CodeCommonPassword, "newPassword", 0},
+		"common reset":       {h.ResetPassword(ctx, "u", "trustno1"), account.CodeCommonPassword, "password", 0},
+		"long password":      {register("bob", "", long), refusal.LimitExceeded, "password", 256},
+		"long name":          {register("bob", long, "a fine password"), refusal.LimitExceeded, "username", 100},
+		"a reserved login":   {register("Admin", "", "a fine password"), refusal.InvalidField, "login", 0},
+		"like a reserved":    {register("adm1n", "", "a fine password"), refusal.InvalidField, "login", 0},
+		"dressed up":         {register("s.y.s.t.e.m", "", "a fine password"), refusal.InvalidField, "login", 0},
+		"rn for m":           {register("systern", "", "a fine password"), refusal.InvalidField, "login", 0},
+		"a reserved name":    {register("bob", "Sockeye", "a fine password"), refusal.InvalidField, "username", 0},
+		"Cyrillic reserved":  {register("bob", "\u0430dmin", "a fine password"), refusal.InvalidField, "username", 0},
+		"hidden reserved":    {register("bob", "ad\u200bmin", "a fine password"), refusal.InvalidField, "username", 0},
+		"rename to reserved": {user(h.Rename(ctx, account.Actor{ID: "u_"}, "\uff21\uff24\uff2d\uff29\uff2e")), refusal.InvalidField, "username", 0},
+		"rename to blank":    {user(h.Rename(ctx, account.Actor{ID: "u_"}, "\u200b\u2800\u3164")), refusal.MissingFields, "username", 0},
+		"taken":              {register("ADA", "", "a fine password"), account.CodeLoginTaken, "login", 0},
+		"no login":           {session(h.Login(ctx, account.Login{Password: "x"})), refusal.MissingFields, "login", 0},
+		"no login password":  {session(h.Login(ctx, account.Login{Username: "x"})), refusal.MissingFields, "password", 0},
+		"no old password":    {session(h.ChangePassword(ctx, "u", account.ChangePassword{NewPassword: "a fine password"})), refusal.MissingFields, "password", 0},
+		"no new password":    {session(h.ChangePassword(ctx, "u", account.ChangePassword{Password: "x"})), refusal.MissingFields, "newPassword", 0},
+		"short new one":      {h.ResetPassword(ctx, "u", "x"), refusal.InvalidField, "password", 8},
+		"no user":            {user(h.User(ctx, "")), refusal.MissingFields, "userId", 0},
+		"no query":           {users(h.SearchUsers(ctx, " ", 0)), refusal.MissingFields, "query", 0},
+		"long query":         {users(h.SearchUsers(ctx, long, 0)), refusal.LimitExceeded, "query", 100},
+		"bad query":          {users(h.SearchUsers(ctx, "a\xff", 0)), refusal.InvalidField, "query", 0},
+		"large limit":        {users(h.SearchUsers(ctx, "a", 101)), refusal.InvalidField, "limit", 100},
+		"negative limit":     {users(h.SearchUsers(ctx, "a", -1)), refusal.InvalidField, "limit", 100},
+		"rename to nothing":  {user(h.Rename(ctx, account.Actor{ID: "u_"}, "  ")), refusal.MissingFields, "username", 0},
+		"put nobody":         {put(h.PutUser(ctx, account.PutUser{})), refusal.MissingFields, "id", 0},
+		"put the system":     {put(h.PutUser(ctx, account.PutUser{ID: "system"})), refusal.InvalidField, "id", 0},
+		"put bad id":         {put(h.PutUser(ctx, account.PutUser{ID: account.UserID(bad)})), refusal.InvalidField, "id", 0},
+		"put no name":        {put(h.PutUser(ctx, account.PutUser{ID: "x", Name: &empty})), refusal.MissingFields, "username", 0},
+		"revoke nobody":      {h.RevokeUser(ctx, ""), refusal.MissingFields, "userId", 0},
+		"revoke bad id":      {h.RevokeUser(ctx, account.UserID(bad)), refusal.InvalidField, "userId", 0},
+		"key without name":   {key(h.CreateAPIKey(ctx, "", []account.Scope{"*"})), refusal.MissingFields, "name", 0},
+		"key for nothing":    {key(h.CreateAPIKey(ctx, "x", nil)), refusal.MissingFields, "scopes", 0},
+		"unknown scope":      {key(h.CreateAPIKey(ctx, "x", []account.Scope{"all"})), refusal.InvalidField, "scopes", 0},
+		"revoke no key":      {h.RevokeAPIKey(ctx, ""), refusal.MissingFields, "id", 0},
 	} {
 		t.Run(name, func(t *testing.T) { (&house{t: t}).fault(tc.err, tc.code, tc.field, tc.limit) })
 	}
@@ -446,5 +467,5 @@ func TestAPIKeys(t *testing.T) {
 
 var _ interface {
 	Verify(context.Context, string) (account.Identity, error)
-	Revoked(context.Context, account.Identity) (bool, error)
+	Revoked(*account.Identity) bool
 } = (*account.Service)(nil)

@@ -22,6 +22,36 @@ type IssuerConfig struct {
 	Algorithms []string `yaml:"algorithms"` // empty: HS256 for a secret, all that suit the keys otherwise
 	// AdminClaims has its tokens make administrators of the server, see [Identity].
 	AdminClaims bool `yaml:"admin-claims"`
+	// UsersOf is the issuer whose users its tokens speak for: [OwnIssuer], or another one that has users of its own.
+	// Empty: it has users of its own, whom no other issuer can name.
+	UsersOf string `yaml:"users-of"`
+}
+
+// Owner is the issuer to whom the users belong that the issuer's tokens name.
+func (c IssuerConfig) Owner() string {
+	if c.UsersOf == "" {
+		return c.Issuer
+	}
+	return c.UsersOf
+}
+
+// ValidateUsersOf checks UsersOf against all issuers of a configuration. Its error names the field.
+func (c IssuerConfig) ValidateUsersOf(all []IssuerConfig) error {
+	if c.UsersOf == "" || slices.Contains(Owners(all), c.UsersOf) {
+		return nil
+	}
+	return fmt.Errorf("issuer %q: users-of: %q is neither %q nor another issuer with users of its own", c.Issuer, c.UsersOf, OwnIssuer)
+}
+
+// Owners are the issuers to whom users can belong: the server's own, and those that have users of their own.
+func Owners(external []IssuerConfig) []string {
+	owners := []string{OwnIssuer}
+	for _, one := range external {
+		if one.UsersOf == "" {
+			owners = append(owners, one.Issuer)
+		}
+	}
+	return owners
 }
 
 var (

@@ -2,11 +2,15 @@ package account
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/sockeye-im/sockeye/internal/refusal"
 )
 
 // Limits of users.
@@ -20,10 +24,12 @@ const (
 
 // User is what is kept of somebody who can sign in.
 type User struct {
-	ID   string // see [LocalPrefix]
+	ID   UserID
 	Name string // for display
 	// Username is the login name of a local account, empty for others.
 	Username string
+	// Issuer is the one whose tokens speak for the user, empty where that is not known: see [User.BelongsTo].
+	Issuer string
 	// Admin marks who may administer the server.
 	Admin     bool
 	CreatedAt time.Time
@@ -32,12 +38,24 @@ type User struct {
 }
 
 // Local tells whether the user has an account on this server.
-func (u *User) Local() bool { return strings.HasPrefix(u.ID, LocalPrefix) }
+func (u *User) Local() bool { return u.ID.Local() }
+
+// Owner is the issuer whose tokens speak for the user. Who is nobody's yet is the server's own: a server that knows other
+// issuers does not serve before such users are settled, see [Service.Settle].
+func (u *User) Owner() string {
+	if u.Issuer == "" {
+		return OwnIssuer
+	}
+	return u.Issuer
+}
+
+// BelongsTo tells whether tokens of an issuer speak for the user.
+func (u *User) BelongsTo(issuer string) bool { return u.Owner() == issuer }
 
 // User returns a user. [ErrUserNotFound].
-func (s *Service) User(ctx context.Context, id string) (User, error) {
+func (s *Service) User(ctx context.Context, id UserID) (User, error) {
 	if id == "" {
-		return User{}, missing("userId")
+		return User{}, refusal.Missing("userId")
 	}
 	user, found, err := s.store.User(ctx, id)
 	if err != nil {
@@ -50,16 +68,16 @@ func (s *Service) User(ctx context.Context, id string) (User, error) {
 }
 
 // SearchUsers returns users of whose login name, display name or a word of it the query is the beginning, whatever the
-// case. They come by what was found, then by their ids.
+// case; of names in scripts without spaces it may be any part. They come by what was found, then by their ids.
 func (s *Service) SearchUsers(ctx context.Context, query string, limit int) ([]User, error) {
 	query = strings.TrimSpace(query)
 	switch {
 	case query == "":
-		return nil, missing("query")
+		return nil, refusal.Missing("query")
 	case !printable(query):
-		return nil, invalid("query", "must be printable UTF-8")
+		return nil, refusal.Invalid("query", "must be printable UTF-8")
 	case utf8.RuneCountInString(query) > MaxQueryRunes:
-		return nil, tooMuch("query", MaxQueryRunes, "characters")
+		return nil, refusal.TooMuch("query", MaxQueryRunes, "characters")
 	}
 	if err := checkFound(&limit); err != nil {
 		return nil, err
@@ -76,7 +94,7 @@ func checkFound(limit *int) error {
 	case *limit == 0:
 		*limit = DefaultUserFound
 	case *limit < 0 || *limit > MaxUsersFound:
-		e := invalid("limit", fmt.Sprintf("must be 1 to %d", MaxUsersFound))
+		e := refusal.Invalid("limit", fmt.Sprintf("must be 1 to %d", MaxUsersFound))
 		e.Limit = MaxUsersFound
 		return e
 	}
@@ -86,11 +104,14 @@ func checkFound(limit *int) error {
 // Rename changes the display name of a local account. Others have theirs from whoever signs their tokens:
 // [ErrNameManaged].
 func (s *Service) Rename(ctx context.Context, a Actor, name string) (User, error) {
-	name = strings.TrimSpace(name)
+	name = CleanName(name)
 	if err := checkDisplayName("username", name); err != nil {
 		return User{}, err
 	}
-	if !strings.HasPrefix(a.ID, LocalPrefix) {
+	if reserved(name) {
+		return User{}, nameReserved("username")
+	}
+	if !a.ID.Local() {
 		return User{}, ErrNameManaged
 	}
 	return s.changeUser(ctx, ChangeUser{ID: a.ID, Name: &name, Origin: a.Origin, At: s.timestamp()})
@@ -98,36 +119,51 @@ func (s *Service) Rename(ctx context.Context, a Actor, name string) (User, error
 
 // PutUser is for the application's own backend: it creates a user of the application's, or changes what is set.
 type PutUser struct {
-	ID    string
+	ID    UserID
 	Name  *string // a new user without a name is called by the id
 	Admin *bool
+	// Issuer is the one whose tokens speak for the user, one of [Config.Owners]; a new user without is the server's own.
+	Issuer *string
 }
 
 // PutUser creates or changes a user, and tells whether it was created. Local accounts can be changed but not created by
 // it: [ErrUserNotFound].
 func (s *Service) PutUser(ctx context.Context, cmd PutUser) (u User, created bool, err error) {
 	if cmd.ID == "" {
-		return User{}, false, missing("id")
+		return User{}, false, refusal.Missing("id")
 	}
 	if err := checkUserID(cmd.ID); err != nil {
-		return User{}, false, invalid("id", "cannot be used: "+err.Error())
+		return User{}, false, refusal.Invalid("id", "cannot be used: "+err.Error())
 	}
 	change := ChangeUser{ID: cmd.ID, Admin: cmd.Admin, At: s.timestamp()}
+	owner := OwnIssuer
+	if cmd.Issuer != nil {
+		owner = *cmd.Issuer
+		if err := s.checkOwner(cmd.ID, owner); err != nil {
+			return User{}, false, err
+		}
+	}
 	if cmd.Name != nil {
-		name := strings.TrimSpace(*cmd.Name)
+		name := CleanName(*cmd.Name)
 		if err := checkDisplayName("username", name); err != nil {
 			return User{}, false, err
 		}
 		change.Name = &name
 	}
-	if !strings.HasPrefix(cmd.ID, LocalPrefix) {
+	if !cmd.ID.Local() {
 		at := s.timestamp()
 		name := nameOfID(cmd.ID)
 		if change.Name != nil {
 			name = *change.Name
 		}
-		if _, created, err = s.store.EnsureUser(ctx, EnsureUser{ID: cmd.ID, Name: name, At: at}); err != nil {
+		_, created, err = s.store.EnsureUser(ctx, EnsureUser{ID: cmd.ID, Name: name, Issuer: owner, At: at})
+		if err != nil && !errors.Is(err, ErrOtherIssuer) { // the backend may change everybody
 			return User{}, false, fmt.Errorf("ensure user: %w", err)
+		}
+	}
+	if cmd.Issuer != nil && !created {
+		if _, err = s.reassign(ctx, cmd.ID, owner); err != nil {
+			return User{}, false, err
 		}
 	}
 	u, err = s.changeUser(ctx, change)
@@ -157,19 +193,19 @@ func (s *Service) Seen(ctx context.Context, seen []Seen) error {
 func checkUsername(name string) error {
 	switch {
 	case name == "":
-		return missing("login")
+		return refusal.Missing("login")
 	case len(name) > MaxUsername:
-		return tooMuch("login", MaxUsername, "characters")
+		return refusal.TooMuch("login", MaxUsername, "characters")
 	case len(name) < MinUsername:
-		e := invalid("login", fmt.Sprintf("must have at least %d characters", MinUsername))
+		e := refusal.Invalid("login", fmt.Sprintf("must have at least %d characters", MinUsername))
 		e.Limit = MinUsername
 		return e
 	case !alphanumeric(name[0]):
-		return invalid("login", "must begin with a letter or a digit")
+		return refusal.Invalid("login", "must begin with a letter or a digit")
 	}
 	for i := range len(name) {
 		if !alphanumeric(name[i]) && !strings.ContainsRune("_.-+@", rune(name[i])) {
-			return invalid("login", "may have the letters a to z, digits, and _ . - + @ only")
+			return refusal.Invalid("login", "may have the letters a to z, digits, and _ . - + @ only")
 		}
 	}
 	return nil
@@ -179,32 +215,36 @@ func alphanumeric(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
 }
 
+func nameReserved(field string) *refusal.Error {
+	return refusal.Invalid(field, "looks like one of the server's own names")
+}
+
 func checkDisplayName(field, name string) error {
 	if name == "" {
-		return missing(field)
+		return refusal.Missing(field)
 	}
 	if utf8.RuneCountInString(name) > MaxNameRunes {
-		return tooMuch(field, MaxNameRunes, "characters")
+		return refusal.TooMuch(field, MaxNameRunes, "characters")
 	}
 	if !printable(name) {
-		return invalid(field, "must be printable UTF-8")
+		return refusal.Invalid(field, "must be printable UTF-8")
 	}
 	return nil
 }
 
-// nameOfID is what a user without a name is called: the id, cut between characters when it is longer than a name.
-func nameOfID(id string) string {
-	if runes := []rune(id); len(runes) > MaxNameRunes {
-		return string(runes[:MaxNameRunes])
+// nameOfID is what a user without a name is called: the id as a name, or as it is where nothing of it would show.
+func nameOfID(id UserID) string {
+	if name := shortName(string(id)); name != "" {
+		return name
 	}
-	return id
+	return strconv.Quote(string(id[:min(len(id), MaxNameRunes/4)]))
 }
 
 // MaxTerms is how many terms a user is found by at most.
-const MaxTerms = 9
+const MaxTerms = 24
 
 // Terms returns what a user is found by: the folded login name and the folded display name from each of its words on,
-// each once. A driver keeps them in an index and looks for those that a folded query begins.
+// each once. Where a script has no spaces every character may begin a word: 林小雨 is found by 小雨. A driver keeps them in an index and looks for those that a folded query begins.
 func Terms(username, name string) []string {
 	terms := make([]string, 0, MaxTerms)
 	add := func(term string) {
@@ -222,12 +262,18 @@ func Terms(username, name string) []string {
 	inWord := false
 	for i, r := range folded {
 		isWord := unicode.IsLetter(r) || unicode.IsNumber(r) || unicode.IsMark(r)
-		if i == 0 || isWord && !inWord {
+		if i == 0 || isWord && (!inWord || unicode.In(r, unspaced...)) {
 			add(folded[i:])
 		}
 		inWord = isWord
 	}
 	return terms
+}
+
+// unspaced are scripts that are written without spaces, and Korean, whose names are.
+var unspaced = []*unicode.RangeTable{
+	unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Hangul, unicode.Bopomofo, unicode.Yi,
+	unicode.Thai, unicode.Lao, unicode.Khmer, unicode.Myanmar, unicode.Tibetan,
 }
 
 // Fold makes texts equal that differ in case only.

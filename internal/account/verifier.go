@@ -32,6 +32,7 @@ type Verifiers struct {
 // verifier holds what counts for the tokens of one issuer.
 type verifier struct {
 	issuer     string
+	usersOf    string // whose users its tokens speak for
 	keys       Keys
 	algorithms []string
 	claims     *jwt.Validator
@@ -59,6 +60,7 @@ func NewVerifiers(ctx context.Context, c TrustConfig) (*Verifiers, error) {
 	}
 	set.byIssuer[OwnIssuer] = &verifier{
 		issuer:     OwnIssuer,
+		usersOf:    OwnIssuer,
 		keys:       fixedKey{[]byte(c.Secret)},
 		algorithms: []string{"HS256"},
 		claims:     newValidator(c, ""),
@@ -76,7 +78,7 @@ func NewVerifiers(ctx context.Context, c TrustConfig) (*Verifiers, error) {
 }
 
 func (v *Verifiers) add(ctx context.Context, c TrustConfig, ic IssuerConfig) error {
-	if err := ic.Validate(); err != nil {
+	if err := errors.Join(ic.Validate(), ic.ValidateUsersOf(c.External)); err != nil {
 		return err
 	}
 	if v.byIssuer[ic.Issuer] != nil {
@@ -86,7 +88,7 @@ func (v *Verifiers) add(ctx context.Context, c TrustConfig, ic IssuerConfig) err
 	if err != nil {
 		return fmt.Errorf("issuer %q: %w", ic.Issuer, err)
 	}
-	v.byIssuer[ic.Issuer] = &verifier{ic.Issuer, keys, algorithms, newValidator(c, ic.Audience), c.Now, ic.AdminClaims}
+	v.byIssuer[ic.Issuer] = &verifier{ic.Issuer, ic.Owner(), keys, algorithms, newValidator(c, ic.Audience), c.Now, ic.AdminClaims}
 	return nil
 }
 

@@ -140,7 +140,7 @@ func TestOwnTokensVerify(t *testing.T) {
 		t.Error("no token id")
 	}
 	want := account.Identity{
-		UserID: "u_1", Name: "Ada Lovelace", Issuer: account.OwnIssuer, ExpiresAt: noon.Add(time.Hour), TokenID: got.TokenID,
+		UserID: "u_1", Name: "Ada Lovelace", Issuer: account.OwnIssuer, UsersOf: account.OwnIssuer, ExpiresAt: noon.Add(time.Hour), TokenID: got.TokenID,
 		IssuedAt: noon,
 	}
 	if !got.ExpiresAt.Equal(want.ExpiresAt) {
@@ -162,12 +162,13 @@ func TestSignRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, tc := range map[string]struct {
-		user, display string
-		ttl           time.Duration
-		says          string
+		user    account.UserID
+		display string
+		ttl     time.Duration
+		says    string
 	}{
 		"no user":      {"", "Ada", time.Hour, "user id is empty"},
-		"long user":    {strings.Repeat("x", 129), "Ada", time.Hour, "limit is 128"},
+		"long user":    {account.UserID(strings.Repeat("x", 129)), "Ada", time.Hour, "limit is 128"},
 		"control":      {"a\x00b", "Ada", time.Hour, "control"},
 		"spaces":       {" ada", "Ada", time.Hour, "space"},
 		"long name":    {"ada", strings.Repeat("é", 101), time.Hour, "limit is 100"},
@@ -181,7 +182,7 @@ func TestSignRefuses(t *testing.T) {
 			}
 		})
 	}
-	if _, err := account.NewIssuer("short", clock); err == nil || !strings.Contains(err.Error(), "at least 8") {
+	if _, err := account.NewIssuer("short", clock); err == nil || !strings.Contains(err.Error(), "at least 32") {
 		t.Errorf("a short secret: %v", err)
 	}
 }
@@ -356,12 +357,17 @@ func TestIssuerConfigRefused(t *testing.T) {
 		configs []account.IssuerConfig
 		says    string
 	}{
-		"no issuer":     {[]account.IssuerConfig{{Secret: otherSecret}}, "issuer is missing"},
-		"own issuer":    {[]account.IssuerConfig{{Issuer: account.OwnIssuer, Secret: otherSecret}}, "server's own"},
-		"twice":         {[]account.IssuerConfig{good, good}, "given twice"},
+		"no issuer":       {[]account.IssuerConfig{{Secret: otherSecret}}, "issuer is missing"},
+		"own issuer":      {[]account.IssuerConfig{{Issuer: account.OwnIssuer, Secret: otherSecret}}, "server's own"},
+		"twice":           {[]account.IssuerConfig{good, good}, "given twice"},
+		"users of none":   {[]account.IssuerConfig{{Issuer: partner, Secret: otherSecret, UsersOf: "https://none.example"}}, "users-of"},
+		"users of itself": {[]account.IssuerConfig{{Issuer: partner, Secret: otherSecret, UsersOf: partner}}, "users-of"},
+		"users of who has none": {[]account.IssuerConfig{
+			{Issuer: partner, Secret: otherSecret, UsersOf: account.OwnIssuer}, {Issuer: "b", Secret: otherSecret, UsersOf: partner},
+		}, "users-of"},
 		"no key":        {[]account.IssuerConfig{{Issuer: partner}}, "exactly one of secret, key-file and jwks-url"},
 		"two keys":      {[]account.IssuerConfig{{Issuer: partner, Secret: otherSecret, KeyFile: rsaFile}}, "exactly one"},
-		"short secret":  {[]account.IssuerConfig{{Issuer: partner, Secret: "short"}}, "at least 8"},
+		"short secret":  {[]account.IssuerConfig{{Issuer: partner, Secret: "short"}}, "at least 32"},
 		"alg none":      {[]account.IssuerConfig{{Issuer: partner, Secret: otherSecret, Algorithms: []string{"none"}}}, `"none" is none of`},
 		"RS for secret": {[]account.IssuerConfig{{Issuer: partner, Secret: otherSecret, Algorithms: []string{"RS256"}}}, `"RS256" is none of`},
 		"HS for file":   {[]account.IssuerConfig{{Issuer: partner, KeyFile: rsaFile, Algorithms: []string{"HS256"}}}, `"HS256" is none of`},

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
@@ -162,6 +163,37 @@ func TestDrainAnswersPolls(t *testing.T) {
 	if took := time.Since(began); took > 8*time.Second {
 		t.Errorf("the drain took %s", took)
 	}
+}
+
+// Clients of one protocol do not wait for those of the other one to finish their closing handshakes.
+func TestDrainEndsBothProtocolsAtOnce(t *testing.T) {
+	r := start(t, t.TempDir(), "--dev")
+	token := r.login("Ada")
+	stubborn := r.dial("/ws?token=" + token)
+	stubborn.read(`{"type":"connection"`)
+	p := r.connect(token)
+	r.stop()
+	p.closed()
+	// The native client has not answered its close frame yet, and the server still waits for that.
+	for {
+		op, text, err := readFrame(stubborn.from)
+		if err != nil {
+			t.Fatalf("the native connection has ended before: %v", err)
+		}
+		if op == ws.OpClose {
+			if code, _ := ws.ParseCloseFrameData([]byte(text)); code != ws.StatusGoingAway {
+				t.Errorf("closed with %d", code)
+			}
+			break
+		}
+	}
+	if err := ws.WriteFrame(stubborn.conn, ws.MaskFrame(ws.NewCloseFrame(nil))); err != nil {
+		t.Fatalf("the native connection has ended before: %v", err)
+	}
+	if op, _, err := readFrame(stubborn.from); !errors.Is(err, io.EOF) {
+		t.Errorf("behind the end came %v, %v", op, err)
+	}
+	r.end()
 }
 
 func TestDemoSignInIsForDevelopmentOnly(t *testing.T) {

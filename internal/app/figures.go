@@ -2,50 +2,91 @@ package app
 
 import (
 	"context"
+	"errors"
+	"sync/atomic"
 	"time"
 
+	"github.com/sockeye-im/sockeye/internal/command"
+	"github.com/sockeye-im/sockeye/internal/gateway"
 	"github.com/sockeye-im/sockeye/internal/monitor"
 	"github.com/sockeye-im/sockeye/internal/ops"
 )
 
-// buildMonitor begins to keep figures.
-func (s *server) buildMonitor(context.Context) error {
-	s.monitor = monitor.New(monitor.DefaultConfig(), monitor.Deps{
-		Read: s.reading, Delivery: &s.delivery, Answers: &s.answers, Now: time.Now,
-	})
-	s.parts.add("monitor", func() error { s.monitor.Stop(); return nil })
-	return nil
-}
-
-// reading is what the parts know of themselves.
-func (s *server) reading() monitor.Reading {
-	sockets, traffic, store := s.sockets.Census(), s.sockets.Traffic(), s.store.Stats()
-	received, answered := s.native.Traffic()
-	native := s.native.Open()
-	return monitor.Reading{
-		Gauges: monitor.Gauges{
-			Connections: s.gateway.Connections(), Peak: s.gateway.Peak(), Users: s.accounts.CountConnected(), Active: s.gateway.Active(),
-			Open: sockets.Open + native, Polling: sockets.Polling, Native: native, Legacy: sockets.V3,
-			HubQueue: s.hub.Waiting(), StoreQueue: store.Queued, Slow: s.gateway.Slow(), Refused: int(s.refused.Load()),
-		},
-		Received: traffic.Received + received, Sent: traffic.Sent + answered + s.hub.Sent(), Commits: store.Commands,
-	}
-}
-
-// watched are metrics of which the figures have their part.
-type watched struct {
+// counts are metrics, of which the figures for administrators have their part.
+type counts struct {
 	*ops.Metrics
-	server *server
+	delivery monitor.Latencies // from the commit to the queues of devices
+	answers  monitor.Latencies // from a command to its acknowledgement
+	refused  atomic.Int64      // connections
+}
+
+func (s *Server) buildCounts(context.Context) error {
+	s.Registry = ops.NewRegistry()
+	metrics, err := ops.NewMetrics(s.Registry, ops.Vocabulary{
+		Messages: command.Names(), Operations: command.Names(), Refusals: gateway.Refusals(), Ends: gateway.Ends(),
+		ErrorTypes: []string{"command"}, ErrorCodes: command.Codes(),
+	})
+	s.counts = &counts{Metrics: metrics}
+	return err
 }
 
 // ConnectionRefused is for the gateway.
-func (w watched) ConnectionRefused(reason string) {
-	w.server.refused.Add(1)
-	w.Metrics.ConnectionRefused(reason)
+func (c *counts) ConnectionRefused(reason string) {
+	c.refused.Add(1)
+	c.Metrics.ConnectionRefused(reason)
 }
 
 // Observe is for commands.
-func (w watched) Observe(operation string, took time.Duration) {
-	w.server.answers.Observe(took)
-	w.Metrics.Observe(operation, took)
+func (c *counts) Observe(operation string, took time.Duration) {
+	c.answers.Observe(took)
+	c.Metrics.Observe(operation, took)
+}
+
+// buildMonitor begins to read what the parts know of themselves.
+func (s *Server) buildMonitor(context.Context) (err error) {
+	s.Monitor, err = monitor.New(monitor.DefaultConfig(), monitor.Deps{
+		Read: s.reading, Delivery: &s.counts.delivery, Answers: &s.counts.answers, Now: time.Now,
+	})
+	if err != nil {
+		return err
+	}
+	s.parts.add("monitor", func() error { s.Monitor.Stop(); return nil })
+	return s.watch()
+}
+
+// reading is for the monitor.
+func (s *Server) reading() monitor.Reading {
+	sockets, traffic, store := s.Sockets.Census(), s.Sockets.Traffic(), s.Store.Stats()
+	counts, native := s.Gateway.Counts(), s.Gateway.Native().Open()
+	received, answered := s.Gateway.Native().Traffic()
+	return monitor.Reading{
+		Gauges: monitor.Gauges{
+			Connections: counts.Open, Peak: counts.Peak, Users: counts.Users, Active: counts.Active,
+			Open: sockets.Open + native, Polling: sockets.Polling, Native: native, Legacy: sockets.V3,
+			HubQueue: s.Feed.Waiting(), StoreQueue: store.Queued, Slow: counts.Slow, Refused: int(s.counts.refused.Load()),
+		},
+		Received: traffic.Received + received, Sent: traffic.Sent + answered + s.index.Sent(), Commits: store.Commands,
+	}
+}
+
+// watch adds what metrics read when they are asked.
+func (s *Server) watch() error {
+	m := s.counts
+	if expires := s.secure.expires; expires != nil {
+		if err := m.Watch("sockeye_tls_certificate_expiry_seconds", "When the certificate in use runs out, in seconds since 1970; the first of several.", func() float64 {
+			return float64(max(expires().Unix(), 0))
+		}); err != nil {
+			return err
+		}
+	}
+	return errors.Join(
+		m.Watch("websocket_connections", "Open connections that have signed in.", func() float64 { return float64(s.Gateway.Connections()) }),
+		m.Watch("websocket_connections_open", "Open connections, signed in or not.", func() float64 { return float64(s.Sockets.Connections()) }),
+		m.Watch("sockeye_users_online", "Users who are online.", func() float64 { return float64(s.Presence.Count()) }),
+		m.Watch("sockeye_queue_bytes", "Bytes that wait for slow connections; what waits for many of them counts once.", func() float64 { return float64(s.Queues.Held()) }),
+		m.Watch("sockeye_hub_queue", "Commits whose events wait to be told to connections.", func() float64 { return float64(s.Feed.Waiting()) }),
+		m.Watch("sockeye_store_queue", "Commands that wait for the store's writer.", func() float64 { return float64(s.Store.Stats().Queued) }),
+		m.WatchTotal("sockeye_store_commands_total", "Commands that were in the store's transactions.", func() float64 { return float64(s.Store.Stats().Commands) }),
+		m.WatchTotal("sockeye_store_batches_total", "Transactions that the store has ended; commands by batches is the mean batch.", func() float64 { return float64(s.Store.Stats().Batches) }),
+	)
 }

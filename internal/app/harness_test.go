@@ -1,7 +1,6 @@
 package app_test
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"encoding/json"
@@ -11,24 +10,24 @@ import (
 	"net"
 	"net/http"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/gobwas/ws"
 
 	"github.com/sockeye-im/sockeye/internal/app"
+	"github.com/sockeye-im/sockeye/internal/app/apptest"
 	"github.com/sockeye-im/sockeye/internal/config"
 )
 
 // patience bounds every wait; only a failing test ever waits that long.
-const patience = 30 * time.Second
+const patience = apptest.Patience
 
 // running is a server under test.
 type running struct {
 	t       *testing.T
 	url     string
-	log     *logBuffer
+	log     *apptest.Log
 	stop    context.CancelFunc // begins the drain
 	stopped chan error         // what Run returned
 	http    *http.Client
@@ -50,7 +49,7 @@ func start(t *testing.T, data string, args ...string) *running {
 	ctx, cancel := context.WithCancel(context.Background())
 	transport := &http.Transport{}
 	r := &running{
-		t: t, log: new(logBuffer), stop: cancel, stopped: make(chan error, 1),
+		t: t, log: new(apptest.Log), stop: cancel, stopped: make(chan error, 1),
 		http: &http.Client{Transport: transport, Timeout: patience},
 	}
 	ready := make(chan string, 2)
@@ -214,22 +213,4 @@ func readFrame(from io.Reader) (ws.OpCode, string, error) {
 	payload := make([]byte, header.Length)
 	_, err = io.ReadFull(from, payload)
 	return header.OpCode, string(payload), err
-}
-
-// logBuffer is a log that tests may read while it is written.
-type logBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (l *logBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.Write(p)
-}
-
-func (l *logBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.String()
 }

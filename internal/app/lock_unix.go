@@ -16,7 +16,10 @@ func lockFolder(dir string) (unlock func() error, err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("data folder: %w", err)
 	}
-	file, err := os.OpenFile(filepath.Join(dir, "sockeye.lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	file, err := os.OpenFile(filepath.Join(dir, lockName), os.O_CREATE|os.O_RDWR|syscall.O_NOFOLLOW, 0o600)
+	if errors.Is(err, syscall.ELOOP) {
+		return nil, fmt.Errorf("data folder: %s is a link, and leads elsewhere: remove it", filepath.Join(dir, lockName))
+	}
 	if err != nil {
 		return nil, fmt.Errorf("data folder: %w", err)
 	}

@@ -13,10 +13,10 @@ import (
 // not count (the kernel's for files that are mapped, stacks of threads) needs some too.
 const ofMemory = 0.9
 
-// buildMemory has the collector work harder before the kernel ends the process for
+// limitMemory has the collector work harder before the kernel ends the process for
 // its memory. GOMEMLIMIT in the environment is the operator's own word.
-func (s *server) buildMemory(context.Context) error {
-	setting := s.cfg.MemoryLimit
+func (s *Server) limitMemory(context.Context) error {
+	setting := s.settings.MemoryLimit
 	if os.Getenv("GOMEMLIMIT") != "" || setting.Off { // an empty one sets none
 		return nil
 	}

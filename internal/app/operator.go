@@ -3,6 +3,11 @@ package app
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -19,10 +24,15 @@ var errInUse = errors.New("in use by another server")
 // With a server on the folder it opens them beside: the server learns what it reads
 // anew each time, which users and API keys are, and what it looks for, which is whose
 // tokens are all revoked (see [account.Service.Heed]). Single tokens it does not look
-// for, and events are told to nobody. closeAll must be called, unless there is an error.
+// for, and events are told to nobody. A folder in which no server has ever run is an
+// error and stays as it is, because its name is most likely a slip. closeAll must be
+// called, unless there is an error.
 func OpenAccounts(ctx context.Context, signing config.Signing) (accounts *account.Service, closeAll func() error, err error) {
+	if err := mustBeUsed(signing.Data); err != nil {
+		return nil, nil, err
+	}
 	var opened parts
-	closeAll = func() error {
+	closeOpened := func() error {
 		var errs []error
 		for _, part := range slices.Backward(opened) {
 			errs = append(errs, part.stop())
@@ -31,7 +41,7 @@ func OpenAccounts(ctx context.Context, signing config.Signing) (accounts *accoun
 	}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, closeAll())
+			err = errors.Join(err, closeOpened())
 		}
 	}()
 	store, beside, err := openForOperator(ctx, signing.Data, &opened)
@@ -54,13 +64,28 @@ func OpenAccounts(ctx context.Context, signing config.Signing) (accounts *accoun
 	accounts, err = account.New(ctx, account.DefaultConfig(), account.Deps{
 		Store: store.Accounts(func([]account.Event) {}), Verifier: verifiers, Issuer: issuer, Now: time.Now, Beside: beside,
 	})
-	return accounts, closeAll, err
+	return accounts, closeOpened, err
+}
+
+// mustBeUsed fails unless dir holds the database of a server.
+func mustBeUsed(dir string) error {
+	if err := refuseUnfinished(dir); err != nil {
+		return err
+	}
+	switch _, err := os.Stat(filepath.Join(dir, sqlite.FileName)); {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("data: no server has run in the folder %s yet, it has no %s", dir, sqlite.FileName)
+	case err != nil:
+		return fmt.Errorf("data: %w", err)
+	}
+	return nil
 }
 
 // openForOperator tells too whether a server has the folder.
 func openForOperator(ctx context.Context, dir string, opened *parts) (store *sqlite.Store, beside bool, err error) {
 	cfg := sqlite.DefaultConfig(dir)
-	unlock, err := lockFolder(dir)
+	cfg.Log = slog.Default() // standard error: what an upgrade changes is told once
+	unlock, err := claimFolder(dir)
 	switch {
 	case errors.Is(err, errInUse):
 		beside = true

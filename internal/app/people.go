@@ -3,26 +3,38 @@ package app
 import (
 	"context"
 	"net/http"
+	"path/filepath"
 	"time"
 
 	"github.com/sockeye-im/sockeye/internal/account"
 	"github.com/sockeye-im/sockeye/internal/account/jwks"
+	"github.com/sockeye-im/sockeye/internal/feed"
 	"github.com/sockeye-im/sockeye/internal/presence"
 )
 
 // buildTrust reads the keys by which tokens are signed and verified.
-func (s *server) buildTrust(ctx context.Context) error {
-	secret, err := s.cfg.Account.Secret()
+func (s *Server) buildTrust(ctx context.Context) error {
+	if s.settings.Account.JWTSecret == "" {
+		mended, err := account.MendSecret(s.settings.Account.Data)
+		if err != nil {
+			return err
+		}
+		if mended {
+			s.log.Warn("others could read the signing secret, and sign tokens for anybody; its mode is 0600 now. Delete it for a new one, which signs everybody out",
+				"file", filepath.Join(s.settings.Account.Data, account.SecretFile))
+		}
+	}
+	secret, err := s.settings.Account.Secret()
 	if err != nil {
 		return err
 	}
-	if s.issuer, err = account.NewIssuer(secret, time.Now); err != nil {
+	if s.Issuer, err = account.NewIssuer(secret, time.Now); err != nil {
 		return err
 	}
 	s.verifiers, err = account.NewVerifiers(ctx, account.TrustConfig{
-		Secret: secret, External: s.cfg.Account.Issuers, Leeway: s.cfg.Account.JWTLeeway, Now: time.Now,
+		Secret: secret, External: s.settings.Account.Issuers, Leeway: s.settings.Account.JWTLeeway, Now: time.Now,
 		// The demo administrator is one by a claim, which counts no longer once the server runs without --dev.
-		AdminClaims: s.cfg.Account.AdminClaims.On || s.cfg.Dev,
+		AdminClaims: s.settings.Account.AdminClaims.On || s.settings.Dev,
 		OpenJWKS: func(ctx context.Context, url string) (account.Keys, error) {
 			return jwks.Open(ctx, url, http.DefaultTransport, s.log)
 		},
@@ -34,45 +46,40 @@ func (s *server) buildTrust(ctx context.Context) error {
 	return nil
 }
 
-func (s *server) buildAccounts(ctx context.Context) error {
-	accounts, err := account.New(ctx, accountConfig(s.cfg), account.Deps{
-		Store: s.store.Accounts(s.publishAccounts), Verifier: s.verifiers, Issuer: s.issuer, Now: time.Now,
+func (s *Server) buildAccounts(ctx context.Context) (err error) {
+	tell := news{s.Feed}.accounts
+	s.Accounts, err = account.New(ctx, s.settings.Users, account.Deps{
+		Store: s.settings.People(s.Store.Accounts(tell)), Verifier: s.verifiers, Issuer: s.Issuer, Now: time.Now, Tell: tell,
 	})
-	s.accounts = accounts
+	if err != nil {
+		return err
+	}
+	s.Feed.Heed(func(facts *feed.Facts) { s.Accounts.Heard(facts.Accounts) })
+	settled, err := s.Accounts.Settle(ctx, s.settings.Account.UsersOf)
+	if settled > 0 {
+		s.log.Info("users without an issuer belong to one from now on", "users", settled, "issuer", s.settings.Account.UsersOf)
+	}
 	return err
 }
 
-// publishAccounts tells devices what happened between users, and the parts that
-// keep a picture of it. That a new friend is online is told behind the friendship.
-func (s *server) publishAccounts(events []account.Event) {
-	s.hub.PublishAccounts(events)
-	for i := range events {
-		switch e := &events[i]; e.Kind {
-		case account.FriendAccepted:
-			s.hub.After(func() { s.presence.Befriended(e.Actor.ID, e.Other.ID) })
-		case account.UserChanged:
-			s.accounts.Renamed(e.Actor.ID, e.Actor.Name)
-			s.presence.Renamed(e.Actor)
-		}
-	}
-}
-
-func (s *server) buildPresence(context.Context) error {
-	tracker, err := presence.NewTracker(presence.Config{Grace: s.cfg.Chat.OfflineGrace}, s.accounts, s.hub, s.log, time.Now)
-	if err != nil {
-		return err
-	}
-	s.presence = tracker
-	s.parts.add("presence", func() error {
-		ctx, cancel := context.WithTimeout(context.Background(), s.cfg.DrainTimeout)
-		defer cancel()
-		return tracker.Stop(ctx)
+func (s *Server) buildPresence(context.Context) (err error) {
+	s.Presence, err = presence.NewTracker(s.settings.Presence, presence.TrackerDeps{
+		People: s.Accounts, Teller: teller{news{s.Feed}, s.Hub}, Log: s.log, Now: time.Now,
 	})
-	typing, err := presence.NewTyping(typingConfig(s.cfg), s.accounts, s.hub, time.Now)
 	if err != nil {
 		return err
 	}
-	s.typing = typing
-	s.parts.add("typing", func() error { typing.Stop(); return nil })
+	s.parts.add("presence", func() error {
+		ctx, cancel := context.WithTimeout(context.Background(), s.settings.DrainTimeout)
+		defer cancel()
+		return s.Presence.Stop(ctx)
+	})
+	// Behind the hub: that a new friend is online is told behind the friendship.
+	s.Feed.Follow(func(facts *feed.Facts) { s.Presence.Heard(facts.Accounts) })
+	s.Typing, err = presence.NewTyping(s.settings.Typing, presence.TypingDeps{Relations: s.Accounts, Teller: news{s.Feed}, Now: time.Now})
+	if err != nil {
+		return err
+	}
+	s.parts.add("typing", func() error { s.Typing.Stop(); return nil })
 	return nil
 }

@@ -1,8 +1,6 @@
 package app
 
 import (
-	"errors"
-	"log/slog"
 	"net/netip"
 	"runtime"
 	"time"
@@ -13,27 +11,77 @@ import (
 	"github.com/sockeye-im/sockeye/internal/config"
 	"github.com/sockeye-im/sockeye/internal/gateway"
 	"github.com/sockeye-im/sockeye/internal/httpapi"
+	"github.com/sockeye-im/sockeye/internal/hub"
+	"github.com/sockeye-im/sockeye/internal/netloop"
 	"github.com/sockeye-im/sockeye/internal/presence"
 	"github.com/sockeye-im/sockeye/internal/ratelimit"
 	"github.com/sockeye-im/sockeye/socketio"
 )
 
+// Settings are a configuration in the words of each package, which is handed its own. What
+// remains of the configuration is the server's as a whole.
+type Settings struct {
+	config.Config
+	Sockets  socketio.Config // but for what ties it to other parts
+	Door     gateway.Config
+	Native   gateway.NativeConfig
+	Users    account.Config
+	Rules    chat.Config
+	Presence presence.Config
+	Typing   presence.TypingConfig
+	API      httpapi.Config
+	Events   ratelimit.Rate // of commands
+	Hub      hub.Config
+	Seams
+}
+
+// Seams are where tests come between parts: with a clock, or to hold something up.
+type Seams struct {
+	Now    func() time.Time // the clock of connections
+	Said   func() time.Time // the clock of messages
+	NewID  func() string    // of messages and rooms
+	Chats  func(chat.Store) chat.Store
+	People func(account.Store) account.Store
+	SignIn func(gateway.Accounts) gateway.Accounts
+	// Members wraps what the hub asks.
+	Members func(hub.Members) hub.Members
+}
+
+// SettingsOf returns the settings of a configuration, without anything in its seams.
+func SettingsOf(cfg config.Config) Settings {
+	return Settings{
+		Config: cfg, Sockets: socketConfig(cfg), Door: doorConfig(cfg), Native: nativeConfig(cfg), Users: accountConfig(cfg),
+		Rules: chatConfig(cfg), Presence: presence.Config{Grace: cfg.Chat.OfflineGrace}, Typing: typingConfig(cfg), API: apiConfig(cfg),
+		Events: eventRate(cfg), Hub: hub.Config{Idle: max(hub.DefaultConfig().Idle, 2*cfg.Wire.Recovery)},
+		Seams: Seams{
+			Now: time.Now, Said: time.Now, NewID: chat.NewID,
+			Chats: same[chat.Store], People: same[account.Store], SignIn: same[gateway.Accounts], Members: same[hub.Members],
+		},
+	}
+}
+
+func same[T any](part T) T { return part }
+
 // socketConfig is the part of the configuration that concerns connections.
-func socketConfig(cfg config.Config, log *slog.Logger) socketio.Config {
+func socketConfig(cfg config.Config) socketio.Config {
 	out := socketio.Config{
 		Engine: engineio.Config{
-			PingInterval:    cfg.Wire.PingInterval,
-			PingTimeout:     cfg.Wire.PingTimeout,
-			MaxPayload:      int(cfg.Limits.MaxPayload),
-			Transports:      cfg.Wire.Transports,
-			NoEIO3:          !cfg.Wire.EIO3.On,
-			MaxQueuedFrames: cfg.Limits.QueueFrames,
-			MaxQueuedBytes:  int(cfg.Limits.QueueBytes),
-			WriteStall:      cfg.Limits.WriteStall,
+			PingInterval:   cfg.Wire.PingInterval,
+			PingTimeout:    cfg.Wire.PingTimeout,
+			Path:           socketPath,
+			MaxPayload:     int(cfg.Limits.MaxPayload),
+			MaxPartial:     int(cfg.Limits.MaxPartial / 2),
+			Transports:     cfg.Wire.Transports,
+			NoEIO3:         !cfg.Wire.EIO3.On,
+			MaxQueuedBytes: int(cfg.Limits.QueueBytes),
+			WriteStall:     cfg.Limits.WriteStall,
+
+			MaxStrangerPayload: int(cfg.Limits.AuthPayload),
+			MaxStrangers:       2*cfg.Limits.MaxConnections + 100, // more than the gateway admits: they are counted for it
 		},
 		ConnectTimeout: cfg.Limits.AuthTimeout,
+		MaxAuthBytes:   int(cfg.Limits.AuthPayload),
 		ForgetAuth:     true,
-		Logger:         log,
 	}
 	if len(cfg.Origins) > 0 {
 		out.Engine.CORS = &engineio.CORS{Origins: cfg.Origins, Credentials: true}
@@ -47,15 +95,19 @@ func socketConfig(cfg config.Config, log *slog.Logger) socketio.Config {
 	return out
 }
 
-// gatewayConfig is the part that concerns the door. Limits that are off are
+// doorConfig is the part that concerns the door. Limits that are off are
 // rates and counts per address; the capacity always holds.
-func gatewayConfig(cfg config.Config) gateway.Config {
-	out := gateway.Config{Origins: cfg.Origins, MaxConnections: cfg.Limits.MaxConnections}
+func doorConfig(cfg config.Config) gateway.Config {
+	out := gateway.Config{
+		Origins: cfg.Origins, MaxConnections: cfg.Limits.MaxConnections,
+		Heartbeat: cfg.Wire.PingInterval + cfg.Wire.PingTimeout, IdleTimeout: cfg.Limits.IdleTimeout,
+		Room: room(maxFiles()), StrangersTime: 2 * time.Second,
+	}
 	for _, network := range cfg.Limits.TrustedProxies {
 		out.TrustedProxies = append(out.TrustedProxies, netip.Prefix(network.Prefix))
 	}
 	if cfg.Limits.Limits.On {
-		out.MaxConnectionsPerIP = cfg.Limits.MaxConnectionsPerIP
+		out.MaxConnectionsPerIP, out.MaxConnectionsPerUser = cfg.Limits.MaxConnectionsPerIP, cfg.Limits.MaxConnectionsPerUser
 		out.Connects = ratelimit.Rate(cfg.Limits.RateConnections)
 	}
 	return out
@@ -65,6 +117,7 @@ func gatewayConfig(cfg config.Config) gateway.Config {
 func accountConfig(cfg config.Config) account.Config {
 	out := account.DefaultConfig()
 	out.Local, out.External = cfg.Account.LocalAccounts.On, cfg.Account.ExternalAccounts.On
+	out.Owners = account.Owners(cfg.Account.Issuers)
 	out.Registration = cfg.Account.Registration.On
 	out.TokenTTL, out.RefreshFor = cfg.Account.TokenTTL, cfg.Account.RefreshFor
 	return out
@@ -75,8 +128,10 @@ func chatConfig(cfg config.Config) chat.Config {
 	return chat.Config{
 		DirectPolicy:    chat.DirectPolicy(cfg.Chat.DMPolicy),
 		DirectRetention: cfg.Chat.DMRetention,
+		RoomRetention:   cfg.Chat.RoomRetention,
 		MaxText:         cfg.Limits.TextLimit,
 		EditWindow:      cfg.Chat.EditWindow,
+		Quota:           chat.Quota{Rooms: cfg.Limits.QuotaRooms, Memberships: cfg.Limits.QuotaMemberships},
 	}
 }
 
@@ -109,11 +164,22 @@ func apiConfig(cfg config.Config) httpapi.Config {
 func nativeConfig(cfg config.Config) gateway.NativeConfig {
 	return gateway.NativeConfig{
 		MaxFrame:    1 << 20,
+		AuthFrame:   int(cfg.Limits.AuthPayload),
+		MaxPartial:  int(cfg.Limits.MaxPartial / 4),
 		AuthTimeout: cfg.Limits.AuthTimeout,
 		Heartbeat:   30 * time.Second,
-		QueueFrames: cfg.Limits.QueueFrames,
 		QueueBytes:  int(cfg.Limits.QueueBytes),
 		WriteStall:  cfg.Limits.WriteStall,
+	}
+}
+
+// bodyGuard is what bounds the bodies of requests that net/http serves.
+func bodyGuard(cfg config.Config, refused func(netloop.Refusal)) *netloop.Guard {
+	return &netloop.Guard{
+		Stranger: netloop.Terms{Max: int(cfg.Limits.AuthPayload), Time: cfg.Limits.AuthTimeout},
+		Known:    netloop.Terms{Time: bodyTimeout, Rate: bodyRate},
+		Partial:  netloop.NewPartial(int(cfg.Limits.MaxPartial / 4)),
+		Refused:  refused,
 	}
 }
 
@@ -122,25 +188,4 @@ func eventRate(cfg config.Config) ratelimit.Rate {
 		return ratelimit.Rate{}
 	}
 	return ratelimit.Rate(cfg.Limits.RateEvents)
-}
-
-// watch adds what metrics read when they are asked.
-func (s *server) watch() error {
-	m := s.metrics
-	if expires := s.secure.expires; expires != nil {
-		if err := m.Watch("sockeye_tls_certificate_expiry_seconds", "When the certificate in use runs out, in seconds since 1970; the first of several.", func() float64 {
-			return float64(max(expires().Unix(), 0))
-		}); err != nil {
-			return err
-		}
-	}
-	return errors.Join(
-		m.Watch("websocket_connections", "Open connections that have signed in.", func() float64 { return float64(s.gateway.Connections()) }),
-		m.Watch("websocket_connections_open", "Open connections, signed in or not.", func() float64 { return float64(s.sockets.Connections()) }),
-		m.Watch("sockeye_users_online", "Users who are online.", func() float64 { return float64(s.presence.Count()) }),
-		m.Watch("sockeye_hub_queue", "Commits whose events wait to be told to connections.", func() float64 { return float64(s.hub.Waiting()) }),
-		m.Watch("sockeye_store_queue", "Commands that wait for the store's writer.", func() float64 { return float64(s.store.Stats().Queued) }),
-		m.WatchTotal("sockeye_store_commands_total", "Commands that were in the store's transactions.", func() float64 { return float64(s.store.Stats().Commands) }),
-		m.WatchTotal("sockeye_store_batches_total", "Transactions that the store has ended; commands by batches is the mean batch.", func() float64 { return float64(s.store.Stats().Batches) }),
-	)
 }

@@ -21,8 +21,8 @@ type secure struct {
 	serving func()           // to be called when connections are taken; may be nil
 }
 
-func (s *server) buildTLS(context.Context) error {
-	switch settings := s.cfg.TLS; {
+func (s *Server) buildTLS(context.Context) error {
+	switch settings := s.settings.TLS; {
 	case settings.Cert != "":
 		files, err := certs.OpenFiles(settings.Cert, settings.Key, time.Now, s.log)
 		if err != nil {
@@ -35,10 +35,13 @@ func (s *server) buildTLS(context.Context) error {
 			}
 		}))
 	case len(settings.ACMEHosts) > 0:
-		authority := certs.NewACME(certs.ACMEConfig{
+		authority, err := certs.NewACME(certs.ACMEConfig{
 			Hosts: settings.ACMEHosts, Email: settings.ACMEEmail, Directory: settings.ACMEDirectory,
-			Cache: filepath.Join(s.cfg.Account.Data, "acme"),
-		}, time.Now, s.log)
+			Cache: filepath.Join(s.settings.Account.Data, "acme"), Now: time.Now, Log: s.log,
+		})
+		if err != nil {
+			return err
+		}
 		s.secure = secure{config: authority.TLS(), expires: authority.Expires, serving: authority.Start}
 		s.parts.add("certificates", func() error { authority.Stop(); return nil })
 	}

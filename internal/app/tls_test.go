@@ -19,6 +19,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gobwas/ws"
+
 	"github.com/sockeye-im/sockeye/internal/app"
 )
 
@@ -215,4 +217,26 @@ func (r *running) native(token string) *peer {
 	p := r.dial("/ws")
 	p.send(fmt.Sprintf(`{"type":"auth","token":%q}`, token))
 	return p
+}
+
+// Over its own TLS the server knows by which scheme its pages have come.
+func TestOriginOverTLS(t *testing.T) {
+	files := newPair(t)
+	r := startTLS(t, files.issue(t, 1), append(files.args(), "--dev")...)
+	token := r.login("Ada")
+	for _, path := range []string{"/socket.io/?EIO=4&transport=websocket", "/ws?token=" + token} {
+		for origin, allowed := range map[string]bool{
+			r.url: true,
+			strings.Replace(r.url, "https", "http", 1): false,
+		} {
+			d := ws.Dialer{TLSConfig: r.tls, Timeout: patience, Header: ws.HandshakeHeaderHTTP{"Origin": {origin}}}
+			conn, _, _, err := d.Dial(t.Context(), strings.Replace(r.url, "https", "wss", 1)+path)
+			if (err == nil) != allowed {
+				t.Errorf("%s from %s: %v", path, origin, err)
+			}
+			if err == nil {
+				_ = conn.Close()
+			}
+		}
+	}
 }

@@ -31,7 +31,7 @@ func (c *changing) Retain(context.Context, chat.Retain) (int, error) {
 func TestUpkeep(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := new(changing)
-		service, err := chat.New(chat.DefaultConfig(), store, time.Now, chat.NewID, nil)
+		service, err := chat.New(chat.DefaultConfig(), chat.Deps{Store: store, Now: time.Now, NewID: chat.NewID})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -14,6 +14,8 @@ import (
 
 	"golang.org/x/crypto/acme"
 	"golang.org/x/crypto/acme/autocert"
+
+	"github.com/sockeye-im/sockeye/internal/deps"
 )
 
 const (
@@ -32,6 +34,8 @@ type ACMEConfig struct {
 	Email     string   // where the authority can write to; may be empty
 	Directory string   // URL of the authority's directory
 	Cache     string   // folder for the account's key and the certificates with theirs; made when missing
+	Now       func() time.Time
+	Log       *slog.Logger
 }
 
 // ACME gets certificates from an authority and renews them after two thirds of their time, for which the authority
@@ -57,8 +61,11 @@ type hostState struct {
 }
 
 // NewACME connects to nobody yet. By calling it the operator accepts the authority's terms.
-func NewACME(cfg ACMEConfig, now func() time.Time, log *slog.Logger) *ACME {
-	a := &ACME{hosts: cfg.Hosts, state: make(map[string]*hostState), log: log, now: now}
+func NewACME(cfg ACMEConfig) (*ACME, error) {
+	if err := deps.Check(cfg); err != nil {
+		return nil, err
+	}
+	a := &ACME{hosts: cfg.Hosts, state: make(map[string]*hostState), log: cfg.Log, now: cfg.Now}
 	for _, host := range cfg.Hosts {
 		a.state[host] = &hostState{waiting: make(chan struct{}, maxWaiting)}
 	}
@@ -74,7 +81,7 @@ func NewACME(cfg ACMEConfig, now func() time.Time, log *slog.Logger) *ACME {
 			HTTPClient:   &http.Client{Transport: (*asking)(a), Timeout: askTimeout},
 		},
 	}
-	return a
+	return a, nil
 }
 
 // TLS is how the server speaks TLS with these certificates.

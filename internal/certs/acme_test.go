@@ -29,9 +29,13 @@ func TestACMEWithoutAnAuthority(t *testing.T) {
 	defer authority.Close()
 	defer http.DefaultTransport.(*http.Transport).CloseIdleConnections()
 	var log bytes.Buffer
-	a := certs.NewACME(certs.ACMEConfig{
+	a, err := certs.NewACME(certs.ACMEConfig{
 		Hosts: []string{"chat.example.com"}, Directory: authority.URL + "/directory", Cache: t.TempDir(),
-	}, time.Now, slog.New(slog.NewTextHandler(&log, nil)))
+		Now: time.Now, Log: slog.New(slog.NewTextHandler(&log, nil)),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	if _, err := a.Certificate(&tls.ClientHelloInfo{ServerName: "other.example.com"}); err == nil || !strings.Contains(err.Error(), "acme-hosts") {
 		t.Errorf("another host: %v", err)
 	}
@@ -59,9 +63,13 @@ func TestACMEComplains(t *testing.T) {
 	defer authority.Close()
 	defer http.DefaultTransport.(*http.Transport).CloseIdleConnections()
 	var log bytes.Buffer
-	a := certs.NewACME(certs.ACMEConfig{
+	a, err := certs.NewACME(certs.ACMEConfig{
 		Hosts: []string{"chat.example.com"}, Directory: authority.URL, Cache: t.TempDir(),
-	}, time.Now, slog.New(slog.NewTextHandler(&log, nil)))
+		Now: time.Now, Log: slog.New(slog.NewTextHandler(&log, nil)),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	defer a.Stop()
 	for _, name := range []string{"chat.example.com", "CHAT.example.com.", ""} { // who names no host gets the first
 		if _, err := a.Certificate(&tls.ClientHelloInfo{ServerName: name}); err == nil || strings.Contains(err.Error(), "acme-hosts") {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/sockeye-im/sockeye/internal/refusal"
 )
 
 // Edit is the command to replace the text of a message.
@@ -134,7 +136,7 @@ func (s *Service) DeleteMessage(ctx context.Context, a Actor, messageID string) 
 
 func requireMessageID(id string) error {
 	if id == "" {
-		return missing("messageId")
+		return refusal.Missing("messageId")
 	}
 	return checkID("messageId", id, MaxMessageID)
 }

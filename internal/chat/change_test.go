@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/sockeye-im/sockeye/internal/chat"
+	"github.com/sockeye-im/sockeye/internal/refusal"
 )
 
 func TestEditMessage(t *testing.T) {
@@ -28,18 +29,18 @@ func TestEditMessage(t *testing.T) {
 	for _, test := range []struct {
 		by          chat.Actor
 		id, content string
-		want        chat.Error
+		want        refusal.Error
 	}{
-		{anna, "", "x", chat.Error{Code: chat.CodeMissingFields, Field: "messageId"}},
-		{anna, m.ID, "", chat.Error{Code: chat.CodeMissingFields, Field: "content"}},
-		{anna, m.ID, strings.Repeat("x", 10_001), chat.Error{Code: chat.CodeLimitExceeded, Field: "content", Limit: 10_000}},
-		{bert, m.ID, "x", chat.Error{Code: chat.CodeNotOwnMessage, Message: "Can only edit own messages"}},
-		{anna, m.ID, "x", chat.Error{Code: chat.CodeEditWindowExceeded, Message: "Message edit time limit exceeded"}},
-		{carl, m.ID, "x", chat.Error{Code: chat.CodeMessageNotFound, Message: "Message not found"}},
+		{anna, "", "x", refusal.Error{Code: refusal.MissingFields, Field: "messageId"}},
+		{anna, m.ID, "", refusal.Error{Code: refusal.MissingFields, Field: "content"}},
+		{anna, m.ID, strings.Repeat("x", 10_001), refusal.Error{Code: refusal.LimitExceeded, Field: "content", Limit: 10_000}},
+		{bert, m.ID, "x", refusal.Error{Code: chat.CodeNotOwnMessage, Message: "Can only edit own messages"}},
+		{anna, m.ID, "x", refusal.Error{Code: chat.CodeEditWindowExceeded, Message: "Message edit time limit exceeded"}},
+		{carl, m.ID, "x", refusal.Error{Code: chat.CodeMessageNotFound, Message: "Message not found"}},
 	} {
 		w.quiet(func() {
 			_, err := w.EditMessage(t.Context(), test.by, test.id, test.content)
-			refusal(t, err, test.want)
+			refused(t, err, test.want)
 		})
 	}
 }
@@ -47,7 +48,7 @@ func TestEditMessage(t *testing.T) {
 func TestEditPassesTheFilter(t *testing.T) {
 	w := newWorld(t, chat.DefaultConfig(), func(_ context.Context, d *chat.Draft) error {
 		if strings.Contains(d.Content, "bad") {
-			return &chat.Error{Code: chat.CodeInvalidField, Message: "no", Field: "content"}
+			return &refusal.Error{Code: refusal.InvalidField, Message: "no", Field: "content"}
 		}
 		d.Content = strings.ToUpper(d.Content)
 		return nil
@@ -57,7 +58,7 @@ func TestEditPassesTheFilter(t *testing.T) {
 	w.must(err)
 	equal(t, "content", edited.Content, "HO")
 	_, err = w.EditMessage(t.Context(), anna, m.ID, "bad")
-	refusal(t, err, chat.Error{Code: chat.CodeInvalidField, Message: "no", Field: "content"})
+	refused(t, err, refusal.Error{Code: refusal.InvalidField, Message: "no", Field: "content"})
 }
 
 func TestDeleteAndPinRefusals(t *testing.T) {
@@ -66,9 +67,9 @@ func TestDeleteAndPinRefusals(t *testing.T) {
 	w.join(bert, "room")
 	m := w.toRoom(anna, "room", "hi")
 	_, err := w.DeleteMessage(t.Context(), bert, m.ID)
-	refusal(t, err, chat.Error{Code: chat.CodeDeleteNotPermitted, Message: "No permission to delete message"})
+	refused(t, err, refusal.Error{Code: chat.CodeDeleteNotPermitted, Message: "No permission to delete message"})
 	_, err = w.PinMessage(t.Context(), bert, m.ID, true)
-	refusal(t, err, chat.Error{Code: chat.CodePinNotPermitted})
+	refused(t, err, refusal.Error{Code: chat.CodePinNotPermitted})
 	_, err = w.PinMessage(t.Context(), anna, m.ID, true)
 	w.must(err)
 	pinned, err := w.Pinned(t.Context(), bert, chat.HistoryQuery{RoomID: "room"})
@@ -83,7 +84,7 @@ func TestDeleteAndPinRefusals(t *testing.T) {
 	w.must(err)
 	equal(t, "replies", contents(thread.Replies.Messages), []string{})
 	_, err = w.Thread(t.Context(), bert, chat.ThreadQuery{MessageID: m.ID, Before: "x", After: "y"})
-	refusal(t, err, chat.Error{Code: chat.CodeInvalidField, Field: "after"})
+	refused(t, err, refusal.Error{Code: refusal.InvalidField, Field: "after"})
 }
 
 func TestEmoji(t *testing.T) {
@@ -94,33 +95,33 @@ func TestEmoji(t *testing.T) {
 			t.Errorf("%s: %v", emoji, err)
 		}
 	}
-	for emoji, want := range map[string]chat.Error{
-		"":                      {Code: chat.CodeMissingFields, Field: "emoji"},
-		"a":                     {Code: chat.CodeInvalidField, Field: "emoji"},
-		"1":                     {Code: chat.CodeInvalidField, Field: "emoji"},
-		"👍👍":                    {Code: chat.CodeInvalidField, Field: "emoji"},
-		"👍\x20":                 {Code: chat.CodeInvalidField, Field: "emoji"},
-		"🇩":                     {Code: chat.CodeInvalidField, Field: "emoji"},
-		"👨\u200d":               {Code: chat.CodeInvalidField, Field: "emoji"},
-		"\ufe0f":                {Code: chat.CodeInvalidField, Field: "emoji"},
-		"\xff":                  {Code: chat.CodeInvalidField, Field: "emoji"},
-		"<b>":                   {Code: chat.CodeInvalidField, Field: "emoji"},
-		strings.Repeat("👍🏽", 5): {Code: chat.CodeLimitExceeded, Field: "emoji", Limit: 32},
+	for emoji, want := range map[string]refusal.Error{
+		"":                      {Code: refusal.MissingFields, Field: "emoji"},
+		"a":                     {Code: refusal.InvalidField, Field: "emoji"},
+		"1":                     {Code: refusal.InvalidField, Field: "emoji"},
+		"👍👍":                    {Code: refusal.InvalidField, Field: "emoji"},
+		"👍\x20":                 {Code: refusal.InvalidField, Field: "emoji"},
+		"🇩":                     {Code: refusal.InvalidField, Field: "emoji"},
+		"👨\u200d":               {Code: refusal.InvalidField, Field: "emoji"},
+		"\ufe0f":                {Code: refusal.InvalidField, Field: "emoji"},
+		"\xff":                  {Code: refusal.InvalidField, Field: "emoji"},
+		"<b>":                   {Code: refusal.InvalidField, Field: "emoji"},
+		strings.Repeat("👍🏽", 5): {Code: refusal.LimitExceeded, Field: "emoji", Limit: 32},
 	} {
-		refusal(t, w.React(t.Context(), anna, m.ID, emoji, true), want)
+		refused(t, w.React(t.Context(), anna, m.ID, emoji, true), want)
 	}
 	w.quiet(func() { w.must(w.React(t.Context(), anna, m.ID, "👍", true)) })
 	for i := range 9 {
 		w.must(w.React(t.Context(), bert, m.ID, string(rune('\U0001f400'+i)), true))
 	}
-	refusal(t, w.React(t.Context(), bert, m.ID, "🎣", true), chat.Error{Code: chat.CodeTooManyReactions, Field: "emoji", Limit: 20})
+	refused(t, w.React(t.Context(), bert, m.ID, "🎣", true), refusal.Error{Code: chat.CodeTooManyReactions, Field: "emoji", Limit: 20})
 	w.must(w.React(t.Context(), bert, m.ID, "👍", true))
 }
 
 func TestMentions(t *testing.T) {
 	w := newWorld(t, chat.DefaultConfig(), nil)
 	w.room(anna, chat.CreateRoom{ID: "room"})
-	for _, id := range []chat.UserID{"bert", "u_1.x", "ünal", "carl"} {
+	for _, id := range []chat.UserID{"bert", "u_1.x", "ünal", "carl", "小雨"} {
 		w.join(chat.Actor{ID: id, Name: "N"}, "room")
 	}
 	for text, want := range map[string][]chat.UserID{
@@ -131,6 +132,9 @@ func TestMentions(t *testing.T) {
 		"@nobody @Bert @ bert":             nil,
 		"@bert @bert":                      {"bert"},
 		strings.Repeat("@x ", 3) + "@anna": nil,
+		"你好@bert，@carl你好":                  {"bert", "carl"},
+		"ごめん@bertさん":                       {"bert"},
+		"@小雨 @小雨你好 é@bert":                 {"小雨"},
 	} {
 		equal(t, fmt.Sprintf("%q", text), w.toRoom(anna, "room", text).Mentions, want)
 	}
@@ -146,16 +150,16 @@ func TestBlocks(t *testing.T) {
 	w.must(w.React(t.Context(), anna, m.ID, "👍", true))
 	w.exec(`INSERT INTO blocks (blocker_id, blocked_id, created_at) VALUES ('bert', 'anna', 0)`)
 
-	friends := chat.Error{Code: chat.CodeNotFriends, Message: "Can only send messages to friends"}
+	friends := refusal.Error{Code: chat.CodeNotFriends, Message: "Can only send messages to friends"}
 	for _, pair := range [][2]chat.Actor{{anna, bert}, {bert, anna}} {
 		_, err := w.SendDirect(t.Context(), pair[0], chat.SendDirect{RecipientID: pair[1].ID, Content: "x"})
-		refusal(t, err, friends)
-		refusal(t, w.React(t.Context(), pair[0], m.ID, "🎣", true), friends)
+		refused(t, err, friends)
+		refused(t, w.React(t.Context(), pair[0], m.ID, "🎣", true), friends)
 		_, err = w.PinMessage(t.Context(), pair[0], m.ID, true)
-		refusal(t, err, friends)
+		refused(t, err, friends)
 	}
 	_, err = w.EditMessage(t.Context(), anna, m.ID, "insult")
-	refusal(t, err, friends)
+	refused(t, err, friends)
 	w.quiet(func() {
 		again, err := w.SendDirect(t.Context(), anna, said)
 		w.must(err)
@@ -176,5 +180,5 @@ func TestPostSystem(t *testing.T) {
 	w.must(err)
 	equal(t, "message", []any{m.SenderID, m.Type, m.RoomID}, []any{chat.SystemUser, chat.TypeSystem, "room"})
 	_, err = w.PostSystem(t.Context(), chat.PostSystem{RoomID: "none", Content: "x"})
-	refusal(t, err, chat.Error{Code: chat.CodeRoomNotFound})
+	refused(t, err, refusal.Error{Code: chat.CodeRoomNotFound})
 }

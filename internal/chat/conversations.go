@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/sockeye-im/sockeye/internal/refusal"
 )
 
 // MaxUnreadCount is where counts of unread messages and mentions end: there are so
@@ -95,7 +97,7 @@ func parsePosition(cursor string) (Position, error) {
 			return Position{LastAt: time.UnixMilli(millis).UTC(), ConversationID: id}, nil
 		}
 	}
-	return Position{}, invalid("after", "must be the next of a page")
+	return Position{}, refusal.Invalid("after", "must be the next of a page")
 }
 
 // MarkConversation is the command to move a mark to a seq.
@@ -111,10 +113,10 @@ type MarkConversation struct {
 // reached is refused.
 func (s *Service) MarkConversation(ctx context.Context, a Actor, conversationID string, seq int64) error {
 	if conversationID == "" {
-		return missing("conversationId")
+		return refusal.Missing("conversationId")
 	}
 	if seq < 1 {
-		return invalid("seq", "must be at least 1")
+		return refusal.Invalid("seq", "must be at least 1")
 	}
 	cmd := MarkConversation{Reader: a, ConversationID: conversationID, Seq: seq, At: s.timestamp()}
 	if err := s.store.MarkConversation(ctx, cmd); err != nil {
@@ -131,7 +133,7 @@ func (c *MarkConversation) Permit(head, mark int64, s Standing) (change bool, er
 	case !s.Member():
 		return false, ErrConversationNotFound
 	case c.Seq > head:
-		return false, invalid("seq", "must not be beyond the last of the conversation")
+		return false, refusal.Invalid("seq", "must not be beyond the last of the conversation")
 	default:
 		return c.Seq > mark, nil
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/sockeye-im/sockeye/internal/chat/lexeme"
+	"github.com/sockeye-im/sockeye/internal/refusal"
 )
 
 // The limits of lists.
@@ -57,6 +58,7 @@ type MemberQuery struct {
 type Member struct {
 	UserID   UserID
 	Name     string
+	Login    string // of a local account
 	Role     Role
 	JoinedAt time.Time
 }
@@ -78,8 +80,10 @@ type BanQuery struct {
 type Ban struct {
 	UserID UserID
 	Name   string
+	Login  string // of a local account
 	By     UserID
 	At     time.Time
+	Names  Names // that of By
 }
 
 // BanPage is a part of a room's bans. Next is empty on the last page.
@@ -109,7 +113,7 @@ func (s *Service) Room(ctx context.Context, a Actor, roomID string) (Room, error
 	case room.Type != RoomPublic && !access.Invited:
 		return Room{}, ErrNotInRoom
 	}
-	room.Members, room.Admins, room.Banned = nil, nil, nil
+	room.Members, room.Admins, room.Banned, room.Names = nil, nil, nil, nil
 	return room, nil
 }
 
@@ -121,7 +125,7 @@ func (s *Service) Rooms(ctx context.Context, a Actor, q RoomQuery) (RoomPage, er
 		q.Filter = RoomsPublic
 	case RoomsPublic, RoomsMine, RoomsInvited:
 	default:
-		return RoomPage{}, invalid("filter", "must be one of public, mine, invited")
+		return RoomPage{}, refusal.Invalid("filter", "must be one of public, mine, invited")
 	}
 	if q.After != "" {
 		if err := checkRoomID("after", q.After); err != nil {
@@ -215,7 +219,7 @@ func (s *Service) SearchRooms(ctx context.Context, query string, limit int) ([]R
 
 func checkQuery(query string) error {
 	if query == "" {
-		return missing("query")
+		return refusal.Missing("query")
 	}
 	return checkText("query", query, MaxQuery)
 }

@@ -52,6 +52,9 @@ type Event struct {
 	Audience Audience
 	// Origin is the connection that caused the event, see [Actor].
 	Origin string
+	// Names are those of By and of whom else the event has by an id alone, see
+	// [Event.Nameless].
+	Names Names
 
 	// One of these is set, according to Kind.
 	Message    *Message    // MessageCreated, -Edited, -Deleted (a tombstone), -Pinned, -Unpinned
@@ -166,10 +169,11 @@ func NewAddedEvent(at Place, a Added) Event {
 	return e
 }
 
-// NewRoomEvent tells a room about itself.
-func NewRoomEvent(kind EventKind, at Place, r Room) Event {
-	r.Members, r.Admins, r.Banned = nil, nil, nil
-	e := at.event(kind, Audience{RoomID: r.ID})
+// NewRoomEvent tells a room about itself. With a RoomDeleted the users are those who
+// were its members.
+func NewRoomEvent(kind EventKind, at Place, r Room, users ...UserID) Event {
+	r.Members, r.Admins, r.Banned, r.Names = nil, nil, nil, nil
+	e := at.event(kind, Audience{RoomID: r.ID, Users: users})
 	e.Room = &r
 	return e
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+
+	"github.com/sockeye-im/sockeye/internal/refusal"
 )
 
 // The limits of what is read at once.
@@ -60,7 +62,7 @@ func (s *Service) History(ctx context.Context, a Actor, q HistoryQuery) (Page, e
 		if q.After != "" {
 			field = "after"
 		}
-		return Page{}, inField(ErrMessageNotFound, field)
+		return Page{}, ErrMessageNotFound.In(field)
 	}
 	if err != nil {
 		return Page{}, fmt.Errorf("read history: %w", err)
@@ -72,7 +74,7 @@ func (s *Service) History(ctx context.Context, a Actor, q HistoryQuery) (Page, e
 // caller's, oldest first.
 func (s *Service) RoomMessages(ctx context.Context, a Actor, roomID string) ([]Message, error) {
 	if roomID == "" {
-		return nil, missing("roomId")
+		return nil, refusal.Missing("roomId")
 	}
 	page, err := s.History(ctx, a, HistoryQuery{RoomID: roomID, Limit: JoinMessages})
 	return page.Messages, err
@@ -88,11 +90,15 @@ func (s *Service) Unread(ctx context.Context, user UserID, limit int) ([]Message
 	if err := checkLimit(limit, MaxUnread); err != nil {
 		return nil, err
 	}
-	messages, err := s.store.Unread(ctx, user, limit)
+	q := UnreadQuery{User: user, Limit: limit}
+	now := s.now()
+	q.Since, q.Among = s.unread.since(user, now)
+	found, err := s.store.Unread(ctx, q)
 	if err != nil {
 		return nil, fmt.Errorf("read unread messages: %w", err)
 	}
-	return messages, nil
+	s.unread.checked(user, now, found.Conversations)
+	return found.Messages, nil
 }
 
 func checkHistory(a Actor, q *HistoryQuery) error {
@@ -103,10 +109,10 @@ func checkHistory(a Actor, q *HistoryQuery) error {
 		}
 	}
 	if targets == 0 {
-		return missing("conversationId")
+		return refusal.Missing("conversationId")
 	}
 	if targets > 1 {
-		return invalid("conversationId", "must be the only one of conversationId, roomId and userId")
+		return refusal.Invalid("conversationId", "must be the only one of conversationId, roomId and userId")
 	}
 	if q.RoomID != "" {
 		if err := checkRoomID("roomId", q.RoomID); err != nil {
@@ -118,7 +124,7 @@ func checkHistory(a Actor, q *HistoryQuery) error {
 			return err
 		}
 		if q.UserID == a.ID {
-			return invalid("userId", "must be another user")
+			return refusal.Invalid("userId", "must be another user")
 		}
 	}
 	return checkPaging(q.Before, q.After, &q.Limit)
@@ -126,12 +132,7 @@ func checkHistory(a Actor, q *HistoryQuery) error {
 
 func checkLimit(limit, most int) error {
 	if limit < 1 || limit > most {
-		return &Error{
-			Code:    CodeLimitExceeded,
-			Message: fmt.Sprintf("limit must be from 1 to %d", most),
-			Field:   "limit",
-			Limit:   most,
-		}
+		return refusal.Beyond("limit", most, fmt.Sprintf("must be from 1 to %d", most))
 	}
 	return nil
 }

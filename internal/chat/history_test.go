@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/sockeye-im/sockeye/internal/chat"
+	"github.com/sockeye-im/sockeye/internal/refusal"
 )
 
 func TestHistory(t *testing.T) {
@@ -42,25 +43,25 @@ func TestHistory(t *testing.T) {
 	for _, test := range []struct {
 		actor chat.Actor
 		query chat.HistoryQuery
-		want  chat.Error
+		want  refusal.Error
 	}{
-		{anna, chat.HistoryQuery{}, chat.Error{Code: chat.CodeMissingFields, Message: "Missing required fields", Field: "conversationId"}},
-		{anna, chat.HistoryQuery{RoomID: "room", UserID: "bert"}, chat.Error{Code: chat.CodeInvalidField, Field: "conversationId"}},
-		{anna, chat.HistoryQuery{RoomID: "a b"}, chat.Error{Code: chat.CodeInvalidField, Field: "roomId"}},
-		{anna, chat.HistoryQuery{UserID: "\n"}, chat.Error{Code: chat.CodeInvalidField, Field: "userId"}},
-		{anna, chat.HistoryQuery{UserID: "anna"}, chat.Error{Code: chat.CodeInvalidField, Field: "userId"}},
-		{anna, chat.HistoryQuery{RoomID: "room", Before: "a", After: "b"}, chat.Error{Code: chat.CodeInvalidField, Field: "after"}},
-		{anna, chat.HistoryQuery{RoomID: "room", Limit: 101}, chat.Error{Code: chat.CodeLimitExceeded, Field: "limit", Limit: 100}},
-		{anna, chat.HistoryQuery{RoomID: "room", Limit: -1}, chat.Error{Code: chat.CodeLimitExceeded, Field: "limit", Limit: 100}},
-		{anna, chat.HistoryQuery{RoomID: "room", Before: direct[0].ID}, chat.Error{Code: chat.CodeMessageNotFound, Message: "Message not found", Field: "before"}},
-		{anna, chat.HistoryQuery{RoomID: "room", After: "none"}, chat.Error{Code: chat.CodeMessageNotFound, Message: "Message not found", Field: "after"}},
-		{anna, chat.HistoryQuery{RoomID: "no-such-room"}, chat.Error{Code: chat.CodeRoomNotFound, Message: "Room not found"}},
-		{bert, chat.HistoryQuery{RoomID: "room"}, chat.Error{Code: chat.CodeNotInRoom, Message: "Not in room"}},
-		{bert, chat.HistoryQuery{ConversationID: room.ConversationID}, chat.Error{Code: chat.CodeConversationNotFound, Message: "Conversation not found"}},
-		{carl, chat.HistoryQuery{ConversationID: direct[0].ConversationID}, chat.Error{Code: chat.CodeConversationNotFound, Message: "Conversation not found"}},
+		{anna, chat.HistoryQuery{}, refusal.Error{Code: refusal.MissingFields, Message: "Missing required fields", Field: "conversationId"}},
+		{anna, chat.HistoryQuery{RoomID: "room", UserID: "bert"}, refusal.Error{Code: refusal.InvalidField, Field: "conversationId"}},
+		{anna, chat.HistoryQuery{RoomID: "a b"}, refusal.Error{Code: refusal.InvalidField, Field: "roomId"}},
+		{anna, chat.HistoryQuery{UserID: "\n"}, refusal.Error{Code: refusal.InvalidField, Field: "userId"}},
+		{anna, chat.HistoryQuery{UserID: "anna"}, refusal.Error{Code: refusal.InvalidField, Field: "userId"}},
+		{anna, chat.HistoryQuery{RoomID: "room", Before: "a", After: "b"}, refusal.Error{Code: refusal.InvalidField, Field: "after"}},
+		{anna, chat.HistoryQuery{RoomID: "room", Limit: 101}, refusal.Error{Code: refusal.LimitExceeded, Field: "limit", Limit: 100}},
+		{anna, chat.HistoryQuery{RoomID: "room", Limit: -1}, refusal.Error{Code: refusal.LimitExceeded, Field: "limit", Limit: 100}},
+		{anna, chat.HistoryQuery{RoomID: "room", Before: direct[0].ID}, refusal.Error{Code: chat.CodeMessageNotFound, Message: "Message not found", Field: "before"}},
+		{anna, chat.HistoryQuery{RoomID: "room", After: "none"}, refusal.Error{Code: chat.CodeMessageNotFound, Message: "Message not found", Field: "after"}},
+		{anna, chat.HistoryQuery{RoomID: "no-such-room"}, refusal.Error{Code: chat.CodeRoomNotFound, Message: "Room not found"}},
+		{bert, chat.HistoryQuery{RoomID: "room"}, refusal.Error{Code: chat.CodeNotInRoom, Message: "Not in room"}},
+		{bert, chat.HistoryQuery{ConversationID: room.ConversationID}, refusal.Error{Code: chat.CodeConversationNotFound, Message: "Conversation not found"}},
+		{carl, chat.HistoryQuery{ConversationID: direct[0].ConversationID}, refusal.Error{Code: chat.CodeConversationNotFound, Message: "Conversation not found"}},
 	} {
 		_, err := w.History(t.Context(), test.actor, test.query)
-		refusal(t, err, test.want)
+		refused(t, err, test.want)
 	}
 }
 
@@ -74,13 +75,13 @@ func TestRoomMessages(t *testing.T) {
 	w.must(err)
 	equal(t, "number of messages", len(messages), 50)
 	equal(t, "the oldest of them", messages[0].Content, "1")
-	for room, want := range map[string]chat.Error{
-		"":             {Code: chat.CodeMissingFields, Field: "roomId"},
+	for room, want := range map[string]refusal.Error{
+		"":             {Code: refusal.MissingFields, Field: "roomId"},
 		"no-such-room": {Code: chat.CodeRoomNotFound, Message: "Room not found"},
 		"room":         {Code: chat.CodeNotInRoom, Message: "Not in room"},
 	} {
 		_, err := w.RoomMessages(t.Context(), bert, room)
-		refusal(t, err, want)
+		refused(t, err, want)
 	}
 }
 
@@ -94,13 +95,13 @@ func TestUnreadAndMarkRead(t *testing.T) {
 	w.must(err)
 	equal(t, "newest 100 unread", contents(unread), contents(sent[5:]))
 	_, err = w.Unread(t.Context(), "bert", 101)
-	refusal(t, err, chat.Error{Code: chat.CodeLimitExceeded, Field: "limit", Limit: 100})
+	refused(t, err, refusal.Error{Code: refusal.LimitExceeded, Field: "limit", Limit: 100})
 
 	receipts, err := w.MarkRead(t.Context(), bert, []string{sent[101].ID, sent[99].ID})
 	w.must(err)
 	equal(t, "number of receipts", len(receipts), 2)
 	equal(t, "receipt", receipts[1], chat.Receipt{
-		MessageID: sent[101].ID, ConversationID: sent[101].ConversationID, SenderID: "anna", ReadBy: "bert", ReadAt: receipts[0].ReadAt,
+		MessageID: sent[101].ID, ConversationID: sent[101].ConversationID, SenderID: "anna", ReadBy: "bert", ReaderName: "Bert", ReadAt: receipts[0].ReadAt,
 	})
 	events := w.events[len(w.events)-2:]
 	equal(t, "who learns of the mark", events[0].Audience.Users, []chat.UserID{"bert"})
@@ -116,16 +117,16 @@ func TestUnreadAndMarkRead(t *testing.T) {
 
 	for _, test := range []struct {
 		ids  []string
-		want chat.Error
+		want refusal.Error
 	}{
-		{nil, chat.Error{Code: chat.CodeMissingFields, Message: "Missing required fields", Field: "messageIds"}},
-		{make([]string, 1001), chat.Error{Code: chat.CodeLimitExceeded, Field: "messageIds", Limit: 1000}},
-		{[]string{"x", ""}, chat.Error{Code: chat.CodeInvalidField, Field: "messageIds[1]"}},
-		{[]string{"none"}, chat.Error{Code: chat.CodeMessageNotFound, Message: "Message not found"}},
+		{nil, refusal.Error{Code: refusal.MissingFields, Message: "Missing required fields", Field: "messageIds"}},
+		{make([]string, 1001), refusal.Error{Code: refusal.LimitExceeded, Field: "messageIds", Limit: 1000}},
+		{[]string{"x", ""}, refusal.Error{Code: refusal.InvalidField, Field: "messageIds[1]"}},
+		{[]string{"none"}, refusal.Error{Code: chat.CodeMessageNotFound, Message: "Message not found"}},
 	} {
 		_, err := w.MarkRead(t.Context(), bert, test.ids)
-		refusal(t, err, test.want)
+		refused(t, err, test.want)
 	}
 	_, err = w.MarkRead(t.Context(), carl, []string{sent[104].ID})
-	refusal(t, err, chat.Error{Code: chat.CodeMessageNotFound, Message: "Message not found"})
+	refused(t, err, refusal.Error{Code: chat.CodeMessageNotFound, Message: "Message not found"})
 }

@@ -61,7 +61,7 @@ type Message struct {
 	// if it is no reply.
 	ThreadID    string
 	Attachments []string
-	// Mentions are the members that Content names as @id.
+	// Mentions are the members that Content names as @login or @id.
 	Mentions []UserID
 	// Reactions are in the order of their first giving.
 	Reactions []Reactions
@@ -76,6 +76,8 @@ type Message struct {
 	// PinnedAt is zero, and PinnedBy empty, unless the message is pinned.
 	PinnedAt time.Time
 	PinnedBy UserID
+	// Names are those of Mentions, Reactions and PinnedBy, see [Message.Nameless].
+	Names Names
 }
 
 // Reactions are those to one message with one emoji. Users are the first

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/sockeye-im/sockeye/internal/refusal"
 )
 
 // Moderate is a command of a room's admin about another user.
@@ -76,7 +78,7 @@ func (s *Service) moderate(
 		return err
 	}
 	if user == a.ID {
-		return invalid("userId", "must be another user")
+		return refusal.Invalid("userId", "must be another user")
 	}
 	if err := run(ctx, Moderate{RoomID: roomID, Actor: a, UserID: user, At: s.timestamp()}); err != nil {
 		return fmt.Errorf("%s: %w", what, err)
@@ -89,7 +91,7 @@ func checkTarget(roomID string, user UserID) error {
 		return err
 	}
 	if user == "" {
-		return missing("userId")
+		return refusal.Missing("userId")
 	}
 	return checkUserID("userId", user)
 }
@@ -114,10 +116,10 @@ func (s *Service) AddMembers(ctx context.Context, by Actor, roomID string, users
 		return nil, err
 	}
 	if len(users) == 0 {
-		return nil, missing("userIds")
+		return nil, refusal.Missing("userIds")
 	}
 	if len(users) > MaxAdded {
-		return nil, tooMuch("userIds", MaxAdded, "ids")
+		return nil, refusal.TooMuch("userIds", MaxAdded, "ids")
 	}
 	for i, user := range users {
 		if err := checkUserID(fmt.Sprintf("userIds[%d]", i), user); err != nil {

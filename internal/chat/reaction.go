@@ -6,6 +6,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/sockeye-im/sockeye/internal/refusal"
 )
 
 // The limits of reactions.
@@ -83,13 +85,13 @@ func (m *Message) reacted(user UserID, emoji string) bool {
 // into one, a flag or a keycap. It does not know which of them have a picture.
 func checkEmoji(emoji string) error {
 	if emoji == "" {
-		return missing("emoji")
+		return refusal.Missing("emoji")
 	}
 	if len(emoji) > MaxEmojiBytes {
-		return tooMuch("emoji", MaxEmojiBytes, "bytes")
+		return refusal.TooMuch("emoji", MaxEmojiBytes, "bytes")
 	}
 	if !utf8.ValidString(emoji) || !oneEmoji([]rune(emoji)) {
-		return invalid("emoji", "must be one emoji")
+		return refusal.Invalid("emoji", "must be one emoji")
 	}
 	return nil
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/sockeye-im/sockeye/internal/refusal"
 )
 
 // MaxMarked is how many messages one call may mark as read.
@@ -15,6 +17,7 @@ type Receipt struct {
 	ConversationID string
 	SenderID       UserID
 	ReadBy         UserID
+	ReaderName     string
 	ReadAt         time.Time
 }
 
@@ -34,10 +37,10 @@ type Mark struct {
 // if that is all of them, the answer is [ErrMessageNotFound].
 func (s *Service) MarkRead(ctx context.Context, a Actor, messageIDs []string) ([]Receipt, error) {
 	if len(messageIDs) == 0 {
-		return nil, missing("messageIds")
+		return nil, refusal.Missing("messageIds")
 	}
 	if len(messageIDs) > MaxMarked {
-		return nil, tooMuch("messageIds", MaxMarked, "ids")
+		return nil, refusal.TooMuch("messageIds", MaxMarked, "ids")
 	}
 	for i, id := range messageIDs {
 		if err := checkID(fmt.Sprintf("messageIds[%d]", i), id, MaxMessageID); err != nil {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/sockeye-im/sockeye/internal/refusal"
 )
 
 // The limits of rooms.
@@ -56,6 +58,9 @@ type Room struct {
 	Admins         []UserID
 	Banned         []UserID
 	Settings       RoomSettings
+	// Names are those of CreatedBy and of who is in the lists; nil where those are
+	// left out.
+	Names Names
 }
 
 // RoomSettings is what a room's admins may choose.
@@ -65,19 +70,27 @@ type RoomSettings struct {
 	MessageRetention  time.Duration
 }
 
-// DefaultRoomSettings are those of a new room.
+// DefaultRoomSettings are those of a new room, unless its creator or
+// [Config.RoomRetention] says otherwise: nobody expects a chat to forget by itself.
 func DefaultRoomSettings() RoomSettings {
-	return RoomSettings{AllowFileUpload: true, AllowVoiceMessage: true, MessageRetention: 30 * 24 * time.Hour}
+	return RoomSettings{AllowFileUpload: true, AllowVoiceMessage: true}
 }
 
 // CreateRoom describes a new room. An empty ID gets one from the server, an
-// empty Type is public, MaxMembers 0 is [DefaultMaxMembers].
+// empty Type is public, MaxMembers 0 is [DefaultMaxMembers]; settings that are nil
+// are the default ones.
 type CreateRoom struct {
-	ID          string
-	Name        string
-	Description string
-	Type        RoomType
-	MaxMembers  int
+	ID                string
+	Name              string
+	Description       string
+	Type              RoomType
+	MaxMembers        int
+	AllowFileUpload   *bool
+	AllowVoiceMessage *bool
+	MessageRetention  *time.Duration
+	// ByBackend: the application's backend makes the room for the user, whom no quota
+	// binds then.
+	ByBackend bool
 }
 
 // Joined is what a joiner gets to see.
@@ -116,19 +129,33 @@ func (s *Service) CreateRoom(ctx context.Context, a Actor, cmd CreateRoom) (Room
 		Members:        []UserID{a.ID},
 		Admins:         []UserID{a.ID},
 		Banned:         []UserID{},
-		Settings:       DefaultRoomSettings(),
+		Settings:       s.settingsOf(&cmd),
+		Names:          Names{a.ID: {Name: a.Name}},
 	}
-	if err := s.store.CreateRoom(ctx, NewRoom{Room: room, Creator: a}); err != nil {
+	quota := s.cfg.Quota
+	if cmd.ByBackend {
+		quota = Quota{}
+	}
+	if err := s.store.CreateRoom(ctx, NewRoom{Room: room, Creator: a, Quota: quota}); err != nil {
 		return Room{}, fmt.Errorf("create room: %w", err)
 	}
 	return room, nil
 }
 
+func (s *Service) settingsOf(cmd *CreateRoom) RoomSettings {
+	settings := DefaultRoomSettings()
+	settings.MessageRetention = s.cfg.RoomRetention
+	set(&settings.AllowFileUpload, cmd.AllowFileUpload)
+	set(&settings.AllowVoiceMessage, cmd.AllowVoiceMessage)
+	set(&settings.MessageRetention, cmd.MessageRetention)
+	return settings
+}
+
 func (s *Service) checkRoom(cmd *CreateRoom) error {
 	if cmd.Name == "" {
-		return missing("name")
+		return refusal.Missing("name")
 	}
-	if err := checkRoomID("id", cmd.ID); err != nil {
+	if err := checkNewRoomID(cmd.ID); err != nil {
 		return err
 	}
 	if err := checkText("name", cmd.Name, s.cfg.MaxText); err != nil {
@@ -140,15 +167,13 @@ func (s *Service) checkRoom(cmd *CreateRoom) error {
 	switch cmd.Type {
 	case RoomPublic, RoomPrivate, RoomDirect:
 	default:
-		return invalid("type", "must be one of public, private, direct")
+		return refusal.Invalid("type", "must be one of public, private, direct")
+	}
+	if r := cmd.MessageRetention; r != nil && *r != 0 && (*r < MinRetention || *r > MaxRetention) {
+		return refusal.Invalid("messageRetention", "must be 0 or from 1 to 36500 days")
 	}
 	if cmd.MaxMembers < 1 || cmd.MaxMembers > LimitMaxMembers {
-		return &Error{
-			Code:    CodeLimitExceeded,
-			Message: fmt.Sprintf("maxMembers must be from 1 to %d", LimitMaxMembers),
-			Field:   "maxMembers",
-			Limit:   LimitMaxMembers,
-		}
+		return refusal.Beyond("maxMembers", LimitMaxMembers, fmt.Sprintf("must be from 1 to %d", LimitMaxMembers))
 	}
 	return nil
 }
@@ -161,7 +186,7 @@ func (s *Service) JoinRoom(ctx context.Context, a Actor, roomID string) (Joined,
 	if err := requireRoomID(roomID); err != nil {
 		return Joined{}, err
 	}
-	isNew, err := s.store.Join(ctx, Join{RoomID: roomID, Actor: a, At: s.timestamp()})
+	isNew, err := s.store.Join(ctx, Join{RoomID: roomID, Actor: a, At: s.timestamp(), Quota: s.cfg.Quota})
 	if err != nil {
 		return Joined{}, fmt.Errorf("join room: %w", err)
 	}
@@ -199,9 +224,21 @@ func (s *Service) Memberships(ctx context.Context, user UserID) ([]string, error
 	return rooms, nil
 }
 
+// MembershipsAmong returns those of the rooms that the user is a member of.
+func (s *Service) MembershipsAmong(ctx context.Context, user UserID, rooms []string) ([]string, error) {
+	if len(rooms) == 0 {
+		return nil, nil
+	}
+	among, err := s.store.MembershipsAmong(ctx, user, rooms)
+	if err != nil {
+		return nil, fmt.Errorf("read memberships: %w", err)
+	}
+	return among, nil
+}
+
 func requireRoomID(id string) error {
 	if id == "" {
-		return missing("roomId")
+		return refusal.Missing("roomId")
 	}
 	return checkRoomID("roomId", id)
 }

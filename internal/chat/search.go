@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/sockeye-im/sockeye/internal/chat/lexeme"
+	"github.com/sockeye-im/sockeye/internal/refusal"
 )
 
 // SearchMessages asks for messages that have all words of Query, in the
@@ -38,7 +39,7 @@ func (s *Service) SearchMessages(ctx context.Context, a Actor, q SearchMessages)
 	}
 	terms := lexeme.Query(q.Query)
 	if len(terms) == 0 {
-		return nil, false, invalid("query", "must have a letter or a digit")
+		return nil, false, refusal.Invalid("query", "must have a letter or a digit")
 	}
 	if q.Limit == 0 {
 		q.Limit = DefaultFound
@@ -55,7 +56,7 @@ func (s *Service) SearchMessages(ctx context.Context, a Actor, q SearchMessages)
 		User: a.ID, Terms: terms, ConversationID: q.ConversationID, Before: q.Before, Limit: q.Limit,
 	})
 	if errors.Is(err, ErrMessageNotFound) {
-		return nil, false, inField(ErrMessageNotFound, "before")
+		return nil, false, ErrMessageNotFound.In("before")
 	}
 	if err != nil {
 		return nil, false, fmt.Errorf("search messages: %w", err)

@@ -3,6 +3,8 @@ package chat
 import (
 	"context"
 	"fmt"
+
+	"github.com/sockeye-im/sockeye/internal/refusal"
 )
 
 // SendDirect is a message to one user. Type is text when empty; ClientMsgID,
@@ -51,13 +53,13 @@ func (s *Service) StartDirect(ctx context.Context, a Actor, cmd SendDirect, done
 
 func (cmd *SendDirect) draft(a Actor) (Draft, error) {
 	if cmd.RecipientID == "" {
-		return Draft{}, missing("recipientId")
+		return Draft{}, refusal.Missing("recipientId")
 	}
 	if err := checkUserID("recipientId", cmd.RecipientID); err != nil {
 		return Draft{}, err
 	}
 	if cmd.RecipientID == a.ID {
-		return Draft{}, invalid("recipientId", "must be another user")
+		return Draft{}, refusal.Invalid("recipientId", "must be another user")
 	}
 	return Draft{
 		Sender:      a,
@@ -92,7 +94,7 @@ func (s *Service) StartToRoom(ctx context.Context, a Actor, cmd SendToRoom, done
 
 func (cmd *SendToRoom) draft(a Actor) (Draft, error) {
 	if cmd.RoomID == "" {
-		return Draft{}, missing("roomId")
+		return Draft{}, refusal.Missing("roomId")
 	}
 	if err := checkRoomID("roomId", cmd.RoomID); err != nil {
 		return Draft{}, err

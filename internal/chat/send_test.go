@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sockeye-im/sockeye/internal/chat"
+	"github.com/sockeye-im/sockeye/internal/refusal"
 )
 
 func TestSendDirect(t *testing.T) {
@@ -49,21 +50,21 @@ func TestRefusedMessages(t *testing.T) {
 	both := []struct {
 		name string
 		cmd  send
-		want chat.Error
+		want refusal.Error
 	}{
-		{"no content", send{}, chat.Error{Code: chat.CodeMissingFields, Message: "Missing required fields", Field: "content"}},
-		{"broken text", send{Content: "a\xffb"}, chat.Error{Code: chat.CodeInvalidField, Field: "content"}},
-		{"NUL", send{Content: "a\x00b"}, chat.Error{Code: chat.CodeInvalidField, Field: "content"}},
-		{"long", send{Content: strings.Repeat("ä", 10_001)}, chat.Error{Code: chat.CodeLimitExceeded, Field: "content", Limit: 10_000, Message: "content must have at most 10000 characters"}},
-		{"unknown type", send{Content: "x", Type: "hologram"}, chat.Error{Code: chat.CodeInvalidField, Field: "type"}},
-		{"the server's type", send{Content: "x", Type: chat.TypeSystem}, chat.Error{Code: chat.CodeInvalidField, Field: "type"}},
-		{"long client id", send{Content: "x", ClientMsgID: strings.Repeat("c", 129)}, chat.Error{Code: chat.CodeLimitExceeded, Field: "clientMsgId", Limit: 128}},
-		{"unprintable client id", send{Content: "x", ClientMsgID: "\t"}, chat.Error{Code: chat.CodeInvalidField, Field: "clientMsgId"}},
-		{"long reply", send{Content: "x", ReplyTo: strings.Repeat("r", 65)}, chat.Error{Code: chat.CodeLimitExceeded, Field: "replyTo", Limit: 64}},
-		{"reply to nothing", send{Content: "x", ReplyTo: "nothing"}, chat.Error{Code: chat.CodeMessageNotFound, Message: "Message not found", Field: "replyTo"}},
-		{"many files", send{Content: "x", Attachments: ids(11)}, chat.Error{Code: chat.CodeLimitExceeded, Field: "attachments", Limit: 10}},
-		{"empty file", send{Content: "x", Attachments: []string{"f", ""}}, chat.Error{Code: chat.CodeInvalidField, Field: "attachments[1]"}},
-		{"long file", send{Content: "x", Attachments: []string{strings.Repeat("f", 129)}}, chat.Error{Code: chat.CodeLimitExceeded, Field: "attachments[0]", Limit: 128}},
+		{"no content", send{}, refusal.Error{Code: refusal.MissingFields, Message: "Missing required fields", Field: "content"}},
+		{"broken text", send{Content: "a\xffb"}, refusal.Error{Code: refusal.InvalidField, Field: "content"}},
+		{"NUL", send{Content: "a\x00b"}, refusal.Error{Code: refusal.InvalidField, Field: "content"}},
+		{"long", send{Content: strings.Repeat("ä", 10_001)}, refusal.Error{Code: refusal.LimitExceeded, Field: "content", Limit: 10_000, Message: "content must have at most 10000 characters"}},
+		{"unknown type", send{Content: "x", Type: "hologram"}, refusal.Error{Code: refusal.InvalidField, Field: "type"}},
+		{"the server's type", send{Content: "x", Type: chat.TypeSystem}, refusal.Error{Code: refusal.InvalidField, Field: "type"}},
+		{"long client id", send{Content: "x", ClientMsgID: strings.Repeat("c", 129)}, refusal.Error{Code: refusal.LimitExceeded, Field: "clientMsgId", Limit: 128}},
+		{"unprintable client id", send{Content: "x", ClientMsgID: "\t"}, refusal.Error{Code: refusal.InvalidField, Field: "clientMsgId"}},
+		{"long reply", send{Content: "x", ReplyTo: strings.Repeat("r", 65)}, refusal.Error{Code: refusal.LimitExceeded, Field: "replyTo", Limit: 64}},
+		{"reply to nothing", send{Content: "x", ReplyTo: "nothing"}, refusal.Error{Code: chat.CodeMessageNotFound, Message: "Message not found", Field: "replyTo"}},
+		{"many files", send{Content: "x", Attachments: ids(11)}, refusal.Error{Code: refusal.LimitExceeded, Field: "attachments", Limit: 10}},
+		{"empty file", send{Content: "x", Attachments: []string{"f", ""}}, refusal.Error{Code: refusal.InvalidField, Field: "attachments[1]"}},
+		{"long file", send{Content: "x", Attachments: []string{strings.Repeat("f", 129)}}, refusal.Error{Code: refusal.LimitExceeded, Field: "attachments[0]", Limit: 128}},
 	}
 	w.quiet(func() {
 		for _, test := range both {
@@ -71,37 +72,37 @@ func TestRefusedMessages(t *testing.T) {
 			c := test.cmd
 			c.RecipientID = "bert"
 			_, err := w.SendDirect(t.Context(), anna, c)
-			refusal(t, err, test.want)
+			refused(t, err, test.want)
 			_, err = w.SendToRoom(t.Context(), anna, chat.SendToRoom{
 				RoomID: "room", Content: c.Content, Type: c.Type, ClientMsgID: c.ClientMsgID, ReplyTo: c.ReplyTo, Attachments: c.Attachments,
 			})
-			refusal(t, err, test.want)
+			refused(t, err, test.want)
 		}
 		for _, test := range []struct {
 			to   chat.UserID
-			want chat.Error
+			want refusal.Error
 		}{
-			{"", chat.Error{Code: chat.CodeMissingFields, Message: "Missing required fields", Field: "recipientId"}},
-			{"anna", chat.Error{Code: chat.CodeInvalidField, Field: "recipientId"}},
-			{"be\nrt", chat.Error{Code: chat.CodeInvalidField, Field: "recipientId"}},
-			{chat.UserID(strings.Repeat("b", 129)), chat.Error{Code: chat.CodeLimitExceeded, Field: "recipientId", Limit: 128}},
+			{"", refusal.Error{Code: refusal.MissingFields, Message: "Missing required fields", Field: "recipientId"}},
+			{"anna", refusal.Error{Code: refusal.InvalidField, Field: "recipientId"}},
+			{"be\nrt", refusal.Error{Code: refusal.InvalidField, Field: "recipientId"}},
+			{chat.UserID(strings.Repeat("b", 129)), refusal.Error{Code: refusal.LimitExceeded, Field: "recipientId", Limit: 128}},
 		} {
 			_, err := w.SendDirect(t.Context(), anna, send{RecipientID: test.to, Content: "x"})
-			refusal(t, err, test.want)
+			refused(t, err, test.want)
 		}
 		for _, test := range []struct {
 			actor chat.Actor
 			room  string
-			want  chat.Error
+			want  refusal.Error
 		}{
-			{anna, "", chat.Error{Code: chat.CodeMissingFields, Message: "Missing required fields", Field: "roomId"}},
-			{anna, "ro om", chat.Error{Code: chat.CodeInvalidField, Field: "roomId"}},
-			{anna, strings.Repeat("r", 65), chat.Error{Code: chat.CodeLimitExceeded, Field: "roomId", Limit: 64}},
-			{anna, "no-such-room", chat.Error{Code: chat.CodeRoomNotFound, Message: "Room not found"}},
-			{bert, "room", chat.Error{Code: chat.CodeNotInRoom, Message: "Not in room"}},
+			{anna, "", refusal.Error{Code: refusal.MissingFields, Message: "Missing required fields", Field: "roomId"}},
+			{anna, "ro om", refusal.Error{Code: refusal.InvalidField, Field: "roomId"}},
+			{anna, strings.Repeat("r", 65), refusal.Error{Code: refusal.LimitExceeded, Field: "roomId", Limit: 64}},
+			{anna, "no-such-room", refusal.Error{Code: chat.CodeRoomNotFound, Message: "Room not found"}},
+			{bert, "room", refusal.Error{Code: chat.CodeNotInRoom, Message: "Not in room"}},
 		} {
 			_, err := w.SendToRoom(t.Context(), test.actor, chat.SendToRoom{RoomID: test.room, Content: "x"})
-			refusal(t, err, test.want)
+			refused(t, err, test.want)
 		}
 	})
 	equal(t, "next seq in the room", w.toRoom(anna, "room", "second").Seq, 3)
@@ -119,7 +120,7 @@ func TestMessagesAtTheLimits(t *testing.T) {
 	equal(t, "type", m.Type, chat.TypeVoice)
 	equal(t, "attachments", m.Attachments, files)
 	_, err = w.SendDirect(t.Context(), anna, chat.SendDirect{RecipientID: "bert", Content: "äöüß🎣!"})
-	refusal(t, err, chat.Error{Code: chat.CodeLimitExceeded, Field: "content", Limit: 5})
+	refused(t, err, refusal.Error{Code: refusal.LimitExceeded, Field: "content", Limit: 5})
 	reply, err := w.SendDirect(t.Context(), anna, chat.SendDirect{RecipientID: m.RecipientID, Content: "re", ReplyTo: m.ID})
 	w.must(err)
 	equal(t, "reply", reply.ReplyTo, m.ID)
@@ -129,7 +130,7 @@ func TestFriendsOnly(t *testing.T) {
 	w := newWorld(t, chat.Config{DirectPolicy: chat.DirectFriends, MaxText: 100}, nil)
 	w.direct(bert, anna, "friends")
 	_, err := w.SendDirect(t.Context(), anna, chat.SendDirect{RecipientID: "dora", Content: "x"})
-	refusal(t, err, chat.Error{Code: chat.CodeNotFriends, Message: "Can only send messages to friends"})
+	refused(t, err, refusal.Error{Code: chat.CodeNotFriends, Message: "Can only send messages to friends"})
 	w.room(anna, chat.CreateRoom{ID: "room"})
 	w.toRoom(anna, "room", "rooms need no friends")
 }
@@ -166,10 +167,10 @@ func TestClientMsgID(t *testing.T) {
 			other := cmd
 			change(&other)
 			_, err := w.SendToRoom(t.Context(), bert, other)
-			refusal(t, err, chat.Error{Code: chat.CodeClientMsgIDReused, Field: "clientMsgId"})
+			refused(t, err, refusal.Error{Code: chat.CodeClientMsgIDReused, Field: "clientMsgId"})
 		}
 		_, err := w.SendDirect(t.Context(), bert, chat.SendDirect{RecipientID: "anna", Content: "x", ClientMsgID: "c1", Attachments: []string{"f1"}})
-		refusal(t, err, chat.Error{Code: chat.CodeClientMsgIDReused, Field: "clientMsgId"})
+		refused(t, err, refusal.Error{Code: chat.CodeClientMsgIDReused, Field: "clientMsgId"})
 	})
 	others, err := w.SendToRoom(t.Context(), anna, cmd)
 	w.must(err)
@@ -183,7 +184,7 @@ func TestFilter(t *testing.T) {
 		asked++
 		switch d.Content {
 		case "rude":
-			return &chat.Error{Code: "rude", Message: "Mind your words", Field: "content"}
+			return &refusal.Error{Code: "rude", Message: "Mind your words", Field: "content"}
 		case "fault":
 			return fault
 		case "grow":
@@ -199,11 +200,11 @@ func TestFilter(t *testing.T) {
 	}
 	w.quiet(func() {
 		_, err := send("rude", "")
-		refusal(t, err, chat.Error{Code: "rude", Message: "Mind your words", Field: "content"})
+		refused(t, err, refusal.Error{Code: "rude", Message: "Mind your words", Field: "content"})
 		_, err = send("grow", "")
-		refusal(t, err, chat.Error{Code: chat.CodeLimitExceeded, Field: "content", Limit: 10})
+		refused(t, err, refusal.Error{Code: refusal.LimitExceeded, Field: "content", Limit: 10})
 		_, err = send("shrink", "")
-		refusal(t, err, chat.Error{Code: chat.CodeMissingFields, Field: "content"})
+		refused(t, err, refusal.Error{Code: refusal.MissingFields, Field: "content"})
 		if _, err := send("fault", ""); !errors.Is(err, fault) {
 			t.Errorf("a fault of the filter: error %v", err)
 		}
@@ -216,6 +217,6 @@ func TestFilter(t *testing.T) {
 	w.must(err)
 	equal(t, "repeated", again, m)
 	_, err = send("rude", "c1")
-	refusal(t, err, chat.Error{Code: chat.CodeClientMsgIDReused, Field: "clientMsgId"})
+	refused(t, err, refusal.Error{Code: chat.CodeClientMsgIDReused, Field: "clientMsgId"})
 	equal(t, "times the filter was asked about a known clientMsgId", asked-before, 0)
 }

@@ -18,38 +18,46 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/sockeye-im/sockeye/internal/deps"
 )
 
-// Service carries out the commands of signed-in users. It keeps no state of its
-// own; all methods may be called concurrently.
+// Service carries out the commands of signed-in users. What it keeps of its own makes
+// answers cheaper, never different; all methods may be called concurrently.
 type Service struct {
 	cfg    Config
 	store  Store
 	now    func() time.Time
 	newID  func() string
 	filter Filter
+	unread *unreadMemory
 }
 
 // Filter looks at a draft before it is stored and may change its content. An
-// *Error refuses the message, any other error is a fault. It is not asked about
+// *refusal.Error refuses the message, any other error is a fault. It is not asked about
 // a repeated clientMsgId, whose message is already stored. It may be called
 // concurrently.
 type Filter func(ctx context.Context, d *Draft) error
 
-// New returns a service on top of store. now is the clock; newID makes the ids
-// of messages and rooms, which must be unique across all nodes and at most 64
-// bytes of [A-Za-z0-9_.-] (see [NewID]); filter may be nil.
-func New(cfg Config, store Store, now func() time.Time, newID func() string, filter Filter) (*Service, error) {
-	if store == nil || now == nil || newID == nil {
-		return nil, errors.New("chat: a store, a clock and an id generator are required")
-	}
-	if err := cfg.Validate(); err != nil {
+// Deps are what a Service works with; all are required, but for Filter.
+type Deps struct {
+	Store Store
+	Now   func() time.Time // the clock, time.Now outside tests
+	// NewID makes the ids of messages and rooms, which must be unique across all nodes
+	// and at most 64 bytes of [A-Za-z0-9_.-], see [NewID].
+	NewID  func() string
+	Filter Filter `need:"optional"` // nil: everything passes
+}
+
+// New returns a service.
+func New(cfg Config, d Deps) (*Service, error) {
+	if err := errors.Join(deps.Check(d), cfg.Validate()); err != nil {
 		return nil, err
 	}
 	if cfg.EditWindow == 0 {
 		cfg.EditWindow = DefaultEditWindow
 	}
-	return &Service{cfg: cfg, store: store, now: now, newID: newID, filter: filter}, nil
+	return &Service{cfg: cfg, store: d.Store, now: d.Now, newID: d.NewID, filter: d.Filter, unread: newUnreadMemory()}, nil
 }
 
 // NewID returns a version 7 UUID: unique, and ordered by time, which keeps

@@ -14,6 +14,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/sockeye-im/sockeye/internal/chat"
+	"github.com/sockeye-im/sockeye/internal/refusal"
 	"github.com/sockeye-im/sockeye/internal/store/sqlite"
 )
 
@@ -55,7 +56,7 @@ func newWorld(t *testing.T, cfg chat.Config, filter chat.Filter) *world {
 		return today.Add(time.Duration(ticks.Add(1)) * 1_000_999_999).In(time.FixedZone("elsewhere", 3600))
 	}
 	newID := func() string { return fmt.Sprintf("id-%d", ids.Add(1)) }
-	w.Service, err = chat.New(cfg, store, clock, newID, filter)
+	w.Service, err = chat.New(cfg, chat.Deps{Store: store, Now: clock, NewID: newID, Filter: filter})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -122,9 +123,9 @@ func (w *world) quiet(run func()) {
 
 // refusal compares what a caller is told; the message is compared if it is
 // wanted to be something.
-func refusal(t *testing.T, err error, want chat.Error) {
+func refused(t *testing.T, err error, want refusal.Error) {
 	t.Helper()
-	var got *chat.Error
+	var got *refusal.Error
 	if !errors.As(err, &got) {
 		t.Errorf("got error %v, want a refusal %s", err, want.Code)
 		return
@@ -154,35 +155,28 @@ func TestNewRefuses(t *testing.T) {
 	now, newID := time.Now, chat.NewID
 	store := struct{ chat.Store }{}
 	for name, build := range map[string]func() (*chat.Service, error){
-		"no store":  func() (*chat.Service, error) { return chat.New(chat.DefaultConfig(), nil, now, newID, nil) },
-		"no clock":  func() (*chat.Service, error) { return chat.New(chat.DefaultConfig(), store, nil, newID, nil) },
-		"no ids":    func() (*chat.Service, error) { return chat.New(chat.DefaultConfig(), store, now, nil, nil) },
-		"no policy": func() (*chat.Service, error) { return chat.New(chat.Config{MaxText: 1}, store, now, newID, nil) },
+		"no store": func() (*chat.Service, error) {
+			return chat.New(chat.DefaultConfig(), chat.Deps{Now: now, NewID: newID})
+		},
+		"no clock": func() (*chat.Service, error) {
+			return chat.New(chat.DefaultConfig(), chat.Deps{Store: store, NewID: newID})
+		},
+		"no ids": func() (*chat.Service, error) {
+			return chat.New(chat.DefaultConfig(), chat.Deps{Store: store, Now: now})
+		},
+		"no policy": func() (*chat.Service, error) {
+			return chat.New(chat.Config{MaxText: 1}, chat.Deps{Store: store, Now: now, NewID: newID})
+		},
 		"nothing to say": func() (*chat.Service, error) {
-			return chat.New(chat.Config{DirectPolicy: chat.DirectAnyone}, store, now, newID, nil)
+			return chat.New(chat.Config{DirectPolicy: chat.DirectAnyone}, chat.Deps{Store: store, Now: now, NewID: newID})
 		},
 	} {
 		if _, err := build(); err == nil {
 			t.Errorf("%s: accepted", name)
 		}
 	}
-	if _, err := chat.New(chat.DefaultConfig(), store, now, newID, nil); err != nil {
+	if _, err := chat.New(chat.DefaultConfig(), chat.Deps{Store: store, Now: now, NewID: newID}); err != nil {
 		t.Errorf("the defaults: %v", err)
-	}
-}
-
-func TestPublic(t *testing.T) {
-	refused := fmt.Errorf("append message: %w", chat.ErrNotInRoom)
-	if got := chat.Public(refused, "Failed to send message"); got != chat.ErrNotInRoom {
-		t.Errorf("a refusal became %v", got)
-	}
-	got := chat.Public(fmt.Errorf("disk: %w", context.DeadlineExceeded), "Failed to send message")
-	refusal(t, got, chat.Error{Code: chat.CodeInternal, Message: "Failed to send message"})
-	if !errors.Is(got, context.DeadlineExceeded) {
-		t.Error("the fault is lost for the log")
-	}
-	if got := chat.Public(nil, "Failed"); got != nil {
-		t.Errorf("no error became %v", got)
 	}
 }
 
@@ -191,7 +185,7 @@ func TestFaultsOfTheStore(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	_, err := w.SendDirect(ctx, anna, chat.SendDirect{RecipientID: "bert", Content: "x"})
-	refusal(t, chat.Public(err, "Failed to send message"), chat.Error{Code: chat.CodeInternal, Message: "Failed to send message"})
+	refused(t, refusal.Public(err, "Failed to send message"), refusal.Error{Code: refusal.Internal, Message: "Failed to send message"})
 	_, err = w.JoinRoom(ctx, anna, "room")
-	refusal(t, chat.Public(err, "Failed to join room"), chat.Error{Code: chat.CodeInternal, Message: "Failed to join room"})
+	refused(t, refusal.Public(err, "Failed to join room"), refusal.Error{Code: refusal.Internal, Message: "Failed to join room"})
 }

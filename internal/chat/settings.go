@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/sockeye-im/sockeye/internal/refusal"
 )
 
 // The bounds of a room's retention; 0 keeps messages for ever. A clientMsgId must
@@ -31,12 +33,7 @@ type UpdateRoom struct {
 // number of members. It tells whether anything is different then.
 func (c *UpdateRoom) Apply(r *Room) (change bool, err error) {
 	if c.MaxMembers != nil && *c.MaxMembers < r.MemberCount {
-		return false, &Error{
-			Code:    CodeLimitExceeded,
-			Message: fmt.Sprintf("maxMembers must not be below the %d members there are", r.MemberCount),
-			Field:   "maxMembers",
-			Limit:   r.MemberCount,
-		}
+		return false, refusal.Beyond("maxMembers", r.MemberCount, fmt.Sprintf("must not be below the %d members there are", r.MemberCount))
 	}
 	change = set(&r.Name, c.Name)
 	change = set(&r.Description, c.Description) || change
@@ -78,7 +75,7 @@ func (s *Service) UpdateRoom(ctx context.Context, a Actor, cmd UpdateRoom) (Room
 
 // checkUpdate checks what a new room's fields are checked for.
 func (s *Service) checkUpdate(cmd *UpdateRoom) error {
-	as := CreateRoom{ID: cmd.RoomID, Name: "-", Type: RoomPublic, MaxMembers: 1}
+	as := CreateRoom{ID: cmd.RoomID, Name: "-", Type: RoomPublic, MaxMembers: 1, MessageRetention: cmd.MessageRetention}
 	if cmd.Name != nil {
 		as.Name = *cmd.Name
 	}
@@ -91,13 +88,7 @@ func (s *Service) checkUpdate(cmd *UpdateRoom) error {
 	if cmd.MaxMembers != nil {
 		as.MaxMembers = *cmd.MaxMembers
 	}
-	if err := s.checkRoom(&as); err != nil {
-		return err
-	}
-	if r := cmd.MessageRetention; r != nil && *r != 0 && (*r < MinRetention || *r > MaxRetention) {
-		return invalid("messageRetention", "must be 0 or from 1 to 36500 days")
-	}
-	return nil
+	return s.checkRoom(&as)
 }
 
 // DeleteRoom is the command to end a room.

@@ -6,7 +6,7 @@ const overhead = 512
 
 // Size is about how many bytes the event takes when it is encoded as JSON.
 func (e *Event) Size() int {
-	size := overhead
+	size := overhead + e.Names.size()
 	if e.Message != nil {
 		size += e.Message.Size()
 	}
@@ -21,7 +21,7 @@ func (e *Event) Size() int {
 
 // Size is about how many bytes the message takes when it is encoded as JSON.
 func (m *Message) Size() int {
-	size := overhead + encoded(m.Content) + encoded(m.SenderName)
+	size := overhead + encoded(m.Content) + encoded(m.SenderName) + m.Names.size()
 	for _, id := range m.Attachments {
 		size += encoded(id)
 	}

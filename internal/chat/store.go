@@ -63,8 +63,8 @@ type Messages interface {
 	Messages(ctx context.Context, q MessageQuery) (Page, error)
 	// Unread returns the newest messages of others after the user's marks that
 	// are not deleted, oldest first: by timestamp, and by seq within a
-	// conversation.
-	Unread(ctx context.Context, user UserID, limit int) ([]Message, error)
+	// conversation. All of it is from one state of the database.
+	Unread(ctx context.Context, q UnreadQuery) (Unread, error)
 	// Message returns a message and what the user is in its conversation.
 	// ErrMessageNotFound.
 	Message(ctx context.Context, id string, user UserID) (Message, Standing, error)
@@ -91,11 +91,13 @@ type Changes interface {
 // Rooms keeps rooms and who is in them.
 type Rooms interface {
 	// CreateRoom stores a room with its creator as first member and admin, which
-	// is the first event of its log. ErrRoomExists if the id is taken.
+	// is the first event of its log. ErrRoomExists if the id is taken, or what
+	// [Quota.MayMake] says.
 	CreateRoom(ctx context.Context, cmd NewRoom) error
 	// Join adds a member, using up the invitation, and moves the member's mark to
 	// the head of the log: what was said before is not unread. False, without an
-	// event, if the user is a member. ErrRoomNotFound, or what [Entry.MayJoin] says.
+	// event, if the user is a member. ErrRoomNotFound, or what [Entry.MayJoin] and
+	// [Quota.MayEnter] say.
 	Join(ctx context.Context, cmd Join) (bool, error)
 	// Leave removes a member; without an admin left the one who joined first of
 	// those who remain becomes one, by an event of its own. The last to leave a
@@ -105,13 +107,21 @@ type Rooms interface {
 	// UpdateRoom carries out [UpdateRoom.Apply] for who may administer the room; a
 	// change is one RoomUpdated. ErrRoomNotFound.
 	UpdateRoom(ctx context.Context, cmd UpdateRoom) error
-	// DeleteRoom ends the room for who may administer it, by one RoomDeleted. No
-	// message of it is seen again. ErrRoomNotFound.
+	// DeleteRoom ends the room for who may administer it, by one RoomDeleted, whose
+	// audience has those who were members by their ids, sorted: nobody could look them
+	// up any more. No message of it is seen again. ErrRoomNotFound.
 	DeleteRoom(ctx context.Context, cmd DeleteRoom) error
 	// Room returns a room, or ErrRoomNotFound.
 	Room(ctx context.Context, id string) (Room, error)
 	// Memberships returns the ids of the user's rooms, sorted.
 	Memberships(ctx context.Context, user UserID) ([]string, error)
+	// MembershipsAmong returns those of the rooms that are the user's, in the order
+	// given. It costs what the list is long, however many rooms the user is in.
+	MembershipsAmong(ctx context.Context, user UserID, rooms []string) ([]string, error)
+	// MembersBy returns who is in a room and came by the event of that seq or before it,
+	// and the seq of the last event of its log, from one state of the database. Of a
+	// room that is no more nobody, and 0.
+	MembersBy(ctx context.Context, room ConversationRef, seq int64) (members []UserID, head int64, err error)
 }
 
 // Directory answers questions about rooms and who is in them. Pages are by ids.
@@ -128,6 +138,8 @@ type Directory interface {
 	// SearchRooms returns public rooms with the folded text in their folded name or
 	// description, by their ids.
 	SearchRooms(ctx context.Context, folded string, limit int) ([]Room, error)
+	// Names returns how users are called. Who is not known is not in it.
+	Names(ctx context.Context, ids []UserID) (Names, error)
 }
 
 // Moderation is what admins do about users. ErrRoomNotFound, and what
@@ -168,9 +180,12 @@ type CatchUp interface {
 	// Sync answers from one state of the database, see [Service.Sync]. At least one
 	// event is sent if there are any, whatever its size.
 	Sync(ctx context.Context, q SyncQuery) (Synced, error)
+	// Epoch names the life of the database: it is another one after a restore. It is
+	// cheap to ask for.
+	Epoch(ctx context.Context) (string, error)
 	// Changed and Heads return the conversations that changed last, newest first.
 	Changed(ctx context.Context, since time.Time, limit int) ([]Head, error)
-	Heads(ctx context.Context, user UserID, limit int) ([]Head, error)
+	Heads(ctx context.Context, user UserID, since time.Time, limit int) ([]Head, error)
 }
 
 // Search finds messages by their words. A new message is found within a second, a
@@ -218,10 +233,28 @@ type MessageQuery struct {
 	Limit          int
 }
 
+// UnreadQuery asks for up to Limit unread messages. With Since only those conversations
+// are looked at that are Among the listed ones, or in which something was logged then
+// or later; without it all of the user's.
+type UnreadQuery struct {
+	User  UserID
+	Limit int
+	Since time.Time
+	Among []string
+}
+
+// Unread is what a user has not read: the newest messages, and the ids of all
+// conversations that have any.
+type Unread struct {
+	Messages      []Message
+	Conversations []string
+}
+
 // NewRoom is the command to store a room. Its lists are not stored from Room.
 type NewRoom struct {
 	Room    Room
 	Creator Actor
+	Quota   Quota
 }
 
 // Join is the command to become a member.
@@ -229,6 +262,7 @@ type Join struct {
 	RoomID string
 	Actor  Actor
 	At     time.Time
+	Quota  Quota
 }
 
 // Leave is the command to be a member no longer.

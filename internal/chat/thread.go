@@ -2,8 +2,9 @@ package chat
 
 import (
 	"context"
-	"errors"
 	"fmt"
+
+	"github.com/sockeye-im/sockeye/internal/refusal"
 )
 
 // ThreadQuery asks for a page of the replies to a message and to its replies, by
@@ -31,9 +32,8 @@ func (s *Service) Thread(ctx context.Context, a Actor, q ThreadQuery) (Thread, e
 		return Thread{}, err
 	}
 	thread, err := s.store.Thread(ctx, a.ID, q)
-	var refusal *Error
-	if errors.As(err, &refusal) {
-		return Thread{}, refusal
+	if refused := refusal.Of(err); refused != nil {
+		return Thread{}, refused
 	}
 	if err != nil {
 		return Thread{}, fmt.Errorf("read thread: %w", err)
@@ -45,7 +45,7 @@ func (s *Service) Thread(ctx context.Context, a Actor, q ThreadQuery) (Thread, e
 // default limit.
 func checkPaging(before, after string, limit *int) error {
 	if before != "" && after != "" {
-		return invalid("after", "must not stand beside before")
+		return refusal.Invalid("after", "must not stand beside before")
 	}
 	if *limit == 0 {
 		*limit = DefaultHistory

@@ -1,34 +1,33 @@
 package chat
 
-import "time"
+import (
+	"time"
+
+	"github.com/sockeye-im/sockeye/internal/account"
+)
 
 const (
 	// MaxUserID is the longest user id, in bytes.
-	MaxUserID = 128
+	MaxUserID = account.MaxUserIDBytes
 	// MaxUserName is the longest display name, in characters.
 	MaxUserName = 256
 )
 
-// UserID names a user. It is opaque, 1 to 128 bytes of printable UTF-8, and
-// comes from whoever issued the user's token.
-type UserID string
+type (
+	// UserID is [account.UserID].
+	UserID = account.UserID
+	// Actor is [account.Actor]: whoever signs in there acts here.
+	Actor = account.Actor
+)
 
-// SystemUser is the sender of the server's own messages. Nobody can sign in as it.
-const SystemUser UserID = "system"
-
-// Actor is the signed-in user on whose behalf a command runs, as who let the user
-// in knows it.
-type Actor struct {
-	ID   UserID
-	Name string
-	// Origin names the connection that the command came by. Events carry it, so
-	// that a gateway can leave that connection out. It may be empty.
-	Origin string
-}
+// SystemUser is the sender of the server's own messages, see [account.SystemUser].
+const SystemUser = account.SystemUser
 
 // User is what is kept of a user.
 type User struct {
-	ID        UserID
-	Name      string
+	ID   UserID
+	Name string
+	// Login is the login name of a local account, empty for others.
+	Login     string
 	CreatedAt time.Time
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/sockeye-im/sockeye/internal/refusal"
 )
 
 const maxRoomID = 64
@@ -14,7 +16,7 @@ func (s *Service) checkDraft(clientMsgID string, d *Draft) error {
 		return err
 	}
 	if !d.Type.sendable() {
-		return invalid("type", "must be one of text, image, video, audio, voice, file")
+		return refusal.Invalid("type", "must be one of text, image, video, audio, voice, file")
 	}
 	if clientMsgID != "" {
 		if err := checkID("clientMsgId", clientMsgID, MaxClientMsgID); err != nil {
@@ -27,7 +29,7 @@ func (s *Service) checkDraft(clientMsgID string, d *Draft) error {
 		}
 	}
 	if len(d.Attachments) > MaxAttachments {
-		return tooMuch("attachments", MaxAttachments, "files")
+		return refusal.TooMuch("attachments", MaxAttachments, "files")
 	}
 	for i, id := range d.Attachments {
 		if err := checkID(fmt.Sprintf("attachments[%d]", i), id, MaxFileID); err != nil {
@@ -39,7 +41,7 @@ func (s *Service) checkDraft(clientMsgID string, d *Draft) error {
 
 func checkContent(content string, limit int) error {
 	if content == "" {
-		return missing("content")
+		return refusal.Missing("content")
 	}
 	return checkText("content", content, limit)
 }
@@ -48,15 +50,15 @@ func checkContent(content string, limit int) error {
 // characters without U+0000, which not every database takes.
 func checkText(field, text string, limit int) error {
 	if !utf8.ValidString(text) {
-		return invalid(field, "must be valid UTF-8")
+		return refusal.Invalid(field, "must be valid UTF-8")
 	}
 	// A character takes at least a byte: short texts need no count.
 	if len(text) > limit && utf8.RuneCountInString(text) > limit {
-		return tooMuch(field, limit, "characters")
+		return refusal.TooMuch(field, limit, "characters")
 	}
 	for i := range len(text) {
 		if text[i] == 0 {
-			return invalid(field, "must not contain the character U+0000")
+			return refusal.Invalid(field, "must not contain the character U+0000")
 		}
 	}
 	return nil
@@ -69,37 +71,46 @@ func checkUserID(field string, id UserID) error {
 // checkID accepts an opaque id from outside: 1 to limit bytes, printable.
 func checkID(field, id string, limit int) error {
 	if id == "" {
-		return invalid(field, "must not be empty")
+		return refusal.Invalid(field, "must not be empty")
 	}
 	if len(id) > limit {
-		return tooMuch(field, limit, "bytes")
+		return refusal.TooMuch(field, limit, "bytes")
 	}
 	if !utf8.ValidString(id) {
-		return invalid(field, "must be valid UTF-8")
+		return refusal.Invalid(field, "must be valid UTF-8")
 	}
 	for _, r := range id {
 		if !unicode.IsPrint(r) {
-			return invalid(field, "must be printable")
+			return refusal.Invalid(field, "must be printable")
 		}
 	}
 	return nil
 }
 
+// checkNewRoomID is checkRoomID that refuses too what is no segment of an address: the
+// room could not be reached over HTTP.
+func checkNewRoomID(id string) error {
+	if id == "." || id == ".." {
+		return refusal.Invalid("id", `must not be "." or ".."`)
+	}
+	return checkRoomID("id", id)
+}
+
 // checkRoomID accepts [A-Za-z0-9_.-]{1,64}.
 func checkRoomID(field, id string) error {
 	if len(id) > maxRoomID {
-		return tooMuch(field, maxRoomID, "characters")
+		return refusal.TooMuch(field, maxRoomID, "characters")
 	}
 	for i := range len(id) {
 		c := id[i]
 		switch {
 		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '_', c == '.', c == '-':
 		default:
-			return invalid(field, "may have letters, digits, '_', '.' and '-' only")
+			return refusal.Invalid(field, "may have letters, digits, '_', '.' and '-' only")
 		}
 	}
 	if id == "" {
-		return invalid(field, "must not be empty")
+		return refusal.Invalid(field, "must not be empty")
 	}
 	return nil
 }

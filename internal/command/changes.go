@@ -4,7 +4,7 @@ import (
 	"context"
 
 	"github.com/sockeye-im/sockeye/internal/chat"
-	"github.com/sockeye-im/sockeye/internal/hub"
+	"github.com/sockeye-im/sockeye/internal/wire"
 )
 
 var changeRows = []row{
@@ -23,7 +23,7 @@ type messagePayload struct {
 
 type messageAck struct {
 	accepted
-	Message hub.Message `json:"message"`
+	Message wire.Message `json:"message"`
 }
 
 type editPayload struct {
@@ -32,51 +32,51 @@ type editPayload struct {
 }
 
 func editMessage(ctx context.Context, c *call, p editPayload) (messageAck, error) {
-	m, err := c.table.Chat.EditMessage(ctx, c.Actor, p.MessageID, p.Content)
+	m, err := c.table.deps.Chat.EditMessage(ctx, c.Actor, p.MessageID, p.Content)
 	if err != nil {
 		return messageAck{}, err
 	}
-	return messageAck{done, hub.MessageOf(&m)}, nil
+	return messageAck{done, wire.MessageOf(&m)}, nil
 }
 
 func deleteMessage(ctx context.Context, c *call, p messagePayload) (messageAck, error) {
-	m, err := c.table.Chat.DeleteMessage(ctx, c.Actor, p.MessageID)
+	m, err := c.table.deps.Chat.DeleteMessage(ctx, c.Actor, p.MessageID)
 	if err != nil {
 		return messageAck{}, err
 	}
-	return messageAck{done, hub.MessageOf(&m)}, nil
+	return messageAck{done, wire.MessageOf(&m)}, nil
 }
 
 func pinMessage(pinned bool) func(context.Context, *call, messagePayload) (messageAck, error) {
 	return func(ctx context.Context, c *call, p messagePayload) (messageAck, error) {
-		m, err := c.table.Chat.PinMessage(ctx, c.Actor, p.MessageID, pinned)
+		m, err := c.table.deps.Chat.PinMessage(ctx, c.Actor, p.MessageID, pinned)
 		if err != nil {
 			return messageAck{}, err
 		}
-		return messageAck{done, hub.MessageOf(&m)}, nil
+		return messageAck{done, wire.MessageOf(&m)}, nil
 	}
 }
 
 // conversationPayload names a conversation by one of its ids.
 type conversationPayload struct {
-	ConversationID string      `json:"conversationId"`
-	RoomID         string      `json:"roomId"`
-	UserID         chat.UserID `json:"userId"`
+	ConversationID string      `json:"conversationId" need:"one"`
+	RoomID         string      `json:"roomId" need:"one"`
+	UserID         chat.UserID `json:"userId" need:"one"`
 }
 
 type messagesAck struct {
 	accepted
-	Messages []hub.Message `json:"messages"`
+	Messages []wire.Message `json:"messages"`
 }
 
 func pinnedMessages(ctx context.Context, c *call, p conversationPayload) (messagesAck, error) {
-	messages, err := c.table.Chat.Pinned(ctx, c.Actor, chat.HistoryQuery{
+	messages, err := c.table.deps.Chat.Pinned(ctx, c.Actor, chat.HistoryQuery{
 		ConversationID: p.ConversationID, RoomID: p.RoomID, UserID: p.UserID,
 	})
 	if err != nil {
 		return messagesAck{}, err
 	}
-	return messagesAck{done, hub.MessagesOf(messages)}, nil
+	return messagesAck{done, wire.MessagesOf(messages)}, nil
 }
 
 type reactionPayload struct {
@@ -86,6 +86,6 @@ type reactionPayload struct {
 
 func react(added bool) func(context.Context, *call, reactionPayload) (accepted, error) {
 	return func(ctx context.Context, c *call, p reactionPayload) (accepted, error) {
-		return done, c.table.Chat.React(ctx, c.Actor, p.MessageID, p.Emoji, added)
+		return done, c.table.deps.Chat.React(ctx, c.Actor, p.MessageID, p.Emoji, added)
 	}
 }

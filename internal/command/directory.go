@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/sockeye-im/sockeye/internal/chat"
-	"github.com/sockeye-im/sockeye/internal/hub"
+	"github.com/sockeye-im/sockeye/internal/wire"
 )
 
 var directoryRows = []row{
@@ -19,24 +19,24 @@ var directoryRows = []row{
 }
 
 func getRoom(ctx context.Context, c *call, p roomPayload) (roomAck, error) {
-	room, err := c.table.Chat.Room(ctx, c.Actor, p.RoomID)
+	room, err := c.table.deps.Chat.Room(ctx, c.Actor, p.RoomID)
 	if err != nil {
 		return roomAck{}, err
 	}
-	return roomAck{done, hub.RoomOf(&room)}, nil
+	return roomAck{done, wire.RoomOf(&room)}, nil
 }
 
 type listRoomsPayload struct {
-	Mine    bool   `json:"mine"`
-	Invited bool   `json:"invited"`
-	After   string `json:"after"`
-	Limit   int    `json:"limit"`
+	Mine    bool   `json:"mine" default:"false"`
+	Invited bool   `json:"invited" default:"false"`
+	After   string `json:"after" need:"optional"`
+	Limit   int    `json:"limit" default:"50" max:"100"`
 }
 
 type roomsAck struct {
 	accepted
-	Rooms []hub.Room `json:"rooms"`
-	Next  string     `json:"next,omitempty"` // absent on the last page
+	Rooms []wire.Room `json:"rooms"`
+	Next  string      `json:"next,omitempty"` // absent on the last page
 }
 
 func listRooms(ctx context.Context, c *call, p listRoomsPayload) (roomsAck, error) {
@@ -47,37 +47,43 @@ func listRooms(ctx context.Context, c *call, p listRoomsPayload) (roomsAck, erro
 	case p.Invited:
 		filter = chat.RoomsInvited
 	}
-	page, err := c.table.Chat.Rooms(ctx, c.Actor, chat.RoomQuery{Filter: filter, After: p.After, Limit: p.Limit})
+	page, err := c.table.deps.Chat.Rooms(ctx, c.Actor, chat.RoomQuery{Filter: filter, After: p.After, Limit: p.Limit})
 	if err != nil {
 		return roomsAck{}, err
 	}
-	return roomsAck{done, hub.RoomsOf(page.Rooms), page.Next}, nil
+	return roomsAck{done, wire.RoomsOf(page.Rooms), page.Next}, nil
 }
 
 type searchRoomsPayload struct {
 	Query string `json:"query"`
-	Limit int    `json:"limit"`
+	Limit int    `json:"limit" default:"20" max:"100"`
 }
 
-func searchRooms(ctx context.Context, c *call, p searchRoomsPayload) (roomsAck, error) {
-	rooms, err := c.table.Chat.SearchRooms(ctx, p.Query, p.Limit)
+type foundRoomsAck struct {
+	accepted
+	Rooms []wire.Room `json:"rooms"`
+}
+
+func searchRooms(ctx context.Context, c *call, p searchRoomsPayload) (foundRoomsAck, error) {
+	rooms, err := c.table.deps.Chat.SearchRooms(ctx, p.Query, p.Limit)
 	if err != nil {
-		return roomsAck{}, err
+		return foundRoomsAck{}, err
 	}
-	return roomsAck{accepted: done, Rooms: hub.RoomsOf(rooms)}, nil
+	return foundRoomsAck{done, wire.RoomsOf(rooms)}, nil
 }
 
 type membersPayload struct {
 	RoomID string      `json:"roomId"`
-	After  chat.UserID `json:"after"`
-	Limit  int         `json:"limit"`
+	After  chat.UserID `json:"after" need:"optional"`
+	Limit  int         `json:"limit" default:"50" max:"100"`
 }
 
 type member struct {
 	UserID   chat.UserID `json:"userId"`
 	Username string      `json:"username"`
+	Login    string      `json:"login,omitempty"` // of a local account
 	Role     chat.Role   `json:"role"`
-	JoinedAt hub.Time    `json:"joinedAt"`
+	JoinedAt wire.Time   `json:"joinedAt"`
 }
 
 type membersAck struct {
@@ -87,28 +93,30 @@ type membersAck struct {
 }
 
 func listMembers(ctx context.Context, c *call, p membersPayload) (membersAck, error) {
-	page, err := c.table.Chat.Members(ctx, c.Actor, chat.MemberQuery(p))
+	page, err := c.table.deps.Chat.Members(ctx, c.Actor, chat.MemberQuery(p))
 	if err != nil {
 		return membersAck{}, err
 	}
 	answer := membersAck{accepted: done, Members: make([]member, len(page.Members)), Next: page.Next}
 	for i, m := range page.Members {
-		answer.Members[i] = member{m.UserID, m.Name, m.Role, hub.Time(m.JoinedAt)}
+		answer.Members[i] = member{m.UserID, m.Name, m.Login, m.Role, wire.Time(m.JoinedAt)}
 	}
 	return answer, nil
 }
 
 type bansPayload struct {
 	RoomID string      `json:"roomId"`
-	After  chat.UserID `json:"after"`
-	Limit  int         `json:"limit"`
+	After  chat.UserID `json:"after" need:"optional"`
+	Limit  int         `json:"limit" default:"50" max:"100"`
 }
 
 type bannedUser struct {
 	UserID   chat.UserID `json:"userId"`
 	Username string      `json:"username"`
+	Login    string      `json:"login,omitempty"` // of a local account
 	BannedBy chat.UserID `json:"bannedBy"`
-	BannedAt hub.Time    `json:"bannedAt"`
+	BannedAt wire.Time   `json:"bannedAt"`
+	Names    wire.Names  `json:"names,omitempty"` // of bannedBy
 }
 
 type bansAck struct {
@@ -118,13 +126,13 @@ type bansAck struct {
 }
 
 func listBans(ctx context.Context, c *call, p bansPayload) (bansAck, error) {
-	page, err := c.table.Chat.Bans(ctx, c.Actor, chat.BanQuery(p))
+	page, err := c.table.deps.Chat.Bans(ctx, c.Actor, chat.BanQuery(p))
 	if err != nil {
 		return bansAck{}, err
 	}
 	answer := bansAck{accepted: done, Users: make([]bannedUser, len(page.Bans)), Next: page.Next}
 	for i, b := range page.Bans {
-		answer.Users[i] = bannedUser{b.UserID, b.Name, b.By, hub.Time(b.At)}
+		answer.Users[i] = bannedUser{b.UserID, b.Name, b.Login, b.By, wire.Time(b.At), wire.NamesOf(b.Names)}
 	}
 	return answer, nil
 }
@@ -136,27 +144,20 @@ type updateRoomPayload struct {
 	Description *string        `json:"description"`
 	Type        *chat.RoomType `json:"type"`
 	MaxMembers  *int           `json:"maxMembers"`
-	Settings    struct {
-		AllowFileUpload   *bool `json:"allowFileUpload"`
-		AllowVoiceMessage *bool `json:"allowVoiceMessage"`
-		MessageRetention  *int  `json:"messageRetention"` // days
-	} `json:"settings"`
+	Settings    settingsChange `json:"settings" need:"optional"`
 }
 
 func updateRoom(ctx context.Context, c *call, p updateRoomPayload) (roomAck, error) {
 	cmd := chat.UpdateRoom{
 		RoomID: p.RoomID, Name: p.Name, Description: p.Description, Type: p.Type, MaxMembers: p.MaxMembers,
 		AllowFileUpload: p.Settings.AllowFileUpload, AllowVoiceMessage: p.Settings.AllowVoiceMessage,
+		MessageRetention: retentionIn(p.Settings),
 	}
-	if days := p.Settings.MessageRetention; days != nil {
-		retention := retentionOf(*days)
-		cmd.MessageRetention = &retention
-	}
-	room, err := c.table.Chat.UpdateRoom(ctx, c.Actor, cmd)
+	room, err := c.table.deps.Chat.UpdateRoom(ctx, c.Actor, cmd)
 	if err != nil {
 		return roomAck{}, err
 	}
-	return roomAck{done, hub.RoomOf(&room)}, nil
+	return roomAck{done, wire.RoomOf(&room)}, nil
 }
 
 // retentionOf converts days. What would overflow is as wrong as what is just
@@ -168,5 +169,5 @@ func retentionOf(days int) time.Duration {
 }
 
 func deleteRoom(ctx context.Context, c *call, p roomPayload) (accepted, error) {
-	return done, c.table.Chat.DeleteRoom(ctx, c.Actor, p.RoomID)
+	return done, c.table.deps.Chat.DeleteRoom(ctx, c.Actor, p.RoomID)
 }

@@ -4,7 +4,7 @@ import (
 	"context"
 
 	"github.com/sockeye-im/sockeye/internal/chat"
-	"github.com/sockeye-im/sockeye/internal/hub"
+	"github.com/sockeye-im/sockeye/internal/wire"
 )
 
 var findRows = []row{
@@ -14,48 +14,48 @@ var findRows = []row{
 }
 
 type historyPayload struct {
-	ConversationID string      `json:"conversationId"`
-	RoomID         string      `json:"roomId"`
-	UserID         chat.UserID `json:"userId"`
-	Before         string      `json:"before"`
-	After          string      `json:"after"`
-	Limit          int         `json:"limit"`
+	ConversationID string      `json:"conversationId" need:"one"`
+	RoomID         string      `json:"roomId" need:"one"`
+	UserID         chat.UserID `json:"userId" need:"one"`
+	Before         string      `json:"before" need:"either"`
+	After          string      `json:"after" need:"either" doc:"The id of a message: what was said after it."`
+	Limit          int         `json:"limit" default:"50" max:"100"`
 }
 
 type pageAck struct {
 	accepted
-	Messages []hub.Message `json:"messages"`
-	More     bool          `json:"more"`
+	Messages []wire.Message `json:"messages"`
+	More     bool           `json:"more"`
 }
 
 func history(ctx context.Context, c *call, p historyPayload) (pageAck, error) {
-	page, err := c.table.Chat.History(ctx, c.Actor, chat.HistoryQuery(p))
+	page, err := c.table.deps.Chat.History(ctx, c.Actor, chat.HistoryQuery(p))
 	if err != nil {
 		return pageAck{}, err
 	}
-	return pageAck{done, hub.MessagesOf(page.Messages), page.More}, nil
+	return pageAck{done, wire.MessagesOf(page.Messages), page.More}, nil
 }
 
 type threadPayload struct {
 	MessageID string `json:"messageId"`
-	Before    string `json:"before"`
-	After     string `json:"after"`
-	Limit     int    `json:"limit"`
+	Before    string `json:"before" need:"either"`
+	After     string `json:"after" need:"either" doc:"The id of a message: what was said after it."`
+	Limit     int    `json:"limit" default:"50" max:"100"`
 }
 
 type threadAck struct {
 	pageAck
-	Root *hub.Message `json:"root,omitempty"` // absent once retention has removed it
+	Root *wire.Message `json:"root,omitempty"` // absent once retention has removed it
 }
 
 func thread(ctx context.Context, c *call, p threadPayload) (threadAck, error) {
-	found, err := c.table.Chat.Thread(ctx, c.Actor, chat.ThreadQuery(p))
+	found, err := c.table.deps.Chat.Thread(ctx, c.Actor, chat.ThreadQuery(p))
 	if err != nil {
 		return threadAck{}, err
 	}
-	answer := threadAck{pageAck: pageAck{done, hub.MessagesOf(found.Replies.Messages), found.Replies.More}}
+	answer := threadAck{pageAck: pageAck{done, wire.MessagesOf(found.Replies.Messages), found.Replies.More}}
 	if found.Root != nil {
-		root := hub.MessageOf(found.Root)
+		root := wire.MessageOf(found.Root)
 		answer.Root = &root
 	}
 	return answer, nil
@@ -63,15 +63,15 @@ func thread(ctx context.Context, c *call, p threadPayload) (threadAck, error) {
 
 type searchPayload struct {
 	Query          string `json:"query"`
-	ConversationID string `json:"conversationId"`
-	Before         string `json:"before"`
-	Limit          int    `json:"limit"`
+	ConversationID string `json:"conversationId" need:"optional"`
+	Before         string `json:"before" need:"optional"`
+	Limit          int    `json:"limit" default:"20" max:"100"`
 }
 
 func searchMessages(ctx context.Context, c *call, p searchPayload) (pageAck, error) {
-	messages, more, err := c.table.Chat.SearchMessages(ctx, c.Actor, chat.SearchMessages(p))
+	messages, more, err := c.table.deps.Chat.SearchMessages(ctx, c.Actor, chat.SearchMessages(p))
 	if err != nil {
 		return pageAck{}, err
 	}
-	return pageAck{done, hub.MessagesOf(messages), more}, nil
+	return pageAck{done, wire.MessagesOf(messages), more}, nil
 }

@@ -2,12 +2,9 @@ package command
 
 import (
 	"context"
-	"fmt"
-	"slices"
 
 	"github.com/sockeye-im/sockeye/internal/account"
-	"github.com/sockeye-im/sockeye/internal/chat"
-	"github.com/sockeye-im/sockeye/internal/hub"
+	"github.com/sockeye-im/sockeye/internal/wire"
 )
 
 var friendRows = []row{
@@ -21,7 +18,7 @@ var friendRows = []row{
 }
 
 type userPayload struct {
-	UserID string `json:"userId"`
+	UserID account.UserID `json:"userId"`
 }
 
 type relationAck struct {
@@ -30,36 +27,28 @@ type relationAck struct {
 }
 
 // relate changes what another user is to the caller.
-func relate(change func(*account.Service, context.Context, account.Actor, string) (account.Relation, error)) func(context.Context, *call, userPayload) (relationAck, error) {
+func relate(change func(*account.Service, context.Context, account.Actor, account.UserID) (account.Relation, error)) func(context.Context, *call, userPayload) (relationAck, error) {
 	return func(ctx context.Context, c *call, p userPayload) (relationAck, error) {
-		relation, err := change(c.table.Accounts, ctx, c.accountActor(), p.UserID)
+		relation, err := change(c.table.deps.Accounts, ctx, c.Actor, p.UserID)
 		return relationAck{done, relation}, err
 	}
 }
 
-func (c *call) accountActor() account.Actor {
-	return account.Actor{ID: string(c.Actor.ID), Origin: c.Actor.Origin}
-}
-
-// MaxContacts is how many of each list friend:list returns at most, and unless
-// asked for fewer.
-const MaxContacts = 500
-
 // listFriendsPayload asks for the first of all lists, or for a page of one.
 type listFriendsPayload struct {
-	List  string `json:"list"`
-	After string `json:"after"` // a user id; with List only
-	Limit int    `json:"limit"`
+	List  account.ContactList `json:"list" need:"optional"`
+	After account.UserID      `json:"after" need:"optional" doc:"The id of a user: those after it. With list only."`
+	Limit int                 `json:"limit" default:"500" max:"500"`
 }
 
 // friendsAck has the newest of each list first, of those that were asked for.
 type friendsAck struct {
 	accepted
-	Friends  []hub.Contact `json:"friends,omitzero"`
-	Sent     []hub.Contact `json:"sent,omitzero"`     // requests that wait for the others
-	Received []hub.Contact `json:"received,omitzero"` // requests that wait for the caller
-	Blocked  []hub.Contact `json:"blocked,omitzero"`
-	Counts   contactCounts `json:"counts"`
+	Friends  []wire.Contact `json:"friends,omitzero"`
+	Sent     []wire.Contact `json:"sent,omitzero"`     // requests that wait for the others
+	Received []wire.Contact `json:"received,omitzero"` // requests that wait for the caller
+	Blocked  []wire.Contact `json:"blocked,omitzero"`
+	Counts   contactCounts  `json:"counts"`
 }
 
 // contactCounts is how long the lists are, whatever was asked for.
@@ -71,67 +60,34 @@ type contactCounts struct {
 }
 
 func listFriends(ctx context.Context, c *call, p listFriendsPayload) (friendsAck, error) {
-	if err := p.check(); err != nil {
-		return friendsAck{}, err
-	}
-	circle, err := c.table.Accounts.Friends(ctx, string(c.Actor.ID))
+	circle, err := c.table.deps.Accounts.Friends(ctx, c.Actor.ID, account.CircleQuery{List: p.List, After: p.After, Limit: p.Limit})
 	if err != nil {
 		return friendsAck{}, err
 	}
-	answer := friendsAck{accepted: done, Counts: contactCounts{
-		Friends: len(circle.Friends), Sent: len(circle.Sent), Received: len(circle.Received), Blocked: len(circle.Blocked),
-	}}
-	for _, list := range []struct {
-		name string
-		from []account.Contact
-		to   *[]hub.Contact
-	}{
-		{"friends", circle.Friends, &answer.Friends},
-		{"sent", circle.Sent, &answer.Sent},
-		{"received", circle.Received, &answer.Received},
-		{"blocked", circle.Blocked, &answer.Blocked},
-	} {
-		if p.List == "" || p.List == list.name {
-			*list.to = hub.ContactsOf(p.page(list.from))
-		}
+	answer := friendsAck{
+		accepted: done, Counts: contactCounts(circle.Counts),
+		Friends: contactsOf(circle.Friends), Sent: contactsOf(circle.Sent), Received: contactsOf(circle.Received), Blocked: contactsOf(circle.Blocked),
 	}
 	c.addPresence(answer.Friends)
 	return answer, nil
 }
 
-func (p *listFriendsPayload) check() error {
-	switch {
-	case !slices.Contains([]string{"", "friends", "sent", "received", "blocked"}, p.List):
-		return &chat.Error{Code: chat.CodeInvalidField, Message: "list must be friends, sent, received or blocked", Field: "list"}
-	case p.After != "" && p.List == "":
-		return &chat.Error{Code: chat.CodeInvalidField, Message: "after needs a list", Field: "after"}
-	case p.Limit < 0 || p.Limit > MaxContacts:
-		return &chat.Error{
-			Code: chat.CodeInvalidField, Message: fmt.Sprintf("limit must be 1 to %d", MaxContacts), Field: "limit", Limit: MaxContacts,
-		}
-	case p.Limit == 0:
-		p.Limit = MaxContacts
+// contactsOf leaves out a list that was not asked for.
+func contactsOf(list []account.Contact) []wire.Contact {
+	if list == nil {
+		return nil
 	}
-	return nil
-}
-
-// page is what comes after a contact, which may have gone: then it is from the
-// beginning, and nobody is left out.
-func (p *listFriendsPayload) page(all []account.Contact) []account.Contact {
-	if at := slices.IndexFunc(all, func(c account.Contact) bool { return c.User.ID == p.After }); at >= 0 {
-		all = all[at+1:]
-	}
-	return all[:min(len(all), p.Limit)]
+	return wire.ContactsOf(list)
 }
 
 // addPresence tells which of the friends are online.
-func (c *call) addPresence(friends []hub.Contact) {
-	ids := make([]string, len(friends))
+func (c *call) addPresence(friends []wire.Contact) {
+	ids := make([]account.UserID, len(friends))
 	for i := range friends {
 		ids[i] = friends[i].UserID
 	}
-	here := make(map[string]bool, len(ids))
-	for _, id := range c.table.Presence.Online(ids) {
+	here := make(map[account.UserID]bool, len(ids))
+	for _, id := range c.table.deps.Presence.Online(ids) {
 		here[id] = true
 	}
 	for i := range friends {

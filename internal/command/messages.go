@@ -4,7 +4,7 @@ import (
 	"context"
 
 	"github.com/sockeye-im/sockeye/internal/chat"
-	"github.com/sockeye-im/sockeye/internal/hub"
+	"github.com/sockeye-im/sockeye/internal/wire"
 )
 
 var messageRows = []row{
@@ -15,35 +15,24 @@ var messageRows = []row{
 // outgoing is what both kinds of messages share.
 type outgoing struct {
 	Content     string           `json:"content"`
-	Type        chat.MessageType `json:"type"`
-	ClientMsgID string           `json:"clientMsgId"`
-	ReplyTo     string           `json:"replyTo"`
-	Attachments []string         `json:"attachments"`
+	Type        chat.MessageType `json:"type" default:"text" doc:"What it is; system is the server's own."`
+	ClientMsgID string           `json:"clientMsgId" need:"optional"`
+	ReplyTo     string           `json:"replyTo" need:"optional"`
+	Attachments []string         `json:"attachments" need:"optional" max:"10"`
 }
 
 func (o outgoing) clientMsgID() string { return o.ClientMsgID }
 
-// sent answers the sender of a message.
+// sent is what the answers to both share.
 type sent struct {
-	ID             string      `json:"id"`
-	RecipientID    chat.UserID `json:"recipientId,omitempty"`
-	RoomID         string      `json:"roomId,omitempty"`
-	Timestamp      hub.Time    `json:"timestamp"`
-	ConversationID string      `json:"conversationId"`
-	Seq            int64       `json:"seq"`
-	ClientMsgID    string      `json:"clientMsgId,omitempty"`
-}
-
-type sentAck struct {
-	accepted
-	sent
+	Timestamp      wire.Time `json:"timestamp"`
+	ConversationID string    `json:"conversationId"`
+	Seq            int64     `json:"seq"`
+	ClientMsgID    string    `json:"clientMsgId,omitempty"`
 }
 
 func sentOf(m *chat.Message) sent {
-	return sent{
-		ID: m.ID, RecipientID: m.RecipientID, RoomID: m.RoomID, Timestamp: hub.Time(m.Timestamp),
-		ConversationID: m.ConversationID, Seq: m.Seq, ClientMsgID: m.ClientMsgID,
-	}
+	return sent{Timestamp: wire.Time(m.Timestamp), ConversationID: m.ConversationID, Seq: m.Seq, ClientMsgID: m.ClientMsgID}
 }
 
 type sendDirectPayload struct {
@@ -52,16 +41,28 @@ type sendDirectPayload struct {
 }
 
 func sendDirect(ctx context.Context, c *call, p sendDirectPayload, done func(chat.Message, error)) {
-	c.table.Chat.StartDirect(ctx, c.Actor, chat.SendDirect{
+	c.table.deps.Chat.StartDirect(ctx, c.Actor, chat.SendDirect{
 		RecipientID: p.RecipientID, Content: p.Content, Type: p.Type,
 		ClientMsgID: p.ClientMsgID, ReplyTo: p.ReplyTo, Attachments: p.Attachments,
 	}, done)
 }
 
-func tellDirect(c *call, m *chat.Message) sentAck {
-	answer := sentOf(m)
-	c.emit("message:sent", answer)
-	return sentAck{done, answer}
+// sentDirect is message:sent.
+type sentDirect struct {
+	ID          string      `json:"id"`
+	RecipientID chat.UserID `json:"recipientId"`
+	sent
+}
+
+type sentDirectAck struct {
+	accepted
+	sentDirect
+}
+
+func tellDirect(c *call, m *chat.Message) sentDirectAck {
+	answer := sentDirect{m.ID, m.RecipientID, sentOf(m)}
+	c.emit(wire.Event{Name: "message:sent", Payload: answer})
+	return sentDirectAck{done, answer}
 }
 
 type sendToRoomPayload struct {
@@ -70,10 +71,19 @@ type sendToRoomPayload struct {
 }
 
 func sendToRoom(ctx context.Context, c *call, p sendToRoomPayload, done func(chat.Message, error)) {
-	c.table.Chat.StartToRoom(ctx, c.Actor, chat.SendToRoom{
+	c.table.deps.Chat.StartToRoom(ctx, c.Actor, chat.SendToRoom{
 		RoomID: p.RoomID, Content: p.Content, Type: p.Type,
 		ClientMsgID: p.ClientMsgID, ReplyTo: p.ReplyTo, Attachments: p.Attachments,
 	}, done)
 }
 
-func tellToRoom(_ *call, m *chat.Message) sentAck { return sentAck{done, sentOf(m)} }
+type sentToRoomAck struct {
+	accepted
+	ID     string `json:"id"`
+	RoomID string `json:"roomId"`
+	sent
+}
+
+func tellToRoom(_ *call, m *chat.Message) sentToRoomAck {
+	return sentToRoomAck{done, m.ID, m.RoomID, sentOf(m)}
+}

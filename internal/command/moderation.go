@@ -23,6 +23,6 @@ type memberPayload struct {
 // moderate does to a user what an admin may.
 func moderate(do func(*chat.Service, context.Context, chat.Actor, string, chat.UserID) error) func(context.Context, *call, memberPayload) (accepted, error) {
 	return func(ctx context.Context, c *call, p memberPayload) (accepted, error) {
-		return done, do(c.table.Chat, ctx, c.Actor, p.RoomID, p.UserID)
+		return done, do(c.table.deps.Chat, ctx, c.Actor, p.RoomID, p.UserID)
 	}
 }

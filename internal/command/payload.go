@@ -6,41 +6,37 @@ import (
 	"reflect"
 	"strings"
 
-	"github.com/sockeye-im/sockeye/internal/chat"
+	"github.com/sockeye-im/sockeye/internal/refusal"
 )
 
 // ErrBinary is for decoders of protocols that can carry binary data: it would be
 // decoded as base64, and stored as text that nobody wrote.
-var ErrBinary error = &chat.Error{Code: chat.CodeInvalidField, Message: "Payload must not contain binary data", Field: "payload"}
+var ErrBinary error = &refusal.Error{Code: refusal.InvalidField, Message: "Payload must not contain binary data", Field: "payload"}
 
 // ReadPayload decodes a payload into the struct that dst points to; decode is nil
-// when there is none. What is wrong with it is told by field, in a *chat.Error.
+// when there is none. What is wrong with it is told by field, in a *refusal.Error.
 func ReadPayload(decode Decode, dst any) error {
 	if decode == nil {
 		if reflect.TypeOf(dst).Elem().NumField() == 0 {
 			return nil
 		}
-		return &chat.Error{Code: chat.CodeMissingFields, Message: "Missing required fields"}
+		return refusal.Missing("")
 	}
 	err := decode(dst)
 	if err == nil {
 		return nil
 	}
-	var refusal *chat.Error
-	if errors.As(err, &refusal) {
-		return refusal
+	if refused := refusal.Of(err); refused != nil {
+		return refused
 	}
 	var wrongType *json.UnmarshalTypeError
 	if errors.As(err, &wrongType) && wrongType.Field != "" {
 		// Fields that payloads share are in an embedded struct, of which clients
 		// know nothing.
 		field := wrongType.Field[strings.LastIndexByte(wrongType.Field, '.')+1:]
-		return &chat.Error{
-			Code: chat.CodeInvalidField, Field: field,
-			Message: field + " must be " + wanted(dst, field) + ", not " + found(wrongType),
-		}
+		return refusal.Invalid(field, "must be "+wanted(dst, field)+", not "+found(wrongType))
 	}
-	return &chat.Error{Code: chat.CodeInvalidField, Message: "Payload must be an object", Field: "payload"}
+	return &refusal.Error{Code: refusal.InvalidField, Message: "Payload must be an object", Field: "payload"}
 }
 
 // found names the JSON type that was received. A number comes with its digits,

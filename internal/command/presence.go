@@ -2,13 +2,12 @@ package command
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
 	"github.com/sockeye-im/sockeye/internal/account"
-	"github.com/sockeye-im/sockeye/internal/chat"
-	"github.com/sockeye-im/sockeye/internal/hub"
 	"github.com/sockeye-im/sockeye/internal/presence"
+	"github.com/sockeye-im/sockeye/internal/refusal"
+	"github.com/sockeye-im/sockeye/internal/wire"
 )
 
 var presenceRows = []row{
@@ -22,13 +21,13 @@ const MaxAskedPresence = 100
 
 // presencePayload asks about one user or some.
 type presencePayload struct {
-	UserID  string   `json:"userId"`
-	UserIDs []string `json:"userIds"`
+	UserID  account.UserID   `json:"userId" need:"any" min:"0"`
+	UserIDs []account.UserID `json:"userIds" need:"any" max:"100"`
 }
 
 type presenceAck struct {
 	accepted
-	Presence []hub.Presence `json:"presence"`
+	Presence []wire.Presence `json:"presence"`
 }
 
 // getPresence answers about the caller and the caller's friends; of others there
@@ -40,36 +39,33 @@ func getPresence(ctx context.Context, c *call, p presencePayload) (presenceAck, 
 	}
 	switch {
 	case len(asked) == 0:
-		return presenceAck{}, &chat.Error{Code: chat.CodeMissingFields, Message: "Missing required fields", Field: "userId"}
+		return presenceAck{}, refusal.Missing("userId")
 	case len(asked) > MaxAskedPresence:
-		return presenceAck{}, &chat.Error{
-			Code: chat.CodeLimitExceeded, Message: fmt.Sprintf("userIds must have at most %d ids", MaxAskedPresence),
-			Field: "userIds", Limit: MaxAskedPresence,
-		}
+		return presenceAck{}, refusal.TooMuch("userIds", MaxAskedPresence, "ids")
 	}
-	friends, err := c.table.Accounts.FriendIDs(ctx, string(c.Actor.ID))
+	friends, err := c.table.deps.Accounts.FriendIDs(ctx, c.Actor.ID)
 	if err != nil {
 		return presenceAck{}, err
 	}
 	slices.Sort(asked)
-	asked = slices.DeleteFunc(slices.Compact(asked), func(id string) bool {
+	asked = slices.DeleteFunc(slices.Compact(asked), func(id account.UserID) bool {
 		_, friend := slices.BinarySearch(friends, id)
-		return !friend && id != string(c.Actor.ID)
+		return !friend && id != c.Actor.ID
 	})
 	return c.presenceOf(ctx, asked)
 }
 
-func (c *call) presenceOf(ctx context.Context, ids []string) (presenceAck, error) {
-	online := c.table.Presence.Online(ids)
-	answer := presenceAck{done, make([]hub.Presence, 0, len(ids))}
+func (c *call) presenceOf(ctx context.Context, ids []account.UserID) (presenceAck, error) {
+	online := c.table.deps.Presence.Online(ids)
+	answer := presenceAck{done, make([]wire.Presence, 0, len(ids))}
 	for _, id := range ids {
-		of := hub.Presence{UserID: id, Online: slices.Contains(online, id)}
+		of := wire.Presence{UserID: id, Online: slices.Contains(online, id)}
 		if !of.Online {
-			user, err := c.table.Accounts.User(ctx, id)
+			user, err := c.table.deps.Accounts.User(ctx, id)
 			if err != nil {
 				return presenceAck{}, err
 			}
-			of.LastSeen = hub.TimeOrNone(user.LastSeen)
+			of.LastSeen = wire.TimeOrNone(user.LastSeen)
 		}
 		answer.Presence = append(answer.Presence, of)
 	}
@@ -78,18 +74,16 @@ func (c *call) presenceOf(ctx context.Context, ids []string) (presenceAck, error
 
 // typingPayload names a user or a room.
 type typingPayload struct {
-	RecipientID string `json:"recipientId"`
-	RoomID      string `json:"roomId"`
+	RecipientID account.UserID `json:"recipientId" need:"one"`
+	RoomID      string         `json:"roomId" need:"one"`
 }
 
 func (p *typingPayload) place() (presence.Place, error) {
 	switch {
 	case p.RecipientID == "" && p.RoomID == "":
-		return presence.Place{}, &chat.Error{Code: chat.CodeMissingFields, Message: "Missing required fields", Field: "recipientId"}
+		return presence.Place{}, refusal.Missing("recipientId")
 	case p.RecipientID != "" && p.RoomID != "":
-		return presence.Place{}, &chat.Error{
-			Code: chat.CodeInvalidField, Message: "roomId must not stand beside recipientId", Field: "roomId",
-		}
+		return presence.Place{}, refusal.Invalid("roomId", "must not stand beside recipientId")
 	}
 	return presence.Place{UserID: p.RecipientID, RoomID: p.RoomID}, nil
 }
@@ -101,11 +95,11 @@ func startTyping(ctx context.Context, c *call, p typingPayload) (accepted, error
 		return accepted{}, err
 	}
 	if at.RoomID != "" {
-		if err := c.table.Chat.RequireMember(ctx, c.Actor, at.RoomID); err != nil {
+		if err := c.table.deps.Chat.RequireMember(ctx, c.Actor, at.RoomID); err != nil {
 			return accepted{}, err
 		}
 	}
-	return done, c.table.Typing.Start(ctx, account.Person{ID: string(c.Actor.ID), Name: c.Actor.Name}, at)
+	return done, c.table.deps.Typing.Start(ctx, account.Person{ID: c.Actor.ID, Name: c.Actor.Name}, at)
 }
 
 func stopTyping(_ context.Context, c *call, p typingPayload) (accepted, error) {
@@ -113,6 +107,6 @@ func stopTyping(_ context.Context, c *call, p typingPayload) (accepted, error) {
 	if err != nil {
 		return accepted{}, err
 	}
-	c.table.Typing.End(string(c.Actor.ID), at)
+	c.table.deps.Typing.End(c.Actor.ID, at)
 	return done, nil
 }

@@ -3,7 +3,7 @@ package command
 import (
 	"context"
 
-	"github.com/sockeye-im/sockeye/internal/hub"
+	"github.com/sockeye-im/sockeye/internal/wire"
 )
 
 var readRows = []row{
@@ -14,11 +14,11 @@ var readRows = []row{
 }
 
 type markReadPayload struct {
-	MessageIDs []string `json:"messageIds"`
+	MessageIDs []string `json:"messageIds" min:"1" max:"1000"`
 }
 
 func markRead(ctx context.Context, c *call, p markReadPayload) (accepted, error) {
-	_, err := c.table.Chat.MarkRead(ctx, c.Actor, p.MessageIDs)
+	_, err := c.table.deps.Chat.MarkRead(ctx, c.Actor, p.MessageIDs)
 	return done, err
 }
 
@@ -28,50 +28,52 @@ type markConversationPayload struct {
 }
 
 func markConversation(ctx context.Context, c *call, p markConversationPayload) (accepted, error) {
-	return done, c.table.Chat.MarkConversation(ctx, c.Actor, p.ConversationID, p.Seq)
+	return done, c.table.deps.Chat.MarkConversation(ctx, c.Actor, p.ConversationID, p.Seq)
 }
 
 type listConversationsPayload struct {
-	After string `json:"after"`
-	Limit int    `json:"limit"`
+	After string `json:"after" need:"optional"`
+	Limit int    `json:"limit" default:"50" max:"100"`
 }
 
 type conversationsAck struct {
 	accepted
-	Conversations []hub.Conversation `json:"conversations"`
-	Next          string             `json:"next,omitempty"` // absent on the last page
+	Conversations []wire.Conversation `json:"conversations"`
+	Next          string              `json:"next,omitempty"` // absent on the last page
 }
 
 func listConversations(ctx context.Context, c *call, p listConversationsPayload) (conversationsAck, error) {
-	page, err := c.table.Chat.Conversations(ctx, c.Actor, p.After, p.Limit)
+	page, err := c.table.deps.Chat.Conversations(ctx, c.Actor, p.After, p.Limit)
 	if err != nil {
 		return conversationsAck{}, err
 	}
-	return conversationsAck{done, hub.ConversationsOf(page.Conversations), page.Next}, nil
+	return conversationsAck{done, wire.ConversationsOf(page.Conversations), page.Next}, nil
 }
 
 type syncPayload struct {
-	Conversations map[string]int64 `json:"conversations"`
+	Conversations map[string]int64 `json:"conversations" max:"1000" doc:"The last seq that the client has, by the ids of conversations."`
+	Epoch         string           `json:"epoch" need:"optional" doc:"The epoch of the answer or the event that the seqs are from; without it they are taken for those of now."`
 }
 
 type syncAck struct {
 	accepted
-	Conversations map[string]hub.Catchup `json:"conversations"`
-	New           []hub.Conversation     `json:"new"`
-	More          bool                   `json:"more"`
+	Epoch         string                  `json:"epoch"`
+	Conversations map[string]wire.Catchup `json:"conversations"`
+	New           []wire.Conversation     `json:"new"`
+	More          bool                    `json:"more"`
 }
 
 func synchronize(ctx context.Context, c *call, p syncPayload) (syncAck, error) {
-	synced, err := c.table.Chat.Sync(ctx, c.Actor, p.Conversations)
+	synced, err := c.table.deps.Chat.Sync(ctx, c.Actor, p.Conversations, p.Epoch)
 	if err != nil {
 		return syncAck{}, err
 	}
 	answer := syncAck{
-		accepted: done, More: synced.More,
-		Conversations: make(map[string]hub.Catchup, len(synced.Conversations)), New: hub.ConversationsOf(synced.New),
+		accepted: done, Epoch: synced.Epoch, More: synced.More,
+		Conversations: make(map[string]wire.Catchup, len(synced.Conversations)), New: wire.ConversationsOf(synced.New),
 	}
 	for i := range synced.Conversations {
-		answer.Conversations[synced.Conversations[i].ConversationID] = hub.CatchupOf(&synced.Conversations[i])
+		answer.Conversations[synced.Conversations[i].ConversationID] = wire.CatchupOf(&synced.Conversations[i])
 	}
 	return answer, nil
 }

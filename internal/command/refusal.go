@@ -4,20 +4,20 @@ import (
 	"errors"
 	"math"
 	"slices"
-	"time"
 
 	"github.com/sockeye-im/sockeye/internal/account"
 	"github.com/sockeye-im/sockeye/internal/chat"
-	"github.com/sockeye-im/sockeye/internal/ratelimit"
+	"github.com/sockeye-im/sockeye/internal/refusal"
 )
 
-// The codes of refusals that are not the chat's.
+// The codes of refusals that stand with no rules of their own.
 const (
 	CodeRateLimited        = "rate_limited"
 	CodeUnauthenticated    = "authentication_failed"
 	CodeTokenExpired       = "token_expired"
 	CodeTokenRevoked       = "token_revoked"
 	CodeDisconnected       = "disconnected"
+	CodeIdle               = "idle"
 	CodeServerAtCapacity   = "server_at_capacity"
 	CodeTooManyConnections = "too_many_connections"
 	CodeUnknownCommand     = "unknown_command"
@@ -37,7 +37,7 @@ type Refusal struct {
 // Codes are the codes that refusals may have.
 func Codes() []string {
 	codes := []string{
-		CodeRateLimited, CodeUnauthenticated, CodeTokenExpired, CodeTokenRevoked, CodeDisconnected, CodeServerAtCapacity, CodeTooManyConnections, CodeUnknownCommand,
+		CodeRateLimited, CodeUnauthenticated, CodeTokenExpired, CodeTokenRevoked, CodeDisconnected, CodeIdle, CodeServerAtCapacity, CodeTooManyConnections, CodeUnknownCommand,
 		CodeTopicNotPermitted,
 	}
 	for _, code := range chat.Codes() {
@@ -51,39 +51,14 @@ func Codes() []string {
 	return codes
 }
 
-// RefusalOf is a refusal of the rules as it travels.
-func RefusalOf(e *chat.Error) *Refusal {
-	return &Refusal{Code: string(e.Code), Message: e.Message, Field: e.Field, Limit: e.Limit}
-}
-
-// refusalOfAccount is a refusal of the accounts' as it travels.
-func refusalOfAccount(e *account.Error) *Refusal {
-	return &Refusal{Code: string(e.Code), Message: e.Message, Field: e.Field, Limit: e.Limit, RetryAfter: seconds(e.RetryAfter)}
-}
-
-func seconds(d time.Duration) int { return int(math.Ceil(d.Seconds())) }
-
-// rateError refuses a command that came too soon.
-type rateError struct {
-	rate ratelimit.Rate
-	wait time.Duration
-}
-
-func (e *rateError) Error() string { return "Too many requests" }
-
-// refusalOf is the one map from errors to what clients see.
-func refusalOf(err error, fault string) *Refusal {
-	var tooSoon *rateError
-	var ofAccount *account.Error
-	switch {
-	case errors.As(err, &tooSoon):
-		return &Refusal{
-			Code: CodeRateLimited, Message: tooSoon.Error(), Limit: tooSoon.rate.Events, RetryAfter: seconds(tooSoon.wait),
-		}
-	case errors.As(err, &ofAccount):
-		return refusalOfAccount(ofAccount)
-	case errors.Is(err, account.ErrUnauthenticated):
-		return &Refusal{Code: CodeUnauthenticated, Message: "Authentication failed"}
+// RefusalOf is the one map from errors to what clients see: the refusal in the chain of
+// err, or else that the server is at fault.
+func RefusalOf(err error, fault string) *Refusal {
+	e := refusal.Public(err, fault)
+	if errors.Is(err, account.ErrUnauthenticated) {
+		e = &refusal.Error{Code: CodeUnauthenticated, Message: "Authentication failed"}
 	}
-	return RefusalOf(chat.Public(err, fault))
+	return &Refusal{
+		Code: string(e.Code), Message: e.Message, Field: e.Field, Limit: e.Limit, RetryAfter: int(math.Ceil(e.RetryAfter.Seconds())),
+	}
 }

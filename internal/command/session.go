@@ -3,8 +3,8 @@ package command
 import (
 	"context"
 
-	"github.com/sockeye-im/sockeye/internal/chat"
-	"github.com/sockeye-im/sockeye/internal/hub"
+	"github.com/sockeye-im/sockeye/internal/refusal"
+	"github.com/sockeye-im/sockeye/internal/wire"
 )
 
 var sessionRows = []row{
@@ -12,7 +12,7 @@ var sessionRows = []row{
 }
 
 // errNoConnection refuses what concerns a connection to who asks without one.
-var errNoConnection = &chat.Error{Code: chat.CodeInvalidField, Message: "There is no connection that this could concern"}
+var errNoConnection = &refusal.Error{Code: refusal.InvalidField, Message: "There is no connection that this could concern"}
 
 type refreshPayload struct {
 	Token string `json:"token"`
@@ -20,12 +20,12 @@ type refreshPayload struct {
 
 type refreshAck struct {
 	accepted
-	ExpiresAt *hub.Time `json:"expiresAt,omitempty"` // absent: never
+	ExpiresAt *wire.Time `json:"expiresAt,omitempty"` // absent: never
 }
 
 func authRefresh(ctx context.Context, c *call, p refreshPayload) (refreshAck, error) {
 	if p.Token == "" {
-		return refreshAck{}, &chat.Error{Code: chat.CodeMissingFields, Message: "Missing required fields", Field: "token"}
+		return refreshAck{}, refusal.Missing("token")
 	}
 	if c.Device == nil {
 		return refreshAck{}, errNoConnection
@@ -36,7 +36,7 @@ func authRefresh(ctx context.Context, c *call, p refreshPayload) (refreshAck, er
 	}
 	answer := refreshAck{accepted: done}
 	if !expires.IsZero() {
-		at := hub.Time(expires)
+		at := wire.Time(expires)
 		answer.ExpiresAt = &at
 	}
 	return answer, nil

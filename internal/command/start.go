@@ -18,7 +18,7 @@ func (t *Table) CanStart(name string) bool {
 // store's, in that order, where it must not block; or before Start returns, for what
 // was refused at once.
 func (t *Table) Start(ctx context.Context, caller *Caller, name string, decode Decode, answered func(answer any, refusal *Refusal)) {
-	began := t.Now()
+	began := t.deps.Now()
 	r := t.rows[name]
 	c := &call{Caller: caller, table: t, row: r}
 	tell := func(answer any, err error) {
@@ -27,7 +27,7 @@ func (t *Table) Start(ctx context.Context, caller *Caller, name string, decode D
 		}
 		outcome, refusal := t.outcome(r, began, answer, err)
 		if err := contain(func() { answered(outcome, refusal) }); err != nil {
-			t.Log.Error("answer failed", "event", r.name, "err", err)
+			t.deps.Log.Error("answer failed", "event", r.name, "err", err)
 		}
 	}
 	if err := contain(func() { r.start(context.WithoutCancel(ctx), c, decode, tell) }); err != nil {

@@ -19,8 +19,11 @@ import (
 
 	"github.com/sockeye-im/sockeye/internal/account"
 	"github.com/sockeye-im/sockeye/internal/chat"
+	"github.com/sockeye-im/sockeye/internal/deps"
 	"github.com/sockeye-im/sockeye/internal/presence"
 	"github.com/sockeye-im/sockeye/internal/ratelimit"
+	"github.com/sockeye-im/sockeye/internal/refusal"
+	"github.com/sockeye-im/sockeye/internal/wire"
 )
 
 // Caller is who asks.
@@ -72,7 +75,7 @@ type Deps struct {
 
 // Table runs commands. It may be used concurrently.
 type Table struct {
-	Deps
+	deps  Deps
 	rates *ratelimit.Buckets[eventKey]
 	rows  map[string]*row
 }
@@ -97,20 +100,26 @@ type call struct {
 }
 
 // emit sends an event to the connection that asks, if one does.
-func (c *call) emit(event string, payload any) {
+func (c *call) emit(e wire.Event) {
 	if c.Device != nil {
-		c.Device.Emit(event, payload)
+		c.Device.Emit(e.Name, e.Payload)
 	}
 }
 
 // New makes the table.
-func New(d Deps) *Table {
-	t := &Table{Deps: d, rates: ratelimit.New[eventKey](d.Events, d.Now), rows: make(map[string]*row, len(rows))}
+func New(d Deps) (*Table, error) {
+	if err := deps.Check(d); err != nil {
+		return nil, err
+	}
+	t := &Table{deps: d, rates: ratelimit.New[eventKey](d.Events, d.Now), rows: make(map[string]*row, len(rows))}
 	for i := range rows {
 		t.rows[rows[i].name] = &rows[i]
 	}
-	return t
+	return t, nil
 }
+
+// Rate is how often a user may run a command of one kind; zero is no limit.
+func (t *Table) Rate() ratelimit.Rate { return t.rates.Rate() }
 
 // Names are the names of all commands.
 func Names() []string {
@@ -124,8 +133,8 @@ func Names() []string {
 // Run carries a command out and returns what acknowledges it, or why not. What
 // was received is carried out even if the client is gone by now, so the end of
 // ctx is not heeded, only its values.
-func (t *Table) Run(ctx context.Context, caller *Caller, name string, decode Decode) (answer any, refusal *Refusal) {
-	began := t.Now()
+func (t *Table) Run(ctx context.Context, caller *Caller, name string, decode Decode) (answer any, why *Refusal) {
+	began := t.deps.Now()
 	r := t.rows[name]
 	if r == nil {
 		return nil, &Refusal{Code: CodeUnknownCommand, Message: "Unknown command"}
@@ -137,17 +146,17 @@ func (t *Table) Run(ctx context.Context, caller *Caller, name string, decode Dec
 
 // outcome counts a command that has ended, and returns what is to be answered.
 func (t *Table) outcome(r *row, began time.Time, answer any, err error) (any, *Refusal) {
-	t.Metrics.Message(r.name, err == nil)
-	t.Metrics.Observe(r.name, t.Now().Sub(began))
+	t.deps.Metrics.Message(r.name, err == nil)
+	t.deps.Metrics.Observe(r.name, t.deps.Now().Sub(began))
 	if err == nil {
 		return answer, nil
 	}
-	refusal := refusalOf(err, r.fault)
-	t.Metrics.Error("command", refusal.Code)
-	if refusal.Code == string(chat.CodeInternal) {
-		t.Log.Error("command failed", "event", r.name, "err", err)
+	why := RefusalOf(err, r.fault)
+	t.deps.Metrics.Error("command", why.Code)
+	if why.Code == string(refusal.Internal) {
+		t.deps.Log.Error("command failed", "event", r.name, "err", err)
 	}
-	return nil, refusal
+	return nil, why
 }
 
 // declare makes a row that takes a P and is acknowledged by an A.
@@ -202,12 +211,12 @@ func (c *call) withinRate(ctx context.Context, payload any) error {
 		if c.Settle != nil {
 			c.Settle() // it may repeat what is on its way
 		}
-		known, err := c.table.Chat.Known(ctx, c.Actor, r.clientMsgID())
+		known, err := c.table.deps.Chat.Known(ctx, c.Actor, r.clientMsgID())
 		if err != nil || known {
 			return err
 		}
 	}
-	return &rateError{rate: c.table.rates.Rate(), wait: wait}
+	return &refusal.Error{Code: CodeRateLimited, Message: "Too many requests", Limit: c.table.rates.Rate().Events, RetryAfter: wait}
 }
 
 // Rejected is the acknowledgement of a command that was refused.

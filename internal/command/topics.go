@@ -8,7 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/sockeye-im/sockeye/internal/account"
-	"github.com/sockeye-im/sockeye/internal/chat"
+	"github.com/sockeye-im/sockeye/internal/refusal"
 )
 
 var topicRows = []row{
@@ -20,7 +20,7 @@ var topicRows = []row{
 const MaxTopics = 100
 
 type topicsPayload struct {
-	Topics []string `json:"topics"`
+	Topics []string `json:"topics" min:"1" max:"100"`
 }
 
 // topicsAck has all topics of the device, sorted.
@@ -40,7 +40,7 @@ func subscribe(_ context.Context, c *call, p topicsPayload) (topicsAck, error) {
 	}
 	for _, topic := range p.Topics {
 		if !c.Device.MayHear(topic) {
-			return topicsAck{}, &chat.Error{
+			return topicsAck{}, &refusal.Error{
 				Code: CodeTopicNotPermitted, Message: "No permission for topic " + topic, Field: "topics",
 			}
 		}
@@ -66,7 +66,7 @@ func (c *call) checkTopics(topics []string) error {
 	case c.Device == nil:
 		return errNoConnection
 	case len(topics) == 0:
-		return &chat.Error{Code: chat.CodeMissingFields, Message: "Missing required fields", Field: "topics"}
+		return refusal.Missing("topics")
 	case len(topics) > MaxTopics:
 		return tooManyTopics()
 	}
@@ -79,10 +79,7 @@ func (c *call) checkTopics(topics []string) error {
 }
 
 func tooManyTopics() error {
-	return &chat.Error{
-		Code: chat.CodeLimitExceeded, Message: fmt.Sprintf("topics must be at most %d for one device", MaxTopics),
-		Field: "topics", Limit: MaxTopics,
-	}
+	return refusal.Beyond("topics", MaxTopics, fmt.Sprintf("must be at most %d for one device", MaxTopics))
 }
 
 // CheckTopic refuses what cannot name a topic: 1 to 256 bytes of printable UTF-8
@@ -90,14 +87,11 @@ func tooManyTopics() error {
 func CheckTopic(topic string) error {
 	switch {
 	case topic == "":
-		return &chat.Error{Code: chat.CodeInvalidField, Message: "topics must not be empty", Field: "topics"}
+		return refusal.Invalid("topics", "must not be empty")
 	case len(topic) > account.MaxTopicBytes:
-		return &chat.Error{
-			Code: chat.CodeLimitExceeded, Message: fmt.Sprintf("topics must have at most %d bytes each", account.MaxTopicBytes),
-			Field: "topics", Limit: account.MaxTopicBytes,
-		}
+		return refusal.TooMuch("topics", account.MaxTopicBytes, "bytes each")
 	case !utf8.ValidString(topic) || strings.ContainsFunc(topic, unicode.IsControl) || strings.Contains(topic, "*"):
-		return &chat.Error{Code: chat.CodeInvalidField, Message: "topics must be printable UTF-8 without *", Field: "topics"}
+		return refusal.Invalid("topics", "must be printable UTF-8 without *")
 	}
 	return nil
 }

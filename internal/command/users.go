@@ -4,7 +4,7 @@ import (
 	"context"
 
 	"github.com/sockeye-im/sockeye/internal/account"
-	"github.com/sockeye-im/sockeye/internal/hub"
+	"github.com/sockeye-im/sockeye/internal/wire"
 )
 
 var userRows = []row{
@@ -14,18 +14,18 @@ var userRows = []row{
 
 type userAck struct {
 	accepted
-	User     hub.User         `json:"user"`
+	User     wire.User        `json:"user"`
 	Relation account.Relation `json:"relation,omitempty"` // what the user is to the caller, if another
 }
 
 func getUser(ctx context.Context, c *call, p userPayload) (userAck, error) {
-	user, err := c.table.Accounts.User(ctx, p.UserID)
+	user, err := c.table.deps.Accounts.User(ctx, p.UserID)
 	if err != nil {
 		return userAck{}, err
 	}
-	answer := userAck{accepted: done, User: hub.UserOf(&user)}
-	if caller := string(c.Actor.ID); user.ID != caller {
-		pair, err := c.table.Accounts.Pair(ctx, caller, user.ID)
+	answer := userAck{accepted: done, User: wire.UserOf(&user)}
+	if user.ID != c.Actor.ID {
+		pair, err := c.table.deps.Accounts.Pair(ctx, c.Actor.ID, user.ID)
 		if err != nil {
 			return userAck{}, err
 		}
@@ -35,19 +35,19 @@ func getUser(ctx context.Context, c *call, p userPayload) (userAck, error) {
 }
 
 type searchUsersPayload struct {
-	Query string `json:"query"`
-	Limit int    `json:"limit"`
+	Query string `json:"query" max:"100"`
+	Limit int    `json:"limit" default:"20" max:"100"`
 }
 
 type usersAck struct {
 	accepted
-	Users []hub.User `json:"users"`
+	Users []wire.User `json:"users"`
 }
 
 func searchUsers(ctx context.Context, c *call, p searchUsersPayload) (usersAck, error) {
-	users, err := c.table.Accounts.SearchUsers(ctx, p.Query, p.Limit)
+	users, err := c.table.deps.Accounts.SearchUsers(ctx, p.Query, p.Limit)
 	if err != nil {
 		return usersAck{}, err
 	}
-	return usersAck{done, hub.UsersOf(users)}, nil
+	return usersAck{done, wire.UsersOf(users)}, nil
 }

@@ -57,7 +57,8 @@ func (t TLS) On() bool { return t.Cert != "" || len(t.ACMEHosts) > 0 }
 type Account struct {
 	Signing `embed:""`
 
-	Issuers     Issuers       `placeholder:"YAML" help:"Other issuers, a YAML or JSON list of {issuer, audience, secret|key-file|jwks-url, algorithms, admin-claims}."`
+	Issuers     Issuers       `placeholder:"YAML" help:"Other issuers, a YAML or JSON list of {issuer, audience, secret|key-file|jwks-url, algorithms, admin-claims, users-of}."`
+	UsersOf     string        `name:"users-of" placeholder:"ISSUER" help:"Give users of whom is not known to which issuer they belong to this one; sockeye is the server's own. Needed once, where issuers are set and users are older than that."`
 	AdminClaims Switch        `default:"off" help:"Let tokens made with the server's own secret name administrators of the server, by the claims admin, role and roles: on or off."`
 	JWTLeeway   time.Duration `name:"jwt-leeway" default:"0s" help:"How far the times in a token may be off."`
 
@@ -77,8 +78,17 @@ type Signing struct {
 
 // Secret returns the configured secret, else the data folder's, which it makes when there is none.
 func (s Signing) Secret() (account.Secret, error) {
+	return s.secretOr(account.OpenSecret)
+}
+
+// KnownSecret is Secret for commands beside the server: it makes nothing, and fails where there is no secret.
+func (s Signing) KnownSecret() (account.Secret, error) {
+	return s.secretOr(account.ReadSecret)
+}
+
+func (s Signing) secretOr(ofFolder func(dataDir string) (account.Secret, error)) (account.Secret, error) {
 	if s.JWTSecret == "" {
-		return account.OpenSecret(s.Data)
+		return ofFolder(s.Data)
 	}
 	if err := s.JWTSecret.Validate(); err != nil {
 		return "", fmt.Errorf("jwt-secret: %w", err)
@@ -88,21 +98,28 @@ func (s Signing) Secret() (account.Secret, error) {
 
 // Limits bounds what clients can take from the server.
 type Limits struct {
-	Limits              Switch        `default:"on" help:"Rates and counts per IP: on, or off for load tests. Sizes and --max-connections always hold."`
-	MaxConnections      int           `default:"10000" help:"Connections in all."`
-	MaxConnectionsPerIP int           `name:"max-connections-per-ip" default:"1000" help:"Connections from one IP address; 0 is no limit."`
-	RateEvents          Rate          `default:"100/min" help:"Events of one kind from one user, such as 100/min; off is no limit."`
-	RateConnections     Rate          `default:"100/min" help:"New connections from one IP address; off is no limit."`
-	RateRequests        Rate          `default:"1000/15m" help:"HTTP API requests from one IP address; off is no limit."`
-	RateKeyRequests     Rate          `default:"6000/min" help:"HTTP API requests with one API key; off is no limit."`
-	RateLogins          Rate          `default:"10/min" help:"Attempts to log in or register from one IP address or for one account; off is no limit."`
-	TrustedProxies      []Network     `placeholder:"CIDR" help:"Proxies whose word on the client's IP address is taken."`
-	AuthTimeout         time.Duration `default:"10s" help:"Time to sign in after connecting."`
-	TextLimit           int           `default:"10000" help:"Characters in a text field."`
-	MaxPayload          Bytes         `default:"1MB" help:"Size of one message on the wire."`
-	QueueFrames         int           `default:"256" help:"Frames that may wait for a slow consumer before it is closed."`
-	QueueBytes          Bytes         `default:"1MiB" help:"Bytes that may wait for a slow consumer before it is closed."`
-	WriteStall          time.Duration `default:"10s" help:"Time without progress after which a slow consumer is closed."`
+	Limits                Switch        `default:"on" help:"Rates and counts per IP and user: on, or off for load tests. Sizes and --max-connections always hold."`
+	MaxConnections        int           `default:"10000" help:"Connections in all."`
+	MaxConnectionsPerIP   int           `name:"max-connections-per-ip" default:"1000" help:"Connections from one IP address; 0 is no limit."`
+	MaxConnectionsPerUser int           `name:"max-connections-per-user" default:"100" help:"Connections of one user; 0 is no limit."`
+	RateEvents            Rate          `default:"100/min" help:"Events of one kind from one user, such as 100/min; off is no limit."`
+	RateConnections       Rate          `default:"100/min" help:"New connections from one IP address; off is no limit."`
+	RateRequests          Rate          `default:"1000/15m" help:"HTTP API requests from one IP address; off is no limit."`
+	RateKeyRequests       Rate          `default:"6000/min" help:"HTTP API requests with one API key; off is no limit."`
+	RateLogins            Rate          `default:"10/min" help:"Attempts to log in or register from one IP address or for one account; off is no limit."`
+	TrustedProxies        []Network     `placeholder:"CIDR" help:"Proxies whose word on the client's IP address and scheme is taken."`
+	AuthTimeout           time.Duration `default:"10s" help:"Time to sign in after connecting."`
+	AuthPayload           Bytes         `default:"16KiB" help:"Size of one message on the wire before signing in."`
+	MaxPartial            Bytes         `default:"64MiB" help:"Bytes of requests and messages that have come in part, of all connections together; strangers have an eighth."`
+	QuotaRooms            int           `default:"100" help:"Rooms that one user can make; 0 is no limit. The backend is not bound by it, here and below."`
+	QuotaMemberships      int           `default:"1000" help:"Rooms that one user can be in; 0 is no limit."`
+	IdleTimeout           time.Duration `default:"0s" help:"Close a connection that sends no event for so long; 0 is never. Heartbeats find dead connections without it."`
+	TextLimit             int           `default:"10000" help:"Characters in a text field."`
+	MaxPayload            Bytes         `default:"1MB" help:"Size of one message on the wire."`
+	QueueFrames           int           `default:"0" help:"Ignored: what may wait for a connection is bounded by --queue-bytes alone."`
+	QueueBytes            Bytes         `default:"64MiB" help:"Bytes that may wait for one connection before it is closed as a slow consumer."`
+	QueueMemory           QueueMemory   `default:"auto" placeholder:"SIZE" help:"Bytes that may wait for all connections together, beyond which those go for whom most waits: auto (a quarter of the memory limit, 256MiB without one), or a size."`
+	WriteStall            time.Duration `default:"10s" help:"Time in which a connection takes nothing of what waits before it is closed as a slow consumer."`
 }
 
 // Wire sets up the transports.
@@ -119,6 +136,7 @@ type Wire struct {
 type Chat struct {
 	DMPolicy       string        `name:"dm-policy" default:"friends" help:"Between whom direct messages are allowed: friends or anyone."`
 	DMRetention    time.Duration `name:"dm-retention" default:"0s" help:"How long direct messages are kept; 0 is for ever."`
+	RoomRetention  time.Duration `default:"0s" help:"How long new rooms keep messages, in whole days such as 720h; 0 is for ever. Each room's admins can choose."`
 	EditWindow     time.Duration `default:"5m" help:"How long after sending a message may be edited."`
 	OfflineGrace   time.Duration `default:"5s" help:"How long somebody without a device still counts as online."`
 	TypingLifetime time.Duration `default:"6s" help:"How long somebody types who does not say so again."`
@@ -143,8 +161,8 @@ func Parse(args []string, lookup func(string) (string, bool)) (Config, error) {
 	if err != nil {
 		return Config{}, err
 	}
-	if _, err := parser.Parse(args); err != nil {
-		return Config{}, err
+	if _, err := parser.Parse(JoinNumbers(parser.Model, args)); err != nil {
+		return Config{}, Explain(err)
 	}
 	if err := c.Finish(); err != nil {
 		return Config{}, err

@@ -51,7 +51,8 @@ func TestDefaults(t *testing.T) {
 			Limits: config.Switch{On: true}, MaxConnections: 10_000, MaxConnectionsPerIP: 1000, RateEvents: hundred, RateConnections: hundred,
 			RateRequests: config.Rate{Events: 1000, Per: 15 * time.Minute}, RateKeyRequests: config.Rate{Events: 6000, Per: time.Minute},
 			RateLogins:  config.Rate{Events: 10, Per: time.Minute},
-			AuthTimeout: 10 * time.Second, TextLimit: 10_000, MaxPayload: 1e6, QueueFrames: 256, QueueBytes: 1 << 20, WriteStall: 10 * time.Second,
+			AuthTimeout: 10 * time.Second, AuthPayload: 16 << 10, MaxPartial: 64 << 20, TextLimit: 10_000, QuotaRooms: 100, MaxConnectionsPerUser: 100, QuotaMemberships: 1000,
+			MaxPayload: 1e6, QueueBytes: 64 << 20, WriteStall: 10 * time.Second,
 		},
 		Wire: config.Wire{
 			Transports: []string{"websocket", "polling"}, EIO3: config.Switch{On: true}, PingInterval: 25 * time.Second, PingTimeout: time.Minute, Recovery: 2 * time.Minute,
@@ -73,13 +74,15 @@ func TestOneNameEverywhere(t *testing.T) {
 	values := map[string]string{
 		"listen": "127.0.0.1:4000", "origins": "https://a.example,http://b.example:8080", "dev": "true",
 		"tls-cert": "cert.pem", "tls-key": "key.pem", "acme-email": "admin@example.com", "acme-directory": "https://acme.example/", "hsts": "24h",
-		"data": "/var/lib/sockeye", "jwt-secret": "a-secret-for-this-test", "jwt-leeway": "3s",
-		"issuers": `[{issuer: "https://a.example", secret: long-enough-secret, algorithms: [HS384]}]`,
-		"limits":  "off", "max-connections": "77", "max-connections-per-ip": "7", "rate-events": "5/s", "rate-connections": "off",
-		"trusted-proxies": "10.0.0.0/8,::1", "auth-timeout": "4s", "text-limit": "99", "max-payload": "2MB", "queue-frames": "12",
-		"queue-bytes": "3KiB", "write-stall": "7s", "transports": "polling", "eio3": "off", "ping-interval": "300ms",
+		"data": "/var/lib/sockeye", "jwt-secret": "a-secret-of-enough-bytes-for-this-test", "jwt-leeway": "3s",
+		"issuers":  `[{issuer: "https://a.example", secret: "a secret of 32 bytes or even more", algorithms: [HS384]}]`,
+		"users-of": "https://a.example",
+		"limits":   "off", "max-connections": "77", "max-connections-per-ip": "7", "max-connections-per-user": "3", "rate-events": "5/s", "rate-connections": "off",
+		"trusted-proxies": "10.0.0.0/8,::1", "auth-timeout": "4s", "auth-payload": "8KiB", "max-partial": "8MiB", "text-limit": "99", "idle-timeout": "30s",
+		"quota-rooms": "5", "quota-memberships": "0", "max-payload": "2MB", "queue-frames": "12",
+		"queue-bytes": "3KiB", "queue-memory": "5MiB", "write-stall": "7s", "transports": "polling", "eio3": "off", "ping-interval": "300ms",
 		"ping-timeout": "200ms", "compression": "on", "recovery": "0s", "chat-dm-policy": "anyone", "log-level": "debug",
-		"chat-dm-retention": "24h", "chat-edit-window": "1h", "chat-offline-grace": "0s", "chat-typing-lifetime": "9s",
+		"chat-dm-retention": "24h", "chat-room-retention": "720h", "chat-edit-window": "1h", "chat-offline-grace": "0s", "chat-typing-lifetime": "9s",
 		"rate-requests": "7/s", "rate-key-requests": "off", "rate-logins": "3/min",
 		"admin-claims": "on", "external-accounts": "off", "registration": "off", "token-ttl": "1h", "refresh-for": "0s",
 		"log-format": "text", "metrics": "off", "pprof": "on", "drain-timeout": "1s", "memory-limit": "2GiB",
@@ -185,7 +188,7 @@ max:
 issuers:
   - issuer: https://a.example
     audience: chat
-    secret: 0123456789abcdef
+    secret: 0123456789abcdef0123456789abcdef
   - {issuer: https://b.example, jwks-url: https://b.example/jwks, algorithms: [RS256, ES256]}
 `)
 	got, err := config.Parse([]string{"--config", path}, environment{}.lookup)
@@ -202,7 +205,7 @@ issuers:
 		t.Errorf("trusted proxies are %v", got.Limits.TrustedProxies)
 	}
 	want := config.Issuers{
-		{Issuer: "https://a.example", Audience: "chat", Secret: account.Secret("0123456789abcdef")},
+		{Issuer: "https://a.example", Audience: "chat", Secret: account.Secret("0123456789abcdef0123456789abcdef")},
 		{Issuer: "https://b.example", JWKSURL: "https://b.example/jwks", Algorithms: []string{"RS256", "ES256"}},
 	}
 	if diff := cmp.Diff(want, got.Account.Issuers); diff != "" {
@@ -233,14 +236,14 @@ func TestFileRefused(t *testing.T) {
 		"config":             {"config: other.yaml\n", []string{`"config"`}},
 		"twice":              {"chat: {dm-policy: friends}\nchat-dm-policy: anyone\n", []string{"line 2", "already set in line 1"}},
 		"no value":           {"listen:\n", []string{"line 1", "has no value"}},
-		"wrong type":         {"max-connections: many\n", []string{"--max-connections", "line 1", `"many"`}},
-		"fraction":           {"max-connections: 1.5\n", []string{"--max-connections", `"1.5"`}},
-		"list":               {"log-level: [info, warn]\n", []string{"--log-level", "not a list"}},
-		"number for a time":  {"ping-interval: 25\n", []string{"--ping-interval", `"25"`}},
-		"switch":             {"limits: maybe\n", []string{"--limits", `"maybe"`, "neither on nor off"}},
-		"bool":               {"dev: maybe\n", []string{"--dev", "maybe"}},
-		"unknown in issuers": {"issuers: [{issuer: a, secrets: abc}]\n", []string{"--issuers", "secrets"}},
-		"issuers no list":    {"issuers: https://a.example\n", []string{"--issuers", "no list of issuers"}},
+		"wrong type":         {"max-connections: many\n", []string{"max-connections: ", "line 1", `"many"`}},
+		"fraction":           {"max-connections: 1.5\n", []string{"max-connections: ", `"1.5"`}},
+		"list":               {"log-level: [info, warn]\n", []string{"log-level: ", "not a list"}},
+		"number for a time":  {"ping-interval: 25\n", []string{"ping-interval: ", `"25"`}},
+		"switch":             {"limits: maybe\n", []string{"limits: ", `"maybe"`, "neither on nor off"}},
+		"bool":               {"dev: maybe\n", []string{"dev: ", "maybe"}},
+		"unknown in issuers": {"issuers: [{issuer: a, secrets: abc}]\n", []string{"issuers: ", "secrets"}},
+		"issuers no list":    {"issuers: https://a.example\n", []string{"issuers: ", "no list of issuers"}},
 		"comma":              {"origins: ['https://a.example,https://b.example']\n", []string{`"origins"`, "comma"}},
 		"alias":              {"listen: &a :1\ndata: *a\n", []string{"line 2", "alias"}},
 		"endless":            {"chat: &a\n  dm-policy: *a\n", []string{"alias"}},
@@ -275,7 +278,8 @@ func TestValuesRefused(t *testing.T) {
 		"half a byte":          {"--max-payload=1000.5", []string{"max-payload", `"1000.5"`}},
 		"negative size":        {"--queue-bytes=-1MB", []string{"queue-bytes", `"-1MB"`}},
 		"not a size":           {"--queue-bytes=NaN", []string{"queue-bytes", `"NaN"`}},
-		"frames":               {"--queue-frames=0", []string{"queue-frames", "from 1"}},
+		"queue memory":         {"--queue-memory=some", []string{"queue-memory", `"some"`, "auto", "1MiB"}},
+		"little queue memory":  {"--queue-memory=1kB", []string{"queue-memory", `"1kB"`, "1MiB"}},
 		"stall":                {"--write-stall=1h", []string{"write-stall", "10m"}},
 		"text limit":           {"--text-limit=0", []string{"text-limit", "from 1"}},
 		"recovery":             {"--recovery=25h", []string{"recovery", "24h"}},
@@ -305,6 +309,8 @@ func TestValuesRefused(t *testing.T) {
 		"origin slash":         {"--origins=https://a.example/", []string{"origins"}},
 		"origin host":          {"--origins=a.example", []string{"origins", `"a.example"`}},
 		"issuer":               {"--issuers=[{issuer: a}]", []string{"issuers, number 1", "exactly one"}},
+		"users of nobody":      {"--users-of=https://a.example", []string{"users-of", "one of sockeye"}},
+		"users of another's":   {"--issuers=[{issuer: a, key-file: k, users-of: b}]", []string{"issuers, number 1", "users-of", `"b"`}},
 		"issuer twice":         {"--issuers=[{issuer: a, key-file: k}, {issuer: a, key-file: k}]", []string{"number 2", "twice"}},
 		"wildcard":             {"--acme-hosts=*.example.com", []string{"acme-hosts", `"*.example.com"`, "chat.example.com"}},
 		"address as host":      {"--acme-hosts=a.example,192.0.2.1", []string{"acme-hosts", `"192.0.2.1"`}},
@@ -391,7 +397,7 @@ func TestSecretsAreNotPrinted(t *testing.T) {
 		{"SOCKEYE_ISSUERS": "[{issuer: a, secret: " + secret + "}]"},
 	} {
 		_, err := config.Parse(nil, env.lookup)
-		mustSay(t, err, "secret", "at least 8")
+		mustSay(t, err, "secret", "at least 32")
 		if strings.Contains(err.Error(), secret) {
 			t.Errorf("printed: %v", err)
 		}
@@ -401,11 +407,11 @@ func TestSecretsAreNotPrinted(t *testing.T) {
 func TestSigningSecret(t *testing.T) {
 	dir := t.TempDir()
 	own, err := config.Signing{Data: dir}.Secret()
-	if err != nil || own.Weak() {
+	if err != nil || own.Validate() != nil {
 		t.Fatalf("weak secret, or %v", err)
 	}
-	given, err := config.Signing{Data: filepath.Join(dir, "unused"), JWTSecret: "given-from-outside"}.Secret()
-	if err != nil || given != "given-from-outside" {
+	given, err := config.Signing{Data: filepath.Join(dir, "unused"), JWTSecret: "given-from-outside-with-32-bytes"}.Secret()
+	if err != nil || given != "given-from-outside-with-32-bytes" {
 		t.Errorf("not the given one (%v)", err)
 	}
 	if _, err := os.Stat(filepath.Join(dir, "unused")); !os.IsNotExist(err) {
@@ -420,28 +426,31 @@ func TestWarnings(t *testing.T) {
 		args []string
 		says string
 	}{
-		"limits":        {[]string{"--limits=off"}, "limits are off"},
-		"secret":        {[]string{"--jwt-secret=short-one"}, "jwt-secret"},
-		"issuer secret": {[]string{"--issuers=[{issuer: a, secret: short-one}]"}, `issuer "a"`},
-		"origins":       {[]string{"--origins=*"}, "every web origin"},
-		"pprof":         {[]string{"--pprof=on"}, "/debug/pprof/"},
+		"limits":       {[]string{"--limits=off"}, "limits are off"},
+		"origins":      {[]string{"--origins=*"}, "every web origin"},
+		"queue frames": {[]string{"--queue-frames=256"}, "queue-frames is ignored"},
+		"pprof":        {[]string{"--pprof=on"}, "/debug/pprof/"},
+		"metrics":      {[]string{"--listen=:3000"}, "/metrics is public"},
+		"an address":   {[]string{"--listen=192.0.2.1:3000"}, "/metrics is public"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c, err := config.Parse(tc.args, environment{}.lookup)
+			c, err := config.Parse(append([]string{"--listen=127.0.0.1:3000"}, tc.args...), environment{}.lookup)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := c.Warnings(); len(got) != 1 || !strings.Contains(got[0], tc.says) || strings.Contains(got[0], "short-one") {
+			if got := c.Warnings(); len(got) != 1 || !strings.Contains(got[0], tc.says) {
 				t.Errorf("got %q, want one with %q", got, tc.says)
 			}
 		})
 	}
-	c, err := config.Default()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := c.Warnings(); len(got) != 0 {
-		t.Errorf("defaults warn: %q", got)
+	for _, args := range [][]string{{"--listen=localhost:3000"}, {"--listen=[::1]:3000"}, {"--metrics=off"}} {
+		c, err := config.Parse(args, environment{}.lookup)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := c.Warnings(); len(got) != 0 {
+			t.Errorf("%s warns: %q", args, got)
+		}
 	}
 }
 

@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/sockeye-im/sockeye/internal/account"
 )
 
 // Finish fills in what depends on other settings and checks every value. The first error wins; it names the key, the
@@ -115,7 +117,15 @@ func (a *Account) check() error {
 		if seen[issuer.Issuer] {
 			return fmt.Errorf("issuers, number %d: issuer %q is given twice", i+1, issuer.Issuer)
 		}
+		if err := issuer.ValidateUsersOf(a.Issuers); err != nil {
+			return fmt.Errorf("issuers, number %d: %w", i+1, err)
+		}
 		seen[issuer.Issuer] = true
+	}
+	if a.UsersOf != "" {
+		if err := oneOf("users-of", a.UsersOf, account.Owners(a.Issuers)...); err != nil {
+			return err
+		}
 	}
 	if !a.LocalAccounts.On && !a.ExternalAccounts.On {
 		return fmt.Errorf("local-accounts and external-accounts are both off, nobody could sign in")
@@ -131,13 +141,25 @@ func (l *Limits) check() error {
 	return first(
 		within("max-connections", l.MaxConnections, 1, 10_000_000),
 		within("max-connections-per-ip", l.MaxConnectionsPerIP, 0, 10_000_000),
+		within("max-connections-per-user", l.MaxConnectionsPerUser, 0, 10_000_000),
+		l.checkIdle(),
 		within("auth-timeout", l.AuthTimeout, 100*time.Millisecond, 5*time.Minute),
+		within("auth-payload", l.AuthPayload, 1000, 100_000_000),
+		within("max-partial", l.MaxPartial, 1_000_000, 1<<40),
+		within("quota-rooms", l.QuotaRooms, 0, 1_000_000),
+		within("quota-memberships", l.QuotaMemberships, 0, 1_000_000),
 		within("text-limit", l.TextLimit, 1, 1_000_000),
 		within("max-payload", l.MaxPayload, 1000, 100_000_000),
-		within("queue-frames", l.QueueFrames, 1, 1_000_000),
 		within("queue-bytes", l.QueueBytes, 1000, 1<<30),
 		within("write-stall", l.WriteStall, 100*time.Millisecond, 10*time.Minute),
 	)
+}
+
+func (l *Limits) checkIdle() error {
+	if l.IdleTimeout == 0 {
+		return nil
+	}
+	return within("idle-timeout", l.IdleTimeout, 5*time.Second, 30*24*time.Hour)
 }
 
 func (w *Wire) check() error {
@@ -163,6 +185,8 @@ func (c *Config) checkWords() error {
 	return first(
 		oneOf("chat-dm-policy", c.Chat.DMPolicy, "anyone", "friends"),
 		within("chat-dm-retention", c.Chat.DMRetention, 0, 100*365*24*time.Hour),
+		within("chat-room-retention", c.Chat.RoomRetention, 0, 100*365*24*time.Hour),
+		wholeDays("chat-room-retention", c.Chat.RoomRetention),
 		within("chat-edit-window", c.Chat.EditWindow, time.Second, 100*365*24*time.Hour),
 		within("chat-offline-grace", c.Chat.OfflineGrace, 0, 10*time.Minute),
 		within("chat-typing-lifetime", c.Chat.TypingLifetime, time.Second, time.Minute),
@@ -174,6 +198,13 @@ func (c *Config) checkWords() error {
 func within[T cmp.Ordered](key string, value, least, most T) error {
 	if value < least || value > most {
 		return fmt.Errorf("%s is %v, it must be from %v to %v", key, value, least, most)
+	}
+	return nil
+}
+
+func wholeDays(key string, value time.Duration) error {
+	if value%(24*time.Hour) != 0 {
+		return fmt.Errorf("%s is %v, it must be whole days of 24h", key, value)
 	}
 	return nil
 }

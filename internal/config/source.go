@@ -1,8 +1,10 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
+	"regexp"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -18,7 +20,7 @@ func Options(lookup func(string) (string, bool)) []kong.Option {
 
 // EnvName is the environment variable of a setting.
 func EnvName(key string) string {
-	return "SOCKEYE_" + strings.ToUpper(strings.ReplaceAll(key, "-", "_"))
+	return envPrefix + strings.ToUpper(strings.ReplaceAll(key, "-", "_"))
 }
 
 // configFlag is the one setting that the file cannot hold.
@@ -58,7 +60,7 @@ func (s *sources) Resolve(context *kong.Context, _ *kong.Path, flag *kong.Flag) 
 	}
 	if s.file == nil {
 		if err := s.readFile(context); err != nil {
-			return nil, err
+			return nil, fileError{err}
 		}
 	}
 	if text, ok := s.env(flag.Name); ok {
@@ -68,12 +70,59 @@ func (s *sources) Resolve(context *kong.Context, _ *kong.Path, flag *kong.Flag) 
 	if !ok {
 		return nil, nil
 	}
-	origin := fmt.Sprintf("from %s, line %d", s.file.path, value.line)
+	origin := fmt.Sprintf("config file %s, line %d: %s", s.file.path, value.line, flag.Name)
 	if value.list && flag.Target.Kind() != reflect.Slice {
-		return nil, fmt.Errorf("%s: takes one value, not a list", origin)
+		return nil, fileError{fmt.Errorf("%s: takes one value, not a list", origin)}
 	}
-	return value.text, tryDecode(flag, value.text, origin)
+	if err := tryDecode(flag, value.text, origin); err != nil {
+		return nil, fileError{err}
+	}
+	return value.text, nil
 }
+
+// fileError is a mistake in the settings file. It says where by itself.
+type fileError struct{ error }
+
+// Explain is the error of a parser with [Options] as a user should see it: what is wrong in the file begins with the
+// file's name, without the flag that the parser was looking for.
+func Explain(err error) error {
+	if inFile := (fileError{}); errors.As(err, &inFile) {
+		return inFile
+	}
+	return err
+}
+
+// InSettings reports whether an error of a parser is about what the file or the environment says, rather than the command line.
+func InSettings(err error) bool {
+	return errors.As(err, new(fileError)) || strings.Contains(err.Error(), envPrefix)
+}
+
+// JoinNumbers makes --flag -5 one argument, for flags that take a value: the parser would take -5 for a flag, where the
+// range of the setting has a better answer.
+func JoinNumbers(model *kong.Application, args []string) []string {
+	takesValue := map[string]bool{}
+	_ = kong.Visit(model, func(node kong.Visitable, next kong.Next) error {
+		if flag, ok := node.(*kong.Flag); ok {
+			takesValue["--"+flag.Name] = !flag.IsBool()
+		}
+		return next(nil)
+	})
+	var joined []string
+	for i := 0; i < len(args); i++ {
+		if args[i] == "--" {
+			return append(joined, args[i:]...)
+		}
+		if takesValue[args[i]] && i+1 < len(args) && negative.MatchString(args[i+1]) {
+			joined = append(joined, args[i]+"="+args[i+1])
+			i++
+			continue
+		}
+		joined = append(joined, args[i])
+	}
+	return joined
+}
+
+var negative = regexp.MustCompile(`^-[0-9]`)
 
 // env treats an empty variable as not set: that is how container files leave one out.
 func (s *sources) env(key string) (string, bool) {

@@ -86,6 +86,23 @@ func (m *MemoryLimit) UnmarshalText(text []byte) error {
 	return nil
 }
 
+// QueueMemory is a size in bytes of at least 1 MiB. Zero is the server's own choice.
+type QueueMemory Bytes
+
+const leastQueueMemory = 1 << 20
+
+// UnmarshalText reads "auto" or a size.
+func (q *QueueMemory) UnmarshalText(text []byte) error {
+	*q = 0
+	if strings.EqualFold(strings.TrimSpace(string(text)), "auto") {
+		return nil
+	}
+	if (*Bytes)(q).UnmarshalText(text) != nil || *q < leastQueueMemory {
+		return fmt.Errorf("%q is neither auto nor a size of at least 1MiB", text)
+	}
+	return nil
+}
+
 // Rate is a number of events in a time. The zero Rate is no limit.
 type Rate struct {
 	Events int

@@ -1,6 +1,9 @@
 package gateway
 
-import "sync"
+import (
+	"sync"
+	"time"
+)
 
 // activeFor is how long, in seconds, a connection counts as active after a command.
 const activeFor = 30
@@ -58,7 +61,15 @@ func (a *activity) holds(second uint32) bool {
 
 // seconds is the clock of what is noted of each connection: seconds since 1970, in
 // as many bytes as last until 2106.
-func (g *Gateway) seconds() uint32 { return uint32(g.Now().Unix()) }
+func (g *Gateway) seconds() uint32 { return secondsOf(g.deps.Now()) }
+
+// secondsOf is a time on that clock, 0 for none.
+func secondsOf(at time.Time) uint32 {
+	if at.IsZero() {
+		return 0
+	}
+	return uint32(at.Unix())
+}
 
 // touch notes that the connection is active. Its own commands call it, one after
 // the other.
@@ -66,16 +77,6 @@ func (s *session) touch() {
 	now, last := s.gateway.seconds(), s.active.Load()
 	if now != last {
 		s.active.Store(now)
-		s.gateway.activity.move(last, now)
-	}
-}
-
-// topped notes how many connections there are, if there never were as many.
-func (g *Gateway) topped(open int64) {
-	for {
-		peak := g.peak.Load()
-		if open <= peak || g.peak.CompareAndSwap(peak, open) {
-			return
-		}
+		s.gateway.roster.activity.move(last, now)
 	}
 }

@@ -1,12 +1,9 @@
 package gateway
 
 import (
-	"errors"
+	"maps"
 	"net/http"
 	"net/netip"
-	"net/url"
-	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -28,235 +25,88 @@ const (
 	strangersShare, strangersAtLeast = 10, 100
 )
 
-var (
-	errOrigin      = errors.New("Origin not allowed")       //nolint:staticcheck // shown to clients
-	errTooManyHere = errors.New("Too many connections")     //nolint:staticcheck // shown to clients
-	errTooFast     = errors.New("Too many new connections") //nolint:staticcheck // shown to clients
-	errBlocked     = errors.New("Address is blocked")       //nolint:staticcheck // shown to clients
-	errFull        = errors.New("Server at capacity")       //nolint:staticcheck // shown to clients
-)
-
 // admission decides by the address and origin of a request. It may be used
 // concurrently.
 type admission struct {
 	cfg      Config
 	now      func() time.Time
-	barred   func(netip.Addr) bool // by administrators; nil is nobody
-	connects *ratelimit.Buckets[netip.Addr]
+	barred   func(netip.Addr) bool // by administrators
+	full     func(netip.Addr) bool // has as many signed-in connections as it may
+	connects *ratelimit.Addresses
 
 	mu        sync.Mutex
-	addresses map[netip.Addr]*address
+	pushing   map[netip.Addr]*pushing
 	nextSweep time.Time
 }
 
-// address is what is known of an IP address.
-type address struct {
-	connections int
-	refused     int
-	blocked     time.Time // until then
+// pushing is what is held against an address that goes on although it is refused.
+type pushing struct {
+	refused int
+	blocked time.Time // until then
 }
 
-func newAdmission(cfg Config, now func() time.Time, barred func(netip.Addr) bool) *admission {
-	if barred == nil {
-		barred = func(netip.Addr) bool { return false }
-	}
+func newAdmission(cfg Config, now func() time.Time) *admission {
 	return &admission{
-		cfg:       cfg,
-		now:       now,
-		barred:    barred,
-		connects:  ratelimit.New[netip.Addr](cfg.Connects, now),
-		addresses: make(map[netip.Addr]*address),
+		cfg:      cfg,
+		now:      now,
+		connects: ratelimit.NewAddresses(cfg.Connects, now),
+		pushing:  make(map[netip.Addr]*pushing),
 	}
 }
 
-// Admit is asked before a connection is opened. Its error may be shown to the
-// client. open is the number of connections that are.
-func (g *Gateway) Admit(r *http.Request, open int) error {
-	err := g.admission.admit(r)
-	if slack := max(g.cfg.MaxConnections/strangersShare, strangersAtLeast); err == nil && open >= g.cfg.MaxConnections+slack {
-		err = errFull
-	}
-	if err != nil {
-		g.Metrics.ConnectionRefused(refusalNames[err])
-	}
-	return err
-}
-
-// Refusals are the reasons that metrics name.
-func Refusals() []string {
-	names := []string{refusedToken, refusedCapacity, refusedFault}
-	for _, name := range refusalNames {
-		if !slices.Contains(names, name) {
-			names = append(names, name)
-		}
-	}
-	slices.Sort(names)
-	return names
-}
-
-const (
-	refusedToken    = "token"
-	refusedCapacity = "capacity"
-	refusedFault    = "fault" // of the server
-)
-
-var refusalNames = map[error]string{
-	errOrigin:      "origin",
-	errTooManyHere: "connections_per_ip",
-	errTooFast:     "rate",
-	errBlocked:     "blocked",
-	errFull:        refusedCapacity,
-}
-
-func (a *admission) admit(r *http.Request) error {
+func (a *admission) admit(r *http.Request) *denial {
 	if !a.allowsOrigin(r) {
-		return errOrigin
+		return deniedOrigin
 	}
 	from := a.clientIP(r.RemoteAddr, r.Header)
 	if a.barred(from) {
-		return errBlocked
+		return deniedBarred
 	}
-	wait := a.connects.Take(from)
+	wait := a.connects.TakeOwn(from)
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	known := a.addresses[from]
-	if known == nil {
-		known = new(address)
+	if left := a.blocked(from); left > 0 {
+		return deniedBlocked.until(left)
 	}
-	switch {
-	case a.now().Before(known.blocked):
-		return errBlocked
-	case wait > 0:
-		known.refused++
-		if known.refused >= blockAfter {
-			known.blocked = a.now().Add(blockTime)
-		}
-		a.remember(from, known)
-		return errTooFast
-	case a.cfg.MaxConnectionsPerIP > 0 && known.connections >= a.cfg.MaxConnectionsPerIP:
-		return errTooManyHere
+	if wait > 0 {
+		a.push(from)
+		return deniedRate.until(wait)
 	}
-	known.refused = 0
+	delete(a.pushing, from)
+	if wait = a.connects.TakeSite(from); wait > 0 {
+		return deniedRate.until(wait) // which is not held against the address: its neighbours did it
+	}
+	if a.full(from) {
+		return deniedTooMany
+	}
 	return nil
 }
 
-// remember keeps what is known of an address. Where there are too many, those
-// that nothing is held against go; if that does not help, what is new is not
-// kept.
-func (a *admission) remember(from netip.Addr, known *address) {
-	if now := a.now(); len(a.addresses) >= maxAddresses && !now.Before(a.nextSweep) {
-		a.nextSweep = now.Add(sweepEvery)
-		for other, k := range a.addresses {
-			if k.connections == 0 && !now.Before(k.blocked) {
-				delete(a.addresses, other)
-			}
-		}
+// blocked returns how long an address is still shut out for not stopping.
+func (a *admission) blocked(from netip.Addr) time.Duration {
+	if known := a.pushing[from]; known != nil {
+		return known.blocked.Sub(a.now())
 	}
-	if _, kept := a.addresses[from]; kept || len(a.addresses) < maxAddresses {
-		a.addresses[from] = known
-	}
+	return 0
 }
 
-// enter counts a connection that has signed in, and leave one that ended. With an
-// error nothing is counted: the address has enough of them, or was blocked. They
-// may have been opened, and admitted, before.
-func (a *admission) enter(from netip.Addr) error {
-	if a.barred(from) {
-		return errBlocked
-	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	known := a.addresses[from]
+// push holds a refusal against an address. Where too many addresses are known,
+// those that are not blocked are forgotten; if that does not help, what is new is
+// not kept.
+func (a *admission) push(from netip.Addr) {
+	known := a.pushing[from]
 	if known == nil {
-		known = new(address)
-		a.remember(from, known)
-	}
-	if most := a.cfg.MaxConnectionsPerIP; most > 0 && known.connections >= most {
-		return errTooManyHere
-	}
-	known.connections++
-	return nil
-}
-
-func (a *admission) leave(from netip.Addr) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	known := a.addresses[from]
-	if known == nil {
-		return
-	}
-	known.connections--
-	if known.connections <= 0 && known.refused == 0 && !a.now().Before(known.blocked) {
-		delete(a.addresses, from)
-	}
-}
-
-// allowsOrigin keeps other sites' pages from using a visitor's credentials. A
-// client that is no browser sends no Origin.
-func (a *admission) allowsOrigin(r *http.Request) bool {
-	origin := r.Header.Get("Origin")
-	if origin == "" || slices.Contains(a.cfg.Origins, "*") {
-		return true
-	}
-	if slices.Contains(a.cfg.Origins, strings.ToLower(origin)) {
-		return true
-	}
-	u, err := url.Parse(origin)
-	return err == nil && u.Host != "" && strings.EqualFold(u.Host, r.Host)
-}
-
-// ClientIP is the address by which a client counts: an IPv6 client owns a /64.
-func (g *Gateway) ClientIP(remote string, header http.Header) netip.Addr {
-	return g.admission.clientIP(remote, header)
-}
-
-// clientIP is the address of the client. Behind trusted proxies it is the last
-// one in X-Forwarded-For that is none of theirs: what stands before it is only
-// the client's own word.
-func (a *admission) clientIP(remote string, header http.Header) netip.Addr {
-	from, ok := parseAddr(remote)
-	if !ok || !a.trusted(from) {
-		return network(from)
-	}
-	hops := strings.Split(strings.Join(header.Values("X-Forwarded-For"), ","), ",")
-	for _, hop := range slices.Backward(hops) {
-		ip, ok := parseAddr(strings.TrimSpace(hop))
-		if !ok {
-			break
+		if now := a.now(); len(a.pushing) >= maxAddresses && !now.Before(a.nextSweep) {
+			a.nextSweep = now.Add(sweepEvery)
+			maps.DeleteFunc(a.pushing, func(_ netip.Addr, p *pushing) bool { return !now.Before(p.blocked) })
 		}
-		from = ip
-		if !a.trusted(ip) {
-			break
+		if len(a.pushing) >= maxAddresses {
+			return
 		}
+		known = new(pushing)
+		a.pushing[from] = known
 	}
-	return network(from)
-}
-
-func (a *admission) trusted(ip netip.Addr) bool {
-	return slices.ContainsFunc(a.cfg.TrustedProxies, func(p netip.Prefix) bool { return p.Contains(ip) })
-}
-
-// parseAddr reads an address with or without a port.
-func parseAddr(s string) (netip.Addr, bool) {
-	ip, err := netip.ParseAddr(s)
-	if err != nil {
-		withPort, err := netip.ParseAddrPort(s)
-		if err != nil {
-			return netip.Addr{}, false
-		}
-		ip = withPort.Addr()
+	if known.refused++; known.refused >= blockAfter {
+		known.blocked = a.now().Add(blockTime)
 	}
-	return ip.Unmap().WithZone(""), true
-}
-
-// network is what counts as one address: an IPv6 client owns a /64.
-func network(ip netip.Addr) netip.Addr {
-	if !ip.Is6() || ip.IsLoopback() {
-		return ip
-	}
-	prefix, err := ip.Prefix(64)
-	if err != nil {
-		return ip
-	}
-	return prefix.Masked().Addr()
 }

@@ -1,12 +1,14 @@
 package gateway_test
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -19,12 +21,16 @@ import (
 // of its own.
 type door struct {
 	*node
-	now time.Time
+	ahead atomic.Int64 // of the time at which it was opened; others read the clock too
 }
 
+func (d *door) sleep(t time.Duration) { d.ahead.Add(int64(t)) }
+
 func openDoor(t *testing.T, cfg gateway.Config) *door {
-	d := &door{now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
-	d.node = serve(t, limits(cfg), func(s *setup) { s.clock = func() time.Time { return d.now } })
+	d, opened := new(door), time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	d.node = serve(t, limits(cfg), func(s *setup) {
+		s.Now = func() time.Time { return opened.Add(time.Duration(d.ahead.Load())) }
+	})
 	return d
 }
 
@@ -35,7 +41,7 @@ func (d *door) knock(from string, header ...string) string {
 	for i := 0; i < len(header); i += 2 {
 		r.Header.Add(header[i], header[i+1])
 	}
-	if err := d.gateway.Admit(r, 0); err != nil {
+	if err := d.door.Admit(r); err != nil {
 		return err.Error()
 	}
 	return ""
@@ -61,6 +67,16 @@ func TestOrigins(t *testing.T) {
 		"https://app.example.evil.test": refused,
 		"https://evil.test":             refused,
 		"http://chat.example:8080":      refused,
+		"http://evil@chat.example":      refused,
+		"http://evil:pw@chat.example":   refused,
+		"http://chat.example/":          refused,
+		"http://chat.example/path":      refused,
+		"http://chat.example?q":         refused,
+		"http://chat.example#f":         refused,
+		"ftp://chat.example":            refused,
+		"//chat.example":                refused,
+		"chat.example":                  refused,
+		"http://":                       refused,
 		"null":                          refused,
 		"://":                           refused,
 	} {
@@ -75,8 +91,48 @@ func TestOrigins(t *testing.T) {
 			t.Errorf("%q, all allowed: %q", origin, got)
 		}
 	}
-	if got := own.count("websocket_connections_refused_total", "reason", "origin"); got != 7 {
+	if got := own.count("websocket_connections_refused_total", "reason", "origin"); got != 17 {
 		t.Errorf("counted %v", got)
+	}
+}
+
+// Where it is known how the client has come, its own origin has the same scheme: a page that came over HTTP may be
+// anybody's by the time it is there.
+func TestSchemeOfTheOwnOrigin(t *testing.T) {
+	d := openDoor(t, gateway.Config{TrustedProxies: prefixes(t, "10.0.0.0/8")})
+	const direct, proxy = "192.0.2.1:1", "10.0.0.1:1"
+	for _, c := range []struct {
+		name, from   string
+		secure       bool
+		proto        []string
+		http, https_ bool
+	}{
+		{"plain, perhaps behind a proxy that nobody told of", direct, false, nil, true, true},
+		{"own TLS", direct, true, nil, false, true},
+		{"a stranger's word", direct, false, []string{"https"}, true, true},
+		{"a stranger's word over TLS", direct, true, []string{"http"}, false, true},
+		{"a proxy with TLS", proxy, false, []string{"https"}, false, true},
+		{"a proxy without", proxy, false, []string{"http"}, true, false},
+		{"a proxy in capitals", proxy, false, []string{" HTTPS "}, false, true},
+		{"a proxy that names the WebSocket", proxy, false, []string{"wss"}, false, true},
+		{"a proxy that says nothing", proxy, false, nil, true, true},
+		{"a proxy that says nothing, over TLS", proxy, true, nil, true, true},
+		{"proxies that agree", proxy, false, []string{"https, https"}, false, true},
+		{"proxies that do not", proxy, false, []string{"https", "http"}, true, true},
+		{"a proxy that says something else", proxy, false, []string{"gopher"}, true, true},
+	} {
+		for origin, allowed := range map[string]bool{"http://chat.example": c.http, "https://chat.example": c.https_} {
+			r := httptest.NewRequest(http.MethodGet, "http://chat.example/ws", http.NoBody)
+			r.RemoteAddr = c.from
+			r.Header["X-Forwarded-Proto"] = c.proto
+			r.Header.Set("Origin", origin)
+			if c.secure {
+				r.TLS = new(tls.ConnectionState)
+			}
+			if err := d.door.Admit(r); (err == nil) != allowed {
+				t.Errorf("%s: %s: %v", c.name, origin, err)
+			}
+		}
 	}
 }
 
@@ -105,6 +161,114 @@ func TestRefusedRequests(t *testing.T) {
 		t.Errorf("WebSocket: %v", err)
 	}
 	n.mustDial(4, nil, http.Header{"Origin": {n.url}})
+}
+
+// Over plain WebSocket a refusal is an answer of HTTP, which says when to come again where that is known.
+func TestRefusedNativeRequests(t *testing.T) {
+	ask := func(n *node, header ...string) *http.Response {
+		t.Helper()
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, n.url+"/ws", http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := 0; i < len(header); i += 2 {
+			r.Header.Set(header[i], header[i+1])
+		}
+		client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+		response, err := client.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = response.Body.Close()
+		return response
+	}
+	clock := time.Now()
+	at := func(s *setup) { s.Now = func() time.Time { return clock } }
+	hasty := serve(t, limits(gateway.Config{Connects: perMinute(1)}), at)
+	ask(hasty)
+	if r := ask(hasty); r.StatusCode != http.StatusTooManyRequests || r.Header.Get("Retry-After") != "60" {
+		t.Errorf("over the rate: %s, again after %q", r.Status, r.Header.Get("Retry-After"))
+	}
+	for range 99 {
+		ask(hasty)
+	}
+	if r := ask(hasty); r.StatusCode != http.StatusTooManyRequests || r.Header.Get("Retry-After") != "3600" {
+		t.Errorf("who does not stop: %s, again after %q", r.Status, r.Header.Get("Retry-After"))
+	}
+
+	crowded := serve(t, limits(gateway.Config{MaxConnectionsPerIP: 1}))
+	crowded.device("ada")
+	if r := ask(crowded); r.StatusCode != http.StatusTooManyRequests {
+		t.Errorf("too many connections: %s", r.Status)
+	}
+	if r := ask(crowded, "Origin", "https://evil.test"); r.StatusCode != http.StatusForbidden {
+		t.Errorf("another origin: %s", r.Status)
+	}
+	barred := serve(t)
+	barred.block(netip.MustParseAddr("127.0.0.1"))
+	if r := ask(barred); r.StatusCode != http.StatusForbidden || r.Header.Get("Retry-After") != "" {
+		t.Errorf("blocked by an administrator: %s", r.Status)
+	}
+	full := serve(t, limits(gateway.Config{MaxConnections: 1}))
+	full.device("ada")
+	if r := ask(full); r.StatusCode != http.StatusServiceUnavailable {
+		t.Errorf("at capacity: %s", r.Status)
+	}
+}
+
+// Whoever owns a /48 has more than an address has, but not once more for each /64 of it, and is not blocked for what
+// its neighbours do.
+func TestAllowanceOfASite(t *testing.T) {
+	const each, site = 10, 10 * 16
+	d := openDoor(t, gateway.Config{Connects: perMinute(each)})
+	from := func(network int) string { return fmt.Sprintf("[2001:db8:1:%x::1]:1", network) }
+	for network := range site {
+		if got := d.knock(from(network)); got != "" {
+			t.Fatalf("network %d: %s", network, got)
+		}
+	}
+	for network := range 3 * each {
+		if got := d.knock(from(site + network)); got != tooFast {
+			t.Fatalf("network %d: %q", site+network, got)
+		}
+	}
+	for _, other := range []string{"[2001:db8:2::1]:1", "192.0.2.1:1"} {
+		if got := d.knock(other); got != "" {
+			t.Errorf("%s: %s", other, got)
+		}
+	}
+	for range 200 {
+		d.knock(from(0)) // a neighbour that does not stop
+	}
+	if got := d.knock(from(0)); got != blocked {
+		t.Errorf("who does not stop: %q", got)
+	}
+	d.sleep(time.Minute)
+	if got := d.knock(from(1)); got != "" {
+		t.Errorf("its neighbour: %s", got)
+	}
+}
+
+// The same for connections that are open.
+func TestConnectionsOfASite(t *testing.T) {
+	const site = 16
+	n := serve(t, limits(gateway.Config{MaxConnectionsPerIP: 1, TrustedProxies: prefixes(t, "127.0.0.0/8")}))
+	in := func(network int) *device {
+		d := n.mustDial(4, nil, http.Header{"X-Forwarded-For": {fmt.Sprintf("2001:db8:1:%x::1", network)}})
+		d.connect(map[string]string{"token": n.token("ada")})
+		return d
+	}
+	first := in(0)
+	for network := range site - 1 {
+		in(1 + network)
+	}
+	header := http.Header{"X-Forwarded-For": {"2001:db8:1:ffff::1"}}
+	var status ws.StatusError
+	if _, err := n.dial(4, nil, header); !errors.As(err, &status) {
+		t.Errorf("one more: %v", err)
+	}
+	n.lose(first)
+	in(0xffff)
 }
 
 func prefixes(t *testing.T, cidrs ...string) []netip.Prefix {
@@ -192,11 +356,11 @@ func TestWhoDoesNotStopIsBlocked(t *testing.T) {
 	if got := d.knock(other); got != "" {
 		t.Errorf("another address: %q", got)
 	}
-	d.now = d.now.Add(time.Hour - time.Second)
+	d.sleep(time.Hour - time.Second)
 	if got := d.knock(from); got != blocked {
 		t.Errorf("within the hour: %q", got)
 	}
-	d.now = d.now.Add(2 * time.Second)
+	d.sleep(2 * time.Second)
 	if got := d.knock(from); got != "" {
 		t.Errorf("after it: %q", got)
 	}
@@ -217,7 +381,7 @@ func TestTheAllowanceComesBack(t *testing.T) {
 		if got := d.knock("192.0.2.1:1"); got != tooFast {
 			t.Fatalf("got %q", got)
 		}
-		d.now = d.now.Add(time.Second)
+		d.sleep(time.Second)
 		if got := d.knock("192.0.2.1:1"); got != "" {
 			t.Fatalf("got %q", got)
 		}
@@ -308,10 +472,10 @@ func TestCapacity(t *testing.T) {
 func TestStrangersAreBounded(t *testing.T) {
 	d := openDoor(t, gateway.Config{MaxConnections: 2000})
 	r := httptest.NewRequest(http.MethodGet, "http://chat.example/socket.io/", nil)
-	if err := d.gateway.Admit(r, 2199); err != nil {
+	if err := d.door.AdmitBeside(r, 2199); err != nil {
 		t.Errorf("one under: %v", err)
 	}
-	if err := d.gateway.Admit(r, 2200); err == nil || err.Error() != "Server at capacity" {
+	if err := d.door.AdmitBeside(r, 2200); err == nil || err.Error() != "Server at capacity" {
 		t.Errorf("at the bound: %v", err)
 	}
 }

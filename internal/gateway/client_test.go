@@ -423,7 +423,7 @@ func (d *device) logged() message {
 }
 
 // unasked are events that come by themselves as devices sign in and go.
-var unasked = []string{"conversation:heads", "presence", "user:online", "user:offline"}
+var unasked = []string{"server:epoch", "conversation:heads", "presence", "user:online", "user:offline"}
 
 // quiet proves that nothing more has come of all that was done before, but for
 // what comes by itself.

@@ -1,14 +1,6 @@
 package gateway
 
-import (
-	"encoding/json"
-	"maps"
-	"slices"
-	"strings"
-
-	"github.com/sockeye-im/sockeye/internal/hub"
-	"github.com/sockeye-im/sockeye/internal/netloop"
-)
+import "github.com/sockeye-im/sockeye/internal/wire"
 
 // subprotocol is what a native client asks for to speak the names of the
 // Socket.IO events.
@@ -17,75 +9,17 @@ const subprotocol = "sockeye.v1"
 // dialect is how a native connection speaks. All frames are JSON objects with a
 // type; a ref on a request comes back on its answer.
 type dialect interface {
-	hub.Dialect
+	Dialect
 	// request translates a frame into a command; "" when there is none such.
 	request(f *frame) (command string)
 	// answer writes the acknowledgement of a request.
 	answer(f *frame, ack any) any
 }
 
-// frame is a request.
-type frame struct {
-	Type   string          `json:"type"`
-	Ref    json.RawMessage `json:"ref"`
-	RoomID string          `json:"roomId"`
-	fields map[string]json.RawMessage
-}
-
-// decode reads the frame as a payload: all fields but type and ref. What a
-// payload calls type travels as messageType or roomType beside the frame's own.
-func (f *frame) decode(dst any) error {
-	payload := maps.Clone(f.fields)
-	delete(payload, "ref")
-	delete(payload, "type")
-	for _, name := range []string{"messageType", "roomType"} {
-		if value, ok := payload[name]; ok {
-			delete(payload, name)
-			payload["type"] = value
-		}
-	}
-	text, err := json.Marshal(payload)
-	if err != nil {
-		return err
-	}
-	return json.Unmarshal(text, dst)
-}
-
-// write frames a payload, flat beside its type. What is no object travels as
-// items, and a payload's own type and ref as messageType and messageRef. The ref is
-// written as it came.
-func write(kind string, ref json.RawMessage, payload any) any {
-	text, err := json.Marshal(payload)
-	if err != nil {
-		return nil // the payloads are ours, and all can be written
-	}
-	fields := make(map[string]json.RawMessage)
-	if text[0] != '{' {
-		fields["items"] = text
-	} else if json.Unmarshal(text, &fields) != nil {
-		return nil
-	}
-	for _, name := range []string{"type", "ref"} { // the frame's own
-		if inner, ok := fields[name]; ok {
-			fields["message"+strings.ToUpper(name[:1])+name[1:]] = inner
-			delete(fields, name)
-		}
-	}
-	fields["type"], _ = json.Marshal(kind) // a string always encodes
-	out, err := json.Marshal(fields)
-	if err != nil {
-		return nil
-	}
-	if len(ref) > 0 { // Marshal would escape and compact it
-		out = slices.Concat(out[:len(out)-1], []byte(`,"ref":`), ref, []byte{'}'})
-	}
-	return netloop.NewMessage(netloop.Text, true, out)
-}
-
 // v1 speaks the names of the Socket.IO events.
 type v1 struct{}
 
-func (v1) Write(e hub.Event, _ bool) any { return write(e.Name, nil, e.Payload) }
+func (v1) Write(e wire.Event, _ bool) any { return write(e.Name, nil, e.Payload) }
 
 func (v1) request(f *frame) string { return f.Type }
 
@@ -95,15 +29,15 @@ func (v1) answer(f *frame, ack any) any { return write("ack", f.Ref, ack) }
 type guide struct{}
 
 // Write has chat for messages, but for the connection that sent them.
-func (guide) Write(e hub.Event, own bool) any {
+func (guide) Write(e wire.Event, own bool) any {
 	switch e.Name {
 	case "room:message", "message:received":
-		m, ok := e.Payload.(hub.Message)
+		m, ok := e.Payload.(wire.Message)
 		if !ok || own {
 			return nil
 		}
 		return write("chat", nil, struct {
-			hub.Message
+			wire.Message
 			SenderName string `json:"senderName"`
 		}{m, m.SenderUsername})
 	case "room:user_joined":
@@ -119,7 +53,7 @@ func (guide) Write(e hub.Event, own bool) any {
 func (guide) request(f *frame) string {
 	switch f.Type {
 	case "chat":
-		if f.RoomID != "" {
+		if f.string("roomId") != "" {
 			return "room:message"
 		}
 		return "message:send"
@@ -135,7 +69,7 @@ func (guide) request(f *frame) string {
 
 func (guide) answer(f *frame, ack any) any {
 	if f.Type == "join_room" {
-		return write("room_joined", f.Ref, map[string]string{"roomId": f.RoomID})
+		return write("room_joined", f.Ref, map[string]string{"roomId": f.string("roomId")})
 	}
 	return write("ack", f.Ref, ack)
 }

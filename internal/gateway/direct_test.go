@@ -136,7 +136,7 @@ func TestDirectMessagesBetweenFriendsOnly(t *testing.T) {
 	ada, eve := n.device("ada"), n.device("eve")
 	eve.mustFail("message:send", `{"recipientId":"ada","content":"hi"}`, "not_friends", "Can only send messages to friends")
 	ada.quiet(n, "a refused message")
-	open := serve(t, func(s *setup) { s.chat.DirectPolicy = chat.DirectAnyone })
+	open := serve(t, func(s *setup) { s.Rules.DirectPolicy = chat.DirectAnyone })
 	ada, eve = open.device("ada"), open.device("eve")
 	eve.must("message:send", `{"recipientId":"ada","content":"hi"}`)
 	ada.message("message:received")

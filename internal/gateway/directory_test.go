@@ -6,6 +6,26 @@ import (
 	"testing"
 )
 
+// TestRoomsAreMadeWithSettings: what is named when a room is made holds, the rest is the default.
+func TestRoomsAreMadeWithSettings(t *testing.T) {
+	n := serve(t)
+	ada := n.device("ada")
+	for payload, want := range map[string]string{
+		`{"name":"a"}`: "map[allowFileUpload:true allowVoiceMessage:true messageRetention:0]",
+		`{"name":"b","settings":{"messageRetention":7,"allowFileUpload":false}}`: "map[allowFileUpload:false allowVoiceMessage:true messageRetention:7]",
+	} {
+		var got struct {
+			Room struct{ Settings map[string]any }
+		}
+		ada.askInto("room:create", payload, &got)
+		if fmt.Sprint(got.Room.Settings) != want {
+			t.Errorf("%s makes a room with %v, want %s", payload, got.Room.Settings, want)
+		}
+	}
+	ada.mustFail("room:create", `{"name":"c","settings":{"messageRetention":-1}}`, "invalid_field",
+		"messageRetention must be 0 or from 1 to 36500 days")
+}
+
 func TestRoomsAreUpdated(t *testing.T) {
 	n := serve(t)
 	ada, bob := n.device("ada"), n.device("bob")

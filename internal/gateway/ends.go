@@ -13,6 +13,7 @@ func Ends() []string {
 	for _, why := range []socketio.Reason{
 		socketio.TransportError, socketio.TransportClose, socketio.ForcedClose, socketio.PingTimeout, socketio.ParseError,
 		socketio.ShuttingDown, socketio.SlowConsumer, socketio.ClientDisconnect, socketio.ServerDisconnect,
+		idleTimeout,
 	} {
 		names = append(names, string(why))
 	}

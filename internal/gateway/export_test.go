@@ -1,6 +1,8 @@
 package gateway
 
 import (
+	"net/http"
+	"strings"
 	"time"
 
 	"github.com/sockeye-im/sockeye/internal/netloop"
@@ -40,6 +42,32 @@ func (n *Native) Receiver() func(text string) {
 	return func(text string) { c.HandleMessage(nil, netloop.Text, []byte(text)) }
 }
 
+// Handle is the server's side of one native connection.
+type Handle struct{ c *native }
+
+// Only returns the one native connection that is open.
+func (n *Native) Only() Handle { return Handle{n.all()[0]} }
+
+// Tick has the connection's timer fire, as the timing wheel does.
+func (h Handle) Tick() { h.c.Expire(&h.c.timer) }
+
+// Receive hands the connection a frame as the loop does, also while it is paused: what was read
+// before is still delivered.
+func (h Handle) Receive(text string) { h.c.HandleMessage(nil, netloop.Text, []byte(text)) }
+
+// Flood sends until the connection takes no more.
+func (h Handle) Flood() {
+	m := netloop.NewMessage(netloop.Text, true, []byte(`{"type":"flood","of":"`+strings.Repeat("x", 64<<10)+`"}`))
+	for h.c.conn.Send(m) == nil {
+	}
+}
+
+// Stopping reports whether the server takes no more.
+func (n *Native) Stopping() bool { return n.stopping.Load() }
+
+// Wake has the gateway look at its clock for tokens that have expired.
+func (g *Gateway) Wake() { g.expiry.wake <- struct{}{} }
+
 // Activity opens the counting of active connections to tests.
 type Activity struct{ a activity }
 
@@ -48,3 +76,47 @@ func (a *Activity) Move(from, to uint32) { a.a.move(from, to) }
 
 // Count returns how many are active.
 func (a *Activity) Count(now uint32) int { return a.a.count(now) }
+
+// UnderWay opens the counting of commands under way to tests.
+type UnderWay struct{ u underWay }
+
+// Begin, End and Wait are its own.
+func (u *UnderWay) Begin() { u.u.begin() }
+
+// End counts one that is answered.
+func (u *UnderWay) End() { u.u.end() }
+
+// Wait returns once there are at most so many.
+func (u *UnderWay) Wait(most int) { u.u.wait(most) }
+
+// Waited reports whether somebody waits.
+func (u *UnderWay) Waited() bool {
+	u.u.mu.Lock()
+	defer u.u.mu.Unlock()
+	return u.u.changed != nil
+}
+
+// MaxUnhandled is how many frames of a connection may wait to be handled.
+const MaxUnhandled = maxUnhandled
+
+// AdmitBeside is Admit where so many connections are open.
+func (d *Door) AdmitBeside(r *http.Request, open int) error {
+	if denied := d.admit(r, open); denied != nil {
+		return denied
+	}
+	return nil
+}
+
+// DecodeFrame reads a frame and decodes its payload; ok is false for what is no frame.
+func DecodeFrame(text []byte, dst any) (ok bool, err error) {
+	f, ok := parseFrame(text)
+	if !ok {
+		return false, nil
+	}
+	return true, f.decode(dst)
+}
+
+// WriteFrame is what is sent of an event.
+func WriteFrame(kind string, payload any) []byte {
+	return write(kind, nil, payload).(*netloop.Message).Payload()
+}

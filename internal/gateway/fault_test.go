@@ -3,6 +3,7 @@ package gateway_test
 import (
 	"context"
 	"errors"
+	"net/http"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -98,7 +99,7 @@ func (b *brokenAccounts) ChangePair(ctx context.Context, cmd account.ChangePair)
 	return b.Store.ChangePair(ctx, cmd)
 }
 
-func (b *brokenAccounts) Pair(ctx context.Context, one, other string) (account.Pair, error) {
+func (b *brokenAccounts) Pair(ctx context.Context, one, other account.UserID) (account.Pair, error) {
 	if err := b.err(); err != nil {
 		return account.Pair{}, err
 	}
@@ -112,21 +113,21 @@ func (b *brokenAccounts) EnsureUser(ctx context.Context, cmd account.EnsureUser)
 	return b.Store.EnsureUser(ctx, cmd)
 }
 
-func (b *brokenAccounts) Circle(ctx context.Context, user string, limit int) (account.Circle, error) {
+func (b *brokenAccounts) Circle(ctx context.Context, user account.UserID, q account.CircleQuery) (account.Circle, error) {
 	if err := b.err(); err != nil {
 		return account.Circle{}, err
 	}
-	return b.Store.Circle(ctx, user, limit)
+	return b.Store.Circle(ctx, user, q)
 }
 
-func (b *brokenAccounts) FriendIDs(ctx context.Context, user string) ([]string, error) {
+func (b *brokenAccounts) FriendIDs(ctx context.Context, user account.UserID) ([]account.UserID, error) {
 	if err := b.err(); err != nil {
 		return nil, err
 	}
 	return b.Store.FriendIDs(ctx, user)
 }
 
-func (b *brokenAccounts) User(ctx context.Context, id string) (account.User, bool, error) {
+func (b *brokenAccounts) User(ctx context.Context, id account.UserID) (account.User, bool, error) {
 	if err := b.err(); err != nil {
 		return account.User{}, false, err
 	}
@@ -143,12 +144,14 @@ func (b *brokenAccounts) SearchUsers(ctx context.Context, folded string, limit i
 // confused is a store with a mistake in it.
 type confused struct{ account.Store }
 
-func (confused) Circle(context.Context, string, int) (account.Circle, error) { panic("nobody is home") }
+func (confused) Circle(context.Context, account.UserID, account.CircleQuery) (account.Circle, error) {
+	panic("nobody is home")
+}
 
 // A mistake in one command is a fault of the server's: it is told so, and all
 // connections go on.
 func TestPanics(t *testing.T) {
-	n := serve(t, func(s *setup) { s.people = func(inner account.Store) account.Store { return confused{inner} } })
+	n := serve(t, func(s *setup) { s.People = func(inner account.Store) account.Store { return confused{inner} } })
 	ada, bob := n.device("ada"), n.plain(n.token("bob"), "sockeye.v1")
 	ada.mustFail("friend:list", `{}`, "internal", "Failed to list friends")
 	bob.send(`{"type":"friend:list"}`)
@@ -172,7 +175,7 @@ func (muddled) StartAppend(context.Context, chat.Append, func(chat.Message, erro
 // The same of a message, which nobody waits for: it is answered, and does not stay
 // under way.
 func TestPanicsOfMessages(t *testing.T) {
-	n := serve(t, func(s *setup) { s.store = func(inner chat.Store) chat.Store { return muddled{inner} } })
+	n := serve(t, func(s *setup) { s.Chats = func(inner chat.Store) chat.Store { return muddled{inner} } })
 	ada, bob := n.device("ada"), n.plain(n.token("bob"), "sockeye.v1")
 	ada.must("room:create", `{"name":"Lounge","id":"lounge"}`)
 	ada.mustFail("room:message", `{"roomId":"lounge","content":"hello"}`, "internal", "Failed to send room message")
@@ -195,7 +198,7 @@ func TestPanicsOfMessages(t *testing.T) {
 func TestFaultAtSignIn(t *testing.T) {
 	people := new(brokenAccounts)
 	n := serve(t, func(s *setup) {
-		s.people = func(inner account.Store) account.Store { people.Store = inner; return people }
+		s.People = func(inner account.Store) account.Store { people.Store = inner; return people }
 	})
 	people.on.Store(true)
 	d := n.mustDial(4, nil, nil)
@@ -204,14 +207,18 @@ func TestFaultAtSignIn(t *testing.T) {
 	if got := d.unread(); len(got) > 0 {
 		t.Errorf("was told %s", got)
 	}
-	p := n.plain(n.token("ada"), "")
+	if status := n.refusedUpgrade(n.token("ada")); status != http.StatusServiceUnavailable {
+		t.Errorf("the upgrade was answered with %d", status)
+	}
+	p := n.plain("", "sockeye.v1")
+	p.send(`{"type":"auth","token":"` + n.token("ada") + `"}`)
 	if got := p.next("error"); got["code"] != "internal" || got["message"] != "Failed to sign in" {
 		t.Errorf("got %v", got)
 	}
 	if code := p.ended(); code != ws.StatusInternalServerError {
 		t.Errorf("closed with %d", code)
 	}
-	if got := n.count("websocket_connections_refused_total", "reason", "fault"); got != 2 {
+	if got := n.count("websocket_connections_refused_total", "reason", "fault"); got != 3 {
 		t.Errorf("%v counted", got)
 	}
 	if !strings.Contains(n.log.String(), errDisk.Error()) {
@@ -221,12 +228,57 @@ func TestFaultAtSignIn(t *testing.T) {
 	n.device("ada").settle()
 }
 
+// forgetful is a store with a mistake in what sign-ins need, once it is on.
+type forgetful struct {
+	account.Store
+	on atomic.Bool
+}
+
+func (f *forgetful) EnsureUser(ctx context.Context, cmd account.EnsureUser) (account.User, bool, error) {
+	if f.on.Load() {
+		panic("who was that again")
+	}
+	return f.Store.EnsureUser(ctx, cmd)
+}
+
+// What went wrong at a sign-in is for the log, although the library tells clients
+// the errors of middlewares: here they read that there was one.
+func TestPanicAtSignIn(t *testing.T) {
+	people := new(forgetful)
+	n := serve(t, func(s *setup) {
+		s.People = func(inner account.Store) account.Store { people.Store = inner; return people }
+	})
+	people.on.Store(true)
+	d := n.mustDial(4, nil, nil)
+	if got := d.refused(text(map[string]string{"token": n.token("ada")})); got != `{"message":"Internal server error"}` {
+		t.Errorf("was told %s", got)
+	}
+	if log := n.log.String(); !strings.Contains(log, "who was that again") || !strings.Contains(log, "fault_test.go") {
+		t.Error("the cause is not in the log")
+	}
+}
+
+// refusedUpgrade is the status that a plain WebSocket with a token is refused with.
+func (n *node) refusedUpgrade(token string) int {
+	n.t.Helper()
+	conn, _, _, err := ws.Dialer{Timeout: patience}.Dial(context.Background(), "ws"+strings.TrimPrefix(n.url, "http")+"/ws?token="+token)
+	if err == nil {
+		_ = conn.Close()
+		n.t.Fatal("the connection is open")
+	}
+	var status ws.StatusError
+	if !errors.As(err, &status) {
+		n.t.Fatal(err)
+	}
+	return int(status)
+}
+
 // A fault of the server is told in general words; what it was is for the log.
 func TestFaults(t *testing.T) {
 	people := new(brokenAccounts)
 	n := serve(t, func(s *setup) {
-		s.store = func(inner chat.Store) chat.Store { return broken{inner} }
-		s.people = func(inner account.Store) account.Store { people.Store = inner; return people }
+		s.Chats = func(inner chat.Store) chat.Store { return broken{inner} }
+		s.People = func(inner account.Store) account.Store { people.Store = inner; return people }
 	})
 	ada, bob := n.device("ada"), n.device("bob")
 	people.on.Store(true)

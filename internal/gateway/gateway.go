@@ -1,6 +1,6 @@
 // Package gateway lets clients in and turns what they send into commands.
 //
-// A connection passes, in this order: the address it comes from (admission.go,
+// A connection passes, in this order: the address it comes from (door.go,
 // before a WebSocket is opened), its token (signin.go, native.go), the capacity of
 // the node (session.go). Then each event of it is a command of package command
 // (socketio.go, native.go). A session knows no protocol: under it is a link, a
@@ -9,46 +9,30 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/netip"
-	"sync/atomic"
 	"time"
 
 	"github.com/sockeye-im/sockeye/internal/account"
 	"github.com/sockeye-im/sockeye/internal/chat"
 	"github.com/sockeye-im/sockeye/internal/command"
+	"github.com/sockeye-im/sockeye/internal/deps"
+	"github.com/sockeye-im/sockeye/internal/hub"
 	"github.com/sockeye-im/sockeye/internal/ordered"
-	"github.com/sockeye-im/sockeye/internal/ratelimit"
+	"github.com/sockeye-im/sockeye/internal/presence"
+	"github.com/sockeye-im/sockeye/socketio"
 )
-
-// Config holds the limits at the door. A zero Rate and a count per IP of 0 are no
-// limit.
-type Config struct {
-	Origins             []string // allowed beside the server's own; * is all
-	TrustedProxies      []netip.Prefix
-	MaxConnections      int
-	MaxConnectionsPerIP int
-	Connects            ratelimit.Rate // from one IP address
-}
 
 // Accounts knows who may come in. Errors that match account.ErrUnauthenticated
 // refuse a token; what they say may be shown to nobody.
 type Accounts interface {
 	Verify(ctx context.Context, token string) (account.Identity, error)
 	SignIn(ctx context.Context, identity account.Identity) (account.User, error)
-	Connect(identity account.Identity, end func(account.EndReason)) (*account.Connection, error)
-}
-
-// Presence is told who comes and goes, see presence.Tracker.
-type Presence interface {
-	Connect(who account.Person, device string)
-	Disconnect(userID, device string)
-	Devices(userID string) int
-}
-
-// Typing is told who has gone, see presence.Typing.
-type Typing interface {
-	EndAll(userID string)
+	// Revoked reports whether a token is revoked, AddressBlocked whether administrators keep an address out. They do not
+	// block.
+	Revoked(identity *account.Identity) bool
+	AddressBlocked(address netip.Addr) bool
 }
 
 // Metrics counts what passes the gateway.
@@ -58,60 +42,101 @@ type Metrics interface {
 	ConnectionRefused(reason string)
 }
 
-// Gateway serves the clients of one node.
+// Gateway serves the clients of one node, of both protocols.
 type Gateway struct {
-	Deps
-	cfg Config
-
+	deps      Deps
+	cfg       Config // the door's
 	admission *admission
-	door      *door
-	expiry    *expiry
-	sessions  atomic.Int64 // signed in
-	peak      atomic.Int64 // the most of them there were
-	slow      atomic.Int64 // closed because they did not read
-	activity  activity
-	underWay  ordered.Workers
+	roster    *roster
+	native    *Native
+
+	expiry   *expiry
+	refusals *refusals
+	underWay ordered.Workers
 
 	signIns, subscriptions turns
 }
 
 // Deps are what a Gateway works with; all are required.
 type Deps struct {
+	Door     *Door
+	Sockets  *socketio.Server // whose main namespace is served
+	Index    *Index           // of plain WebSockets
+	Hub      *hub.Hub         // whose audiences are those two
 	Commands *command.Table
 	Chat     *chat.Service
 	Accounts Accounts
-	Presence Presence
-	Typing   Typing
+	Presence *presence.Tracker
+	Typing   *presence.Typing
 	Metrics  Metrics
 	Log      *slog.Logger
 	Now      func() time.Time
-	// Blocked tells whether administrators keep an address out. It may be nil.
-	Blocked func(netip.Addr) bool
 }
 
-// New makes a gateway; Stop ends it. Its Admit and Serve are still to be given
-// to the Socket.IO server.
-func New(cfg Config, d Deps) *Gateway {
-	admission := newAdmission(cfg, d.Now, d.Blocked)
-	return &Gateway{
-		Deps: d, cfg: cfg, admission: admission, door: newDoor(admission), expiry: newExpiry(d.Now),
+// New makes the gateway behind a door, which it opens; Stop ends it.
+func New(native NativeConfig, d Deps) (*Gateway, error) {
+	if err := deps.Check(d); err != nil {
+		return nil, err
+	}
+	g := &Gateway{
+		deps: d, cfg: d.Door.cfg, admission: d.Door.admission, roster: newRoster(d.Door.cfg, d.Accounts), expiry: newExpiry(d.Now), refusals: newRefusals(d.Log, d.Now),
 		signIns: make(turns, signInsAtOnce), subscriptions: make(turns, subscriptionsAtOnce),
 	}
+	var err error
+	if g.native, err = newNative(g, native); err != nil {
+		g.expiry.stop()
+		return nil, err
+	}
+	d.Door.open(d.Accounts.AddressBlocked, g.roster.full, sessions{d.Sockets, g.native})
+	g.serve(d.Sockets.Of("/"))
+	return g, nil
 }
 
-// Stop ends the gateway's goroutines and waits for them.
+// Native are the plain WebSockets, for an HTTP server.
+func (g *Gateway) Native() *Native { return g.native }
+
+// Quiesce takes no more connections and reads no more from those that are open. It
+// returns once what was received is handled and answered, or ctx ends.
+func (g *Gateway) Quiesce(ctx context.Context) error {
+	err := together(ctx, g.native.Quiesce, g.deps.Sockets.Quiesce)
+	return errors.Join(err, g.underWay.Wait(ctx))
+}
+
+// Shutdown closes all connections in a way that clients come back from, and drops what
+// is left when ctx ends.
+func (g *Gateway) Shutdown(ctx context.Context) error {
+	return together(ctx, g.native.Shutdown, g.deps.Sockets.Shutdown)
+}
+
+// together does both at the same time and waits for both: clients of one protocol
+// that are slow to go must not keep those of the other one from going elsewhere.
+func together(ctx context.Context, one, other func(context.Context) error) error {
+	done := make(chan error, 1)
+	go func() { done <- one(ctx) }()
+	return errors.Join(other(ctx), <-done)
+}
+
+// Stop ends the gateway's goroutines and waits for them. Its connections are those of
+// [Gateway.Shutdown].
 func (g *Gateway) Stop() { g.expiry.stop() }
 
+// Heard takes in what any node has committed about accounts: it ends connections whose tokens
+// are good no longer. Whoever is asked for these tokens has heard of it before.
+func (g *Gateway) Heard(events []account.Event) { g.roster.heard(events) }
+
+// Counts are the numbers of connections that have signed in.
+type Counts struct {
+	Open  int
+	Peak  int // the most there were at a time
+	Users int // whose they are
+	// Active have signed in within the last 30 seconds, or have sent a command.
+	Active int
+	// Slow were closed because their clients did not read.
+	Slow int
+}
+
+// Counts returns the numbers of this moment.
+func (g *Gateway) Counts() Counts { return g.roster.counts(g.seconds()) }
+
 // Connections is the number of signed-in connections.
-func (g *Gateway) Connections() int { return int(g.sessions.Load()) }
-
-// Peak is the most signed-in connections there were at a time.
-func (g *Gateway) Peak() int { return int(g.peak.Load()) }
-
-// Active is the number of signed-in connections that have sent a command in the
-// last 30 seconds, or have signed in.
-func (g *Gateway) Active() int { return g.activity.count(g.seconds()) }
-
-// Slow is the number of connections that were closed because their clients did not
-// read.
-func (g *Gateway) Slow() int { return int(g.slow.Load()) }
+func (g *Gateway) Connections() int { return g.roster.count() }

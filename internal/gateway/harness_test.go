@@ -1,15 +1,8 @@
 package gateway_test
 
 import (
-	"bytes"
-	"context"
-	"errors"
-	"log/slog"
-	"net/http"
-	"net/http/httptest"
 	"net/netip"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -17,11 +10,12 @@ import (
 
 	"github.com/sockeye-im/sockeye/engineio"
 	"github.com/sockeye-im/sockeye/internal/account"
+	"github.com/sockeye-im/sockeye/internal/app"
+	"github.com/sockeye-im/sockeye/internal/app/apptest"
 	"github.com/sockeye-im/sockeye/internal/chat"
-	"github.com/sockeye-im/sockeye/internal/command"
+	"github.com/sockeye-im/sockeye/internal/feed"
 	"github.com/sockeye-im/sockeye/internal/gateway"
 	"github.com/sockeye-im/sockeye/internal/hub"
-	"github.com/sockeye-im/sockeye/internal/ops"
 	"github.com/sockeye-im/sockeye/internal/presence"
 	"github.com/sockeye-im/sockeye/internal/ratelimit"
 	"github.com/sockeye-im/sockeye/internal/store/sqlite"
@@ -29,150 +23,70 @@ import (
 )
 
 // patience bounds every wait; only a failing test ever waits that long.
-const patience = 30 * time.Second
+const patience = apptest.Patience
+
+const secret = apptest.Secret
 
 // setup is what a test may choose.
-type setup struct {
-	gateway gateway.Config
-	events  ratelimit.Rate // of commands
-	native  gateway.NativeConfig
-	chat    chat.Config
-	clock   func() time.Time // of the gateway
-	grace   time.Duration    // of presence
-	blocked func(netip.Addr) bool
-	people  func(account.Store) account.Store
-	store   func(chat.Store) chat.Store // wraps the store, to hold it up
-}
+type setup = app.Settings
 
-func events(rate ratelimit.Rate) func(*setup) { return func(s *setup) { s.events = rate } }
+func events(rate ratelimit.Rate) apptest.Option { return func(s *setup) { s.Events = rate } }
 
-func limits(cfg gateway.Config) func(*setup) {
+func limits(cfg gateway.Config) apptest.Option {
 	return func(s *setup) {
 		if cfg.MaxConnections == 0 {
 			cfg.MaxConnections = 1000
 		}
-		s.gateway = cfg
+		if cfg.StrangersTime == 0 {
+			cfg.StrangersTime = s.Door.StrangersTime
+		}
+		s.Door = cfg
 	}
 }
 
-// node is a whole server: store, rules, hub, gateway and sockets on a loopback
-// address.
+// node is a whole server, and short ways to use it.
 type node struct {
 	t        testing.TB
 	url      string
-	chat     *chat.Service
 	store    *sqlite.Store
+	chat     *chat.Service
+	feed     feed.Feed
 	hub      *hub.Hub
+	door     *gateway.Door
 	gateway  *gateway.Gateway
+	native   *gateway.Native
 	sockets  *socketio.Server
 	registry *prometheus.Registry
-	log      *logBuffer
+	log      *apptest.Log
 	issuer   *account.Issuer
 	accounts *account.Service
 	presence *presence.Tracker
 	typing   *presence.Typing
-	probe    *device // see told
+	queues   *engineio.QueueMemory
 	stop     func()  // also done when the test ends
-	native   *gateway.Native
+	probe    *device // see told
 }
 
-const secret = account.Secret("a secret of enough length, for tests only")
-
 // serve starts a node that ends with the test.
-func serve(t testing.TB, options ...func(*setup)) *node {
+func serve(t testing.TB, options ...apptest.Option) *node {
 	t.Helper()
-	s := setup{
-		native:  gateway.NativeConfig{MaxFrame: 1 << 20, AuthTimeout: patience, Heartbeat: time.Minute},
-		gateway: gateway.Config{MaxConnections: 1000}, chat: chat.DefaultConfig(), clock: time.Now,
+	return newNode(t, apptest.Serve(t, nil, options...))
+}
+
+// serveFrom is serve with a data folder that there is.
+func serveFrom(t testing.TB, folder string, options ...apptest.Option) *node {
+	t.Helper()
+	return newNode(t, apptest.Serve(t, []string{"--data", folder}, options...))
+}
+
+func newNode(t testing.TB, s *apptest.Server) *node {
+	t.Helper()
+	n := &node{
+		t: t, url: s.URL, store: s.Store, chat: s.Chat, feed: s.Feed, hub: s.Hub, door: s.Door, gateway: s.Gateway, native: s.Gateway.Native(), sockets: s.Sockets,
+		registry: s.Registry, log: s.Log, issuer: s.Issuer, accounts: s.Accounts, presence: s.Presence, typing: s.Typing,
+		queues: s.Queues, stop: s.Close,
 	}
-	for _, option := range options {
-		option(&s)
-	}
-	n := &node{t: t, log: new(logBuffer), registry: prometheus.NewRegistry()}
-	log := slog.New(slog.NewJSONHandler(n.log, nil))
-	var err error
-	must := func() {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	n.issuer, err = account.NewIssuer(secret, time.Now)
-	must()
-	verifiers, err := account.NewVerifiers(t.Context(), account.TrustConfig{Secret: secret, Now: time.Now})
-	must()
-	n.sockets, err = socketio.NewServer(socketio.Config{
-		Engine: engineio.Config{AllowRequest: func(r *http.Request) error {
-			return n.gateway.Admit(r, n.sockets.Connections())
-		}},
-		Recovery: &socketio.Recovery{}, ForgetAuth: true, Logger: log,
-	})
-	must()
-	n.hub = hub.New(n.sockets.Of("/"), log)
-	n.store, err = sqlite.Open(t.Context(), sqlite.DefaultConfig(t.TempDir()), n.hub.Publish)
-	must()
-	var store chat.Store = n.store
-	if s.store != nil {
-		store = s.store(store)
-	}
-	var people account.Store = n.store.Accounts(n.publish)
-	if s.people != nil {
-		people = s.people(people)
-	}
-	n.accounts, err = account.New(t.Context(), account.DefaultConfig(), account.Deps{
-		Store: people, Verifier: verifiers, Issuer: n.issuer, Now: time.Now,
-	})
-	must()
-	n.presence, err = presence.NewTracker(presence.Config{Grace: s.grace}, n.accounts, n.hub, log, time.Now)
-	must()
-	n.typing, err = presence.NewTyping(presence.DefaultTypingConfig(), n.accounts, n.hub, time.Now)
-	must()
 	n.befriend(cast...)
-	n.chat, err = chat.New(s.chat, store, time.Now, chat.NewID, nil)
-	must()
-	metrics, err := ops.NewMetrics(n.registry, ops.Vocabulary{
-		Messages: command.Names(), Operations: command.Names(), Refusals: gateway.Refusals(),
-		ErrorTypes: []string{"command"}, ErrorCodes: command.Codes(),
-	})
-	must()
-	table := command.New(command.Deps{
-		Events: s.events, Chat: n.chat, Accounts: n.accounts, Presence: n.presence, Typing: n.typing,
-		Metrics: metrics, Log: log, Now: s.clock,
-	})
-	n.gateway = gateway.New(s.gateway, gateway.Deps{
-		Commands: table, Chat: n.chat, Accounts: n.accounts, Presence: n.presence, Typing: n.typing,
-		Metrics: metrics, Log: log, Now: s.clock, Blocked: s.blocked,
-	})
-	n.gateway.Serve(n.sockets.Of("/"))
-	n.native, err = gateway.NewNative(n.gateway, n.hub, s.native)
-	must()
-	mux := http.NewServeMux()
-	mux.Handle("/", n.sockets)
-	mux.Handle("/ws", n.native)
-	server := httptest.NewUnstartedServer(mux)
-	server.Listener, err = n.sockets.Listen(server.Config, server.Listener)
-	must()
-	server.Start()
-	n.url = server.URL
-	n.stop = sync.OnceFunc(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
-		defer cancel()
-		if err := errors.Join(n.native.Shutdown(ctx), n.sockets.Shutdown(ctx)); err != nil {
-			t.Errorf("shutdown: %v", err)
-		}
-		server.Close()
-		n.gateway.Stop()
-		n.typing.Stop()
-		if err := n.presence.Stop(ctx); err != nil {
-			t.Errorf("stop presence: %v", err)
-		}
-		if err := n.store.Close(); err != nil {
-			t.Errorf("close store: %v", err)
-		}
-		n.hub.Stop()
-		verifiers.Stop()
-	})
-	t.Cleanup(n.stop)
 	return n
 }
 
@@ -181,7 +95,7 @@ func (n *node) token(user string) string { return n.tokenFor(user, time.Hour) }
 
 func (n *node) tokenFor(user string, ttl time.Duration) string {
 	n.t.Helper()
-	token, err := n.issuer.Sign(user, nameOf(user), ttl)
+	token, err := n.issuer.Sign(account.UserID(user), nameOf(user), ttl)
 	if err != nil {
 		n.t.Fatal(err)
 	}
@@ -196,7 +110,7 @@ func (n *node) known(users ...chat.UserID) {
 	n.t.Helper()
 	for _, user := range users {
 		name := nameOf(string(user))
-		if _, _, err := n.accounts.PutUser(n.t.Context(), account.PutUser{ID: string(user), Name: &name}); err != nil {
+		if _, _, err := n.accounts.PutUser(n.t.Context(), account.PutUser{ID: user, Name: &name}); err != nil {
 			n.t.Fatal(err)
 		}
 	}
@@ -211,31 +125,34 @@ func (n *node) befriend(users ...chat.UserID) {
 	n.known(users...)
 	for i, a := range users {
 		for _, b := range users[:i] {
-			_, err := n.accounts.RequestFriend(n.t.Context(), account.Actor{ID: string(a)}, string(b))
+			_, err := n.accounts.RequestFriend(n.t.Context(), account.Actor{ID: a}, b)
 			if err == nil {
-				_, err = n.accounts.AcceptFriend(n.t.Context(), account.Actor{ID: string(b)}, string(a))
+				_, err = n.accounts.AcceptFriend(n.t.Context(), account.Actor{ID: b}, a)
 			}
 			if err != nil {
 				n.t.Fatal(err)
 			}
 		}
 	}
-	told := make(chan struct{})
-	n.hub.After(func() { close(told) })
-	<-told // devices that come now are not told of it
+	if err := n.feed.Flush(n.t.Context()); err != nil { // devices that come now are not told of it
+		n.t.Fatal(err)
+	}
 }
 
-// publish is the account.Sink.
-func (n *node) publish(events []account.Event) {
-	n.hub.PublishAccounts(events)
-	for i := range events {
-		switch e := &events[i]; e.Kind {
-		case account.FriendAccepted:
-			n.hub.After(func() { n.presence.Befriended(e.Actor.ID, e.Other.ID) })
-		case account.UserChanged:
-			n.accounts.Renamed(e.Actor.ID, e.Actor.Name)
-			n.presence.Renamed(e.Actor)
-		}
+// notify brings a notification to topics and users, and returns once they were told.
+func (n *node) notify(topics []string, users []account.UserID, body any) {
+	n.t.Helper()
+	n.feed.Publish(feed.Facts{Notices: []feed.Notice{{Topics: topics, Users: users, Body: body}}})
+	if err := n.feed.Flush(n.t.Context()); err != nil {
+		n.t.Fatal(err)
+	}
+}
+
+// block keeps an address out.
+func (n *node) block(address netip.Addr) {
+	n.t.Helper()
+	if _, err := n.accounts.BlockAddress(n.t.Context(), account.BlockAddress{Address: address, For: account.MinBlock}); err != nil {
+		n.t.Fatal(err)
 	}
 }
 
@@ -301,24 +218,6 @@ func eventually(t testing.TB, what string, ok func() bool) {
 		}
 		time.Sleep(time.Millisecond)
 	}
-}
-
-// logBuffer is a log that tests may read while it is written.
-type logBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (l *logBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.Write(p)
-}
-
-func (l *logBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.String()
 }
 
 func perMinute(events int) ratelimit.Rate { return ratelimit.Rate{Events: events, Per: time.Minute} }

@@ -1,6 +1,8 @@
 package gateway_test
 
 import (
+	"github.com/sockeye-im/sockeye/internal/feed"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -40,7 +42,7 @@ func TestHeadsAreAnnounced(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n.hub.Announce(heads)
+	n.feed.Publish(feed.Facts{Heads: heads})
 	for _, d := range []*device{ada, bob} {
 		var h head
 		d.event("conversation:head", &h)
@@ -49,4 +51,33 @@ func TestHeadsAreAnnounced(t *testing.T) {
 		}
 	}
 	eve.quiet(n, "a conversation of others")
+}
+
+// What has not changed since the user was here is not told: it would be the more, the longer the list of rooms.
+func TestQuietConversationsHaveNoHeads(t *testing.T) {
+	var ago atomic.Int64
+	ago.Store(int64(48 * time.Hour))
+	n := serve(t, func(s *setup) { s.Said = func() time.Time { return time.Now().Add(-time.Duration(ago.Load())) } })
+	ada, bob := n.device("ada"), n.device("bob")
+	n.hall(ada, bob)
+	ada.must("room:message", `{"roomId":"hall","content":"long ago"}`)
+	ada.must("room:create", `{"id":"den","name":"Den"}`)
+	bob.must("room:join", `{"roomId":"den"}`)
+	var heads []head
+	second := n.device("bob") // nobody knows since when the first time: all of them
+	if second.event("conversation:heads", &heads); len(heads) != 2 {
+		t.Errorf("at first: %v", heads)
+	}
+	n.lose(bob)
+	n.lose(second)
+	eventually(t, "bob was seen going", func() bool {
+		u, err := n.accounts.User(t.Context(), "bob")
+		return err == nil && !u.LastSeen.IsZero()
+	})
+	ago.Store(0)
+	said := ada.must("room:message", `{"roomId":"den","content":"just now"}`)
+	n.device("bob").event("conversation:heads", &heads)
+	if len(heads) != 1 || heads[0].ConversationID != said.ConversationID || heads[0].Seq != said.Seq {
+		t.Errorf("got %v, want %s at %d alone", heads, said.ConversationID, said.Seq)
+	}
 }

@@ -15,11 +15,11 @@ import (
 	"time"
 
 	"github.com/sockeye-im/sockeye/internal/account"
-	"github.com/sockeye-im/sockeye/internal/chat"
 	"github.com/sockeye-im/sockeye/internal/command"
-	"github.com/sockeye-im/sockeye/internal/hub"
 	"github.com/sockeye-im/sockeye/internal/netloop"
 	"github.com/sockeye-im/sockeye/internal/ordered"
+	"github.com/sockeye-im/sockeye/internal/refusal"
+	"github.com/sockeye-im/sockeye/internal/wire"
 	"github.com/sockeye-im/sockeye/socketio"
 )
 
@@ -29,45 +29,60 @@ const (
 	closeTurnedAway      = 1013 // try again later
 	closeGoingAway       = 1001
 	closeDisconnected    = 4403
+	closeIdle            = 4410
 	closeFault           = 1011
 )
+
+const closedByShutdown = "server shutting down"
 
 // NativeConfig configures native connections.
 type NativeConfig struct {
 	MaxFrame    int           // bytes; over it the connection is closed with 1009
-	AuthTimeout time.Duration // for a connection that came without a token
-	Heartbeat   time.Duration // between pings; a peer that was silent for one is dropped
-	QueueFrames int           // that may wait for a slow consumer, which is closed with 4008
-	QueueBytes  int
+	AuthFrame   int           // bytes of a frame before the token was good; 0: MaxFrame
+	MaxPartial  int           // bytes of all frames together of which a part has come; 0: no bound
+	AuthTimeout time.Duration // for the token of a connection that came without one
+	Heartbeat   time.Duration // between pings; a peer that was read and silent for one is dropped
+	QueueBytes  int           // that may wait for a slow consumer, which is closed with 4008
+	QueueMemory *netloop.QueueMemory
 	WriteStall  time.Duration
 }
+
+// What a connection may have sent that is not handled yet; beyond it the connection is
+// not read.
+const (
+	maxUnhandled      = 256
+	maxUnhandledBytes = 1 << 20
+)
 
 // Native serves JSON over plain WebSockets. It is an http.Handler.
 type Native struct {
 	gateway *Gateway
-	hub     *hub.Hub
+	index   *Index
 	cfg     NativeConfig
 	loop    *netloop.Loop
 	limits  ordered.Limits
+	opening ordered.Workers // connections whose first job is not posted yet
 
 	mu       sync.Mutex
 	conns    map[*native]struct{}
 	stopping atomic.Bool // set under mu
 
-	received, answered atomic.Uint64 // frames from clients, and to them but for what the hub sends
+	received, answered atomic.Uint64 // frames from clients, and to them but for what the index sends
 }
 
-// NewNative starts the door for native connections; Shutdown closes it.
-func NewNative(g *Gateway, h *hub.Hub, cfg NativeConfig) (*Native, error) {
+// newNative starts the door for native connections; Shutdown closes it.
+func newNative(g *Gateway, cfg NativeConfig) (*Native, error) {
 	loop, err := netloop.New(netloop.Config{
-		MaxMessage: cfg.MaxFrame, MaxQueuedFrames: cfg.QueueFrames, MaxQueuedBytes: cfg.QueueBytes, WriteStall: cfg.WriteStall,
+		MaxMessage: cfg.MaxFrame, Partial: netloop.NewPartial(cfg.MaxPartial),
+		Refused:        func(why netloop.Refusal) { g.deps.Metrics.ConnectionRefused(string(why)) },
+		MaxQueuedBytes: cfg.QueueBytes, QueueMemory: cfg.QueueMemory, WriteStall: cfg.WriteStall,
 	})
 	if err != nil {
 		return nil, err
 	}
 	return &Native{
-		gateway: g, hub: h, cfg: cfg, loop: loop, conns: make(map[*native]struct{}),
-		limits: ordered.Limits{Jobs: cfg.QueueFrames, Bytes: cfg.QueueBytes, Workers: new(ordered.Workers)},
+		gateway: g, index: g.deps.Index, cfg: cfg, loop: loop, conns: make(map[*native]struct{}),
+		limits: ordered.Limits{Jobs: maxUnhandled, Bytes: maxUnhandledBytes, Pool: new(ordered.Pool)},
 	}, nil
 }
 
@@ -87,7 +102,10 @@ func (n *Native) Quiesce(ctx context.Context) error {
 	for _, c := range n.all() {
 		c.conn.Pause()
 	}
-	return n.limits.Workers.Wait(ctx)
+	if err := n.opening.Wait(ctx); err != nil {
+		return err
+	}
+	return n.limits.Pool.Wait(ctx)
 }
 
 // Shutdown quiesces, closes all connections in a way that clients come back from,
@@ -95,11 +113,11 @@ func (n *Native) Quiesce(ctx context.Context) error {
 func (n *Native) Shutdown(ctx context.Context) error {
 	err := n.Quiesce(ctx)
 	for _, c := range n.all() {
-		c.conn.Close(closeGoingAway, "server shutting down")
+		c.conn.Close(closeGoingAway, closedByShutdown)
 	}
 	err = errors.Join(err, n.loop.Drain(ctx))
 	n.loop.Stop()
-	return errors.Join(err, n.limits.Workers.Wait(ctx))
+	return errors.Join(err, n.limits.Pool.Wait(ctx), n.limits.Pool.Stop(ctx))
 }
 
 func (n *Native) all() []*native {
@@ -111,34 +129,59 @@ func (n *Native) all() []*native {
 // ServeHTTP upgrades a request. A token that is not good is refused before.
 func (n *Native) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	g := n.gateway
-	if err := g.Admit(r, n.Open()); err != nil {
-		status := http.StatusForbidden
-		if errors.Is(err, errFull) {
-			status = http.StatusServiceUnavailable
-		}
-		http.Error(w, err.Error(), status)
+	if denied := g.deps.Door.admit(r, n.Open()); denied != nil {
+		denied.answer(w)
 		return
 	}
-	if g.sessions.Load() >= int64(g.cfg.MaxConnections) {
-		g.Metrics.ConnectionRefused(refusedCapacity)
-		http.Error(w, errFull.Error(), http.StatusServiceUnavailable)
+	if g.roster.count() >= g.cfg.MaxConnections {
+		g.deps.Metrics.ConnectionRefused(refusedCapacity)
+		deniedFull.answer(w)
 		return
 	}
 	c := &native{door: n, id: nativePrefix + rand.Text(), speaks: guide{}}
 	c.timer.Owner = c
-	c.from = g.admission.clientIP(r.RemoteAddr, r.Header)
+	c.from, c.since = g.admission.clientIP(r.RemoteAddr, r.Header), g.deps.Now()
 	if token := requestToken(r); token != "" {
-		identity, err := g.Accounts.Verify(r.Context(), token)
-		if err != nil {
-			g.Metrics.ConnectionRefused(refusedToken)
-			g.Log.Info("sign-in refused", "from", c.from.String(), "err", err)
-			w.Header().Set("WWW-Authenticate", "Bearer")
-			http.Error(w, "Authentication failed", http.StatusUnauthorized)
+		var err error
+		if c.arriving, err = n.arrive(r.Context(), token, c.from); err != nil {
+			n.refuse(w, c, err)
 			return
 		}
-		c.identity = &identity
 	}
 	n.open(w, r, c)
+}
+
+var errStopping = errors.New(closedByShutdown)
+
+// arrive signs the user of a token in, unless the server began to stop while the
+// token was verified.
+func (n *Native) arrive(ctx context.Context, token string, from netip.Addr) (*session, error) {
+	identity, err := n.gateway.deps.Accounts.Verify(ctx, token)
+	if err != nil {
+		return nil, err
+	}
+	if n.stopping.Load() {
+		return nil, errStopping
+	}
+	return n.gateway.newSession(ctx, identity, from)
+}
+
+// refuse answers a request whose user could not be signed in.
+func (n *Native) refuse(w http.ResponseWriter, c *native, err error) {
+	if errors.Is(err, errStopping) {
+		http.Error(w, closedByShutdown, http.StatusServiceUnavailable)
+		return
+	}
+	if !errors.Is(err, account.ErrUnauthenticated) {
+		n.gateway.deps.Metrics.ConnectionRefused(refusedFault)
+		n.gateway.deps.Log.Error("user could not be signed in", "err", err)
+		http.Error(w, endedFault.refusal.Message, http.StatusServiceUnavailable)
+		return
+	}
+	n.gateway.deps.Metrics.ConnectionRefused(refusedToken)
+	n.gateway.refusals.note(c.from, err)
+	w.Header().Set("WWW-Authenticate", "Bearer")
+	http.Error(w, "Authentication failed", http.StatusUnauthorized)
 }
 
 func requestToken(r *http.Request) string {
@@ -168,16 +211,32 @@ func (n *Native) open(w http.ResponseWriter, r *http.Request, c *native) {
 	if c.conn, err = n.loop.Attach(hijacked, c); err != nil {
 		return
 	}
-	if !n.add(c) {
-		c.conn.Close(closeGoingAway, "server shutting down")
-	}
-	n.loop.Wheel().Arm(&c.timer, n.cfg.AuthTimeout)
-	if c.identity != nil {
-		c.post(nativeJob{run: func() { c.enter(nil) }})
-	}
+	n.begin(c)
 	c.conn.Start(hijacked.Buffered)
 }
 
+// begin has an open connection sign in if it has brought a token, or wait for one.
+// A server that stops closes it instead: it was opened too late.
+func (n *Native) begin(c *native) {
+	if !n.add(c) {
+		c.end()
+		c.conn.Close(closeGoingAway, closedByShutdown)
+		return
+	}
+	defer n.opening.Done()
+	if c.arriving == nil {
+		c.conn.Restrict(n.cfg.AuthFrame)
+		n.loop.Wheel().Arm(&c.timer, n.cfg.AuthTimeout)
+		return
+	}
+	c.present()
+	c.beat()
+	signedIn := c.arriving
+	c.post(nativeJob{run: func() { c.enter(signedIn, nil) }})
+}
+
+// add counts a connection, as one that is being opened until its first job is posted, so
+// that Quiesce does not miss it. It reports false when the server stops.
 func (n *Native) add(c *native) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -185,6 +244,7 @@ func (n *Native) add(c *native) bool {
 		return false
 	}
 	n.conns[c] = struct{}{}
+	n.opening.Add()
 	return true
 }
 
@@ -196,17 +256,17 @@ type native struct {
 	conn   *netloop.Conn
 	timer  netloop.Timer // for the token first, then for heartbeats
 	pinged bool          // the timer's own
+	phase  atomic.Int32  // shared, see phase
 	queue  ordered.Queue[nativeJob]
 	speaks dialect
 
 	from     netip.Addr
-	identity *account.Identity // of the token it came with; nil without one, and once signed in
-	session  *session          // nil until signed in; set under door.mu
-	carried  carried           // shared
-	signedIn atomic.Bool       // shared
-	ended    atomic.Bool       // shared: it was told why it ends; what waits is not carried out
-	silent   atomic.Bool       // shared: it did not answer a ping
-	closed   atomic.Bool       // shared
+	since    time.Time
+	arriving *session    // of the token it came with; nil without one, and once signed in
+	session  *session    // nil until signed in; set under door.mu
+	carried  carried     // shared
+	silent   atomic.Bool // shared: it did not answer a ping
+	closed   atomic.Bool // shared
 }
 
 // nativePrefix begins the ids of native connections. No chat room can be called
@@ -218,11 +278,11 @@ type nativeJob struct {
 	run  func() // instead of text
 }
 
-// ID, Dialect and Deliver are for the hub.
+// ID, Dialect and Deliver are for the index.
 func (c *native) ID() string { return c.id }
 
 // Dialect is how the connection speaks.
-func (c *native) Dialect() hub.Dialect { return c.speaks }
+func (c *native) Dialect() Dialect { return c.speaks }
 
 // Deliver queues a frame.
 func (c *native) Deliver(frame any) {
@@ -236,12 +296,17 @@ func (c *native) Deliver(frame any) {
 // Pause and Resume are for the queue.
 func (c *native) Pause() { c.conn.Pause() }
 
-// Resume goes on reading, unless the server stops.
+// Resume goes on reading, unless the server stops: Quiesce must not come between.
 func (c *native) Resume() {
+	c.door.mu.Lock()
+	defer c.door.mu.Unlock()
 	if !c.door.stopping.Load() {
 		c.conn.Resume()
 	}
 }
+
+// Run is for the pool.
+func (c *native) Run() { c.queue.Work(c) }
 
 func (c *native) post(job nativeJob) {
 	c.queue.Post(c, &c.door.limits, job, len(job.text))
@@ -262,37 +327,25 @@ func (c *native) HandleMessage(_ *netloop.Conn, op netloop.Op, payload []byte) {
 func (c *native) HandleClose(_ *netloop.Conn, cause error) {
 	c.closed.Store(true)
 	c.door.loop.Wheel().Disarm(&c.timer)
-	c.door.hub.Detach(c)
+	c.door.index.Detach(c)
 	why := c.whyClosed(cause)
 	c.post(nativeJob{run: func() { c.leave(why) }})
 }
 
-// Expire is for the timing wheel: the token did not come, or it is time for a
-// ping.
-func (c *native) Expire(*netloop.Timer) {
-	switch {
-	case !c.signedIn.Load():
-		c.refuse(nil)
-	case c.pinged && !c.conn.Heard():
-		c.silent.Store(true)
-		c.conn.Abort()
-	default:
-		c.pinged = true
-		_ = c.conn.Heard()   // forget what came before the ping
-		_ = c.conn.Ping(nil) // a closed one tells HandleClose
-		c.door.loop.Wheel().Arm(&c.timer, c.door.cfg.Heartbeat)
+var unauthenticated = command.Refusal{Code: command.CodeUnauthenticated, Message: "Authentication failed"}
+
+// refuse ends a connection that did not sign in; ref is that of its attempt.
+func (c *native) refuse(ref json.RawMessage) { c.fail(closeUnauthenticated, ref, unauthenticated) }
+
+// fail tells why and closes, unless it was told another reason before.
+func (c *native) fail(code uint16, ref json.RawMessage, why command.Refusal) {
+	if c.end() {
+		c.tell(code, ref, why)
 	}
 }
 
-// refuse ends a connection that did not sign in; ref is that of its attempt.
-func (c *native) refuse(ref json.RawMessage) {
-	c.fail(closeUnauthenticated, ref, command.Refusal{Code: command.CodeUnauthenticated, Message: "Authentication failed"})
-}
-
-// fail tells why and closes. Frames that were received but not handled yet are
-// dropped.
-func (c *native) fail(code uint16, ref json.RawMessage, why command.Refusal) {
-	c.ended.Store(true)
+// tell is the last thing that a connection hears.
+func (c *native) tell(code uint16, ref json.RawMessage, why command.Refusal) {
 	c.say(write("error", ref, why))
 	c.conn.Close(code, why.Message)
 }
@@ -303,23 +356,20 @@ func (c *native) Do(job *nativeJob) {
 		job.run()
 		return
 	}
-	if c.ended.Load() {
+	if c.is(ended) {
 		return
 	}
-	f := new(frame)
-	if json.Unmarshal(job.text, &f.fields) != nil || f.fields == nil {
-		c.inOrder(write("error", nil, command.Refusal{Code: string(chat.CodeInvalidField), Message: "Invalid message format"}))
+	f, ok := parseFrame(job.text)
+	if !ok {
+		c.inOrder(write("error", nil, command.Refusal{Code: string(refusal.InvalidField), Message: "Invalid message format"}))
 		return
 	}
-	_ = json.Unmarshal(f.fields["type"], &f.Type) // what is no string is no type
-	_ = json.Unmarshal(f.fields["roomId"], &f.RoomID)
-	f.Ref = f.fields["ref"]
 	switch {
 	case f.Type == "ping":
 		c.inOrder(write("pong", f.Ref, struct{}{}))
 	case c.session == nil:
 		c.authenticate(f)
-	case !c.session.counted:
+	case !c.session.here:
 		// it has left
 	default:
 		c.run(f)
@@ -334,64 +384,65 @@ func (c *native) inOrder(answer any) {
 	c.say(answer)
 }
 
-// authenticate takes the token of a connection that came without one.
+// authenticate takes the token of a connection that came without one. From here on
+// the client has done its part: how long the rest takes is not held against it.
 func (c *native) authenticate(f *frame) {
-	var token string
-	_ = json.Unmarshal(f.fields["token"], &token)
-	identity, err := c.door.gateway.Accounts.Verify(context.Background(), token)
-	if f.Type != "auth" || err != nil || c.identity != nil {
-		c.door.gateway.Metrics.ConnectionRefused(refusedToken)
+	if !c.present() {
+		return // it came too late, and was told so
+	}
+	c.beat()
+	g := c.door.gateway
+	if f.Type != "auth" {
+		g.deps.Metrics.ConnectionRefused(refusedToken)
 		c.refuse(f.Ref)
 		return
 	}
-	c.identity = &identity
-	c.enter(f.Ref)
+	signedIn, err := g.verifiedSession(context.Background(), f.string("token"), c.from)
+	switch {
+	case errors.Is(err, account.ErrUnauthenticated):
+		g.deps.Metrics.ConnectionRefused(refusedToken)
+		g.refusals.note(c.from, err)
+		c.refuse(f.Ref)
+	case err != nil:
+		g.deps.Metrics.ConnectionRefused(refusedFault)
+		g.deps.Log.Error("user could not be signed in", "err", err)
+		c.End(endedFault)
+	default:
+		c.conn.Trust()
+		c.enter(signedIn, f.Ref)
+	}
 }
 
 // enter lets a connection in whose token is good, which came with that ref if it
 // came in a frame. A connection that has closed may have left already, and would
 // never leave again; one that closes from here on leaves after.
-func (c *native) enter(ref json.RawMessage) {
+func (c *native) enter(signedIn *session, ref json.RawMessage) {
 	if c.closed.Load() {
 		return
 	}
-	g, ctx := c.door.gateway, context.Background()
-	signedIn, err := g.newSession(ctx, *c.identity, c.from)
-	switch {
-	case errors.Is(err, account.ErrUnauthenticated):
-		g.Metrics.ConnectionRefused(refusedToken)
-		c.refuse(ref)
-		return
-	case err != nil:
-		g.Metrics.ConnectionRefused(refusedFault)
-		g.Log.Error("user could not be signed in", "err", err)
-		c.End(endedFault)
-		return
-	}
+	ctx := context.Background()
 	c.door.mu.Lock()
-	c.session, c.identity = signedIn, nil
+	c.session, c.arriving = signedIn, nil
 	c.door.mu.Unlock()
-	c.signedIn.Store(true)
-	c.door.loop.Wheel().Arm(&c.timer, c.door.cfg.Heartbeat)
-	c.door.hub.Attach(c)
+	c.door.index.Attach(c)
 	if c.closed.Load() {
-		c.door.hub.Detach(c) // it closed before it was attached
+		c.door.index.Detach(c) // it closed before it was attached
 	}
 	signedIn.enter(ctx, c, func() {
 		c.say(write("connection", ref, map[string]string{
-			"status": "connected", "clientId": c.id, "userId": string(signedIn.user),
+			"status": "connected", "clientId": c.id, "userId": string(signedIn.user), "epoch": c.door.gateway.epoch(ctx),
 		}))
 	})
 }
 
-// Rooms, Join, Leave, Connected, Recovered, Emit and End make it a link.
-func (c *native) Rooms() []string { return c.door.hub.Rooms(c) }
+// Rooms, Join, Leave, Connected, Recovered, Emit, Greet and End make it a link.
+func (c *native) Rooms() []string { return c.door.index.Rooms(c) }
 
 // Join puts the connection into rooms.
-func (c *native) Join(rooms ...string) { c.door.hub.Join(c, rooms...) }
+func (c *native) Join(rooms ...string) { c.door.index.Join(c, rooms...) }
 
 // Leave takes the connection out of rooms.
-func (c *native) Leave(rooms ...string) { c.door.hub.Leave(c, rooms...) }
+func (c *native) Leave(rooms ...string) { c.door.index.Leave(c, rooms...) }
 
 // Connected tells whether it is open.
 func (c *native) Connected() bool { return !c.closed.Load() }
@@ -402,10 +453,16 @@ func (c *native) Recovered() bool { return false }
 // End tells why and closes.
 func (c *native) End(why ending) { c.fail(why.closeCode, nil, why.refusal) }
 
+// AwaitRoom returns once little waits for the peer.
+func (c *native) AwaitRoom(ctx context.Context) error { return c.conn.AwaitRoom(ctx) }
+
 // Emit sends an event of the connection's own.
 func (c *native) Emit(event string, payload any) {
-	c.say(c.speaks.Write(hub.Event{Name: event, Payload: payload}, false))
+	c.say(c.speaks.Write(wire.Event{Name: event, Payload: payload}, false))
 }
+
+// Greet is Emit: nothing is kept for native connections.
+func (c *native) Greet(e wire.Event) { c.Emit(e.Name, e.Payload) }
 
 // run carries a request out and answers it.
 func (c *native) run(f *frame) {

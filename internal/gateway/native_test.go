@@ -233,7 +233,7 @@ func TestNativeSignIn(t *testing.T) {
 }
 
 func TestNativeWithoutATokenIsClosed(t *testing.T) {
-	n := serve(t, func(s *setup) { s.native.AuthTimeout = 20 * time.Millisecond })
+	n := serve(t, func(s *setup) { s.Native.AuthTimeout = 20 * time.Millisecond })
 	c := n.plain("", "")
 	c.must(c.next("error"), map[string]any{"code": "authentication_failed"})
 	if code := c.ended(); code != 4401 {
@@ -265,7 +265,7 @@ func TestNativeBadFrames(t *testing.T) {
 // A silent peer is dropped; one that answers pings stays.
 func TestNativeHeartbeat(t *testing.T) {
 	t.Parallel() // it waits
-	n := serve(t, func(s *setup) { s.native.Heartbeat = time.Second })
+	n := serve(t, func(s *setup) { s.Native.Heartbeat = time.Second })
 	alive := n.plain(n.token("ada"), "")
 	d := ws.Dialer{Timeout: patience}
 	silent, _, _, err := d.Dial(context.Background(), "ws"+strings.TrimPrefix(n.url, "http")+"/ws?token="+n.token("bob"))

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"cmp"
+	"context"
 	"net/netip"
 	"slices"
 	"strings"
@@ -9,73 +10,27 @@ import (
 	"time"
 
 	"github.com/sockeye-im/sockeye/engineio"
-	"github.com/sockeye-im/sockeye/internal/chat"
+	"github.com/sockeye-im/sockeye/internal/account"
 	"github.com/sockeye-im/sockeye/internal/hub"
 	"github.com/sockeye-im/sockeye/internal/monitor"
-	"github.com/sockeye-im/sockeye/socketio"
 )
 
 // Overview shows the connections of the node to who administers it, and ends them.
 // It may be used concurrently. It keeps nothing: a question looks at all
 // connections, which takes a few milliseconds for 10,000.
-type Overview struct {
-	nsp    *socketio.Namespace
-	native *Native
-	hub    *hub.Hub
-	names  func() map[string]string
-}
+type Overview struct{ gateway *Gateway }
 
-// NewOverview makes an overview of a namespace that is served, and of native
-// connections. names returns the names of the users who are connected, by their ids.
-func NewOverview(nsp *socketio.Namespace, native *Native, names func() map[string]string) *Overview {
-	return &Overview{nsp: nsp, native: native, hub: native.hub, names: names}
-}
-
-// shown is a connection under a session, as the overview needs it.
-type shown interface {
-	ID() string
-	Rooms() []string
-	Traffic() engineio.Traffic
-	Transport() string
-	protocol() monitor.Protocol
-	End(why ending)
-}
-
-// entry is a connection that has signed in.
-type entry struct {
-	shown
-	session *session
-	active  uint32
-	traffic engineio.Traffic
-}
-
-// entries are all connections that have signed in.
-func (o *Overview) entries() []entry {
-	var all []entry
-	for _, s := range o.nsp.Sockets() {
-		if signedIn, ok := s.Data().(*session); ok {
-			all = append(all, entry{shown: socket{s}, session: signedIn})
-		}
-	}
-	o.native.mu.Lock()
-	defer o.native.mu.Unlock()
-	for c := range o.native.conns {
-		if c.session != nil {
-			all = append(all, entry{shown: c, session: c.session})
-		}
-	}
-	return all
-}
+// Overview shows who is connected.
+func (g *Gateway) Overview() *Overview { return &Overview{g} }
 
 // Connections returns a page of those that match.
 func (o *Overview) Connections(q monitor.ConnectionQuery) monitor.ConnectionPage {
-	names := o.names()
 	wanted := strings.ToLower(strings.TrimSpace(q.Text))
-	all := o.entries()
+	all := o.gateway.roster.entries()
 	if wanted != "" {
-		all = slices.DeleteFunc(all, func(e entry) bool { return !e.contains(wanted, names) })
+		all = slices.DeleteFunc(all, func(e entry) bool { return !e.contains(wanted) })
 	}
-	for i := range all {
+	for i := range all { // once, as they change while they are sorted
 		all[i].active, all[i].traffic = all[i].session.active.Load(), all[i].Traffic()
 	}
 	order := orders[q.Order]
@@ -92,7 +47,7 @@ func (o *Overview) Connections(q monitor.ConnectionQuery) monitor.ConnectionPage
 	rest := all[from:min(from+q.Limit, len(all))]
 	page.Connections = make([]monitor.Connection, len(rest))
 	for i := range rest {
-		page.Connections[i] = rest[i].connection(names)
+		page.Connections[i] = rest[i].connection()
 	}
 	return page
 }
@@ -107,9 +62,8 @@ var orders = map[monitor.Order]func(a, b *entry) int{
 	monitor.ByUser:   func(a, b *entry) int { return cmp.Compare(a.session.user, b.session.user) },
 }
 
-func (e *entry) contains(wanted string, names map[string]string) bool {
-	user := string(e.session.user)
-	for _, text := range [...]string{user, names[user], e.ID(), e.session.from.String()} {
+func (e *entry) contains(wanted string) bool {
+	for _, text := range [...]string{string(e.session.user), e.name, e.ID(), e.session.from.String()} {
 		if strings.Contains(strings.ToLower(text), wanted) {
 			return true
 		}
@@ -117,13 +71,11 @@ func (e *entry) contains(wanted string, names map[string]string) bool {
 	return false
 }
 
-func (e *entry) connection(names map[string]string) monitor.Connection {
-	user := string(e.session.user)
-	rooms := slices.DeleteFunc(e.Rooms(), func(room string) bool { return room == e.ID() || room == hub.UserRoom(chat.UserID(user)) })
-	slices.Sort(rooms)
+func (e *entry) connection() monitor.Connection {
+	rooms := e.rooms()
 	return monitor.Connection{
-		ID: e.ID(), UserID: user, Name: names[user], Address: e.session.from.String(),
-		Transport: e.Transport(), Protocol: e.protocol(),
+		ID: e.ID(), UserID: e.session.user, Name: e.name, Address: e.session.from.String(),
+		Transport: e.Transport(), Protocol: e.Protocol(),
 		Since: time.Unix(int64(e.session.since), 0), LastActive: time.Unix(int64(max(e.active, e.session.since)), 0),
 		Received: e.traffic.Received, Sent: e.traffic.Sent,
 		ReceivedBytes: e.traffic.ReceivedBytes, SentBytes: e.traffic.SentBytes,
@@ -131,28 +83,42 @@ func (e *entry) connection(names map[string]string) monitor.Connection {
 	}
 }
 
-// End ends a connection and tells whose it was; not ok if there is none of that id.
-func (o *Overview) End(id string) (userID string, from netip.Addr, ok bool) {
-	if s := o.nsp.Socket(id); s != nil {
-		if signedIn, is := s.Data().(*session); is {
-			socket{s}.End(endedByOperator)
-			return string(signedIn.user), signedIn.from, true
-		}
-		return "", netip.Addr{}, false
+// rooms are the chat rooms of its user, whether the connection is in them now or will be
+// when something happens there, and the topics that it is subscribed to.
+func (e *entry) rooms() []string {
+	s := e.session
+	chats, err := s.gateway.deps.Chat.Memberships(context.Background(), s.user)
+	if err != nil {
+		s.gateway.deps.Log.Error("rooms of a connection could not be read", "user", s.user, "err", err)
 	}
-	for _, e := range o.entries() {
+	rooms := hub.ChatRooms(chats)
+	for _, room := range e.Rooms() {
+		if strings.HasPrefix(room, hub.Topic("")) {
+			rooms = append(rooms, room)
+		}
+	}
+	slices.Sort(rooms)
+	return rooms
+}
+
+// End ends a connection and tells whose it was; not ok if there is none of that id.
+func (o *Overview) End(id string) (userID account.UserID, from netip.Addr, ok bool) {
+	for _, e := range o.gateway.roster.entries() {
 		if e.ID() == id {
 			e.End(endedByOperator)
-			return string(e.session.user), e.session.from, true
+			return e.session.user, e.session.from, true
 		}
 	}
 	return "", netip.Addr{}, false
 }
 
+// EndUser ends the connections of a user and returns how many. Their tokens stay good.
+func (o *Overview) EndUser(id account.UserID) int { return o.gateway.roster.endUser(id) }
+
 // EndAddress ends the connections from an address and returns how many.
 func (o *Overview) EndAddress(from netip.Addr) int {
 	ended := 0
-	for _, e := range o.entries() {
+	for _, e := range o.gateway.roster.entries() {
 		if e.session.from == from {
 			e.End(endedBlocked)
 			ended++
@@ -163,18 +129,24 @@ func (o *Overview) EndAddress(from netip.Addr) int {
 
 // Online returns who of a chat room's members is connected here.
 func (o *Overview) Online(roomID string) monitor.Presence {
-	room := hub.ChatRoom(roomID)
-	users := make(map[chat.UserID]struct{})
-	sockets := o.nsp.In(room).LocalSockets()
+	rooms, err := o.gateway.deps.Hub.Audience(context.Background(), roomID)
+	if err != nil {
+		o.gateway.deps.Log.Error("members of a room could not be read", "room", roomID, "err", err)
+	}
+	if len(rooms) == 0 {
+		return monitor.Presence{} // no rooms would be everybody
+	}
+	users := make(map[account.UserID]struct{})
+	sockets := o.gateway.deps.Sockets.Of("/").In(rooms...).LocalSockets()
 	count := len(sockets)
 	for _, s := range sockets {
 		if signedIn, ok := s.Data().(*session); ok {
 			users[signedIn.user] = struct{}{}
 		}
 	}
-	natives := o.hub.In(room)
-	o.native.mu.Lock()
-	defer o.native.mu.Unlock()
+	natives := o.gateway.deps.Index.In(rooms...)
+	o.gateway.native.mu.Lock()
+	defer o.gateway.native.mu.Unlock()
 	for _, s := range natives {
 		if c, ok := s.(*native); ok && c.session != nil {
 			users[c.session.user] = struct{}{}
@@ -184,18 +156,19 @@ func (o *Overview) Online(roomID string) monitor.Presence {
 	return monitor.Presence{Users: len(users), Connections: count}
 }
 
-// protocol is what a socket's client speaks.
-func (s socket) protocol() monitor.Protocol {
-	if s.Protocol() == 3 {
+// Protocol is what a socket's client speaks.
+func (s socket) Protocol() monitor.Protocol {
+	if s.Socket.Protocol() == 3 {
 		return monitor.LegacySocketIO
 	}
 	return monitor.SocketIO
 }
 
-// Transport and protocol are for the overview.
+// Transport and Protocol are for the overview.
 func (c *native) Transport() string { return engineio.WebSocket }
 
-func (c *native) protocol() monitor.Protocol {
+// Protocol is the dialect.
+func (c *native) Protocol() monitor.Protocol {
 	if c.speaks == dialect(v1{}) {
 		return monitor.NativeV1
 	}

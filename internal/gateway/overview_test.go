@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sockeye-im/sockeye/internal/app/apptest"
 	"github.com/sockeye-im/sockeye/internal/gateway"
 	"github.com/sockeye-im/sockeye/internal/monitor"
 )
@@ -17,21 +18,25 @@ import (
 type watchman struct {
 	*node
 	*gateway.Overview
-	now     atomic.Int64 // seconds, of the gateway's clock
-	blocked atomic.Bool  // 203.0.113.9
+	now atomic.Int64 // seconds, of the gateway's clock
 }
 
 var outlaw = netip.MustParseAddr("203.0.113.9")
 
 func openOverview(t *testing.T) *watchman {
 	t.Helper()
+	return openOverviewOn(t, func(options ...apptest.Option) *node { return serve(t, options...) })
+}
+
+// openOverviewOn is openOverview for a node that is served so.
+func openOverviewOn(t *testing.T, serve func(...apptest.Option) *node) *watchman {
+	t.Helper()
 	w := new(watchman)
 	w.now.Store(time.Now().Unix())
-	w.node = serve(t, limits(gateway.Config{TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}}), func(s *setup) {
-		s.clock = func() time.Time { return time.Unix(w.now.Load(), 0) }
-		s.blocked = func(a netip.Addr) bool { return w.blocked.Load() && a == outlaw }
+	w.node = serve(limits(gateway.Config{TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}}), func(s *setup) {
+		s.Now = func() time.Time { return time.Unix(w.now.Load(), 0) }
 	})
-	w.Overview = gateway.NewOverview(w.sockets.Of("/"), w.native, w.accounts.ConnectedUsers)
+	w.Overview = w.gateway.Overview()
 	return w
 }
 
@@ -72,7 +77,7 @@ func (w *watchman) page(q monitor.ConnectionQuery) (users []string, page monitor
 	}
 	page = w.Connections(q)
 	for _, c := range page.Connections {
-		users = append(users, c.UserID)
+		users = append(users, string(c.UserID))
 	}
 	return users, page
 }
@@ -86,6 +91,9 @@ func TestOverviewShowsConnections(t *testing.T) {
 	cyd := w.from("2001:db8:1:2:3::4", "cyd")
 	ada.must("room:create", map[string]string{"id": "hall", "name": "Hall"})
 	bob.does(`{"type":"room:join","ref":"1","roomId":"hall"}`)
+	if err := w.feed.Flush(t.Context()); err != nil { // the hub has put bob into the room
+		t.Fatal(err)
+	}
 
 	_, page := w.page(monitor.ConnectionQuery{Order: monitor.Oldest})
 	if page.Total != 3 || len(page.Connections) != 3 {
@@ -163,23 +171,23 @@ func TestOverviewFindsSortsAndPages(t *testing.T) {
 func TestOverviewCounts(t *testing.T) {
 	w := openOverview(t)
 	ada, bob := w.from("203.0.113.7", "ada"), w.plainly("bob")
-	if w.gateway.Active() != 2 || w.gateway.Peak() != 2 {
-		t.Errorf("%d active, %d at most", w.gateway.Active(), w.gateway.Peak())
+	if w.gateway.Counts().Active != 2 || w.gateway.Counts().Peak != 2 {
+		t.Errorf("%d active, %d at most", w.gateway.Counts().Active, w.gateway.Counts().Peak)
 	}
 	w.now.Add(30)
-	if w.gateway.Active() != 0 {
-		t.Errorf("%d are active after 30 s", w.gateway.Active())
+	if w.gateway.Counts().Active != 0 {
+		t.Errorf("%d are active after 30 s", w.gateway.Counts().Active)
 	}
 	ada.must("room:list", struct{}{})
 	bob.does(`{"type":"room:list","ref":"1"}`)
 	bob.does(`{"type":"room:list","ref":"1"}`)
-	if w.gateway.Active() != 2 {
-		t.Errorf("%d are active after commands", w.gateway.Active())
+	if w.gateway.Counts().Active != 2 {
+		t.Errorf("%d are active after commands", w.gateway.Counts().Active)
 	}
 	ada.drop()
 	eventually(t, "one is left", func() bool { return w.gateway.Connections() == 1 })
-	if w.gateway.Active() != 1 || w.gateway.Peak() != 2 || w.accounts.CountConnected() != 1 {
-		t.Errorf("%d active, %d at most, %d users", w.gateway.Active(), w.gateway.Peak(), w.accounts.CountConnected())
+	if w.gateway.Counts().Active != 1 || w.gateway.Counts().Peak != 2 || w.gateway.Counts().Users != 1 {
+		t.Errorf("%d active, %d at most, %d users", w.gateway.Counts().Active, w.gateway.Counts().Peak, w.gateway.Counts().Users)
 	}
 }
 
@@ -189,7 +197,7 @@ func TestOverviewEnds(t *testing.T) {
 	_, page := w.page(monitor.ConnectionQuery{Order: monitor.ByUser})
 	for i, want := range []string{"ada", "bob"} {
 		user, from, ok := w.End(page.Connections[i].ID)
-		if user != want || !ok || from.String() != page.Connections[i].Address {
+		if string(user) != want || !ok || from.String() != page.Connections[i].Address {
 			t.Errorf("ended %s from %s, %t", user, from, ok)
 		}
 	}
@@ -209,7 +217,7 @@ func TestBlockedAddressesStayOut(t *testing.T) {
 	w := openOverview(t)
 	inside := w.from("203.0.113.9", "ada")
 	w.from("203.0.113.7", "bob")
-	w.blocked.Store(true)
+	w.block(outlaw)
 	if ended := w.EndAddress(outlaw); ended != 1 {
 		t.Errorf("%d were ended", ended)
 	}
@@ -223,6 +231,8 @@ func TestBlockedAddressesStayOut(t *testing.T) {
 	if n := w.count("websocket_connections_refused_total", "reason", "blocked"); n != 1 {
 		t.Errorf("%v were refused", n)
 	}
-	w.blocked.Store(false)
+	if err := w.accounts.UnblockAddress(t.Context(), outlaw); err != nil {
+		t.Fatal(err)
+	}
 	w.from("203.0.113.9", "ada")
 }

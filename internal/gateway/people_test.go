@@ -16,7 +16,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/sockeye-im/sockeye/internal/account"
-	"github.com/sockeye-im/sockeye/internal/chat"
+	"github.com/sockeye-im/sockeye/internal/refusal"
 	"github.com/sockeye-im/sockeye/socketio"
 )
 
@@ -232,18 +232,18 @@ type heldCircle struct {
 	release chan struct{}
 }
 
-func (h *heldCircle) Circle(ctx context.Context, user string, limit int) (account.Circle, error) {
+func (h *heldCircle) Circle(ctx context.Context, user account.UserID, q account.CircleQuery) (account.Circle, error) {
 	if h.armed.CompareAndSwap(true, false) {
 		close(h.asked)
 		<-h.release
 	}
-	return h.Store.Circle(ctx, user, limit)
+	return h.Store.Circle(ctx, user, q)
 }
 
 func holdCircle() (*heldCircle, func(*setup)) {
 	held := &heldCircle{asked: make(chan struct{}), release: make(chan struct{})}
 	return held, func(s *setup) {
-		s.people = func(inner account.Store) account.Store {
+		s.People = func(inner account.Store) account.Store {
 			held.Store = inner
 			return held
 		}
@@ -270,12 +270,12 @@ func TestPresenceOfRecoveredDevices(t *testing.T) {
 		return n.count("websocket_connections_total", "status", "disconnected") > ended
 	})
 	n.lose(n.device("ada")) // what is gone of ada has been noticed by now
-	if devices, online := n.presence.Devices("ada"), n.presence.Online([]string{"ada"}); devices != 1 || len(online) != 1 {
+	if devices, online := n.presence.Devices("ada"), n.presence.Online([]account.UserID{"ada"}); devices != 1 || len(online) != 1 {
 		t.Errorf("%d devices, online: %q", devices, online)
 	}
 	back.settle()
 	n.lose(back)
-	eventually(t, "the last device to go", func() bool { return len(n.presence.Online([]string{"ada"})) == 0 })
+	eventually(t, "the last device to go", func() bool { return len(n.presence.Online([]account.UserID{"ada"})) == 0 })
 }
 
 // What ends a lost connection does not concern the one that continues it, under
@@ -319,6 +319,7 @@ func TestTypingIsSeen(t *testing.T) {
 	ada.must("room:create", `{"id":"hall","name":"Hall"}`)
 	bob.send(`{"type":"room:join","roomId":"hall","ref":2}`)
 	bob.next("room:messages")
+	n.told() // from when on bob is in the room
 	ada.must("typing:start", `{"roomId":"hall"}`)
 	if got := bob.next("typing:start"); got["userId"] != "ada" || got["roomId"] != "hall" {
 		t.Errorf("got %v", got)
@@ -362,16 +363,16 @@ func TestTopicsAreOfTheDevice(t *testing.T) {
 	}
 	bob.send(`{"type":"notification:subscribe","topics":["news"],"ref":1}`)
 	bob.next("ack")
-	notify := func(title string, topics, users []string) {
-		n.hub.Notify(topics, users, map[string]string{"title": title})
+	notify := func(title string, topics []string, users []account.UserID) {
+		n.notify(topics, users, map[string]string{"title": title})
 	}
-	notify("both", []string{"news", "prices"}, []string{"ada"})
+	notify("both", []string{"news", "prices"}, []account.UserID{"ada"})
 	notify("topic", []string{"prices"}, nil)
 	if got := topics(ada, "notification:unsubscribe", `{"topics":["prices"]}`); !slices.Equal(got, []string{"news"}) {
 		t.Errorf("topics %q", got)
 	}
 	notify("not for ada", []string{"prices"}, nil)
-	n.hub.Notify(nil, []string{"ada", "bob"}, map[string]string{"title": "last", "type": "t", "ref": "r"})
+	n.notify(nil, []account.UserID{"ada", "bob"}, map[string]string{"title": "last", "type": "t", "ref": "r"})
 	title := func(d *device) string {
 		var got struct{ Title string }
 		d.event("notification", &got)
@@ -427,8 +428,8 @@ func TestTopicsAreLimitedByTheToken(t *testing.T) {
 	ada.mustFail("notification:subscribe", `{"topics":["orders.7.bob"]}`, "topic_not_permitted", "No permission for topic orders.7.bob")
 	// Those that a new token does not permit go.
 	ada.must("auth:refresh", map[string]string{"token": n.sign("ada", jwt.MapClaims{"topics": []string{"orders.*"}})})
-	n.hub.Notify([]string{"news", "orders.7.ada"}, nil, map[string]string{"title": "x"})
-	n.hub.Notify([]string{"news"}, nil, map[string]string{"title": "y"})
+	n.notify([]string{"news", "orders.7.ada"}, nil, map[string]string{"title": "x"})
+	n.notify([]string{"news"}, nil, map[string]string{"title": "y"})
 	var got struct{ Title string }
 	if ada.event("notification", &got); got.Title != "x" {
 		t.Errorf("got %+v", got)
@@ -447,7 +448,7 @@ func TestRevokedConnectionsEnd(t *testing.T) {
 		code   int
 		again  bool
 	}{
-		{func() error { n.accounts.Disconnect("ada"); return nil }, "disconnected", 4403, true},
+		{func() error { n.gateway.Overview().EndUser("ada"); return nil }, "disconnected", 4403, true},
 		{func() error { return n.accounts.RevokeUser(t.Context(), "ada") }, "token_revoked", 4401, false},
 	} {
 		ada, bob := n.deviceWith(old), n.device("bob")
@@ -527,7 +528,7 @@ func TestRoomNamedLikeANativeConnection(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if a := eve.ask("room:create", string(payload)); a.OK || a.Error.Code != string(chat.CodeInvalidField) {
+	if a := eve.ask("room:create", string(payload)); a.OK || a.Error.Code != string(refusal.InvalidField) {
 		t.Errorf("a room called %s: %+v", id, a)
 	}
 }

@@ -1,8 +1,10 @@
 package gateway_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"runtime"
 	"slices"
 	"sync/atomic"
@@ -13,6 +15,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/sockeye-im/sockeye/internal/chat"
+	"github.com/sockeye-im/sockeye/internal/gateway"
 )
 
 // lose breaks a connection and waits until the server knows.
@@ -92,7 +95,7 @@ func TestRecoveryWithOtherTopics(t *testing.T) {
 			ada := n.deviceWith(n.sign("ada", c.old))
 			ada.must("notification:subscribe", `{"topics":["orders.7.ada"]}`)
 			n.lose(ada)
-			n.hub.Notify([]string{"orders.7.ada"}, nil, map[string]string{"title": "x"})
+			n.notify([]string{"orders.7.ada"}, nil, map[string]string{"title": "x"})
 			back := n.recover(ada, n.sign("ada", c.young))
 			heard := slices.ContainsFunc(back.unread(), func(p packet) bool { return p.name == "notification" })
 			if recovered := back.sid == ada.sid; recovered != c.recovered || heard != c.recovered {
@@ -179,51 +182,79 @@ func (s *slow) Memberships(ctx context.Context, user chat.UserID) ([]string, err
 	return s.Store.Memberships(ctx, user)
 }
 
-// stale holds up the answer to one of the next questions for a user's rooms, so
-// that it is no longer true when it comes.
+func (s *slow) MembershipsAmong(ctx context.Context, user chat.UserID, rooms []string) ([]string, error) {
+	if s.armed.CompareAndSwap(true, false) {
+		close(s.asked)
+		<-s.release
+	}
+	return s.Store.MembershipsAmong(ctx, user, rooms)
+}
+
+// stale holds up the answers to the next questions for a user's rooms, so that they are
+// no longer true when they come.
 type stale struct {
 	chat.Store
-	countdown atomic.Int32 // which question it is
+	countdown atomic.Int32 // how many
 	asked     chan struct{}
 	release   chan struct{}
 }
 
 func (s *stale) Memberships(ctx context.Context, user chat.UserID) ([]string, error) {
 	rooms, err := s.Store.Memberships(ctx, user)
-	if s.countdown.Add(-1) == 0 {
-		close(s.asked)
-		<-s.release
-	}
+	s.hold()
 	return rooms, err
 }
 
+func (s *stale) MembershipsAmong(ctx context.Context, user chat.UserID, rooms []string) ([]string, error) {
+	among, err := s.Store.MembershipsAmong(ctx, user, rooms)
+	s.hold()
+	return among, err
+}
+
+func (s *stale) hold() {
+	if s.countdown.Add(-1) >= 0 {
+		s.asked <- struct{}{}
+		<-s.release
+	}
+}
+
 // Whatever the server has found out about a user's rooms while a device signs in,
-// the device is in those that it is told of meanwhile.
+// the device is in those that it is told of meanwhile. It asks again when the user has
+// left a room meanwhile.
 func TestRoomsThatChangeDuringSignIn(t *testing.T) {
-	for question := range int32(2) {
+	for _, questions := range []int{1, 2} {
 		held := &stale{asked: make(chan struct{}), release: make(chan struct{})}
 		n := serve(t, func(s *setup) {
-			s.store = func(inner chat.Store) chat.Store {
+			s.Chats = func(inner chat.Store) chat.Store {
 				held.Store = inner
 				return held
 			}
 		})
 		ada, bob := n.device("ada"), n.device("bob")
 		n.hall(ada, bob)
-		ada.must("room:create", `{"id":"yard","name":"Yard"}`)
-		bob.must("room:join", `{"roomId":"yard"}`)
+		for _, yard := range []string{"yard-1", "yard-2"} {
+			ada.must("room:create", `{"id":"`+yard+`","name":"Yard"}`)
+			bob.must("room:join", `{"roomId":"`+yard+`"}`)
+		}
 		n.told()
-		held.countdown.Store(question + 1)
+		held.countdown.Store(int32(questions))
 		second := n.mustDial(4, nil, nil)
 		second.send("0" + text(map[string]string{"token": n.token("bob")}))
-		<-held.asked
-		bob.must("room:create", `{"id":"attic","name":"Attic"}`)
-		bob.must("room:leave", `{"roomId":"yard"}`)
-		n.told()
-		close(held.release)
+		for question := range questions {
+			<-held.asked
+			id := fmt.Sprint(question + 1)
+			bob.must("room:create", `{"id":"attic-`+id+`","name":"Attic"}`)
+			bob.must("room:leave", `{"roomId":"yard-`+id+`"}`)
+			n.told()
+			held.release <- struct{}{}
+		}
 		second.welcomed()
-		ada.must("room:message", `{"roomId":"yard","content":"not for bob"}`)
-		sent := bob.must("room:message", `{"roomId":"attic","content":"to all devices"}`)
+		var want []string
+		for question := range questions {
+			id := fmt.Sprint(question + 1)
+			ada.must("room:message", `{"roomId":"yard-`+id+`","content":"not for bob"}`)
+			want = append(want, bob.must("room:message", `{"roomId":"attic-`+id+`","content":"to all devices"}`).ID)
+		}
 		n.told()
 		second.settle()
 		var got []string
@@ -233,8 +264,8 @@ func TestRoomsThatChangeDuringSignIn(t *testing.T) {
 				got = append(got, m.ID)
 			}
 		}
-		if !slices.Equal(got, []string{sent.ID}) {
-			t.Errorf("question %d: got messages %q, want %q", question, got, sent.ID)
+		if !slices.Equal(got, want) {
+			t.Errorf("after %d questions: got messages %q, want %q", questions, got, want)
 		}
 	}
 }
@@ -244,7 +275,7 @@ func TestRoomsThatChangeDuringSignIn(t *testing.T) {
 func TestRecoveryOfWhatWasNeverSubscribed(t *testing.T) {
 	held := &slow{asked: make(chan struct{}), release: make(chan struct{})}
 	n := serve(t, func(s *setup) {
-		s.store = func(inner chat.Store) chat.Store {
+		s.Chats = func(inner chat.Store) chat.Store {
 			held.Store = inner
 			return held
 		}
@@ -293,5 +324,64 @@ func TestLostConnectionsAreLetGo(t *testing.T) {
 	})
 	if back := n.recover(ada, n.token("ada")); back.sid != ada.sid {
 		t.Error("not recovered")
+	}
+}
+
+// What everybody is told on each connect pushes nothing out of the log that others come back for.
+func TestConnectsTakeNoRoomInTheLog(t *testing.T) {
+	n := serve(t, func(s *setup) { s.Sockets.Recovery.MaxPackets = 8 })
+	ada, bob := n.device("ada"), n.device("bob")
+	n.hall(ada, bob)
+	ada.must("message:send", `{"recipientId":"cyd","content":"unread"}`)
+	ada.must("room:message", `{"roomId":"hall","content":"seen"}`)
+	bob.message("room:message") // from here on he misses
+	n.lose(bob)
+	sent := ada.must("room:message", `{"roomId":"hall","content":"missed"}`)
+	n.told()
+	for range 20 {
+		cyd := n.device("cyd")
+		cyd.find("the heads", func(p *packet) bool { return p.name == "conversation:heads" })
+		cyd.find("what is unread", func(p *packet) bool { return p.name == "messages:unread" })
+		cyd.drop()
+	}
+	back := n.recover(bob, n.token("bob"))
+	if back.sid != bob.sid {
+		t.Fatal("not recovered")
+	}
+	if m := back.message("room:message"); m.ID != sent.ID {
+		t.Errorf("got %+v", m)
+	}
+}
+
+// Unread messages that may have been lost with the connection are shown again on the next one; those that have arrived
+// are not.
+func TestUnreadThatMayBeLost(t *testing.T) {
+	var ahead atomic.Int64
+	const heartbeat = time.Minute
+	n := serve(t, limits(gateway.Config{Heartbeat: heartbeat}), func(s *setup) {
+		s.Now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+	})
+	ada := n.device("ada")
+	sent := ada.must("message:send", `{"recipientId":"bob","content":"unread"}`)
+	n.told()
+	bob := n.device("bob")
+	for i, c := range []struct {
+		lasts time.Duration
+		again bool
+	}{{time.Second, true}, {2*heartbeat - 2*time.Second, true}, {2*heartbeat + 2*time.Second, false}, {time.Second, false}} {
+		ahead.Add(int64(c.lasts))
+		n.lose(bob)
+		back := n.recover(bob, n.token("bob"))
+		if back.sid != bob.sid {
+			t.Fatal("not recovered")
+		}
+		back.settle()
+		shown := slices.ContainsFunc(back.unread(), func(p packet) bool {
+			return p.name == "messages:unread" && bytes.Contains(p.arg, []byte(sent.ID))
+		})
+		if shown != c.again {
+			t.Errorf("time %d, after %s: shown %v", i, c.lasts, shown)
+		}
+		bob = back
 	}
 }

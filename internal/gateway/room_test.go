@@ -40,7 +40,7 @@ func TestRoomsAreCreatedWithDefaults(t *testing.T) {
 	delete(got, "createdAt")
 	delete(got, "conversationId")
 	const want = `{"admins":["ada"],"banned":[],"createdBy":"ada","description":"","id":"hall","maxMembers":100,"memberCount":1,` +
-		`"members":["ada"],"name":"The hall","settings":{"allowFileUpload":true,"allowVoiceMessage":true,"messageRetention":30},"type":"public"}`
+		`"members":["ada"],"name":"The hall","names":{"ada":{"username":"Ada"}},"settings":{"allowFileUpload":true,"allowVoiceMessage":true,"messageRetention":0},"type":"public"}`
 	if text(got) != want {
 		t.Errorf("got  %s\nwant %s", text(got), want)
 	}

@@ -2,50 +2,63 @@ package gateway
 
 import (
 	"context"
-	"errors"
 	"net/netip"
 	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
 
+	"github.com/sockeye-im/sockeye/engineio"
 	"github.com/sockeye-im/sockeye/internal/account"
 	"github.com/sockeye-im/sockeye/internal/chat"
 	"github.com/sockeye-im/sockeye/internal/command"
 	"github.com/sockeye-im/sockeye/internal/hub"
+	"github.com/sockeye-im/sockeye/internal/monitor"
+	"github.com/sockeye-im/sockeye/internal/refusal"
+	"github.com/sockeye-im/sockeye/internal/wire"
 	"github.com/sockeye-im/sockeye/socketio"
 )
 
 // session is a connection whose token was good, whatever protocol it speaks.
 type session struct {
 	gateway  *Gateway
-	link     link              // nil before enter and after leave
-	identity *account.Identity // as it came in; nil once there is an entry
-	user     chat.UserID
+	link     link              // nil before enter and after leave; guarded by the roster
+	identity *account.Identity // of the token that it has now; guarded by the roster
+	user     account.UserID
 	from     netip.Addr
 	since    uint32        // when it signed in, see Gateway.seconds
+	absent   uint32        // when the user's last device went before; 0 if none has
 	active   atomic.Uint32 // when it was last touched; 0 before it is counted
 
 	underWay underWay
 	expires  deadline
-	entry    *account.Connection
-	// counted: it takes part in the count of connections. Its commands and its end
-	// look at it, which come one after the other.
-	counted bool
+	idling   *idling // nil where connections may be idle for ever
+	// here: it is in the roster. Its commands and its end look at it, which come one
+	// after the other.
+	here bool
 	// subscribed tells that the device was put into its rooms and shown what is
 	// unread. Read by the connection that continues this one.
 	subscribed atomic.Bool
+	unread     unread
 }
 
 // link is the connection under a session. Its methods may be called concurrently
-// and do not block.
+// and do not block, but for AwaitRoom.
 type link interface {
 	ID() string
+	// AwaitRoom returns once little waits to be sent; an error when the connection is
+	// gone.
+	AwaitRoom(ctx context.Context) error
 	// Emit sends an event; nothing when the connection is gone.
 	Emit(event string, payload any)
+	// Greet sends one that is not kept for a connection that continues this one.
+	Greet(wire.Event)
 	Rooms() []string
 	Join(rooms ...string)
 	Leave(rooms ...string)
+	Traffic() engineio.Traffic
+	Transport() string
+	Protocol() monitor.Protocol
 	// Connected tells whether the rooms are still kept.
 	Connected() bool
 	// Recovered tells that the connection was sent what it missed, and is in its
@@ -74,18 +87,18 @@ var (
 		Code: command.CodeDisconnected, Message: "Disconnected by the server",
 	}}
 	endedTooManyHere = ending{closeCode: closeTurnedAway, refusal: command.Refusal{
-		Code: command.CodeTooManyConnections, Message: errTooManyHere.Error(),
+		Code: command.CodeTooManyConnections, Message: deniedTooMany.text,
 	}}
 	endedBlocked = ending{closeCode: closeDisconnected, refusal: command.Refusal{
-		Code: command.CodeDisconnected, Message: errBlocked.Error(),
+		Code: command.CodeDisconnected, Message: deniedBarred.text,
 	}}
 	endedFull = ending{closeCode: closeTurnedAway, refusal: command.Refusal{
-		Code: command.CodeServerAtCapacity, Message: errFull.Error(),
+		Code: command.CodeServerAtCapacity, Message: deniedFull.text,
 	}}
 	// endedFault: without its rooms a device would miss messages without knowing.
 	// It has to come back.
 	endedFault = ending{closeCode: closeFault, retry: true, refusal: command.Refusal{
-		Code: string(chat.CodeInternal), Message: "Failed to sign in",
+		Code: string(refusal.Internal), Message: "Failed to sign in",
 	}}
 )
 
@@ -97,190 +110,146 @@ func (g *Gateway) newSession(ctx context.Context, identity account.Identity, fro
 		return nil, err
 	}
 	identity.Name = user.Name
-	return &session{gateway: g, identity: &identity, user: chat.UserID(user.ID), from: from, since: g.seconds()}, nil
+	return &session{gateway: g, identity: &identity, user: user.ID, from: from, since: g.seconds(), absent: secondsOf(user.LastSeen)}, nil
+}
+
+// verifiedSession is newSession for who comes with a token. Its error matches
+// account.ErrUnauthenticated when the token is not good.
+func (g *Gateway) verifiedSession(ctx context.Context, token string, from netip.Addr) (*session, error) {
+	identity, err := g.deps.Accounts.Verify(ctx, token)
+	if err != nil {
+		return nil, err
+	}
+	return g.newSession(ctx, identity, from)
 }
 
 func (g *Gateway) signedInUser(ctx context.Context, identity account.Identity) (account.User, error) {
 	g.signIns.take()
 	defer g.signIns.give()
-	return g.Accounts.SignIn(ctx, identity)
+	return g.deps.Accounts.SignIn(ctx, identity)
 }
 
 // enter gives a session its place and calls welcome, or ends its connection. leave
 // must be called once the connection is gone, whatever came of it.
 func (s *session) enter(ctx context.Context, l link, welcome func()) {
 	g := s.gateway
-	s.link = l
-	if err := g.admission.enter(s.from); err != nil {
-		g.Metrics.ConnectionRefused(refusalNames[err])
-		l.End(turnedAway(err))
+	if denied := g.roster.enter(s, l); denied != nil {
+		g.deps.Metrics.ConnectionRefused(denied.reason)
+		l.End(endings[denied])
 		return
 	}
-	open := g.sessions.Add(1)
-	if open > int64(g.cfg.MaxConnections) {
-		g.sessions.Add(-1)
-		g.admission.leave(s.from)
-		g.Metrics.ConnectionRefused(refusedCapacity)
-		l.End(endedFull)
-		return
-	}
-	s.counted = true
-	g.topped(open)
 	s.touch()
-	g.Metrics.ConnectionOpened()
-	entry, err := g.Accounts.Connect(*s.identity, func(why account.EndReason) { l.End(endingBy(why)) })
-	if err != nil {
-		l.End(endedRevoked)
-		return
-	}
-	s.entry = entry
+	g.deps.Metrics.ConnectionOpened()
 	s.expires.due = func() { l.End(endedExpired) }
 	g.expiry.set(&s.expires, s.identity.ExpiresAt)
-	s.identity = nil
+	s.endWhenIdle(l)
 	welcome()
 	if err := s.subscribe(ctx); err != nil {
-		g.Log.Error("connection could not be subscribed", "user", string(s.user), "err", err)
+		g.deps.Log.Error("connection could not be subscribed", "user", string(s.user), "err", err)
 		l.End(endedFault)
 		return
 	}
 	// A connection that has gone meanwhile could not join its rooms.
 	s.subscribed.Store(l.Connected())
-	g.Presence.Connect(s.person(), l.ID())
+	g.deps.Presence.Connect(s.person(), l.ID())
+}
+
+// endings are how connections end that the roster does not let in.
+var endings = map[*denial]ending{
+	deniedBarred: endedBlocked, deniedTooMany: endedTooManyHere, deniedFull: endedFull, deniedOfUser: endedTooManyHere, deniedRevoked: endedRevoked,
 }
 
 // leave undoes enter; why is one of Ends. What is left is what a connection that continues this one
 // asks for, and may be kept for long: it holds no connection.
 func (s *session) leave(why socketio.Reason) {
 	s.settle()
-	l := s.link
-	s.link = nil
-	if !s.counted {
+	s.unread.left.Store(s.gateway.seconds())
+	if !s.here {
 		return
 	}
-	s.counted = false
-	g := s.gateway
-	g.sessions.Add(-1)
-	g.activity.move(s.active.Load(), 0)
-	g.Metrics.ConnectionClosed(string(why))
-	if why == socketio.SlowConsumer {
-		g.slow.Add(1)
-	}
-	g.admission.leave(s.from)
-	if s.entry == nil {
-		return
-	}
-	s.entry.Leave()
+	g, device := s.gateway, s.link.ID()
+	g.roster.leave(s, why)
+	g.deps.Metrics.ConnectionClosed(string(s.whyIdle(why)))
 	g.expiry.clear(&s.expires)
-	g.Presence.Disconnect(string(s.user), l.ID())
-	if g.Presence.Devices(string(s.user)) == 0 {
-		g.Typing.EndAll(string(s.user))
+	if s.idling != nil {
+		g.expiry.clear(&s.idling.deadline)
 	}
-}
-
-// turnedAway is how a connection ends that admission does not let in.
-func turnedAway(why error) ending {
-	if errors.Is(why, errBlocked) {
-		return endedBlocked
+	g.deps.Presence.Disconnect(s.user, device)
+	if g.deps.Presence.Devices(s.user) == 0 {
+		g.deps.Typing.EndAll(s.user)
 	}
-	return endedTooManyHere
-}
-
-// endingBy is how the accounts end a connection.
-func endingBy(why account.EndReason) ending {
-	if why == account.EndDisconnected {
-		return endedByOperator
-	}
-	return endedRevoked
 }
 
 func (s *session) person() account.Person {
-	return account.Person{ID: string(s.user), Name: s.entry.Name()}
+	return account.Person{ID: s.user, Name: s.bearer().Name}
 }
+
+// bearer is who the session speaks for, by the token that it has now.
+func (s *session) bearer() account.Identity { return s.gateway.roster.bearer(s) }
 
 // continues reports whether a connection of that identity may go on where this
 // one was lost. One that was lost before it was subscribed would have holes, and
 // what was told about topics meanwhile is only for who may hear them.
 func (s *session) continues(by account.Identity) bool {
-	return s.user == chat.UserID(by.UserID) && s.subscribed.Load() && s.entry.HeardBy(by)
+	bearer := s.bearer()
+	return s.user == by.UserID && s.subscribed.Load() && bearer.HeardBy(&by)
 }
 
-// subscribe puts a device into the rooms of its user, and sends what is unread.
+// subscribe puts a device into the rooms of its user, and sends what is unread. A
+// device that takes slowly keeps none of the others waiting for their turn.
 func (s *session) subscribe(ctx context.Context) error {
-	rules := s.gateway.Chat
-	s.gateway.subscriptions.take()
-	defer s.gateway.subscriptions.give()
-	s.link.Join(hub.UserRoom(s.user))
-	if err := s.joinRooms(ctx); err != nil || !s.link.Connected() {
-		return err // whoever is gone has nothing to be shown
-	}
-	heads, err := rules.Heads(ctx, s.user)
-	if err != nil {
-		return err
-	}
-	if len(heads) > 0 {
-		s.link.Emit("conversation:heads", hub.HeadsOf(heads))
-	}
-	if s.link.Recovered() {
-		return nil // it has been sent what it missed
-	}
-	unread, err := rules.Unread(ctx, s.user, chat.MaxUnread)
-	if err == nil && len(unread) > 0 {
-		s.link.Emit("messages:unread", hub.MessagesOf(unread))
+	unread, err := s.takePlace(ctx)
+	if err == nil && len(unread) > 0 && s.link.AwaitRoom(ctx) == nil {
+		s.unread.shown.Store(s.gateway.seconds())
+		s.link.Greet(wire.MessagesUnread.Of(unread))
 	}
 	return err
 }
 
-// joinRooms puts a device into the chat rooms that its user is in, and takes it
-// out of those that the user has left: a recovered one may be in such, and a
-// membership may end before the answer is used. From when the device is in its
-// user's room the hub does both too, at its own time. So this asks until there is
-// nothing to change, and each time looks first at where the device is: a room that
-// the hub adds behind the question is no former one.
-func (s *session) joinRooms(ctx context.Context) error {
-	for s.link.Connected() {
-		in := s.link.Rooms()
-		rooms, err := s.gateway.Chat.Memberships(ctx, s.user)
-		if err != nil {
-			return err
-		}
-		missing, former := s.compareRooms(in, hub.ChatRooms(rooms))
-		if len(missing) == 0 && len(former) == 0 {
-			return nil
-		}
-		s.link.Leave(former...)
-		s.link.Join(missing...)
+// takePlace puts a device into the rooms of its user, and returns what it is to be
+// shown.
+func (s *session) takePlace(ctx context.Context) (unread []chat.Message, err error) {
+	rules := s.gateway.deps.Chat
+	s.gateway.subscriptions.take()
+	defer s.gateway.subscriptions.give()
+	s.link.Join(hub.UserRoom(s.user))
+	if err := s.joinRooms(ctx); err != nil || !s.link.Connected() {
+		return nil, err // whoever is gone has nothing to be shown
 	}
-	return nil // whoever is gone has no rooms
+	heads, err := rules.Heads(ctx, s.user, s.missedSince())
+	if err != nil {
+		return nil, err
+	}
+	if len(heads) > 0 {
+		s.link.Greet(wire.ConversationHeads.Of(heads))
+	}
+	if s.link.Recovered() && !s.unread.again {
+		return nil, nil // it has been sent what it missed
+	}
+	return rules.Unread(ctx, s.user, chat.MaxUnread)
 }
 
-// compareRooms returns what is missing in the rooms that the device is in, and
-// what is no room of its user's any more. Topics stay: who was not permitted them
-// did not recover, see continues.
-func (s *session) compareRooms(in, chats []string) (missing, former []string) {
-	known := make(map[string]bool, len(in)+2)
-	for _, room := range in {
-		known[room] = true
+// leastHeads is for how long back a device is told how far the logs go, at least: for
+// longer than a lost connection can be continued. One that was away for longer asks
+// for what it missed.
+const leastHeads = time.Hour
+
+// missedSince is from when on the user may have missed something.
+func (s *session) missedSince() time.Time {
+	if s.absent == 0 {
+		return time.Time{}
 	}
-	for _, room := range chats {
-		if !known[room] {
-			missing = append(missing, room)
-		}
-		delete(known, room)
+	before := s.gateway.deps.Now().Add(-leastHeads)
+	if gone := time.Unix(int64(s.absent), 0).Add(-time.Minute); gone.Before(before) {
+		return gone
 	}
-	delete(known, s.link.ID())
-	delete(known, hub.UserRoom(s.user))
-	for room := range known {
-		if !strings.HasPrefix(room, hub.Topic("")) {
-			former = append(former, room)
-		}
-	}
-	return missing, former
+	return before
 }
 
 // caller is the user behind a session.
 func (s *session) caller() *command.Caller {
 	return &command.Caller{
-		Actor:  chat.Actor{ID: s.user, Name: s.entry.Name(), Origin: s.link.ID()},
+		Actor:  chat.Actor{ID: s.user, Name: s.bearer().Name, Origin: s.link.ID()},
 		Device: s,
 	}
 }
@@ -290,17 +259,17 @@ func (s *session) Emit(event string, payload any) { s.link.Emit(event, payload) 
 
 // Refresh takes a new token for the connection, which must be the same user's.
 func (s *session) Refresh(ctx context.Context, token string) (time.Time, error) {
-	identity, err := s.gateway.Accounts.Verify(ctx, token)
+	identity, err := s.gateway.deps.Accounts.Verify(ctx, token)
 	if err != nil {
 		return time.Time{}, err
 	}
-	if chat.UserID(identity.UserID) != s.user {
+	if identity.UserID != s.user {
 		return time.Time{}, account.ErrUnauthenticated
 	}
-	if _, err := s.gateway.Accounts.SignIn(ctx, identity); err != nil { // the name may be new
+	if _, err := s.gateway.deps.Accounts.SignIn(ctx, identity); err != nil { // the name may be new
 		return time.Time{}, err
 	}
-	if err := s.entry.Refresh(identity); err != nil {
+	if err := s.gateway.roster.refresh(s, identity); err != nil {
 		return time.Time{}, err
 	}
 	s.gateway.expiry.set(&s.expires, identity.ExpiresAt)
@@ -309,7 +278,10 @@ func (s *session) Refresh(ctx context.Context, token string) (time.Time, error) 
 }
 
 // MayHear tells whether the token permits a topic.
-func (s *session) MayHear(topic string) bool { return s.entry.MayHear(topic) }
+func (s *session) MayHear(topic string) bool {
+	bearer := s.bearer()
+	return bearer.MayHear(topic)
+}
 
 // Topics are those that the device is subscribed to, sorted.
 func (s *session) Topics() []string {

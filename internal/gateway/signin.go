@@ -3,12 +3,12 @@ package gateway
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/netip"
 	"strings"
 
 	"github.com/sockeye-im/sockeye/internal/account"
 	"github.com/sockeye-im/sockeye/internal/command"
+	"github.com/sockeye-im/sockeye/internal/refusal"
 	"github.com/sockeye-im/sockeye/socketio"
 )
 
@@ -19,6 +19,13 @@ var refused = &socketio.ConnectError{
 	Data:    command.Refusal{Code: command.CodeUnauthenticated, Message: "Authentication failed"},
 }
 
+// fault is all that a client learns of a sign-in that the server could not do:
+// errors of middlewares are told as they are.
+var fault = &socketio.ConnectError{
+	Message: "Internal server error",
+	Data:    command.Refusal{Code: string(refusal.Internal), Message: "Internal server error"},
+}
+
 // signIn is the middleware that lets a socket in by its token. It runs on
 // recovery too: a client that comes back may do so only as the same user, with
 // a token that is still good.
@@ -26,12 +33,16 @@ func (g *Gateway) signIn(ctx context.Context, s *socketio.Socket) error {
 	// A client that leaves half-way is let in and then leaves, as others do.
 	ctx = context.WithoutCancel(ctx)
 	from := g.admission.clientIP(s.Handshake().RemoteAddr, s.Handshake().Header())
-	identity, err := g.Accounts.Verify(ctx, tokenOf(s))
+	identity, err := g.deps.Accounts.Verify(ctx, tokenOf(s))
 	if err != nil {
 		g.refuseSignIn(s, from, err)
 		return refused
 	}
-	if previous, ok := s.Data().(*session); ok && !previous.continues(identity) {
+	// The client has done its part. When everybody comes back at once its turn may take
+	// longer than it has, and if it had to come again it would be the last.
+	s.HoldConnectTimeout()
+	previous, recovered := s.Data().(*session)
+	if recovered && !previous.continues(identity) {
 		s.RefuseRecovery()
 	}
 	signedIn, err := g.newSession(ctx, identity, from)
@@ -42,10 +53,12 @@ func (g *Gateway) signIn(ctx context.Context, s *socketio.Socket) error {
 	case err != nil:
 		// After a refusal clients do not try again by themselves; after a loss
 		// they do.
-		g.Metrics.ConnectionRefused(refusedFault)
+		g.deps.Metrics.ConnectionRefused(refusedFault)
 		s.Drop()
-		return fmt.Errorf("sign in: %w", err)
+		g.deps.Log.Error("sign-in failed", "err", err)
+		return fault
 	}
+	signedIn.unread.again = recovered && previous.unread.lost(g.cfg.Heartbeat)
 	s.SetData(signedIn)
 	return nil
 }
@@ -53,12 +66,12 @@ func (g *Gateway) signIn(ctx context.Context, s *socketio.Socket) error {
 // refuseSignIn counts a token that was refused. On one connection a client may
 // try again, which counts as if it had opened a new one.
 func (g *Gateway) refuseSignIn(s *socketio.Socket, from netip.Addr, err error) {
-	g.Metrics.ConnectionRefused(refusedToken)
+	g.deps.Metrics.ConnectionRefused(refusedToken)
 	if g.admission.connects.Take(from) > 0 {
 		s.Drop()
 		return
 	}
-	g.Log.Info("sign-in refused", "from", from.String(), "err", err)
+	g.refusals.note(from, err)
 }
 
 // tokenOf finds the token where clients of all versions can put it.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -163,7 +164,7 @@ func TestSigningOutEndsTheConnection(t *testing.T) {
 }
 
 func TestLogsHoldWhatClientsSendHarmlessly(t *testing.T) {
-	n := serve(t)
+	n := serve(t, func(s *setup) { s.Sockets.MaxAuthBytes, s.Sockets.Engine.MaxStrangerPayload = 0, 0 })
 	evil := "x\r\n{\"level\":\"ERROR\",\"msg\":\"forged\"}\x1b[31m" + strings.Repeat("y", 5000)
 	for _, auth := range []map[string]string{{"token": evil}, {"token": unsigned(evil, "HS256")}, {"token": unsigned("sockeye", evil)}, {"token": unsigned(evil, evil)}, {"pid": evil, "token": evil}} {
 		n.mustDial(4, nil, nil).refused(text(auth))
@@ -182,4 +183,34 @@ func TestLogsHoldWhatClientsSendHarmlessly(t *testing.T) {
 func unsigned(issuer, alg string) string {
 	part := func(v any) string { return base64.RawURLEncoding.EncodeToString([]byte(text(v))) }
 	return part(map[string]string{"alg": alg, "kid": issuer}) + "." + part(map[string]string{"iss": issuer}) + ".AAAA"
+}
+
+// An address that tries one bad token after the other gets nowhere, and others are let in as before, from that address
+// too, as far as its rate goes.
+func TestNinetyBadTokens(t *testing.T) {
+	n := serve(t, limits(gateway.Config{
+		MaxConnections: 200, Connects: perMinute(100), TrustedProxies: prefixes(t, "127.0.0.0/8"),
+	}))
+	from := func(ip string) http.Header { return http.Header{"X-Forwarded-For": {ip}} }
+	guesser := n.mustDial(4, nil, from("192.0.2.1"))
+	for i := range 90 {
+		guesser.send("0" + text(map[string]string{"token": n.token("ada") + strconv.Itoa(i)}))
+	}
+	for range 90 {
+		refusal := guesser.find("a connect error", func(p *packet) bool { return p.kind == '4' })
+		if !strings.Contains(string(refusal.data), "Authentication failed") {
+			t.Fatalf("got %s", refusal)
+		}
+	}
+	if got := n.gateway.Connections(); got != 0 {
+		t.Errorf("%d are signed in", got)
+	}
+	for _, ip := range []string{"192.0.2.1", "192.0.2.2"} {
+		n.mustDial(4, nil, from(ip)).connect(map[string]string{"token": n.token("ada")})
+	}
+	for range 20 { // more than the rate permits
+		guesser.send("0" + text(map[string]string{"token": "bad"}))
+	}
+	guesser.closed()
+	n.mustDial(4, nil, from("192.0.2.2")).connect(map[string]string{"token": n.token("bob")})
 }

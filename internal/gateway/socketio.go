@@ -4,11 +4,12 @@ import (
 	"context"
 
 	"github.com/sockeye-im/sockeye/internal/command"
+	"github.com/sockeye-im/sockeye/internal/wire"
 	"github.com/sockeye-im/sockeye/socketio"
 )
 
-// Serve adds the gateway's handlers to a namespace.
-func (g *Gateway) Serve(nsp *socketio.Namespace) {
+// serve adds the gateway's handlers to a namespace.
+func (g *Gateway) serve(nsp *socketio.Namespace) {
 	nsp.Use(g.signIn)
 	nsp.OnConnect(connected)
 	nsp.OnDisconnect(disconnected)
@@ -19,7 +20,9 @@ func (g *Gateway) Serve(nsp *socketio.Namespace) {
 
 // connected is called for each socket that was let in.
 func connected(ctx context.Context, s *socketio.Socket) {
-	s.Data().(*session).enter(context.WithoutCancel(ctx), socket{s}, func() {})
+	ctx = context.WithoutCancel(ctx)
+	signedIn, link := s.Data().(*session), socket{s}
+	signedIn.enter(ctx, link, func() { link.Greet(wire.ServerEpoch.Of(signedIn.gateway.epoch(ctx))) })
 }
 
 // disconnected is called for each socket that connected was called for. There is
@@ -36,7 +39,7 @@ func disconnected(s *socketio.Socket, why socketio.Reason) {
 // asked for, else failures by an error event.
 func (g *Gateway) event(ctx context.Context, e *socketio.Event) error {
 	signedIn, ok := e.Socket().Data().(*session)
-	if !ok || !signedIn.counted || signedIn.entry == nil {
+	if !ok || !signedIn.here {
 		return nil // being turned away
 	}
 	signedIn.touch()
@@ -78,6 +81,9 @@ type socket struct{ *socketio.Socket }
 
 // Emit sends an event. What cannot be sent any more is not.
 func (s socket) Emit(event string, payload any) { _ = s.Socket.Emit(event, payload) }
+
+// Greet sends one that clients which recover their connection are not sent.
+func (s socket) Greet(e wire.Event) { _ = s.Transient().Emit(e.Name, e.Payload) }
 
 // End disconnects, or drops a client that shall come back by itself. A socket that
 // is gone is left alone: what it is told is for its id, which the one that

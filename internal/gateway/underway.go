@@ -12,19 +12,21 @@ import (
 // the next one waits, and with it what the device sends.
 const maxUnderWay = 64
 
-// underWay counts the commands of a device that are started and not answered. Only
-// the device's own commands and its end wait, one after the other.
+// underWay counts the commands of a device that are started and not answered. Its
+// methods may be called concurrently.
 type underWay struct {
 	mu      sync.Mutex
 	n       int
-	changed chan struct{} // made by who waits, closed when n falls
+	changed chan struct{} // made by the first who waits, closed when n falls
 }
 
 // wait returns once there are at most so many.
 func (u *underWay) wait(most int) {
 	u.mu.Lock()
 	for u.n > most {
-		u.changed = make(chan struct{})
+		if u.changed == nil {
+			u.changed = make(chan struct{})
+		}
 		changed := u.changed
 		u.mu.Unlock()
 		<-changed
@@ -55,9 +57,14 @@ func (u *underWay) end() {
 // of the commands.
 func (s *session) carryOut(ctx context.Context, name string, decode command.Decode, answer func(any, *command.Refusal)) {
 	g, caller := s.gateway, s.caller()
-	if !g.Commands.CanStart(name) {
+	if !g.deps.Commands.CanStart(name) {
 		s.settle()
-		answer(g.Commands.Run(ctx, caller, name, decode))
+		// Answers may be large, such as those to history and sync: a device that asks
+		// faster than it reads waits for them, instead of being closed.
+		if s.link.AwaitRoom(ctx) != nil {
+			return
+		}
+		answer(g.deps.Commands.Run(ctx, caller, name, decode))
 		return
 	}
 	s.underWay.wait(maxUnderWay - 1)
@@ -65,7 +72,7 @@ func (s *session) carryOut(ctx context.Context, name string, decode command.Deco
 	g.underWay.Add()
 	caller.Settle = func() { s.underWay.wait(1) } // the command itself
 	var returned atomic.Bool
-	g.Commands.Start(ctx, caller, name, decode, func(a any, refusal *command.Refusal) {
+	g.deps.Commands.Start(ctx, caller, name, decode, func(a any, refusal *command.Refusal) {
 		defer g.underWay.Done()
 		defer s.underWay.end()
 		if !returned.Load() {
@@ -78,7 +85,3 @@ func (s *session) carryOut(ctx context.Context, name string, decode command.Deco
 
 // settle returns once all commands that the device has started are answered.
 func (s *session) settle() { s.underWay.wait(0) }
-
-// Settle returns once all commands that were started are answered, or when ctx ends,
-// with its error.
-func (g *Gateway) Settle(ctx context.Context) error { return g.underWay.Wait(ctx) }

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+	"testing/synctest"
 
 	"github.com/sockeye-im/sockeye/internal/chat"
+	"github.com/sockeye-im/sockeye/internal/gateway"
 )
 
 // gathering holds messages back until so many are started, or it is opened.
@@ -25,7 +27,7 @@ type gathering struct {
 func gather(until int) (*gathering, func(*setup)) {
 	g := &gathering{until: until, began: make(chan struct{})}
 	return g, func(s *setup) {
-		s.store = func(inner chat.Store) chat.Store { g.Store = inner; return g }
+		s.Chats = func(inner chat.Store) chat.Store { g.Store = inner; return g }
 	}
 }
 
@@ -165,7 +167,29 @@ func TestMessagesUnderWayOutliveTheirConnection(t *testing.T) {
 	eventually(t, "the connection to leave", func() bool {
 		return n.count("websocket_connections_total", "status", "disconnected") == 1
 	})
-	if err := n.gateway.Settle(t.Context()); err != nil {
+	if err := n.gateway.Quiesce(t.Context()); err != nil {
 		t.Error(err)
 	}
+}
+
+// Nobody is forgotten who waits beside another. Today none does: a device's commands and
+// its end wait on the one worker that its connection has at a time, and what the store
+// tells of an outcome finds the commands before it answered.
+func TestTwoWaitForWhatIsUnderWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		u := new(gateway.UnderWay)
+		u.Begin()
+		u.Begin()
+		var waiting sync.WaitGroup
+		for most := range 2 {
+			waiting.Go(func() { u.Wait(most) })
+			synctest.Wait()
+		}
+		u.End()
+		u.End()
+		waiting.Wait() // for ever, and reported, where one is forgotten
+		if u.Waited() {
+			t.Error("somebody still waits")
+		}
+	})
 }

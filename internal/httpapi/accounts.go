@@ -5,7 +5,7 @@ import (
 	"net/http"
 
 	"github.com/sockeye-im/sockeye/internal/account"
-	"github.com/sockeye-im/sockeye/internal/hub"
+	"github.com/sockeye-im/sockeye/internal/wire"
 )
 
 func (a *API) accountOperations() []operation {
@@ -14,13 +14,12 @@ func (a *API) accountOperations() []operation {
 		operate(operation{
 			method: http.MethodPost, path: "/accounts", id: "register", tag: tagAccounts, status: http.StatusCreated,
 			summary: "Register", details: "Makes a local account and logs in, if the server has such accounts and registration is open.",
-			required: []string{"login", "password"},
-			example:  `{"login": "ada", "username": "Ada Lovelace", "password": "correct horse battery"}`,
+			example: `{"login": "ada", "username": "Ada Lovelace", "password": "correct horse battery"}`,
 		}, a.register),
 		operate(operation{
 			method: http.MethodPost, path: "/login", id: "login", tag: tagAccounts,
 			summary: "Log in", details: "To a local account. Users of other applications get their tokens there.",
-			required: []string{"login", "password"}, example: exampleLogin,
+			example: exampleLogin,
 		}, a.login),
 		operate(operation{
 			method: http.MethodPost, path: "/token/refresh", id: "refreshToken", tag: tagAccounts, needs: aUser,
@@ -33,8 +32,7 @@ func (a *API) accountOperations() []operation {
 		operate(operation{
 			method: http.MethodPost, path: "/password", id: "changePassword", tag: tagAccounts, needs: aUser,
 			summary: "Change the password", details: "All tokens of the account are good no longer; the answer has a new one.",
-			required: []string{"password", "newPassword"},
-			example:  `{"password": "correct horse battery", "newPassword": "staple battery horse"}`,
+			example: `{"password": "correct horse battery", "newPassword": "staple battery horse"}`,
 		}, a.changePassword),
 		operate(operation{
 			method: http.MethodGet, path: "/me", id: "getMe", tag: tagAccounts, needs: aUser, cached: true,
@@ -43,7 +41,7 @@ func (a *API) accountOperations() []operation {
 		operate(operation{
 			method: http.MethodPatch, path: "/me", id: "updateMe", tag: tagAccounts, needs: aUser,
 			summary: "Change one's own account", details: "The display name of a local account. Others keep theirs where they sign in.",
-			required: []string{"username"}, example: `{"username": "Ada King"}`,
+			example: `{"username": "Ada King"}`,
 		}, a.rename),
 	}
 }
@@ -53,13 +51,14 @@ type nothing struct{}
 
 // accountBody is an account as its owner and the backend see it.
 type accountBody struct {
-	hub.User
-	Admin    bool      `json:"admin"`
-	LastSeen *hub.Time `json:"lastSeen,omitempty"`
+	wire.User
+	Admin    bool       `json:"admin"`
+	Issuer   string     `json:"issuer"` // to which the user belongs
+	LastSeen *wire.Time `json:"lastSeen,omitempty"`
 }
 
 func accountOf(u *account.User) accountBody {
-	return accountBody{User: hub.UserOf(u), Admin: u.Admin, LastSeen: hub.TimeOrNone(u.LastSeen)}
+	return accountBody{User: wire.UserOf(u), Admin: u.Admin, Issuer: u.Owner(), LastSeen: wire.TimeOrNone(u.LastSeen)}
 }
 
 type accountAnswer struct {
@@ -68,7 +67,7 @@ type accountAnswer struct {
 
 type sessionAnswer struct {
 	Token     string      `json:"token"`
-	ExpiresAt hub.Time    `json:"expiresAt"`
+	ExpiresAt wire.Time   `json:"expiresAt"`
 	User      accountBody `json:"user"`
 }
 
@@ -76,40 +75,49 @@ func sessionOf(s account.Session, err error) (sessionAnswer, error) {
 	if err != nil {
 		return sessionAnswer{}, err
 	}
-	return sessionAnswer{Token: s.Token.Text, ExpiresAt: hub.Time(s.Token.ExpiresAt), User: accountOf(&s.User)}, nil
+	return sessionAnswer{Token: s.Token.Text, ExpiresAt: wire.Time(s.Token.ExpiresAt), User: accountOf(&s.User)}, nil
 }
 
 type registerPayload struct {
-	Login    string `json:"login"`
-	Username string `json:"username"`
-	Password string `json:"password"`
+	Login    string `json:"login" min:"2" max:"64" doc:"The login name: 2 to 64 letters a to z, digits and _ . - + @, beginning with a letter or a digit. Others who differ in case only are the same."`
+	Username string `json:"username" need:"optional" max:"100" doc:"The name for display. Default: the login name."`
+	Password string `json:"password" min:"8" max:"256" doc:"8 to 256 bytes."`
 }
 
 func (a *API) register(ctx context.Context, c *caller, p registerPayload) (sessionAnswer, error) {
-	if tooSoon := a.limits.login(c.address, p.Login); tooSoon != nil {
+	if tooSoon := a.limits.login(attempt{from: c.address, name: p.Login}); tooSoon != nil {
 		return sessionAnswer{}, tooSoon
 	}
-	return sessionOf(a.Accounts.Register(ctx, account.Register{Username: p.Login, Name: p.Username, Password: p.Password}))
+	return sessionOf(a.deps.Accounts.Register(ctx, account.Register{Username: p.Login, Name: p.Username, Password: p.Password, From: c.address}))
 }
 
 type loginPayload struct {
-	Login    string `json:"login"`
+	Login    string `json:"login" doc:"The login name."`
 	Password string `json:"password"`
 }
 
 func (a *API) login(ctx context.Context, c *caller, p loginPayload) (sessionAnswer, error) {
-	if tooSoon := a.limits.login(c.address, p.Login); tooSoon != nil {
-		return sessionAnswer{}, tooSoon
+	if err := a.takeAttempt(ctx, c, p.Login); err != nil {
+		return sessionAnswer{}, err
 	}
-	return sessionOf(a.Accounts.Login(ctx, account.Login{Username: p.Login, Password: p.Password}))
+	return sessionOf(a.deps.Accounts.Login(ctx, account.Login{Username: p.Login, Password: p.Password, From: c.address}))
+}
+
+// takeAttempt refuses who tries passwords of an account too often.
+func (a *API) takeAttempt(ctx context.Context, c *caller, name string) error {
+	known, err := a.deps.Accounts.KnownFrom(ctx, name, c.address)
+	if err != nil {
+		return err
+	}
+	return a.limits.login(attempt{from: c.address, name: name, known: known})
 }
 
 func (a *API) refresh(ctx context.Context, c *caller, _ nothing) (sessionAnswer, error) {
-	return sessionOf(a.Accounts.Refresh(ctx, c.identity))
+	return sessionOf(a.deps.Accounts.Refresh(ctx, c.identity))
 }
 
 func (a *API) logout(ctx context.Context, c *caller, _ nothing) (nothing, error) {
-	return nothing{}, a.Accounts.RevokeToken(ctx, c.identity)
+	return nothing{}, a.deps.Accounts.RevokeToken(ctx, c.identity)
 }
 
 type passwordPayload struct {
@@ -121,12 +129,14 @@ type passwordPayload struct {
 func (a *API) changePassword(ctx context.Context, c *caller, p passwordPayload) (sessionAnswer, error) {
 	name := c.user.Username
 	if name == "" {
-		name = c.user.ID
+		name = string(c.user.ID)
 	}
-	if tooSoon := a.limits.login(c.address, name); tooSoon != nil {
-		return sessionAnswer{}, tooSoon
+	if err := a.takeAttempt(ctx, c, name); err != nil {
+		return sessionAnswer{}, err
 	}
-	return sessionOf(a.Accounts.ChangePassword(ctx, c.user.ID, account.ChangePassword(p)))
+	return sessionOf(a.deps.Accounts.ChangePassword(ctx, c.user.ID, account.ChangePassword{
+		Password: p.Password, NewPassword: p.NewPassword, From: c.address,
+	}))
 }
 
 func (a *API) me(_ context.Context, c *caller, _ nothing) (accountAnswer, error) {
@@ -141,11 +151,11 @@ func ownAccount(c *caller) accountBody {
 }
 
 type renamePayload struct {
-	Username string `json:"username"`
+	Username string `json:"username" min:"1" max:"100"`
 }
 
 func (a *API) rename(ctx context.Context, c *caller, p renamePayload) (accountAnswer, error) {
-	user, err := a.Accounts.Rename(ctx, account.Actor{ID: c.user.ID}, p.Username)
+	user, err := a.deps.Accounts.Rename(ctx, c.actor(), p.Username)
 	if err != nil {
 		return accountAnswer{}, err
 	}

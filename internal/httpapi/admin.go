@@ -9,8 +9,9 @@ import (
 
 	"github.com/sockeye-im/sockeye/internal/account"
 	"github.com/sockeye-im/sockeye/internal/chat"
-	"github.com/sockeye-im/sockeye/internal/hub"
 	"github.com/sockeye-im/sockeye/internal/monitor"
+	"github.com/sockeye-im/sockeye/internal/refusal"
+	"github.com/sockeye-im/sockeye/internal/wire"
 )
 
 // Limits of what an administrator asks for at once.
@@ -24,8 +25,9 @@ const (
 // Overview knows the connections of this node. Its methods may be called concurrently.
 type Overview interface {
 	Connections(q monitor.ConnectionQuery) monitor.ConnectionPage
-	// End ends a connection and tells whose it was, EndAddress all from an address.
-	End(id string) (userID string, from netip.Addr, ok bool)
+	// End ends a connection and tells whose it was, EndUser and EndAddress end all of a user or from an address.
+	End(id string) (userID account.UserID, from netip.Addr, ok bool)
+	EndUser(id account.UserID) int
 	EndAddress(from netip.Addr) int
 	// Online returns who of a room's members is connected.
 	Online(roomID string) monitor.Presence
@@ -56,9 +58,9 @@ func (a *API) adminOperations() []operation {
 		}, a.listBlocks),
 		operate(operation{
 			method: http.MethodPut, path: "/admin/blocks/{address}", id: "blockAddress", tag: tagAdmin, needs: anAdmin,
-			summary:  "Block an address",
-			details:  "For a time, after which it ends by itself. Its connections are closed, new ones and requests to the API are refused. An IPv6 address stands for its /64. One's own cannot be blocked.",
-			required: []string{"seconds"}, example: `{"seconds": 3600, "reason": "floods"}`,
+			summary: "Block an address",
+			details: "For a time, after which it ends by itself. Its connections are closed, new ones and requests to the API are refused. An IPv6 address stands for its /64. One's own cannot be blocked.",
+			example: `{"seconds": 3600, "reason": "floods"}`,
 		}, a.blockAddress),
 		operate(operation{
 			method: http.MethodDelete, path: "/admin/blocks/{address}", id: "unblockAddress", tag: tagAdmin, needs: anAdmin,
@@ -73,18 +75,19 @@ func (a *API) adminOperations() []operation {
 
 // audit writes what an administrator did to the log.
 func (a *API) audit(c *caller, action string, about ...any) {
-	a.Log.Info("admin action", append([]any{"action", action, "admin", c.user.ID, "from", c.address.String()}, about...)...)
+	a.deps.Log.Info("admin action", append([]any{"action", action, "admin", c.user.ID, "from", c.address.String()}, about...)...)
 }
 
 type connectionBody struct {
 	ID            string           `json:"id"`
-	UserID        string           `json:"userId"`
+	UserID        account.UserID   `json:"userId"`
 	Username      string           `json:"username"`
+	Login         string           `json:"login,omitempty"` // of a local account
 	Address       string           `json:"address"`
 	Transport     string           `json:"transport"`
 	Protocol      monitor.Protocol `json:"protocol"`
-	Since         hub.Time         `json:"since"`
-	LastActive    hub.Time         `json:"lastActive"`
+	Since         wire.Time        `json:"since"`
+	LastActive    wire.Time        `json:"lastActive"`
 	Received      uint64           `json:"received"`
 	Sent          uint64           `json:"sent"`
 	ReceivedBytes uint64           `json:"receivedBytes"`
@@ -96,17 +99,17 @@ type connectionBody struct {
 func connectionOf(c *monitor.Connection) connectionBody {
 	return connectionBody{
 		ID: c.ID, UserID: c.UserID, Username: c.Name, Address: c.Address, Transport: c.Transport, Protocol: c.Protocol,
-		Since: hub.Time(c.Since), LastActive: hub.Time(c.LastActive),
+		Since: wire.Time(c.Since), LastActive: wire.Time(c.LastActive),
 		Received: c.Received, Sent: c.Sent, ReceivedBytes: c.ReceivedBytes, SentBytes: c.SentBytes,
 		Rooms: append([]string{}, c.Rooms...), RoomCount: c.RoomCount,
 	}
 }
 
 type listConnectionsPayload struct {
-	Query string        `json:"query"`
-	Order monitor.Order `json:"order"`
-	After string        `json:"after"`
-	Limit int           `json:"limit"`
+	Query string        `json:"query" need:"optional" min:"0" doc:"In the id or the name of the user, the address, or the id of the connection; whatever the case."`
+	Order monitor.Order `json:"order" need:"optional"`
+	After string        `json:"after" need:"optional"`
+	Limit int           `json:"limit" default:"50" max:"500"`
 }
 
 type connectionsAnswer struct {
@@ -115,15 +118,24 @@ type connectionsAnswer struct {
 	Next        string           `json:"next,omitempty"`
 }
 
-func (a *API) listConnections(_ context.Context, _ *caller, p listConnectionsPayload) (connectionsAnswer, error) {
+func (a *API) listConnections(ctx context.Context, _ *caller, p listConnectionsPayload) (connectionsAnswer, error) {
 	q, wrong := p.query()
 	if wrong != nil {
 		return connectionsAnswer{}, wrong
 	}
-	page := a.Overview.Connections(q)
+	page := a.deps.Overview.Connections(q)
 	answer := connectionsAnswer{Connections: make([]connectionBody, len(page.Connections)), Total: page.Total}
+	users := make([]chat.UserID, len(page.Connections))
+	for i := range page.Connections {
+		users[i] = page.Connections[i].UserID
+	}
+	names, err := a.deps.Chat.Names(ctx, users)
+	if err != nil {
+		return connectionsAnswer{}, err
+	}
 	for i := range page.Connections {
 		answer.Connections[i] = connectionOf(&page.Connections[i])
+		answer.Connections[i].Login = names[users[i]].Login
 	}
 	if end := q.Offset + len(page.Connections); len(page.Connections) > 0 && end < page.Total {
 		answer.Next = cursorAt(end)
@@ -136,7 +148,7 @@ type connectionPayload struct {
 }
 
 func (a *API) disconnectConnection(_ context.Context, c *caller, p connectionPayload) (nothing, error) {
-	user, from, ok := a.Overview.End(p.ConnectionID)
+	user, from, ok := a.deps.Overview.End(p.ConnectionID)
 	if !ok {
 		return nothing{}, newProblem(http.StatusNotFound, codeConnectionNotFound, "connectionId", "There is no such connection here")
 	}
@@ -145,42 +157,59 @@ func (a *API) disconnectConnection(_ context.Context, c *caller, p connectionPay
 }
 
 func (a *API) adminRevoke(ctx context.Context, c *caller, p userPayload) (nothing, error) {
-	if err := a.Accounts.RevokeUser(ctx, p.UserID); err != nil {
+	if err := a.deps.Accounts.RevokeUser(ctx, p.UserID); err != nil {
 		return nothing{}, err
 	}
 	a.audit(c, "revoke", "user", p.UserID)
-	return nothing{}, nil
+	return nothing{}, a.deps.Accounts.AwaitNewTokens(ctx, p.UserID)
 }
 
 type blockBody struct {
-	Address   string   `json:"address"`
-	Until     hub.Time `json:"until"`
-	Reason    string   `json:"reason"`
-	By        string   `json:"by"`
-	CreatedAt hub.Time `json:"createdAt"`
+	Address   string         `json:"address"`
+	Until     wire.Time      `json:"until"`
+	Reason    string         `json:"reason"`
+	By        account.UserID `json:"by"`
+	CreatedAt wire.Time      `json:"createdAt"`
+	Names     wire.Names     `json:"names,omitempty"` // of by
 }
 
-func blockOf(b *account.BlockedAddress) blockBody {
-	return blockBody{Address: b.Address.String(), Until: hub.Time(b.Until), Reason: b.Reason, By: b.By, CreatedAt: hub.Time(b.At)}
+func blockOf(b *account.BlockedAddress, names chat.Names) blockBody {
+	return blockBody{
+		Address: b.Address.String(), Until: wire.Time(b.Until), Reason: b.Reason, By: b.By, CreatedAt: wire.Time(b.At),
+		Names: wire.NamesOf(names.Of([]chat.UserID{b.By})),
+	}
+}
+
+// namesOfBlockers are of who has blocked addresses.
+func (a *API) namesOfBlockers(ctx context.Context, blocks ...account.BlockedAddress) (chat.Names, error) {
+	users := make([]chat.UserID, len(blocks))
+	for i := range blocks {
+		users[i] = blocks[i].By
+	}
+	return a.deps.Chat.Names(ctx, users)
 }
 
 type blocksAnswer struct {
 	Blocks []blockBody `json:"blocks"`
 }
 
-func (a *API) listBlocks(context.Context, *caller, nothing) (blocksAnswer, error) {
-	list := a.Accounts.BlockedAddresses()
+func (a *API) listBlocks(ctx context.Context, _ *caller, _ nothing) (blocksAnswer, error) {
+	list := a.deps.Accounts.BlockedAddresses()
+	names, err := a.namesOfBlockers(ctx, list...)
+	if err != nil {
+		return blocksAnswer{}, err
+	}
 	answer := blocksAnswer{Blocks: make([]blockBody, len(list))}
 	for i := range list {
-		answer.Blocks[i] = blockOf(&list[i])
+		answer.Blocks[i] = blockOf(&list[i], names)
 	}
 	return answer, nil
 }
 
 type blockPayload struct {
 	Address string `json:"address"`
-	Seconds int    `json:"seconds"`
-	Reason  string `json:"reason"`
+	Seconds int    `json:"seconds" min:"1" max:"31622400"`
+	Reason  string `json:"reason" need:"optional" max:"200"`
 }
 
 type blockAnswer struct {
@@ -198,15 +227,19 @@ func (a *API) blockAddress(ctx context.Context, c *caller, p blockPayload) (bloc
 		return blockAnswer{}, newProblem(http.StatusConflict, codeOwnAddress, "address", "This is the address that you come from")
 	}
 	seconds := min(max(p.Seconds, 0), int(account.MaxBlock.Seconds())+1) // a duration has an end
-	b, err := a.Accounts.BlockAddress(ctx, account.BlockAddress{
+	b, err := a.deps.Accounts.BlockAddress(ctx, account.BlockAddress{
 		Address: address, For: time.Duration(seconds) * time.Second, Reason: p.Reason, By: c.user.ID,
 	})
 	if err != nil {
 		return blockAnswer{}, err
 	}
-	ended := a.Overview.EndAddress(address)
+	ended := a.deps.Overview.EndAddress(address)
 	a.audit(c, "block", "address", address.String(), "until", b.Until, "reason", b.Reason, "disconnected", ended)
-	return blockAnswer{blockOf(&b), ended}, nil
+	names, err := a.namesOfBlockers(ctx, b)
+	if err != nil {
+		return blockAnswer{}, err
+	}
+	return blockAnswer{blockOf(&b, names), ended}, nil
 }
 
 type addressPayload struct {
@@ -218,7 +251,7 @@ func (a *API) unblockAddress(ctx context.Context, c *caller, p addressPayload) (
 	if wrong != nil {
 		return nothing{}, wrong
 	}
-	if err := a.Accounts.UnblockAddress(ctx, address); err != nil {
+	if err := a.deps.Accounts.UnblockAddress(ctx, address); err != nil {
 		return nothing{}, err
 	}
 	a.audit(c, "unblock", "address", address.String())
@@ -228,15 +261,15 @@ func (a *API) unblockAddress(ctx context.Context, c *caller, p addressPayload) (
 // address is the one by which a client from there counts. It is nil or an error: the types differ.
 func (a *API) address(text string) (netip.Addr, error) {
 	if _, err := netip.ParseAddr(strings.TrimSpace(text)); err != nil {
-		return netip.Addr{}, invalid("address", "address must be an IP address")
+		return netip.Addr{}, refusal.Invalid("address", "must be an IP address")
 	}
-	return a.Clients.ClientIP(strings.TrimSpace(text), nil), nil
+	return a.deps.Clients.ClientIP(strings.TrimSpace(text), nil), nil
 }
 
 type listAllRoomsPayload struct {
-	Query string `json:"query"`
-	After string `json:"after"`
-	Limit int    `json:"limit"`
+	Query string `json:"query" need:"optional" min:"0" doc:"In the id, the name or the description, whatever the case."`
+	After string `json:"after" need:"optional"`
+	Limit int    `json:"limit" default:"50" max:"100"`
 }
 
 type adminRoomBody struct {
@@ -244,7 +277,8 @@ type adminRoomBody struct {
 	Name              string        `json:"name"`
 	Type              chat.RoomType `json:"type"`
 	CreatedBy         chat.UserID   `json:"createdBy"`
-	CreatedAt         hub.Time      `json:"createdAt"`
+	Names             wire.Names    `json:"names,omitempty"` // of createdBy
+	CreatedAt         wire.Time     `json:"createdAt"`
 	MemberCount       int           `json:"memberCount"`
 	OnlineUsers       int           `json:"onlineUsers"`
 	OnlineConnections int           `json:"onlineConnections"`
@@ -259,16 +293,25 @@ func (a *API) listAllRooms(ctx context.Context, _ *caller, p listAllRoomsPayload
 	if p.Limit == 0 {
 		p.Limit = defaultAdminRooms
 	}
-	page, err := a.Chat.AllRooms(ctx, chat.AllRoomsQuery{Text: p.Query, After: p.After, Limit: p.Limit})
+	page, err := a.deps.Chat.AllRooms(ctx, chat.AllRoomsQuery{Text: p.Query, After: p.After, Limit: p.Limit})
 	if err != nil {
 		return allRoomsAnswer{}, err
 	}
 	answer := allRoomsAnswer{Rooms: make([]adminRoomBody, len(page.Rooms)), Next: page.Next}
+	creators := make([]chat.UserID, len(page.Rooms))
+	for i := range page.Rooms {
+		creators[i] = page.Rooms[i].CreatedBy
+	}
+	names, err := a.deps.Chat.Names(ctx, creators)
+	if err != nil {
+		return allRoomsAnswer{}, err
+	}
 	for i := range page.Rooms {
 		r := &page.Rooms[i]
-		online := a.Overview.Online(r.ID)
+		online := a.deps.Overview.Online(r.ID)
 		answer.Rooms[i] = adminRoomBody{
-			RoomID: r.ID, Name: r.Name, Type: r.Type, CreatedBy: r.CreatedBy, CreatedAt: hub.Time(r.CreatedAt), MemberCount: r.MemberCount,
+			RoomID: r.ID, Name: r.Name, Type: r.Type, CreatedBy: r.CreatedBy, Names: wire.NamesOf(names.Of(creators[i : i+1])),
+			CreatedAt: wire.Time(r.CreatedAt), MemberCount: r.MemberCount,
 			OnlineUsers: online.Users, OnlineConnections: online.Connections,
 		}
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/sockeye-im/sockeye/internal/chat"
 	"github.com/sockeye-im/sockeye/internal/monitor"
+	"github.com/sockeye-im/sockeye/internal/refusal"
 )
 
 // query checks what is asked of the connections. It is nil or an error: the types differ.
@@ -21,20 +22,20 @@ func (p *listConnectionsPayload) query() (monitor.ConnectionQuery, error) {
 	}
 	switch {
 	case utf8.RuneCountInString(q.Text) > chat.MaxQuery:
-		wrong := invalid("query", fmt.Sprintf("query must have at most %d characters", chat.MaxQuery))
+		wrong := refusal.Invalid("query", fmt.Sprintf("must have at most %d characters", chat.MaxQuery))
 		wrong.Limit = chat.MaxQuery
 		return q, wrong
 	case !slices.Contains(monitor.Orders(), q.Order):
-		return q, invalid("order", fmt.Sprintf("order must be one of %v", monitor.Orders()))
+		return q, refusal.Invalid("order", fmt.Sprintf("must be one of %v", monitor.Orders()))
 	case q.Limit < 1 || q.Limit > maxConnections:
-		wrong := invalid("limit", fmt.Sprintf("limit must be from 1 to %d", maxConnections))
+		wrong := refusal.Invalid("limit", fmt.Sprintf("must be from 1 to %d", maxConnections))
 		wrong.Limit = maxConnections
 		return q, wrong
 	}
 	if p.After != "" {
 		place, err := strconv.Atoi(p.After)
 		if err != nil || place < 0 {
-			return q, invalid("after", "after must be the next of the page before")
+			return q, refusal.Invalid("after", "must be the next of the page before")
 		}
 		q.Offset = place
 	}

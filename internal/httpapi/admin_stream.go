@@ -8,8 +8,8 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/sockeye-im/sockeye/internal/hub"
 	"github.com/sockeye-im/sockeye/internal/monitor"
+	"github.com/sockeye-im/sockeye/internal/wire"
 )
 
 const (
@@ -23,14 +23,14 @@ const (
 
 // sampleBody is a sample as it travels.
 type sampleBody struct {
-	At hub.Time `json:"at"`
+	At wire.Time `json:"at"`
 	monitor.Sample
 }
 
 func samplesOf(samples []monitor.Sample) []sampleBody {
 	out := make([]sampleBody, len(samples))
 	for i := range samples {
-		out[i] = sampleBody{hub.Time(samples[i].At), samples[i]}
+		out[i] = sampleBody{wire.Time(samples[i].At), samples[i]}
 	}
 	return out
 }
@@ -38,7 +38,7 @@ func samplesOf(samples []monitor.Sample) []sampleBody {
 // figuresAnswer is the figures, and what does not change.
 type figuresAnswer struct {
 	Version        string       `json:"version"`
-	StartedAt      hub.Time     `json:"startedAt"`
+	StartedAt      wire.Time    `json:"startedAt"`
 	Processors     int          `json:"processors"`
 	MaxConnections int          `json:"maxConnections"`
 	Interval       float64      `json:"interval"`
@@ -51,16 +51,16 @@ func (a *API) figures(context.Context, *caller, nothing) (figuresAnswer, error) 
 }
 
 func (a *API) allFigures() (answer figuresAnswer, taken int) {
-	samples, taken := a.Monitor.Since(0)
+	samples, taken := a.deps.Monitor.Since(0)
 	return figuresAnswer{
-		Version: version(a.cfg), StartedAt: hub.Time(a.started), Processors: a.cfg.Processors, MaxConnections: a.cfg.MaxConnections,
-		Interval: a.Monitor.Every().Seconds(), Samples: samplesOf(samples),
+		Version: version(a.cfg), StartedAt: wire.Time(a.started), Processors: a.cfg.Processors, MaxConnections: a.cfg.MaxConnections,
+		Interval: a.deps.Monitor.Every().Seconds(), Samples: samplesOf(samples),
 	}, taken
 }
 
 // streamPayload may end a stream by itself, for who does not want to read for ever.
 type streamPayload struct {
-	Samples int `json:"samples"`
+	Samples int `json:"samples" need:"optional" min:"0" doc:"After how many events the stream ends; without it, it does not."`
 }
 
 func (a *API) streamOperation() operation {
@@ -111,7 +111,7 @@ func (a *API) stream(ctx context.Context, w http.ResponseWriter, c *caller, most
 			return nil
 		}
 		var fresh []monitor.Sample
-		fresh, taken = a.Monitor.Since(taken)
+		fresh, taken = a.deps.Monitor.Since(taken)
 		for _, sample := range samplesOf(fresh) {
 			if out.write("sample", sample) != nil {
 				return nil
@@ -137,7 +137,7 @@ var (
 func (a *API) await(ctx context.Context, c *caller, taken int) error {
 	for {
 		short, cancel := context.WithTimeout(ctx, recheck)
-		err := a.Monitor.Wait(short, taken)
+		err := a.deps.Monitor.Wait(short, taken)
 		cancel()
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -145,13 +145,13 @@ func (a *API) await(ctx context.Context, c *caller, taken int) error {
 		if err != nil && !errors.Is(err, context.DeadlineExceeded) {
 			return err
 		}
-		may, fault := a.Accounts.Administers(ctx, c.identity)
+		may, fault := a.deps.Accounts.Administers(ctx, c.identity)
 		switch {
 		case fault != nil:
 			return fault
 		case !may:
 			return errNoAdmin
-		case a.Accounts.AddressBlocked(c.address):
+		case a.deps.Accounts.AddressBlocked(c.address):
 			return errBlocked
 		case err == nil:
 			return nil

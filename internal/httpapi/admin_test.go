@@ -17,7 +17,7 @@ import (
 func (n *node) admin(user string) string {
 	n.t.Helper()
 	yes := true
-	if _, _, err := n.accounts.PutUser(n.t.Context(), account.PutUser{ID: user, Admin: &yes}); err != nil {
+	if _, _, err := n.accounts.PutUser(n.t.Context(), account.PutUser{ID: account.UserID(user), Admin: &yes}); err != nil {
 		n.t.Fatal(err)
 	}
 	return n.token(user)
@@ -40,7 +40,7 @@ func tryAdmin(d *described, room string) {
 	}
 	admin.call("disconnectConnection", values{"connectionId": "socket"}, "")
 	admin.call("revokeUserAsAdmin", values{"userId": "bob"}, "")
-	if r := admin.call("blockAddress", values{"address": "203.0.113.7"}, ""); r.json(t, "disconnected").(float64) != 2 || r.text(t, "block", "by") != "root" {
+	if r := admin.call("blockAddress", values{"address": "203.0.113.7"}, ""); r.json(t, "disconnected").(float64) != 2 || r.text(t, "block", "by") != "root" || r.text(t, "block", "names", "root", "username") == "" {
 		t.Errorf("block: %s", r.body)
 	}
 	if r := admin.call("listBlockedAddresses", nil, ""); r.text(t, "blocks", 0, "reason") != "floods" {
@@ -51,7 +51,8 @@ func tryAdmin(d *described, room string) {
 	if r := d.n.ask("GET", "/api/v1/me", d.userToken, "", "X-Test-IP", "203.0.113.7"); r.status != http.StatusOK {
 		t.Errorf("unblocked: %d", r.status)
 	}
-	if r := admin.call("listAllRooms", values{"query": room}, ""); r.text(t, "rooms", 0, "roomId") != room || r.json(t, "rooms", 0, "onlineConnections").(float64) != 2 {
+	if r := admin.call("listAllRooms", values{"query": room}, ""); r.text(t, "rooms", 0, "roomId") != room || r.json(t, "rooms", 0, "onlineConnections").(float64) != 2 ||
+		r.text(t, "rooms", 0, "names", r.text(t, "rooms", 0, "createdBy"), "username") == "" {
 		t.Errorf("rooms: %s", r.body)
 	}
 	for _, action := range []string{"disconnect", "revoke", "block", "unblock"} {
@@ -100,7 +101,7 @@ func TestAdminRefusals(t *testing.T) {
 // or comes from a blocked address.
 func TestStreamEnds(t *testing.T) {
 	for reason, end := range map[string]func(*node) error{
-		"admin_required": func(n *node) error { _, err := n.accounts.RevokeAdmin(t.Context(), "root"); return err },
+		"admin_required": func(n *node) error { _, _, err := n.accounts.RevokeAdmin(t.Context(), "root"); return err },
 		"address_blocked": func(n *node) error {
 			_, err := n.accounts.BlockAddress(t.Context(), account.BlockAddress{Address: netip.MustParseAddr("127.0.0.1"), For: time.Hour})
 			return err

@@ -11,7 +11,7 @@ import (
 	"reflect"
 	"strings"
 
-	"github.com/sockeye-im/sockeye/internal/hub"
+	"github.com/sockeye-im/sockeye/internal/wire"
 )
 
 // paging is how a list goes on: with which parameter, and what of the answer is its value.
@@ -117,7 +117,7 @@ func (op *operation) cursor(query url.Values, answer any) (parameter, cursor str
 	if op.pages == afterNext {
 		return "after", op.field(answer, "next").String()
 	}
-	messages, _ := op.field(answer, "messages").Interface().([]hub.Message)
+	messages, _ := op.field(answer, "messages").Interface().([]wire.Message)
 	if len(messages) == 0 || !op.field(answer, "more").Bool() {
 		return "", ""
 	}

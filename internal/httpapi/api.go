@@ -5,13 +5,14 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
-	"strings"
 	"time"
 
 	"github.com/sockeye-im/sockeye/internal/account"
 	"github.com/sockeye-im/sockeye/internal/chat"
 	"github.com/sockeye-im/sockeye/internal/command"
+	"github.com/sockeye-im/sockeye/internal/deps"
 	"github.com/sockeye-im/sockeye/internal/monitor"
+	"github.com/sockeye-im/sockeye/internal/presence"
 )
 
 // Where things are.
@@ -25,21 +26,14 @@ const (
 // Notifier brings notifications to devices, as the event notification. It is best effort and does not block.
 type Notifier interface {
 	// Notify tells the subscribers of topics and all devices of users; a device that is meant twice gets it once.
-	Notify(topics, users []string, notification any)
-}
-
-// Presence knows who is online. Its methods may be called concurrently and do not block.
-type Presence interface {
-	Online(userIDs []string) []string
-	// List returns up to limit users who are online, by their ids, after one of them.
-	List(after string, limit int) []string
-	Count() int
-	Devices(userID string) int
+	Notify(topics []string, users []account.UserID, notification any)
 }
 
 // Clients knows by which IP address a client counts.
 type Clients interface {
 	ClientIP(remote string, header http.Header) netip.Addr
+	// Vouch is called with http.Request's address of a client that has signed in.
+	Vouch(remote string)
 }
 
 // Deps are what the API works with; all are required.
@@ -48,7 +42,7 @@ type Deps struct {
 	Chat     *chat.Service
 	Commands *command.Table
 	Notifier Notifier
-	Presence Presence
+	Presence *presence.Tracker
 	Clients  Clients
 	Overview Overview
 	Monitor  *monitor.Monitor
@@ -58,7 +52,7 @@ type Deps struct {
 
 // API serves everything below /api/ that has no other handler. It may be used concurrently.
 type API struct {
-	Deps
+	deps     Deps
 	cfg      Config
 	limits   *limits
 	mux      *http.ServeMux
@@ -69,18 +63,14 @@ type API struct {
 
 // New makes the API and its document.
 func New(cfg Config, d Deps) (*API, error) {
-	if d.Accounts == nil || d.Chat == nil || d.Commands == nil || d.Notifier == nil || d.Presence == nil || d.Clients == nil || d.Overview == nil || d.Monitor == nil ||
-		d.Log == nil || d.Now == nil {
-		return nil, errors.New("httpapi: all dependencies are required")
-	}
-	if err := cfg.Validate(); err != nil {
+	if err := errors.Join(deps.Check(d), cfg.Validate()); err != nil {
 		return nil, err
 	}
-	a := &API{Deps: d, cfg: cfg, limits: newLimits(cfg, d.Now), mux: http.NewServeMux(), started: d.Now(), streams: make(chan struct{}, maxStreams)}
+	a := &API{deps: d, cfg: cfg, limits: newLimits(cfg, d.Now), mux: http.NewServeMux(), started: d.Now(), streams: make(chan struct{}, maxStreams)}
 	operations := a.operations()
 	for i := range operations {
 		op := &operations[i]
-		a.mux.Handle(op.method+" "+version1+op.path, a.handler(op))
+		a.mux.Handle(op.method+" "+version1+op.path, &endpoint{a, op})
 	}
 	var err error
 	if a.document, err = describe(cfg, operations); err != nil {
@@ -118,26 +108,27 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusNoContent)
 		return
 	}
-	from := a.Clients.ClientIP(r.RemoteAddr, r.Header)
-	if a.Accounts.AddressBlocked(from) {
+	from := a.deps.Clients.ClientIP(r.RemoteAddr, r.Header)
+	if a.deps.Accounts.AddressBlocked(from) {
 		newProblem(http.StatusForbidden, codeAddressBlocked, "", "Your address is blocked").write(w)
 		return
 	}
-	if p := a.admit(w.Header(), r, from); p != nil {
+	handler, pattern := a.mux.Handler(r)
+	if p := a.admit(w.Header(), handler, from); p != nil {
 		p.write(w)
 		return
 	}
-	if handler, pattern := a.mux.Handler(r); pattern == "" {
+	if pattern == "" {
 		unknown(handler, r, w.Header()).write(w)
 		return
 	}
 	a.mux.ServeHTTP(w, r)
 }
 
-// admit counts a request for its address. Those with an API key are counted by signIn, and for the address only if the
-// key is not good.
-func (a *API) admit(h http.Header, r *http.Request, from netip.Addr) *problem {
-	if strings.HasPrefix(r.URL.Path, serverPrefix) {
+// admit counts a request for its address. One for an operation that takes an API key is counted by signIn, and for the
+// address only if the key is not good.
+func (a *API) admit(h http.Header, handler http.Handler, from netip.Addr) *problem {
+	if e, known := handler.(*endpoint); known && e.op.needs.scope != "" {
 		return a.limits.requests.require(h, from)
 	}
 	return a.limits.requests.take(h, from)

@@ -2,6 +2,7 @@ package httpapi_test
 
 import (
 	"bufio"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -212,6 +213,37 @@ func TestWhoAsks(t *testing.T) {
 	}
 }
 
+// What is no operation counts for its address, wherever it is: below the server's part too, where requests count for the
+// API keys that they come with.
+func TestUnknownAddressesCount(t *testing.T) {
+	for _, path := range []string{"/api/v1/nope", "/api/v1/server/nope", "/api/v1/server/users/ada/nope"} {
+		n := serve(t, func(s *setup) {
+			s.api.Requests = ratelimit.Rate{Events: 2, Per: time.Hour}
+		})
+		for i := range 3 {
+			r := n.ask("POST", path, "", "")
+			if limited := r.status == http.StatusTooManyRequests; limited != (i == 2) {
+				t.Errorf("%s, time %d: HTTP %d", path, i+1, r.status)
+			}
+		}
+	}
+}
+
+// Whoever owns a /48 has not once the allowance for each /64 of it.
+func TestRequestsOfASite(t *testing.T) {
+	n := serve(t, func(s *setup) { s.api.Requests = ratelimit.Rate{Events: 1, Per: time.Hour} })
+	const site = 16
+	for network := range site + 1 {
+		r := n.ask("GET", "/api/v1/nope", "", "", "X-Test-IP", fmt.Sprintf("2001:db8:1:%x::1", network))
+		if limited := r.status == http.StatusTooManyRequests; limited != (network == site) {
+			t.Errorf("network %d: HTTP %d", network, r.status)
+		}
+	}
+	if r := n.ask("GET", "/api/v1/nope", "", "", "X-Test-IP", "2001:db8:2::1"); r.status != http.StatusNotFound {
+		t.Errorf("another site: HTTP %d", r.status)
+	}
+}
+
 func TestRequestRate(t *testing.T) {
 	n := serve(t, func(s *setup) { s.api.Requests = ratelimit.Rate{Events: 3, Per: time.Hour} })
 	one := []string{"X-Test-IP", "192.0.2.1"}
@@ -365,8 +397,8 @@ func TestServerMistakes(t *testing.T) {
 func TestOnlinePages(t *testing.T) {
 	n := serve(t)
 	key := n.key(account.ScopePresence)
-	for _, user := range []string{"c", "a", "b"} {
-		n.presence.Connect(account.Person{ID: user}, "device of "+user)
+	for _, user := range []account.UserID{"c", "a", "b"} {
+		n.presence.Connect(account.Person{ID: user}, "device of "+string(user))
 	}
 	first := n.ask("GET", "/api/v1/server/presence?limit=2", key, "")
 	if first.text(t, "online", 1) != "b" || first.text(t, "next") != "b" || first.json(t, "count") != 3.0 {

@@ -35,7 +35,7 @@ func (a *API) command(r *route, shape command.Shape) operation {
 	op.needs, op.shape, op.acknowledged = aUser, shape, true
 	op.run = func(ctx context.Context, c *caller, decode command.Decode) (any, error) {
 		asks := &command.Caller{Actor: c.actor()}
-		answer, refusal := a.Commands.Run(ctx, asks, r.command, decode)
+		answer, refusal := a.deps.Commands.Run(ctx, asks, r.command, decode)
 		if refusal != nil {
 			return nil, refused{refusal}
 		}
@@ -48,8 +48,8 @@ var roomRoutes = []route{
 	{"room:create", operation{
 		method: http.MethodPost, path: "/rooms", id: "createRoom", tag: tagRooms, status: http.StatusCreated,
 		summary: "Create a room", details: "The caller is its first member and admin.",
-		required: []string{"name"}, location: roomLocation,
-		example: `{"id": "lunch", "name": "Lunch", "description": "Where and when", "type": "public", "maxMembers": 50}`,
+		location: roomLocation,
+		example:  `{"id": "lunch", "name": "Lunch", "description": "Where and when", "type": "public", "maxMembers": 50}`,
 	}},
 	{"room:list", operation{
 		method: http.MethodGet, path: "/rooms", id: "listRooms", tag: tagRooms, cached: true, pages: afterNext,
@@ -69,7 +69,7 @@ var roomRoutes = []route{
 		summary: "Delete a room", details: "With everything that was said in it. For its admins.",
 	}},
 	{"room:search", operation{
-		method: http.MethodGet, path: "/search/rooms", id: "searchRooms", tag: tagRooms, required: []string{"query"},
+		method: http.MethodGet, path: "/search/rooms", id: "searchRooms", tag: tagRooms,
 		summary: "Find rooms", details: "Public rooms with the query in their name or description, whatever the case, by their ids.",
 	}},
 }
@@ -134,17 +134,17 @@ var messageRoutes = []route{
 	{"room:message", operation{
 		method: http.MethodPost, path: "/rooms/{roomId}/messages", id: "sendToRoom", tag: tagMessages, status: http.StatusCreated,
 		summary: "Send a message to a room", details: "It is stored when the answer comes. The same `clientMsgId` again gives the same answer and sends nothing.",
-		required: []string{"content"}, example: exampleMessage,
+		example: exampleMessage,
 	}},
 	{"message:send", operation{
 		method: http.MethodPost, path: "/users/{userId}/messages", id: "sendToUser", tag: tagMessages, status: http.StatusCreated,
 		renamed: map[string]string{"userId": "recipientId"},
 		summary: "Send a message to a user", details: "It is stored when the answer comes. The same `clientMsgId` again gives the same answer and sends nothing.",
-		required: []string{"content"}, example: exampleMessage,
+		example: exampleMessage,
 	}},
 	{"message:edit", operation{
 		method: http.MethodPatch, path: "/messages/{messageId}", id: "editMessage", tag: tagMessages,
-		summary: "Edit a message", details: "One's own, for some minutes.", required: []string{"content"},
+		summary: "Edit a message", details: "One's own, for some minutes.",
 		example: `{"content": "Noodles at one?"}`,
 	}},
 	{"message:delete", operation{
@@ -174,7 +174,6 @@ var messageRoutes = []route{
 	{"message:search", operation{
 		method: http.MethodGet, path: "/search/messages", id: "searchMessages", tag: tagMessages, pages: beforeLast,
 		summary: "Find messages", details: "Those with all words of the query in the caller's conversations, newest first.",
-		required: []string{"query"},
 	}},
 }
 
@@ -213,16 +212,16 @@ var conversationRoutes = []route{
 		summary: "List the pinned messages of the conversation with a user", details: detailPins,
 	}},
 	{"message:read", operation{
-		method: http.MethodPost, path: "/messages/read", id: "markMessagesRead", tag: tagConversations, required: []string{"messageIds"},
+		method: http.MethodPost, path: "/messages/read", id: "markMessagesRead", tag: tagConversations,
 		summary: "Mark messages as read", details: "And what came before them. Their senders are told, except in rooms of more than 100 members.",
 	}},
 	{"conversation:read", operation{
 		method: http.MethodPut, path: "/conversations/{conversationId}/read", id: "markConversationRead", tag: tagConversations,
 		summary: "Mark a conversation as read", details: "Up to a `seq`, never back. Nobody else is told.",
-		required: []string{"seq"}, example: `{"seq": 1}`,
+		example: `{"seq": 1}`,
 	}},
 	{"sync", operation{
-		method: http.MethodPost, path: "/sync", id: "sync", tag: tagConversations, required: []string{"conversations"},
+		method: http.MethodPost, path: "/sync", id: "sync", tag: tagConversations,
 		summary: "Catch up", details: "What came in each conversation after the last `seq` that the client has. At most 500 events and 512 KiB come at once, then `more` is true. Events are those of connections.",
 		example: `{"conversations": {}}`,
 	}},
@@ -234,7 +233,7 @@ var peopleRoutes = []route{
 		summary: "Get a user",
 	}},
 	{"user:search", operation{
-		method: http.MethodGet, path: "/search/users", id: "searchUsers", tag: tagPeople, required: []string{"query"},
+		method: http.MethodGet, path: "/search/users", id: "searchUsers", tag: tagPeople,
 		summary: "Find users", details: "Those whose login name, or a word of whose display name, begins with the query.",
 	}},
 	{"friend:list", operation{

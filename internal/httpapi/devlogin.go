@@ -54,8 +54,8 @@ func NewDevLogin(signer TokenSigner, log *slog.Logger) *DevLogin {
 func (d *DevLogin) Register(mux *http.ServeMux) { mux.Handle("POST /api/dev/login", d) }
 
 type demoUser struct {
-	ID   string `json:"id"`
-	Name string `json:"name"`
+	ID   account.UserID `json:"id"`
+	Name string         `json:"name"`
 }
 
 func (d *DevLogin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -68,7 +68,7 @@ func (d *DevLogin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		p.write(w)
 		return
 	}
-	user := demoUser{ID: demoID(name), Name: name}
+	user := demoUser{ID: account.UserID(demoID(name)), Name: name}
 	token, err := d.signer.Issue(account.Grant{UserID: user.ID, Name: user.Name, TTL: demoTokenTTL, Admin: user.ID == demoAdmin})
 	if err != nil {
 		d.log.Error("demo sign-in failed", "user", user.ID, "error", err)
@@ -125,12 +125,13 @@ func demoName(body io.Reader) (string, *problem) {
 		return "", newProblem(http.StatusBadRequest, "missing_field", "name", "name is missing.")
 	}
 	name := strings.TrimSpace(*request.Name)
+	if strings.ContainsFunc(name, unicode.IsControl) {
+		return "", newProblem(http.StatusBadRequest, "invalid_field", "name", "name must not have control characters.")
+	}
+	name = account.CleanName(name)
 	if n := utf8.RuneCountInString(name); n < 1 || n > maxDemoNameRunes {
 		return "", newProblem(http.StatusBadRequest, "invalid_field", "name",
 			fmt.Sprintf("name has %d characters, it must have 1 to %d.", n, maxDemoNameRunes))
-	}
-	if strings.ContainsFunc(name, unicode.IsControl) {
-		return "", newProblem(http.StatusBadRequest, "invalid_field", "name", "name must not have control characters.")
 	}
 	return name, nil
 }

@@ -5,15 +5,13 @@ import (
 	"fmt"
 	"net/http"
 	"reflect"
-	"slices"
 	"strconv"
 	"strings"
 
-	"github.com/sockeye-im/sockeye/internal/account"
-	"github.com/sockeye-im/sockeye/internal/chat"
 	"github.com/sockeye-im/sockeye/internal/httpapi/openapi"
-	"github.com/sockeye-im/sockeye/internal/hub"
 	"github.com/sockeye-im/sockeye/internal/monitor"
+	"github.com/sockeye-im/sockeye/internal/shape"
+	"github.com/sockeye-im/sockeye/internal/wire"
 )
 
 // The names of what the document refers to.
@@ -42,7 +40,7 @@ func (a *API) serveDocument(w http.ResponseWriter, r *http.Request) {
 
 // describe makes the document of operations.
 func describe(cfg Config, operations []operation) ([]byte, error) {
-	d := describer{cfg: cfg, schemas: openapi.Schemas{Known: knownTypes(), Describe: meaning}}
+	d := describer{cfg: cfg, schemas: openapi.Schemas{Known: known, Describe: meaning}}
 	doc := openapi.Document{
 		OpenAPI: openapi.Version,
 		Info:    openapi.Info{Title: "Sockeye", Version: version(cfg), Description: aboutAPI},
@@ -78,25 +76,20 @@ func version(cfg Config) string {
 	return cfg.Version
 }
 
-// knownTypes are the types that are more than they look like.
-func knownTypes() map[reflect.Type]openapi.Schema {
-	text := func(words ...string) openapi.Schema { return openapi.Schema{Type: "string", Enum: words} }
-	return map[reflect.Type]openapi.Schema{
-		reflect.TypeFor[hub.Time]():        {Type: "string", Format: "date-time"},
-		reflect.TypeFor[json.RawMessage](): {},
-		reflect.TypeFor[chat.RoomType](): text(
-			string(chat.RoomPublic), string(chat.RoomPrivate), string(chat.RoomDirect)),
-		reflect.TypeFor[chat.MessageType](): text(
-			string(chat.TypeText), string(chat.TypeImage), string(chat.TypeVideo), string(chat.TypeAudio), string(chat.TypeVoice),
-			string(chat.TypeFile), string(chat.TypeSystem)),
-		reflect.TypeFor[monitor.Protocol](): text(
-			string(monitor.SocketIO), string(monitor.LegacySocketIO), string(monitor.Native), string(monitor.NativeV1)),
-		reflect.TypeFor[monitor.Order](): text(orderNames()...),
-		reflect.TypeFor[chat.Role]():     text(string(chat.RoleAdmin), string(chat.RoleMember)),
-		reflect.TypeFor[account.Relation](): text(
-			string(account.RelationNone), string(account.RelationSent), string(account.RelationReceived),
-			string(account.RelationFriends), string(account.RelationBlocked)),
+// known is the schema of a type that is more than it looks like.
+func known(t reflect.Type) (openapi.Schema, bool) {
+	words := wire.Words(t)
+	switch t {
+	case reflect.TypeFor[wire.Time]():
+		return openapi.Schema{Type: "string", Format: "date-time"}, true
+	case reflect.TypeFor[json.RawMessage]():
+		return openapi.Schema{}, true
+	case reflect.TypeFor[monitor.Protocol]():
+		words = []string{string(monitor.SocketIO), string(monitor.LegacySocketIO), string(monitor.Native), string(monitor.NativeV1)}
+	case reflect.TypeFor[monitor.Order]():
+		words = orderNames()
 	}
+	return openapi.Schema{Type: "string", Enum: words}, words != nil
 }
 
 func orderNames() (names []string) {
@@ -119,11 +112,15 @@ func (d *describer) operation(op *operation) (*openapi.Operation, error) {
 	if op.needs.scope != "" {
 		out.Description = strings.TrimSpace(out.Description + fmt.Sprintf("\n\nThe API key needs the scope `%s`.", op.needs.scope))
 	}
+	one := false // of the fields of which a payload has one
 	for _, f := range op.fields.path {
-		out.Parameters = append(out.Parameters, d.parameter(op, f, "path"))
+		one = one || f.Need == shape.One
+		out.Parameters = append(out.Parameters, d.parameter(f, "path"))
 	}
 	for _, f := range op.fields.query {
-		out.Parameters = append(out.Parameters, d.parameter(op, f, "query"))
+		if !one || f.Need != shape.One {
+			out.Parameters = append(out.Parameters, d.parameter(f, "query"))
+		}
 	}
 	if op.cached {
 		out.Parameters = append(out.Parameters, openapi.Parameter{
@@ -152,29 +149,32 @@ func security(needs access) []map[string][]string {
 	return []map[string][]string{}
 }
 
-func (d *describer) parameter(op *operation, f openapi.Field, in string) openapi.Parameter {
-	schema := d.asked(op, f)
+func (d *describer) parameter(f shape.Field, in string) openapi.Parameter {
+	schema := d.asked(f)
 	text := schema.Description
 	schema.Description = ""
 	return openapi.Parameter{
 		Name: f.Name, In: in, Description: text, Schema: schema,
-		Required: in == "path" || slices.Contains(op.required, f.Name),
+		Required: in == "path" || f.Need == shape.Required,
 	}
 }
 
 // asked is the schema of a field of a request, with its limits.
-func (d *describer) asked(op *operation, f openapi.Field) *openapi.Schema {
+func (d *describer) asked(f shape.Field) *openapi.Schema {
 	schema := d.schemas.Of(f.Type)
 	schema.Required = nil // of an object inside, only answers have all fields
-	schema.Description = meaning(op.shape.Payload, f.Name)
-	bound(op.shape.Payload, f.Name, schema, d.cfg.MaxText)
+	schema.Description = meaning(f)
+	bound(f, schema, d.cfg.MaxText)
 	return schema
 }
 
 func (d *describer) body(op *operation) (*openapi.RequestBody, error) {
-	schema := &openapi.Schema{Type: "object", Properties: make(map[string]*openapi.Schema), Required: op.required}
+	schema := &openapi.Schema{Type: "object", Properties: make(map[string]*openapi.Schema)}
 	for _, f := range op.fields.body {
-		schema.Properties[f.Name] = d.asked(op, f)
+		schema.Properties[f.Name] = d.asked(f)
+		if f.Need == shape.Required {
+			schema.Required = append(schema.Required, f.Name)
+		}
 	}
 	media := openapi.Media{Schema: schema}
 	if op.example != "" {
@@ -182,14 +182,14 @@ func (d *describer) body(op *operation) (*openapi.RequestBody, error) {
 			return nil, fmt.Errorf("its example: %w", err)
 		}
 	}
-	return &openapi.RequestBody{Required: len(op.required) > 0, Content: map[string]openapi.Media{typeJSON: media}}, nil
+	return &openapi.RequestBody{Required: len(schema.Required) > 0, Content: map[string]openapi.Media{typeJSON: media}}, nil
 }
 
 // answers are what can come back. Refusals of the rules are the default: each has its own status and code.
 func (d *describer) answers(op *operation, out map[string]*openapi.Response) {
 	success := &openapi.Response{Description: http.StatusText(op.status), Headers: rateHeaders()}
 	if len(op.fields.answer) > 0 {
-		schema := d.schemas.Object(op.shape.Answer, op.fields.answer)
+		schema := d.schemas.Object(op.fields.answer)
 		success.Content = map[string]openapi.Media{typeJSON: {Schema: schema}}
 		if op.stream != nil {
 			success.Content = map[string]openapi.Media{typeEvents: {Schema: &openapi.Schema{Type: "string"}}}

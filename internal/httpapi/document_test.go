@@ -3,6 +3,7 @@ package httpapi_test
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"net/http"
 	"net/url"
@@ -90,6 +91,9 @@ func (d *described) has(id string) bool { _, has := d.operations[id]; return has
 // or else the document's example, and holds the answer against what is described. Success is wanted.
 func (d *described) call(id string, values map[string]string, body string) reply {
 	d.n.t.Helper()
+	if !d.tried[id] {
+		d.tryLimits(id, values, body)
+	}
 	r := d.try(id, values, body)
 	if r.status >= 300 {
 		d.n.t.Fatalf("%s: %d %s", id, r.status, r.body)
@@ -121,6 +125,95 @@ func (d *described) try(id string, values map[string]string, body string) reply 
 	}
 	d.checkAnswer(id, op, r)
 	return r
+}
+
+// tryLimits does what is to succeed with one more in each field than the document allows: the rules refuse it, by the name of
+// the field. So the document promises no more than the rules permit.
+func (d *described) tryLimits(id string, values map[string]string, body string) {
+	d.n.t.Helper()
+	op := d.operations[id]
+	parameters, _ := op.spec["parameters"].([]any)
+	for _, parameter := range parameters {
+		p := object(parameter)
+		if more, most := oneMore(object(p, "schema")); p["in"] != "header" && more != nil && !tolerated[id+"."+p["name"].(string)] {
+			name := p["name"].(string)
+			beyond := maps.Clone(values)
+			if beyond == nil {
+				beyond = make(map[string]string)
+			}
+			beyond[name] = fmt.Sprint(more)
+			d.refusedField(id, name, most, d.try(id, beyond, body))
+		}
+	}
+	media := object(op.spec, "requestBody", "content", "application/json")
+	for name, schema := range object(media, "schema", "properties") {
+		more, most := oneMore(object(schema))
+		if more == nil || tolerated[id+"."+name] {
+			continue
+		}
+		fields := make(map[string]any)
+		maps.Copy(fields, object(media["example"]))
+		if body != "" {
+			if err := json.Unmarshal([]byte(body), &fields); err != nil {
+				d.n.t.Fatal(err)
+			}
+		}
+		fields[name] = more
+		beyond, err := json.Marshal(fields)
+		if err != nil {
+			d.n.t.Fatal(err)
+		}
+		d.refusedField(id, name, most, d.try(id, values, string(beyond)))
+	}
+}
+
+// tolerated is what is not looked at: the system's messages have no attachments and answer nothing, and users whom nobody
+// knows have no presence and no connections.
+var tolerated = map[string]bool{
+	"postToRoom.attachments": true, "postToRoom.replyTo": true, "getPresence.userId": true, "getPresence.userIds": true,
+	"disconnectUser.userId": true,
+}
+
+// oneMore is a value just beyond the limit that a schema has; nil if it has none.
+func oneMore(schema map[string]any) (more any, most int) {
+	has := func(limit string) bool {
+		most, _ = strconv.Atoi(fmt.Sprint(schema[limit]))
+		return most > 0
+	}
+	switch {
+	case has("maximum"):
+		return most + 1, most
+	case has("maxLength"):
+		return strings.Repeat("a", most+1), most
+	case has("maxItems"):
+		items := make([]string, most+1)
+		for i := range items {
+			items[i] = "id-" + strconv.Itoa(i)
+		}
+		return items, most
+	case has("maxProperties"):
+		properties := make(map[string]int)
+		for i := range most + 1 {
+			properties["c-"+strconv.Itoa(i)] = 1
+		}
+		return properties, most
+	}
+	return nil, 0
+}
+
+func (d *described) refusedField(id, field string, most int, r reply) {
+	d.n.t.Helper()
+	var said struct {
+		Code, Field string
+		Limit       int
+	}
+	if err := json.Unmarshal(r.body, &said); err != nil {
+		d.n.t.Fatal(err)
+	}
+	unknown := r.status == http.StatusNotFound && strings.HasSuffix(said.Code, "_not_found")
+	if r.status != http.StatusBadRequest && !unknown || said.Field != field || said.Limit != 0 && said.Limit != most {
+		d.n.t.Errorf("%s with one more than %d in %s: %d %s", id, most, field, r.status, r.body)
+	}
 }
 
 func (d *described) address(op described1, values map[string]string) string {

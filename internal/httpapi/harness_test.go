@@ -3,7 +3,6 @@ package httpapi_test
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -14,17 +13,14 @@ import (
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"github.com/sockeye-im/sockeye/internal/account"
+	"github.com/sockeye-im/sockeye/internal/app"
+	"github.com/sockeye-im/sockeye/internal/app/apptest"
 	"github.com/sockeye-im/sockeye/internal/chat"
-	"github.com/sockeye-im/sockeye/internal/command"
 	"github.com/sockeye-im/sockeye/internal/httpapi"
 	"github.com/sockeye-im/sockeye/internal/monitor"
-	"github.com/sockeye-im/sockeye/internal/ops"
 	"github.com/sockeye-im/sockeye/internal/presence"
 	"github.com/sockeye-im/sockeye/internal/ratelimit"
-	"github.com/sockeye-im/sockeye/internal/store/sqlite"
 )
 
 // setup is what a test may choose.
@@ -34,7 +30,10 @@ type setup struct {
 	events   ratelimit.Rate
 }
 
-// node is everything below the API, as in the server, and the API on a loopback address.
+const secret = apptest.Secret
+
+// node is a server of which only the API is the test's: it tells nobody but the test, and
+// knows no connections.
 type node struct {
 	t        testing.TB
 	url      string
@@ -58,57 +57,23 @@ func serve(t testing.TB, options ...func(*setup)) *node {
 	for _, option := range options {
 		option(&s)
 	}
-	n := &node{t: t, told: new(ears), log: new(bytes.Buffer)}
-	log := slog.New(slog.NewJSONHandler(n.log, nil))
-	var err error
-	must := func() {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
+	below := apptest.Serve(t, nil, func(all *app.Settings) {
+		all.Users, all.Events = s.accounts, s.events
+		all.Rules = chat.Config{DirectPolicy: chat.DirectAnyone, MaxText: s.api.MaxText}
+		all.Presence, all.Typing = presence.DefaultConfig(), presence.DefaultTypingConfig()
+	})
+	n := &node{
+		t: t, accounts: below.Accounts, chat: below.Chat, issuer: below.Issuer, presence: below.Presence, typing: below.Typing,
+		told: new(ears), overview: new(noConnections), log: new(bytes.Buffer),
 	}
-	n.issuer, err = account.NewIssuer(secret, time.Now)
-	must()
-	verifiers, err := account.NewVerifiers(t.Context(), account.TrustConfig{Secret: secret, Now: time.Now})
-	must()
-	t.Cleanup(verifiers.Stop)
-	store, err := sqlite.Open(t.Context(), sqlite.DefaultConfig(t.TempDir()), func([]chat.Event) {})
-	must()
-	t.Cleanup(func() {
-		if err := store.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	n.accounts, err = account.New(t.Context(), s.accounts, account.Deps{
-		Store: store.Accounts(func([]account.Event) {}), Verifier: verifiers, Issuer: n.issuer, Now: time.Now,
-	})
-	must()
-	n.presence, err = presence.NewTracker(presence.DefaultConfig(), n.accounts, n.told, log, time.Now)
-	must()
-	t.Cleanup(func() {
-		if err := n.presence.Stop(t.Context()); err != nil && !errors.Is(err, t.Context().Err()) {
-			t.Error(err)
-		}
-	})
-	n.typing, err = presence.NewTyping(presence.DefaultTypingConfig(), n.accounts, n.told, time.Now)
-	must()
-	t.Cleanup(n.typing.Stop)
-	n.chat, err = chat.New(chat.Config{DirectPolicy: chat.DirectAnyone, MaxText: s.api.MaxText}, store, time.Now, chat.NewID, nil)
-	must()
-	metrics, err := ops.NewMetrics(prometheus.NewRegistry(), ops.Vocabulary{Messages: command.Names(), Operations: command.Names()})
-	must()
-	figures := monitor.New(monitor.DefaultConfig(), monitor.Deps{
-		Read: func() monitor.Reading { return monitor.Reading{} }, Delivery: new(monitor.Latencies), Answers: new(monitor.Latencies),
-		Now: time.Now,
-	})
-	t.Cleanup(figures.Stop)
-	n.overview = new(noConnections)
+	var err error
 	n.api, err = httpapi.New(s.api, httpapi.Deps{
-		Overview: n.overview, Monitor: figures,
-		Accounts: n.accounts, Chat: n.chat, Notifier: n.told, Presence: n.presence, Clients: n, Log: log, Now: time.Now,
-		Commands: command.New(n.commandDeps(s.events, metrics, log)),
+		Accounts: n.accounts, Chat: n.chat, Commands: below.Commands, Notifier: n.told, Presence: n.presence, Clients: n,
+		Overview: n.overview, Monitor: below.Monitor, Log: slog.New(slog.NewJSONHandler(n.log, nil)), Now: time.Now,
 	})
-	must()
+	if err != nil {
+		t.Fatal(err)
+	}
 	mux := http.NewServeMux()
 	n.api.Register(mux)
 	server := httptest.NewServer(mux)
@@ -117,11 +82,8 @@ func serve(t testing.TB, options ...func(*setup)) *node {
 	return n
 }
 
-func (n *node) commandDeps(events ratelimit.Rate, metrics *ops.Metrics, log *slog.Logger) command.Deps {
-	return command.Deps{
-		Events: events, Chat: n.chat, Accounts: n.accounts, Presence: n.presence, Typing: n.typing, Metrics: metrics, Log: log, Now: time.Now,
-	}
-}
+// Vouch is for the door, which there is none of.
+func (n *node) Vouch(string) {}
 
 // ClientIP believes what tests say.
 func (n *node) ClientIP(remote string, header http.Header) netip.Addr {
@@ -145,9 +107,14 @@ func (o *noConnections) Connections(q monitor.ConnectionQuery) monitor.Connectio
 	return monitor.ConnectionPage{Total: 3, Connections: []monitor.Connection{{ID: "socket", UserID: "bob", Name: "Bob", Protocol: monitor.SocketIO}}}
 }
 
-func (o *noConnections) End(id string) (string, netip.Addr, bool) {
+func (o *noConnections) End(id string) (account.UserID, netip.Addr, bool) {
 	o.ended = append(o.ended, id)
 	return "bob", netip.MustParseAddr("203.0.113.7"), id == "socket"
+}
+
+func (o *noConnections) EndUser(id account.UserID) int {
+	o.ended = append(o.ended, string(id))
+	return 0
 }
 
 func (o *noConnections) EndAddress(from netip.Addr) int {
@@ -161,31 +128,22 @@ func (o *noConnections) Online(string) monitor.Presence {
 
 // ears hear what would be told to devices.
 type ears struct {
-	mu            sync.Mutex
-	topics, users []string
-	notification  any
+	mu           sync.Mutex
+	topics       []string
+	users        []account.UserID
+	notification any
 }
 
-// TypingStarted and TypingStopped are for presence.Typing, which nobody asks for over HTTP.
-func (e *ears) TypingStarted(presence.Place, account.Person, []string) {}
-
-// TypingStopped is the opposite of TypingStarted.
-func (e *ears) TypingStopped(presence.Place, account.Person, []string) {}
-
-func (e *ears) Notify(topics, users []string, notification any) {
+func (e *ears) Notify(topics []string, users []account.UserID, notification any) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.topics, e.users, e.notification = topics, users, notification
 }
 
-func (e *ears) Online([]string, account.Person)  {}
-func (e *ears) Offline([]string, account.Person) {}
-func (e *ears) Present(string, []string)         {}
-
 // token signs in a user of another application, who keeps the name.
 func (n *node) token(user string) string {
 	n.t.Helper()
-	token, err := n.issuer.Sign(user, "", time.Hour)
+	token, err := n.issuer.Sign(account.UserID(user), "", time.Hour)
 	if err != nil {
 		n.t.Fatal(err)
 	}

@@ -29,9 +29,9 @@ type limits struct {
 
 func newLimits(cfg Config, now func() time.Time) *limits {
 	return &limits{
-		requests: limit[netip.Addr]{"requests", ratelimit.New[netip.Addr](cfg.Requests, now)},
+		requests: limit[netip.Addr]{"requests", ratelimit.NewAddresses(cfg.Requests, now)},
 		keys:     limit[string]{"key", ratelimit.New[string](cfg.KeyRequests, now)},
-		logins:   limit[netip.Addr]{"logins", ratelimit.New[netip.Addr](cfg.Logins, now)},
+		logins:   limit[netip.Addr]{"logins", ratelimit.NewAddresses(cfg.Logins, now)},
 		accounts: limit[string]{"logins", ratelimit.New[string](cfg.Logins, now)},
 	}
 }
@@ -39,7 +39,14 @@ func newLimits(cfg Config, now func() time.Time) *limits {
 // limit is a rate with the name of its policy.
 type limit[K comparable] struct {
 	policy string
-	*ratelimit.Buckets[K]
+	allowance[K]
+}
+
+// allowance is of each key, see ratelimit.Buckets and ratelimit.Addresses.
+type allowance[K comparable] interface {
+	Rate() ratelimit.Rate
+	Take(key K) (wait time.Duration)
+	Left(key K) (left int, full time.Duration)
 }
 
 // take takes one from what is allowed and says in the headers what is left.
@@ -83,15 +90,34 @@ func tooSoon(rate ratelimit.Rate, wait time.Duration) *problem {
 // wholeSeconds rounds up: who waits that long has waited enough.
 func wholeSeconds(d time.Duration) int { return int(math.Ceil(d.Seconds())) }
 
-// login counts an attempt on an account, for the address and for the account. It is nil or an error: the types differ.
-func (l *limits) login(from netip.Addr, name string) error {
+// attempt is one on the password of an account.
+type attempt struct {
+	from netip.Addr
+	name string // the login name, or a user id
+	// known: somebody who knew the password has come from there before.
+	known bool
+}
+
+// account is for whom the attempt counts: for all who guess at the account together, but for who comes from a known
+// address by itself, so that guesses from elsewhere do not keep the owner out. An account has few known addresses, which
+// bounds the guesses all the same.
+func (a attempt) account() string {
+	if a.known {
+		return a.from.String() + "\x00" + account.Fold(a.name) // no name has a control character
+	}
+	return account.Fold(a.name)
+}
+
+// login counts an attempt, for the address and for the account. It is nil or an error: the types differ.
+func (l *limits) login(a attempt) error {
+	from, name := a.from, a.name
 	if wait := l.logins.Take(from); wait > 0 {
 		return tooSoon(l.logins.Rate(), wait)
 	}
 	if len(name) > account.MaxUserIDBytes {
 		return nil // nobody is called so, and it need not be remembered
 	}
-	if wait := l.accounts.Take(account.Fold(name)); wait > 0 {
+	if wait := l.accounts.Take(a.account()); wait > 0 {
 		return tooSoon(l.accounts.Rate(), wait)
 	}
 	return nil

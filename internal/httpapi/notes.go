@@ -1,12 +1,16 @@
 package httpapi
 
 import (
+	"cmp"
+	"encoding/json"
 	"net/http"
 	"reflect"
+	"strconv"
 
 	"github.com/sockeye-im/sockeye/internal/account"
 	"github.com/sockeye-im/sockeye/internal/chat"
 	"github.com/sockeye-im/sockeye/internal/httpapi/openapi"
+	"github.com/sockeye-im/sockeye/internal/shape"
 )
 
 // The groups of operations.
@@ -41,13 +45,8 @@ const aboutAPI = "What users do without a connection, and what the application's
 	"Every error is a problem (RFC 9457) with a stable `code`. Lists have `next`, the `after` of the next page, or `more`; the " +
 	"header Link has the address of the next page."
 
-// meaning is what a field means, in requests and answers. A field of one type is found as Type.field.
-func meaning(owner reflect.Type, field string) string {
-	if text, ok := meanings[owner.Name()+"."+field]; ok {
-		return text
-	}
-	return meanings[field]
-}
+// meaning is what a field means, in requests and answers: what it says itself, else what its name says everywhere.
+func meaning(f shape.Field) string { return cmp.Or(f.Doc, meanings[f.Name]) }
 
 var meanings = map[string]string{
 	"userId":         "The id of a user.",
@@ -104,150 +103,92 @@ var meanings = map[string]string{
 	"disconnected":   "How many connections were closed.",
 	"list":           "One of the lists; else the first of all.",
 
-	"after":                          "The `next` of the page before.",
-	"before":                         "The id of a message: what was said before it.",
-	"historyPayload.after":           "The id of a message: what was said after it.",
-	"threadPayload.after":            "The id of a message: what was said after it.",
-	"listFriendsPayload.after":       "The id of a user: those after it. With `list` only.",
-	"registerPayload.login":          "The login name: 2 to 64 letters a to z, digits and _ . - + @, beginning with a letter or a digit. Others who differ in case only are the same.",
-	"registerPayload.password":       "8 to 256 bytes.",
-	"registerPayload.username":       "The name for display. Default: the login name.",
-	"loginPayload.login":             "The login name.",
-	"createRoomPayload.id":           "The id; the server makes one if there is none.",
-	"serverRoomPayload.id":           "The id; the server makes one if there is none.",
-	"createRoomPayload.type":         "Who can find and join it: all; who is invited; or who is invited, unlisted. Default: public.",
-	"serverRoomPayload.type":         "Who can find and join it: all; who is invited; or who is invited, unlisted. Default: public.",
-	"syncPayload.conversations":      "The last `seq` that the client has, by the ids of conversations; at most 1,000 of them.",
-	"postToRoomPayload.senderId":     "The id of who says it; without it, it is the system.",
-	"putUserPayload.userId":          "The id of the user, as in the application's tokens.",
-	"sendToRoomPayload.type":         "What it is. Default: text; `system` is the server's own.",
-	"sendDirectPayload.type":         "What it is. Default: text; `system` is the server's own.",
-	"postToRoomPayload.type":         "What it is. Default: text.",
-	"problem.code":                   "What is wrong, for programs.",
-	"problem.detail":                 "What is wrong, for people.",
-	"problem.field":                  "The field of the request that is at fault.",
-	"problem.limit":                  "The limit that was passed.",
-	"problem.retryAfter":             "How many seconds to wait before another attempt.",
-	"onlineAnswer.online":            "Ids of users.",
-	"onlineAnswer.count":             "How many users are online in all.",
-	"streamPayload.samples":          "After how many events the stream ends; without it, it does not.",
-	"listConnectionsPayload.query":   "In the id or the name of the user, the address, or the id of the connection; whatever the case.",
-	"listAllRoomsPayload.query":      "In the id, the name or the description, whatever the case.",
-	"sampleBody.received":            "Messages a second from clients.",
-	"sampleBody.sent":                "Messages a second to clients.",
-	"sampleBody.commits":             "Stored commands a second.",
-	"sampleBody.connections":         "Connections that have signed in.",
-	"sampleBody.open":                "Connections, signed in or not; polling, native and legacy (Socket.IO 2) are of these.",
-	"sampleBody.peak":                "The most connections at a time since the start.",
-	"sampleBody.active":              "Connections with a command in the last 30 seconds.",
-	"sampleBody.delivery":            "From the commit of an event until it is queued for all who get it, in milliseconds.",
-	"sampleBody.answers":             "From a command to what acknowledges it, in milliseconds.",
-	"sampleBody.cpu":                 "Percent of one processor.",
-	"sampleBody.rss":                 "Resident memory, in bytes; 0 where the system does not tell.",
-	"sampleBody.slow":                "Connections closed since the start because they did not read.",
-	"sampleBody.refused":             "Connections that were not let in since the start.",
-	"listConversationsPayload.limit": "How many at most; 50 if not said, at most 100.",
+	"after":  "The `next` of the page before.",
+	"before": "The id of a message: what was said before it.",
 }
 
-// bound adds the limits of a field of a request.
-func bound(owner reflect.Type, field string, s *openapi.Schema, maxText int) {
-	set := bounds[owner.Name()+"."+field]
-	if set == nil {
-		set = bounds[field]
+// bound adds the limits of a field of a request, and what it is when it is left out.
+func bound(f shape.Field, s *openapi.Schema, maxText int) {
+	if s.Ref != "" {
+		return
 	}
-	if set != nil && s.Ref == "" {
-		set(s, maxText)
+	of := f.Type
+	if of.Kind() == reflect.Pointer {
+		of = of.Elem()
 	}
-}
-
-// bounds are the limits of the rules, found like meanings.
-var bounds = map[string]func(*openapi.Schema, int){
-	"userId":        text(1, chat.MaxUserID),
-	"ownerId":       text(1, chat.MaxUserID),
-	"senderId":      text(1, chat.MaxUserID),
-	"roomId":        roomID,
-	"id":            roomID,
-	"messageId":     text(1, chat.MaxMessageID),
-	"before":        text(1, chat.MaxMessageID),
-	"replyTo":       text(0, chat.MaxMessageID),
-	"clientMsgId":   text(0, chat.MaxClientMsgID),
-	"content":       longText,
-	"name":          longText,
-	"description":   func(s *openapi.Schema, most int) { s.MaxLength = most },
-	"attachments":   count(0, chat.MaxAttachments),
-	"messageIds":    count(1, chat.MaxMarked),
-	"userIds":       count(0, maxNotified),
-	"topics":        count(0, maxTopics),
-	"maxMembers":    upTo(chat.LimitMaxMembers, chat.DefaultMaxMembers),
-	"seq":           number(1, 0),
-	"query":         text(1, chat.MaxQuery),
-	"limit":         upTo(chat.MaxListed, chat.DefaultListed),
-	"list":          words("friends", "sent", "received", "blocked"),
-	"newPassword":   text(account.MinPasswordBytes, account.MaxPasswordBytes),
-	"emoji":         text(1, 64),
-	"conversations": func(s *openapi.Schema, _ int) { s.MaxProperties = chat.MaxSynced },
-
-	"listConnectionsPayload.limit": upTo(maxConnections, defaultConnections),
-	"listConnectionsPayload.query": text(0, chat.MaxQuery),
-	"listAllRoomsPayload.limit":    upTo(maxAdminRooms, defaultAdminRooms),
-	"listAllRoomsPayload.query":    text(0, chat.MaxQuery),
-	"blockPayload.seconds":         number(int(account.MinBlock.Seconds()), int(account.MaxBlock.Seconds())),
-	"blockPayload.reason":          text(0, account.MaxBlockReason),
-	"streamPayload.samples":        number(0, 0),
-	"searchPayload.limit":          upTo(chat.MaxFound, chat.DefaultFound),
-	"searchRoomsPayload.limit":     upTo(chat.MaxFound, chat.DefaultFound),
-	"searchUsersPayload.limit":     upTo(account.MaxUsersFound, account.DefaultUserFound),
-	"searchUsersPayload.query":     text(1, account.MaxQueryRunes),
-	"listFriendsPayload.limit":     number(1, 500),
-	"listOnlinePayload.limit":      upTo(maxOnline, defaultOnline),
-	"addMembersPayload.userIds":    count(1, chat.MaxAdded),
-	"presencePayload.userIds":      count(0, 100),
-	"presencePayload.userId":       text(0, chat.MaxUserID),
-	"registerPayload.login":        text(account.MinUsername, account.MaxUsername),
-	"registerPayload.password":     text(account.MinPasswordBytes, account.MaxPasswordBytes),
-	"registerPayload.username":     text(0, account.MaxNameRunes),
-	"renamePayload.username":       text(1, account.MaxNameRunes),
-	"putUserPayload.username":      text(1, account.MaxNameRunes),
-	"updateRoomPayload.maxMembers": number(1, chat.LimitMaxMembers),
-}
-
-func text(least, most int) func(*openapi.Schema, int) {
-	return func(s *openapi.Schema, _ int) { s.MinLength, s.MaxLength = least, most }
-}
-
-func number(least, most int) func(*openapi.Schema, int) {
-	return func(s *openapi.Schema, _ int) {
+	usual := bounds[f.Name]
+	least, most := said(f.Min, usual.least), said(f.Max, usual.most)
+	if most == configured {
+		most = maxText
+	}
+	switch of.Kind() {
+	case reflect.String:
+		s.Pattern, s.MinLength, s.MaxLength = usual.pattern, least, most
+	case reflect.Slice:
+		s.MinItems, s.MaxItems = least, most
+	case reflect.Map:
+		s.MaxProperties = most
+	case reflect.Int, reflect.Int64:
 		s.Minimum = &least
 		if most > 0 {
 			s.Maximum = &most
 		}
 	}
-}
-
-func count(least, most int) func(*openapi.Schema, int) {
-	return func(s *openapi.Schema, _ int) { s.MinItems, s.MaxItems = least, most }
-}
-
-func upTo(most, otherwise int) func(*openapi.Schema, int) {
-	return func(s *openapi.Schema, n int) {
-		number(1, most)(s, n)
-		s.Default = otherwise
+	if f.Default == "" {
+		return
+	}
+	s.Default = f.Default
+	if json.Unmarshal([]byte(f.Default), &s.Default) != nil {
+		s.Default = f.Default // a word
 	}
 }
 
-func words(allowed ...string) func(*openapi.Schema, int) {
-	return func(s *openapi.Schema, _ int) { s.Enum = allowed }
+// said is what a field says in digits, or else what is so otherwise.
+func said(digits string, otherwise int) int {
+	if n, err := strconv.Atoi(digits); err == nil {
+		return n
+	}
+	return otherwise
 }
 
-func roomID(s *openapi.Schema, _ int) { s.Pattern = "^[A-Za-z0-9_.-]{1,64}$" }
+// extent is how large a number may be, how long a text, or how many a list may have.
+type extent struct {
+	least, most int
+	pattern     string
+}
 
-func longText(s *openapi.Schema, maxText int) { s.MinLength, s.MaxLength = 1, maxText }
+const (
+	configured = -1 // the most that the server is set to take in a text
+	roomIDs    = "^[A-Za-z0-9_.-]{1,64}$"
+)
+
+// bounds are the limits that the rules have for fields of these names, where a field does not say others.
+var bounds = map[string]extent{
+	"userId":      {least: 1, most: chat.MaxUserID},
+	"ownerId":     {least: 1, most: chat.MaxUserID},
+	"senderId":    {least: 1, most: chat.MaxUserID},
+	"roomId":      {pattern: roomIDs},
+	"id":          {pattern: roomIDs},
+	"messageId":   {least: 1, most: chat.MaxMessageID},
+	"before":      {least: 1, most: chat.MaxMessageID},
+	"replyTo":     {most: chat.MaxMessageID},
+	"clientMsgId": {most: chat.MaxClientMsgID},
+	"content":     {least: 1, most: configured},
+	"name":        {least: 1, most: configured},
+	"description": {most: configured},
+	"maxMembers":  {least: 1, most: chat.LimitMaxMembers},
+	"seq":         {least: 1},
+	"limit":       {least: 1},
+	"query":       {least: 1, most: chat.MaxQuery},
+	"newPassword": {least: account.MinPasswordBytes, most: account.MaxPasswordBytes},
+	"emoji":       {least: 1, most: chat.MaxEmojiBytes},
+}
 
 // responses are the refusals that most operations share.
 func responses() map[string]*openapi.Response {
 	out := map[string]*openapi.Response{
 		unchangedDoc: {Description: "The client has the same already.", Headers: map[string]openapi.Header{headerETag: {Ref: toHeaders + headerETag}}},
-		problemName:  refusal("What else is wrong; the status and the code say what."),
+		problemName:  refusedWith("What else is wrong; the status and the code say what."),
 	}
 	for status, text := range map[int]string{
 		http.StatusBadRequest:            "The request is wrong: the code is `missing_fields`, `invalid_field`, `limit_exceeded`, `invalid_json` or `body_incomplete`.",
@@ -257,13 +198,13 @@ func responses() map[string]*openapi.Response {
 		http.StatusUnsupportedMediaType:  "The body is not application/json.",
 		http.StatusTooManyRequests:       "That was too soon.",
 	} {
-		out[responseName(status)] = refusal(text)
+		out[responseName(status)] = refusedWith(text)
 	}
 	out[responseName(http.StatusTooManyRequests)].Headers = map[string]openapi.Header{headerRetry: {Ref: toHeaders + headerRetry}}
 	return out
 }
 
-func refusal(text string) *openapi.Response {
+func refusedWith(text string) *openapi.Response {
 	return &openapi.Response{Description: text, Content: map[string]openapi.Media{
 		typeProblem: {Schema: &openapi.Schema{Ref: toSchemas + problemName}},
 	}}

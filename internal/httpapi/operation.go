@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"github.com/sockeye-im/sockeye/internal/command"
-	"github.com/sockeye-im/sockeye/internal/httpapi/openapi"
+	"github.com/sockeye-im/sockeye/internal/shape"
 )
 
 // operation is one thing that can be asked for. Each field of its payload comes from the path, if that has a placeholder of
@@ -21,9 +21,8 @@ type operation struct {
 	details      string
 	needs        access
 
-	renamed  map[string]string // placeholders that are called differently in the payload
-	required []string          // fields of query or body without which there is a refusal
-	example  string            // of a body, JSON
+	renamed map[string]string // placeholders that are called differently in the payload
+	example string            // of a body, JSON
 
 	status   int  // of success; 0: 200, or 204 when there is nothing to tell
 	cached   bool // answers have an ETag
@@ -43,8 +42,8 @@ type operation struct {
 
 // fields are those of the payload, by where they come from.
 type fields struct {
-	path, query, body []openapi.Field // those of the path with the names of its placeholders
-	answer            []openapi.Field
+	path, query, body []shape.Field // those of the path with the names of its placeholders
+	answer            []shape.Field
 }
 
 // operate makes an operation that takes a P and answers with an A.
@@ -68,7 +67,7 @@ func (op *operation) prepare() {
 			placeholders[op.inPayload(name)] = name
 		}
 	}
-	for _, f := range openapi.FieldsOf(op.shape.Payload) {
+	for _, f := range shape.Fields(op.shape.Payload) {
 		placeholder, inPath := placeholders[f.Name]
 		switch {
 		case inPath:
@@ -80,7 +79,7 @@ func (op *operation) prepare() {
 			op.fields.query = append(op.fields.query, f)
 		}
 	}
-	op.fields.answer = openapi.FieldsOf(op.shape.Answer)
+	op.fields.answer = shape.Fields(op.shape.Answer)
 	if op.acknowledged {
 		op.fields.answer = op.fields.answer[1:]
 	}
@@ -113,23 +112,32 @@ func (op *operation) onWire(field string) string {
 	return field
 }
 
-// handler serves one operation.
-func (a *API) handler(op *operation) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		answer, err := a.carryOut(op, w, r)
-		if err == nil && op.stream == nil {
-			err = op.answer(w, r, answer)
-		}
-		if err != nil {
-			a.refuse(op, w, r, err)
-		}
-	})
+// endpoint serves one operation.
+type endpoint struct {
+	api *API
+	op  *operation
+}
+
+func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	answer, err := e.api.carryOut(e.op, w, r)
+	if err == nil && e.op.stream == nil {
+		err = e.op.answer(w, r, answer)
+	}
+	if err != nil {
+		e.api.refuse(e.op, w, r, err)
+	}
 }
 
 func (a *API) carryOut(op *operation, w http.ResponseWriter, r *http.Request) (answer any, err error) {
 	from, err := a.signIn(w.Header(), r, op.needs)
 	if err != nil {
 		return nil, err
+	}
+	if op.needs.knownCaller() {
+		a.deps.Clients.Vouch(r.RemoteAddr)
+		if body, guarded := r.Body.(interface{ Trust() }); guarded {
+			body.Trust() // it may be longer, and take longer
+		}
 	}
 	decode, p := op.decoder(w, r, a.cfg)
 	if p != nil {
@@ -146,10 +154,11 @@ func (a *API) refuse(op *operation, w http.ResponseWriter, r *http.Request, err 
 	p.Field = op.onWire(p.Field)
 	byTable := errors.As(err, new(refused))
 	if byTable && p.Code == command.CodeRateLimited {
-		tell(w.Header(), "command", a.Commands.Events, 0, a.Commands.Events.Per)
+		rate := a.deps.Commands.Rate()
+		tell(w.Header(), "command", rate, 0, rate.Per)
 	}
 	if p.Status == http.StatusInternalServerError && !byTable && r.Context().Err() == nil { // the table has its own log
-		a.Log.Error("request failed", "operation", op.id, "err", err)
+		a.deps.Log.Error("request failed", "operation", op.id, "err", err)
 	}
 	p.write(w)
 }

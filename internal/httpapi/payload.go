@@ -14,9 +14,9 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/sockeye-im/sockeye/internal/chat"
 	"github.com/sockeye-im/sockeye/internal/command"
-	"github.com/sockeye-im/sockeye/internal/httpapi/openapi"
+	"github.com/sockeye-im/sockeye/internal/refusal"
+	"github.com/sockeye-im/sockeye/internal/shape"
 )
 
 // decoder reads a request. What comes back puts the body into a payload, and then what the path and the query say: as JSON,
@@ -52,10 +52,11 @@ func readBody(w http.ResponseWriter, r *http.Request, cfg Config) ([]byte, *prob
 	if err == nil {
 		_ = connection.SetReadDeadline(time.Time{})
 	}
+	tooLarge := new(http.MaxBytesError)
 	switch {
-	case errors.As(err, new(*http.MaxBytesError)):
-		p := newProblem(http.StatusRequestEntityTooLarge, codeBodyTooLarge, "", fmt.Sprintf("The body may have %d bytes", cfg.MaxBody))
-		p.Limit = int(cfg.MaxBody)
+	case errors.As(err, &tooLarge):
+		p := newProblem(http.StatusRequestEntityTooLarge, codeBodyTooLarge, "", fmt.Sprintf("The body may have %d bytes", tooLarge.Limit))
+		p.Limit = int(tooLarge.Limit)
 		return nil, p
 	case err != nil:
 		return nil, newProblem(http.StatusBadRequest, codeBodyIncomplete, "", "The body did not arrive whole")
@@ -106,7 +107,7 @@ func (op *operation) parameters(r *http.Request) (json.RawMessage, *problem) {
 
 // valueOf is what stands in a query as what its field wants. What is not of that type stays text, which the field then
 // refuses by name.
-func valueOf(f openapi.Field, values []string) any {
+func valueOf(f shape.Field, values []string) any {
 	text := values[0]
 	switch f.Type.Kind() {
 	case reflect.Slice:
@@ -124,5 +125,5 @@ func valueOf(f openapi.Field, values []string) any {
 }
 
 func invalid(field, detail string) *problem {
-	return newProblem(http.StatusBadRequest, string(chat.CodeInvalidField), field, detail)
+	return newProblem(http.StatusBadRequest, string(refusal.InvalidField), field, detail)
 }

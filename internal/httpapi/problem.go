@@ -9,6 +9,7 @@ import (
 	"github.com/sockeye-im/sockeye/internal/account"
 	"github.com/sockeye-im/sockeye/internal/chat"
 	"github.com/sockeye-im/sockeye/internal/command"
+	"github.com/sockeye-im/sockeye/internal/refusal"
 )
 
 // The codes of refusals that are about HTTP. Others come from the commands and the accounts.
@@ -30,7 +31,7 @@ const (
 
 // statuses is the one map from codes to HTTP. What is wrong with a request is 400, what its sender may not do is 403, what
 // does not go with how things are now is 409.
-var statuses = map[string]int{
+var statuses = map[refusal.Code]int{
 	codeInvalidJSON:    http.StatusBadRequest,
 	codeBodyIncomplete: http.StatusBadRequest,
 	codeNotFound:       http.StatusNotFound,
@@ -52,59 +53,63 @@ var statuses = map[string]int{
 	command.CodeTokenExpired:       http.StatusUnauthorized,
 	command.CodeTokenRevoked:       http.StatusUnauthorized,
 	command.CodeDisconnected:       http.StatusUnauthorized,
+	command.CodeIdle:               http.StatusUnauthorized,
 	command.CodeTopicNotPermitted:  http.StatusForbidden,
 	command.CodeServerAtCapacity:   http.StatusServiceUnavailable,
 	command.CodeUnknownCommand:     http.StatusNotFound,
 
-	string(chat.CodeInternal):      http.StatusInternalServerError,
-	string(chat.CodeMissingFields): http.StatusBadRequest,
-	string(chat.CodeInvalidField):  http.StatusBadRequest,
-	string(chat.CodeLimitExceeded): http.StatusBadRequest,
+	refusal.Internal:      http.StatusInternalServerError,
+	refusal.MissingFields: http.StatusBadRequest,
+	refusal.InvalidField:  http.StatusBadRequest,
+	refusal.LimitExceeded: http.StatusBadRequest,
 
-	string(chat.CodeMessageNotFound):      http.StatusNotFound,
-	string(chat.CodeConversationNotFound): http.StatusNotFound,
-	string(chat.CodeRoomNotFound):         http.StatusNotFound,
-	string(chat.CodeUserNotInRoom):        http.StatusNotFound,
+	chat.CodeMessageNotFound:      http.StatusNotFound,
+	chat.CodeConversationNotFound: http.StatusNotFound,
+	chat.CodeRoomNotFound:         http.StatusNotFound,
+	chat.CodeUserNotInRoom:        http.StatusNotFound,
 
-	string(chat.CodeNotFriends):         http.StatusForbidden,
-	string(chat.CodeBanned):             http.StatusForbidden,
-	string(chat.CodePrivateRoom):        http.StatusForbidden,
-	string(chat.CodeJoinNotPermitted):   http.StatusForbidden,
-	string(chat.CodeNotInRoom):          http.StatusForbidden,
-	string(chat.CodeNotAdmin):           http.StatusForbidden,
-	string(chat.CodeNotOwnMessage):      http.StatusForbidden,
-	string(chat.CodeDeleteNotPermitted): http.StatusForbidden,
-	string(chat.CodePinNotPermitted):    http.StatusForbidden,
-	string(chat.CodeUploadsNotAllowed):  http.StatusForbidden,
-	string(chat.CodeVoiceNotAllowed):    http.StatusForbidden,
+	chat.CodeNotFriends:         http.StatusForbidden,
+	chat.CodeBanned:             http.StatusForbidden,
+	chat.CodePrivateRoom:        http.StatusForbidden,
+	chat.CodeJoinNotPermitted:   http.StatusForbidden,
+	chat.CodeNotInRoom:          http.StatusForbidden,
+	chat.CodeNotAdmin:           http.StatusForbidden,
+	chat.CodeNotOwnMessage:      http.StatusForbidden,
+	chat.CodeDeleteNotPermitted: http.StatusForbidden,
+	chat.CodePinNotPermitted:    http.StatusForbidden,
+	chat.CodeUploadsNotAllowed:  http.StatusForbidden,
+	chat.CodeVoiceNotAllowed:    http.StatusForbidden,
 
-	string(chat.CodeClientMsgIDReused):  http.StatusConflict,
-	string(chat.CodeRoomExists):         http.StatusConflict,
-	string(chat.CodeRoomFull):           http.StatusConflict,
-	string(chat.CodeLastAdmin):          http.StatusConflict,
-	string(chat.CodeEditWindowExceeded): http.StatusConflict,
-	string(chat.CodeTooManyPins):        http.StatusConflict,
-	string(chat.CodeTooManyReactions):   http.StatusConflict,
+	chat.CodeClientMsgIDReused:  http.StatusConflict,
+	chat.CodeRoomExists:         http.StatusConflict,
+	chat.CodeRoomFull:           http.StatusConflict,
+	chat.CodeLastAdmin:          http.StatusConflict,
+	chat.CodeEditWindowExceeded: http.StatusConflict,
+	chat.CodeTooManyPins:        http.StatusConflict,
+	chat.CodeTooManyRooms:       http.StatusConflict,
+	chat.CodeTooManyMemberships: http.StatusConflict,
+	chat.CodeTooManyReactions:   http.StatusConflict,
 
-	string(account.CodeInvalidCredentials): http.StatusUnauthorized,
-	string(account.CodeRefreshRefused):     http.StatusUnauthorized,
-	string(account.CodeAPIKeyRefused):      http.StatusUnauthorized,
-	string(account.CodeAccountsOff):        http.StatusForbidden,
-	string(account.CodeRegistrationClosed): http.StatusForbidden,
-	string(account.CodeUserNotFound):       http.StatusNotFound,
-	string(account.CodeRequestNotFound):    http.StatusNotFound,
-	string(account.CodeAPIKeyNotFound):     http.StatusNotFound,
-	string(account.CodeAddressNotBlocked):  http.StatusNotFound,
-	string(account.CodeLoginTaken):         http.StatusConflict,
-	string(account.CodeNotRevocable):       http.StatusConflict,
-	string(account.CodeNameManaged):        http.StatusConflict,
-	string(account.CodeUserBlocked):        http.StatusConflict,
-	string(account.CodeBusy):               http.StatusServiceUnavailable,
+	account.CodeInvalidCredentials: http.StatusUnauthorized,
+	account.CodeRefreshRefused:     http.StatusUnauthorized,
+	account.CodeAPIKeyRefused:      http.StatusUnauthorized,
+	account.CodeAccountsOff:        http.StatusForbidden,
+	account.CodeRegistrationClosed: http.StatusForbidden,
+	account.CodeUserNotFound:       http.StatusNotFound,
+	account.CodeRequestNotFound:    http.StatusNotFound,
+	account.CodeAPIKeyNotFound:     http.StatusNotFound,
+	account.CodeAddressNotBlocked:  http.StatusNotFound,
+	account.CodeLoginTaken:         http.StatusConflict,
+	account.CodeCommonPassword:     http.StatusBadRequest,
+	account.CodeNotRevocable:       http.StatusConflict,
+	account.CodeNameManaged:        http.StatusConflict,
+	account.CodeUserBlocked:        http.StatusConflict,
+	account.CodeBusy:               http.StatusServiceUnavailable,
 }
 
 // StatusOf returns the HTTP status of a code; not ok if there is none.
 func StatusOf(code string) (status int, ok bool) {
-	status, ok = statuses[code]
+	status, ok = statuses[refusal.Code(code)]
 	return status, ok
 }
 
@@ -113,11 +118,11 @@ type problem struct {
 	Type       string `json:"type"`
 	Title      string `json:"title"`
 	Status     int    `json:"status"`
-	Detail     string `json:"detail"`
-	Code       string `json:"code"`
-	Field      string `json:"field,omitempty"`      // the field of the request that is at fault
-	Limit      int    `json:"limit,omitempty"`      // the limit that was passed
-	RetryAfter int    `json:"retryAfter,omitempty"` // seconds
+	Detail     string `json:"detail" doc:"What is wrong, for people."`
+	Code       string `json:"code" doc:"What is wrong, for programs."`
+	Field      string `json:"field,omitempty" doc:"The field of the request that is at fault."`
+	Limit      int    `json:"limit,omitempty" doc:"The limit that was passed."`
+	RetryAfter int    `json:"retryAfter,omitempty" doc:"How many seconds to wait before another attempt."`
 }
 
 func newProblem(status int, code, field, detail string) *problem {
@@ -136,26 +141,15 @@ func (r refused) Error() string { return r.Code + ": " + r.Message }
 
 // problemOf is an error as HTTP tells it. What is no refusal is a fault, of which the client learns nothing.
 func problemOf(err error) *problem {
-	var (
-		already   *problem
-		byTable   refused
-		byAccount *account.Error
-	)
-	switch {
-	case errors.As(err, &already):
+	var already *problem
+	if errors.As(err, &already) {
 		return already
-	case errors.As(err, &byTable):
-	case errors.As(err, &byAccount):
-		byTable = refused{&command.Refusal{
-			Code: string(byAccount.Code), Message: byAccount.Message, Field: byAccount.Field, Limit: byAccount.Limit,
-			RetryAfter: wholeSeconds(byAccount.RetryAfter),
-		}}
-	case errors.Is(err, account.ErrUnauthenticated):
-		byTable = refused{&command.Refusal{Code: command.CodeUnauthenticated, Message: "Authentication failed"}}
-	default:
-		byTable = refused{command.RefusalOf(chat.Public(err, "The server failed to answer"))}
 	}
-	status, known := statuses[byTable.Code]
+	var byTable refused
+	if !errors.As(err, &byTable) {
+		byTable = refused{command.RefusalOf(err, "The server failed to answer")}
+	}
+	status, known := statuses[refusal.Code(byTable.Code)]
 	if !known {
 		status = http.StatusInternalServerError
 	}

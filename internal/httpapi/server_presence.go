@@ -8,8 +8,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/sockeye-im/sockeye/internal/account"
-	"github.com/sockeye-im/sockeye/internal/chat"
-	"github.com/sockeye-im/sockeye/internal/hub"
+	"github.com/sockeye-im/sockeye/internal/refusal"
+	"github.com/sockeye-im/sockeye/internal/wire"
 )
 
 // Limits of what the backend asks for at once.
@@ -36,21 +36,20 @@ func (a *API) serverPresence() []operation {
 			method: http.MethodPost, path: "/server/notifications", id: "notify", tag: tagServer, needs: backend(account.ScopeNotifications),
 			status:  http.StatusAccepted,
 			summary: "Publish a notification", details: "To who is subscribed to some topics, and to users, as the event `notification` with the fields given and a `timestamp`. It reaches devices that are connected now, and is not stored.",
-			required: []string{"notification"},
-			example:  `{"topics": ["menu"], "userIds": ["ada"], "notification": {"title": "Lunch", "body": "Noodles today"}}`,
+			example: `{"topics": ["menu"], "userIds": ["ada"], "notification": {"title": "Lunch", "body": "Noodles today"}}`,
 		}, a.notify),
 	}
 }
 
 type listOnlinePayload struct {
-	After string `json:"after"`
-	Limit int    `json:"limit"`
+	After account.UserID `json:"after" need:"optional"`
+	Limit int            `json:"limit" default:"100" max:"1000"`
 }
 
 type onlineAnswer struct {
-	Online []string `json:"online"`
-	Count  int      `json:"count"` // of all who are
-	Next   string   `json:"next,omitempty"`
+	Online []account.UserID `json:"online" doc:"Ids of users."`
+	Count  int              `json:"count" doc:"How many users are online in all."`
+	Next   account.UserID   `json:"next,omitempty"`
 }
 
 func (a *API) listOnline(_ context.Context, _ *caller, p listOnlinePayload) (onlineAnswer, error) {
@@ -58,12 +57,12 @@ func (a *API) listOnline(_ context.Context, _ *caller, p listOnlinePayload) (onl
 		p.Limit = defaultOnline
 	}
 	if p.Limit < 1 || p.Limit > maxOnline {
-		wrong := invalid("limit", fmt.Sprintf("limit must be from 1 to %d", maxOnline))
+		wrong := refusal.Invalid("limit", fmt.Sprintf("must be from 1 to %d", maxOnline))
 		wrong.Limit = maxOnline
 		return onlineAnswer{}, wrong
 	}
-	found := a.Presence.List(p.After, p.Limit+1)
-	answer := onlineAnswer{Online: found, Count: a.Presence.Count()}
+	found := a.deps.Presence.List(p.After, p.Limit+1)
+	answer := onlineAnswer{Online: found, Count: a.deps.Presence.Count()}
 	if len(found) > p.Limit {
 		answer.Online, answer.Next = found[:p.Limit], found[p.Limit-1]
 	}
@@ -71,19 +70,19 @@ func (a *API) listOnline(_ context.Context, _ *caller, p listOnlinePayload) (onl
 }
 
 type presenceAnswer struct {
-	UserID   string    `json:"userId"`
-	Online   bool      `json:"online"`
-	Devices  int       `json:"devices"`
-	LastSeen *hub.Time `json:"lastSeen,omitempty"` // of who is not online and was
+	UserID   account.UserID `json:"userId"`
+	Online   bool           `json:"online"`
+	Devices  int            `json:"devices"`
+	LastSeen *wire.Time     `json:"lastSeen,omitempty"` // of who is not online and was
 }
 
 func (a *API) getServerPresence(ctx context.Context, _ *caller, p userPayload) (presenceAnswer, error) {
-	user, err := a.Accounts.User(ctx, p.UserID)
+	user, err := a.deps.Accounts.User(ctx, p.UserID)
 	if err != nil {
 		return presenceAnswer{}, err
 	}
 	answer := presenceAnswer{
-		UserID: user.ID, Online: len(a.Presence.Online([]string{user.ID})) > 0, Devices: a.Presence.Devices(user.ID),
+		UserID: user.ID, Online: len(a.deps.Presence.Online([]account.UserID{user.ID})) > 0, Devices: a.deps.Presence.Devices(user.ID),
 	}
 	if !answer.Online {
 		answer.LastSeen = accountOf(&user).LastSeen
@@ -92,8 +91,8 @@ func (a *API) getServerPresence(ctx context.Context, _ *caller, p userPayload) (
 }
 
 type notifyPayload struct {
-	Topics       []string                   `json:"topics"`
-	UserIDs      []string                   `json:"userIds"`
+	Topics       []string                   `json:"topics" need:"any" max:"100"`
+	UserIDs      []account.UserID           `json:"userIds" need:"any" max:"1000"`
 	Notification map[string]json.RawMessage `json:"notification"`
 }
 
@@ -104,28 +103,22 @@ func (p *notifyPayload) check() error {
 	}
 	switch {
 	case len(p.Topics) == 0 && len(p.UserIDs) == 0:
-		return newProblem(http.StatusBadRequest, string(chat.CodeMissingFields), "topics", "There must be topics or userIds")
+		return &refusal.Error{Code: refusal.MissingFields, Message: "There must be topics or userIds", Field: "topics"}
 	case len(p.Notification) == 0:
-		return newProblem(http.StatusBadRequest, string(chat.CodeMissingFields), "notification", "Missing required fields")
+		return refusal.Missing("notification")
 	case len(p.Topics) > maxTopics:
-		return tooMuch("topics", maxTopics, "topics")
+		return refusal.TooMuch("topics", maxTopics, "topics")
 	case len(p.UserIDs) > maxNotified:
-		return tooMuch("userIds", maxNotified, "ids")
+		return refusal.TooMuch("userIds", maxNotified, "ids")
 	case size > maxNotification:
-		return tooMuch("notification", maxNotification, "bytes")
+		return refusal.TooMuch("notification", maxNotification, "bytes")
 	}
 	for i, topic := range p.Topics {
 		if topic == "" || len(topic) > account.MaxTopicBytes || !utf8.ValidString(topic) {
-			return invalid("topics", fmt.Sprintf("topics[%d] must have 1 to %d bytes", i, account.MaxTopicBytes))
+			return refusal.Invalid(fmt.Sprintf("topics[%d]", i), fmt.Sprintf("must have 1 to %d bytes", account.MaxTopicBytes)).In("topics")
 		}
 	}
 	return nil
-}
-
-func tooMuch(field string, limit int, unit string) *problem {
-	p := newProblem(http.StatusBadRequest, string(chat.CodeLimitExceeded), field, fmt.Sprintf("%s must have at most %d %s", field, limit, unit))
-	p.Limit = limit
-	return p
 }
 
 func (a *API) notify(_ context.Context, _ *caller, p notifyPayload) (nothing, error) {
@@ -136,7 +129,7 @@ func (a *API) notify(_ context.Context, _ *caller, p notifyPayload) (nothing, er
 	for name, value := range p.Notification {
 		told[name] = value
 	}
-	told["timestamp"] = hub.Time(a.Now())
-	a.Notifier.Notify(p.Topics, p.UserIDs, told)
+	told["timestamp"] = wire.Time(a.deps.Now())
+	a.deps.Notifier.Notify(p.Topics, p.UserIDs, told)
 	return nothing{}, nil
 }

@@ -5,13 +5,14 @@ import (
 	"net/http"
 
 	"github.com/sockeye-im/sockeye/internal/account"
+	"github.com/sockeye-im/sockeye/internal/refusal"
 )
 
 func (a *API) serverUsers() []operation {
 	return []operation{
 		operate(operation{
 			method: http.MethodPut, path: "/server/users/{userId}", id: "putUser", tag: tagServer, needs: backend(account.ScopeUsers),
-			summary: "Create or change a user", details: "What is left out stays as it is; a new user without a name is called by the id. Local accounts, whose ids begin with `u_`, can be changed but not created. `admin` needs the scope `*`.",
+			summary: "Create or change a user", details: "What is left out stays as it is; a new user without a name is called by the id. Local accounts, whose ids begin with `u_`, can be changed but not created. `issuer` says whose tokens speak for the user (the server's own, unless said); another one signs the user out. `admin` and `issuer` need the scope `*`.",
 			example: `{"username": "Ada Lovelace"}`,
 		}, a.putUser),
 		operate(operation{
@@ -24,15 +25,16 @@ func (a *API) serverUsers() []operation {
 		}, a.disconnect),
 		operate(operation{
 			method: http.MethodPost, path: "/server/users/{userId}/revoke", id: "revokeUser", tag: tagServer, needs: backend(account.ScopeSessions),
-			summary: "Revoke a user's tokens", details: "All that were issued until now, of whatever issuer, and closes the user's connections.",
+			summary: "Revoke a user's tokens", details: "All that were issued until now, of whatever issuer, and closes the user's connections. The answer comes when a token that is signed upon it is good, which takes up to a second.",
 		}, a.revokeUser),
 	}
 }
 
 type putUserPayload struct {
-	UserID   string  `json:"userId"`
-	Username *string `json:"username"`
-	Admin    *bool   `json:"admin"`
+	UserID   account.UserID `json:"userId" doc:"The id of the user, as in the application's tokens."`
+	Username *string        `json:"username" min:"1" max:"100"`
+	Admin    *bool          `json:"admin"`
+	Issuer   *string        `json:"issuer"`
 }
 
 // putUserAnswer is 201 for a new user.
@@ -48,15 +50,15 @@ func (p putUserAnswer) status() int {
 	return http.StatusOK
 }
 
-// putUser leaves it to keys that may do everything to say who administers the server: an administrator can do more than
-// a key for users.
+// putUser leaves it to keys that may do everything to say who administers the server, and whose tokens speak for whom:
+// an administrator can do more than a key for users.
 func (a *API) putUser(ctx context.Context, c *caller, p putUserPayload) (putUserAnswer, error) {
-	if p.Admin != nil {
+	if p.Admin != nil || p.Issuer != nil {
 		if err := c.requires(account.ScopeAll); err != nil {
 			return putUserAnswer{}, err
 		}
 	}
-	user, created, err := a.Accounts.PutUser(ctx, account.PutUser{ID: p.UserID, Name: p.Username, Admin: p.Admin})
+	user, created, err := a.deps.Accounts.PutUser(ctx, account.PutUser{ID: p.UserID, Name: p.Username, Admin: p.Admin, Issuer: p.Issuer})
 	if err != nil {
 		return putUserAnswer{}, inField(err, "id", "userId")
 	}
@@ -64,11 +66,11 @@ func (a *API) putUser(ctx context.Context, c *caller, p putUserPayload) (putUser
 }
 
 type userPayload struct {
-	UserID string `json:"userId"`
+	UserID account.UserID `json:"userId"`
 }
 
 func (a *API) getServerUser(ctx context.Context, _ *caller, p userPayload) (accountAnswer, error) {
-	user, err := a.Accounts.User(ctx, p.UserID)
+	user, err := a.deps.Accounts.User(ctx, p.UserID)
 	if err != nil {
 		return accountAnswer{}, err
 	}
@@ -80,19 +82,20 @@ type disconnectAnswer struct {
 }
 
 func (a *API) disconnect(_ context.Context, _ *caller, p userPayload) (disconnectAnswer, error) {
-	return disconnectAnswer{a.Accounts.Disconnect(p.UserID)}, nil
+	return disconnectAnswer{a.deps.Overview.EndUser(p.UserID)}, nil
 }
 
 func (a *API) revokeUser(ctx context.Context, _ *caller, p userPayload) (nothing, error) {
-	return nothing{}, a.Accounts.RevokeUser(ctx, p.UserID)
+	if err := a.deps.Accounts.RevokeUser(ctx, p.UserID); err != nil {
+		return nothing{}, err
+	}
+	return nothing{}, a.deps.Accounts.AwaitNewTokens(ctx, p.UserID)
 }
 
 // inField is a refusal about a field that is called differently here.
 func inField(err error, field, here string) error {
-	p := problemOf(err)
-	if p.Status == http.StatusInternalServerError || p.Field != field {
-		return err
+	if e := refusal.Of(err); e != nil && e.Field == field {
+		return e.In(here)
 	}
-	p.Field = here
-	return p
+	return err
 }

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/sockeye-im/sockeye/internal/account"
-	"github.com/sockeye-im/sockeye/internal/chat"
 	"github.com/sockeye-im/sockeye/internal/command"
 )
 
@@ -20,6 +19,9 @@ type access struct {
 	admin bool          // of a user who may administer the server
 	scope account.Scope // or an API key with it
 }
+
+// knownCaller reports whether it is known who asks, once that was permitted.
+func (a access) knownCaller() bool { return a.user || a.scope != "" }
 
 var (
 	anybody = access{}
@@ -40,14 +42,12 @@ type caller struct {
 // admin tells whether a user who asks may administer the server.
 func (c *caller) admin() bool { return c.identity.Admin || c.user.Admin }
 
-func (c *caller) actor() chat.Actor {
-	return chat.Actor{ID: chat.UserID(c.user.ID), Name: c.user.Name}
-}
+func (c *caller) actor() account.Actor { return account.Actor{ID: c.user.ID, Name: c.user.Name} }
 
 // signIn tells who asks, as far as the operation needs to know. Credentials are in the header Authorization and nowhere
 // else: addresses get into logs.
 func (a *API) signIn(h http.Header, r *http.Request, needs access) (*caller, error) {
-	c := &caller{address: a.Clients.ClientIP(r.RemoteAddr, r.Header)}
+	c := &caller{address: a.deps.Clients.ClientIP(r.RemoteAddr, r.Header)}
 	switch {
 	case needs.user:
 		if err := a.signInUser(r, c); err != nil {
@@ -71,10 +71,10 @@ func (a *API) signInUser(r *http.Request, c *caller) (err error) {
 	case strings.HasPrefix(token, account.APIKeyPrefix):
 		return unauthenticated("A user's token is needed, an API key is for " + serverPrefix + " only")
 	}
-	if c.identity, err = a.Accounts.Verify(r.Context(), token); err != nil {
+	if c.identity, err = a.deps.Accounts.Verify(r.Context(), token); err != nil {
 		return err
 	}
-	c.user, err = a.Accounts.SignIn(r.Context(), c.identity)
+	c.user, err = a.deps.Accounts.SignIn(r.Context(), c.identity)
 	return err
 }
 
@@ -106,7 +106,7 @@ func (a *API) verifyKey(r *http.Request) (account.APIKey, error) {
 	if secret == "" {
 		return account.APIKey{}, unauthenticated("An API key is needed: Authorization: Bearer " + account.APIKeyPrefix + "…")
 	}
-	return a.Accounts.VerifyAPIKey(r.Context(), secret)
+	return a.deps.Accounts.VerifyAPIKey(r.Context(), secret)
 }
 
 func unauthenticated(detail string) *problem {

@@ -2,10 +2,14 @@ package hub_test
 
 import (
 	"fmt"
+	"log/slog"
 	"testing"
 
 	"github.com/sockeye-im/sockeye/internal/chat"
+	"github.com/sockeye-im/sockeye/internal/feed"
+	"github.com/sockeye-im/sockeye/internal/gateway"
 	"github.com/sockeye-im/sockeye/internal/hub"
+	"github.com/sockeye-im/sockeye/internal/wire"
 )
 
 // member is a connection that counts what it gets.
@@ -14,35 +18,34 @@ type member struct {
 	gets int
 }
 
-func (m *member) ID() string           { return m.id }
-func (m *member) Dialect() hub.Dialect { return plain{} }
-func (m *member) Deliver(any)          { m.gets++ }
+func (m *member) ID() string               { return m.id }
+func (m *member) Dialect() gateway.Dialect { return plain{} }
+func (m *member) Deliver(any)              { m.gets++ }
 
 // plain writes every event as its name.
 type plain struct{}
 
-func (plain) Write(e hub.Event, _ bool) any { return e.Name }
+func (plain) Write(e wire.Event, _ bool) any { return e.Name }
 
 // crowded returns a hub with a room of n members, and how to tell it one message.
 func crowded(t testing.TB, n int) (members []*member, tell func()) {
 	t.Helper()
-	h, out, _ := open(t, nil)
+	index := gateway.NewIndex()
+	h, err := hub.New(hub.DefaultConfig(), hub.Deps{Audiences: []hub.Audience{index}, Members: new(roll), Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
 	t.Cleanup(h.Stop)
 	for i := range n {
 		m := &member{id: fmt.Sprint("member ", i)}
 		members = append(members, m)
-		h.Attach(m)
-		h.Join(m, "hall")
+		index.Attach(m)
+		index.Join(m, "hall")
 	}
 	event := chat.NewMessageEvent(&chat.Message{ID: "m", RoomID: "hall", Type: chat.TypeText, Content: "hello"}, "elsewhere")
 	return members, func() {
-		h.Publish([]chat.Event{event})
-		if err := h.Flush(t.Context()); err != nil {
-			t.Error(err)
-		}
-		out.mu.Lock()
-		out.did = out.did[:0]
-		out.mu.Unlock()
+		event.Seq++
+		h.Tell(&feed.Facts{Chat: []chat.Event{event}})
 	}
 }
 

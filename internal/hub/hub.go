@@ -1,142 +1,127 @@
 // Package hub tells the connections of this node what has happened. It is the
-// one place where chat events become Socket.IO events: every committed event
-// passes through [Hub.Publish], in the order of commits, and is encoded once for
-// all who get it.
+// one place where facts become events for clients: it follows the feed by [Hub.Tell], and
+// hands each event to the [Audience] of each protocol once.
 //
-// Who gets it is an index of Socket.IO rooms: user:ID holds the devices of a
-// user, and a chat room's id those of its members (see [ChatRoom]). The index
-// follows the events too: a device is subscribed by the event of its user having
-// joined, so that it gets exactly what comes after.
+// Who gets it is a matter of rooms, as Socket.IO has them: user:ID holds the devices of a
+// user, and a chat room's id those of its members (see [ChatRoom]), as long as something
+// happens in it (see [Config.Idle]). The index follows the events too: a device is
+// subscribed by the event of its user having joined, so that it gets exactly what comes
+// after.
 package hub
 
 import (
-	"context"
 	"errors"
+	"fmt"
 	"log/slog"
-	"maps"
-	"slices"
+	"strings"
 	"sync"
 	"time"
 
-	"github.com/sockeye-im/sockeye/internal/account"
 	"github.com/sockeye-im/sockeye/internal/chat"
-	"github.com/sockeye-im/sockeye/socketio"
+	"github.com/sockeye-im/sockeye/internal/deps"
+	"github.com/sockeye-im/sockeye/internal/feed"
+	"github.com/sockeye-im/sockeye/internal/wire"
 )
 
-// queueSize is how many commits may wait to be told. When the queue is full the
-// store waits with its next commit: senders are slowed down rather than events
-// lost.
-const queueSize = 1024
-
-// Hub fans events out to the sockets of one namespace. Its methods may be called
-// concurrently.
-type Hub struct {
-	nsp *socketio.Namespace
-	log *slog.Logger
-
-	natives *index
-	observe func(took time.Duration) // see Observe
-
-	queue chan batch
-	done  sync.WaitGroup
+// Config is what may be chosen about a hub.
+type Config struct {
+	// Idle is for how long nothing is sent to a chat room until its devices leave it, or
+	// up to a tenth more. It must be longer than clients can be away and recover: those
+	// that come back are sent nothing that was missed in a room that is cold by then.
+	Idle time.Duration
 }
 
-// batch is the events of one commit, or ends of logs to announce, or what is to be
-// done once all before it were told.
-type batch struct {
-	events   []chat.Event
-	accounts []account.Event
-	heads    []chat.Head
-	then     func()
-	at       time.Time // when it was committed
+// DefaultConfig returns the defaults: 10 minutes.
+func DefaultConfig() Config { return Config{Idle: 10 * time.Minute} }
+
+// Validate reports the first setting that cannot be used.
+func (c Config) Validate() error {
+	if c.Idle <= 0 {
+		return fmt.Errorf("hub: idle is %s, it must be more than 0s", c.Idle)
+	}
+	return nil
+}
+
+// Deps are what a Hub works with; all are required, but for Observe.
+type Deps struct {
+	Audiences []Audience
+	Members   Members
+	Log       *slog.Logger
+	// Observe is told of every commit how long it took until its events were queued for
+	// all who get them. It must not block.
+	Observe func(took time.Duration) `need:"optional"`
+}
+
+// Hub fans facts out to its audiences. Its methods may be called concurrently.
+type Hub struct {
+	audiences []Audience
+	log       *slog.Logger
+	observe   func(took time.Duration)
+
+	// telling is held while something is told and while rooms become cold: one thing
+	// happens at a time.
+	telling sync.Mutex
+	warmth  *warmth
+
+	quit chan struct{}
+	done sync.WaitGroup
 }
 
 // New starts a hub; Stop ends it.
-func New(nsp *socketio.Namespace, log *slog.Logger) *Hub {
-	h := &Hub{nsp: nsp, log: log, natives: newIndex(), queue: make(chan batch, queueSize)}
+func New(cfg Config, d Deps) (*Hub, error) {
+	if err := deps.Check(d); err != nil {
+		return nil, err
+	}
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	h := &Hub{audiences: d.Audiences, log: d.Log, observe: d.Observe, warmth: newWarmth(cfg, d.Members), quit: make(chan struct{})}
 	h.done.Go(h.run)
-	return h
+	return h, nil
 }
 
-// Publish takes the events of one commit. It is a chat.Sink.
-func (h *Hub) Publish(events []chat.Event) { h.queue <- batch{events: events, at: time.Now()} }
-
-// Observe has f told of every commit how long it took until its events were queued
-// for all who get them. It must be called before anything is published; f must not
-// block.
-func (h *Hub) Observe(f func(took time.Duration)) { h.observe = f }
-
-// Sent is how many times something was handed to a subscriber that is no Socket.IO
-// connection.
-func (h *Hub) Sent() uint64 { return h.natives.sent.Load() }
-
-// In returns the subscribers in a room.
-func (h *Hub) In(room string) []Subscriber {
-	x := h.natives
-	x.mu.RLock()
-	defer x.mu.RUnlock()
-	return slices.Collect(maps.Keys(x.rooms[room]))
-}
-
-// Announce tells the audiences of conversations how far their logs go, behind all
-// that was published before: who has less has missed something.
-func (h *Hub) Announce(heads []chat.Head) {
-	if len(heads) > 0 {
-		h.queue <- batch{heads: heads}
-	}
-}
-
-// After has something done once everything published before has been told. It must
-// not block, nor publish: nothing is told meanwhile.
-func (h *Hub) After(then func()) { h.queue <- batch{then: then} }
-
-// Flush returns once everything published before has been told, or when ctx
-// ends.
-func (h *Hub) Flush(ctx context.Context) error {
-	told := make(chan struct{})
-	select {
-	case h.queue <- batch{then: func() { close(told) }}:
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	select {
-	case <-told:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-// Waiting is the number of commits that wait to be told.
-func (h *Hub) Waiting() int { return len(h.queue) }
-
-// Stop tells what is queued and returns. Nothing may be published after it was
-// called.
+// Stop has no rooms become cold any more. The hub can still tell.
 func (h *Hub) Stop() {
-	close(h.queue)
+	close(h.quit)
 	h.done.Wait()
 }
 
 func (h *Hub) run() {
-	for b := range h.queue {
-		if b.then != nil {
-			b.then()
-			continue
+	sweeps := time.NewTimer(h.warmth.every)
+	defer sweeps.Stop()
+	for {
+		select {
+		case <-h.quit:
+			return
+		case <-sweeps.C:
+			sweeps.Reset(h.sweep())
 		}
-		h.announce(b.heads)
-		for i := range b.events {
-			if err := h.tell(&b.events[i]); err != nil {
-				h.log.Error("event could not be sent", "kind", string(b.events[i].Kind), "conversation", b.events[i].ConversationID, "err", err)
-			}
+	}
+}
+
+// Tell tells facts to those connections that they are for. It follows the feed.
+func (h *Hub) Tell(facts *feed.Facts) {
+	h.telling.Lock()
+	defer h.telling.Unlock()
+	h.announce(facts.Heads)
+	for i := range facts.Chat {
+		if err := h.tell(&facts.Chat[i]); err != nil {
+			h.log.Error("event could not be sent", "kind", string(facts.Chat[i].Kind), "conversation", facts.Chat[i].ConversationID, "err", err)
 		}
-		if h.observe != nil && len(b.events) > 0 {
-			h.observe(time.Since(b.at))
+	}
+	if h.observe != nil && len(facts.Chat) > 0 {
+		h.observe(time.Since(facts.At))
+	}
+	for i := range facts.Accounts {
+		if err := h.tellAccount(&facts.Accounts[i]); err != nil {
+			h.log.Error("event could not be sent", "kind", string(facts.Accounts[i].Kind), "err", err)
 		}
-		for i := range b.accounts {
-			if err := h.tellAccount(&b.accounts[i]); err != nil {
-				h.log.Error("event could not be sent", "kind", string(b.accounts[i].Kind), "err", err)
-			}
-		}
+	}
+	for i := range facts.Notices {
+		h.notify(&facts.Notices[i])
+	}
+	for i := range facts.Passing {
+		h.pass(&facts.Passing[i])
 	}
 }
 
@@ -157,6 +142,13 @@ func ChatRoom(id string) string {
 	return id
 }
 
+// ChatRoomID is the id of the chat room whose Socket.IO room is called so; false for one
+// of another kind. A socket's own room looks like a chat room's.
+func ChatRoomID(room string) (id string, ok bool) {
+	id = strings.TrimPrefix(room, "room:")
+	return id, !strings.Contains(id, ":")
+}
+
 // ChatRooms are the Socket.IO rooms of chat rooms.
 func ChatRooms(ids []string) []string {
 	rooms := make([]string, len(ids))
@@ -166,25 +158,37 @@ func ChatRooms(ids []string) []string {
 	return rooms
 }
 
-// tell sends one event to its audience. Who becomes a member is subscribed before,
-// who is none any more after.
+// tell sends one event to its audience, whose room is warm by then. Who becomes a member
+// is subscribed before, who is none any more after.
 func (h *Hub) tell(e *chat.Event) error {
 	if e.Kind == chat.MessageRead {
 		return h.tellReceipts(e)
 	}
-	out, ok := EventOf(e)
+	out, ok := wire.EventOf(e)
 	if !ok {
 		return errors.New("unknown kind of event")
 	}
-	rooms := roomsOf(e.Audience)
+	rooms := roomsOf(audienceOf(e))
 	var except []string
 	if e.Origin != "" && answered(e) {
 		except = []string{e.Origin}
 	}
-	err := h.subscribe(e)
-	err = errors.Join(err, h.nsp.To(rooms...).Except(except...).Emit(out.Name, out.Payload))
-	h.natives.send(rooms, except, out, e.Origin)
+	var err error
+	if e.Audience.RoomID != "" {
+		err = h.warmFor(e)
+	}
+	err = errors.Join(err, h.subscribe(e))
+	err = errors.Join(err, h.send(Sending{Event: out, To: rooms, Except: except, Origin: e.Origin}))
 	return errors.Join(err, h.unsubscribe(e))
+}
+
+// audienceOf is who gets an event by the rooms they are in: at the end of a chat room its
+// members still are in it.
+func audienceOf(e *chat.Event) chat.Audience {
+	if e.Kind == chat.RoomDeleted {
+		return chat.Audience{RoomID: e.Audience.RoomID}
+	}
+	return e.Audience
 }
 
 // answered tells whether the connection that caused the event knows all that it
@@ -206,11 +210,7 @@ func (h *Hub) subscribe(e *chat.Event) error {
 	case chat.MemberJoined:
 		return h.join([]string{UserRoom(e.Membership.UserID)}, ChatRoom(e.Membership.RoomID))
 	case chat.MembersAdded:
-		devices := make([]string, len(e.Added.Users))
-		for i, user := range e.Added.Users {
-			devices[i] = UserRoom(user)
-		}
-		return h.join(devices, ChatRoom(e.Added.RoomID))
+		return h.join(devicesOf(e.Added.Users), ChatRoom(e.Added.RoomID))
 	}
 	return nil
 }
@@ -218,36 +218,23 @@ func (h *Hub) subscribe(e *chat.Event) error {
 func (h *Hub) unsubscribe(e *chat.Event) error {
 	switch e.Kind {
 	case chat.MemberLeft:
-		return h.leave(UserRoom(e.Membership.UserID), ChatRoom(e.Membership.RoomID))
+		h.warmth.departures.of(e.Membership.UserID).Add(1)
+		return h.leave([]string{UserRoom(e.Membership.UserID)}, ChatRoom(e.Membership.RoomID))
 	case chat.RoomDeleted:
+		h.warmth.departures.rooms.Add(1)
+		h.warmth.chill(e.Room.ID)
 		room := ChatRoom(e.Room.ID)
-		return h.leave(room, room)
+		return h.leave([]string{room}, room)
 	}
 	return nil
-}
-
-// join puts the devices in some rooms into another room.
-func (h *Hub) join(devices []string, room string) error {
-	if len(devices) == 0 {
-		return nil // no rooms would be everybody
-	}
-	h.natives.joinAll(devices, room)
-	return h.nsp.In(devices...).SocketsJoin(room)
-}
-
-// leave takes the devices in one room out of another.
-func (h *Hub) leave(devices, room string) error {
-	h.natives.leaveAll([]string{devices}, room)
-	return h.nsp.In(devices).SocketsLeave(room)
 }
 
 func (h *Hub) tellReceipts(e *chat.Event) error {
 	var err error
 	rooms := roomsOf(e.Audience)
 	for i := range e.Receipts {
-		out := Event{"message:read", receiptOf(&e.Receipts[i])}
-		err = errors.Join(err, h.nsp.To(rooms...).Emit(out.Name, out.Payload))
-		h.natives.send(rooms, nil, out, e.Origin)
+		out := wire.MessageRead.Of(&e.Receipts[i])
+		err = errors.Join(err, h.send(Sending{Event: out, To: rooms, Origin: e.Origin}))
 	}
 	return err
 }
@@ -255,12 +242,10 @@ func (h *Hub) tellReceipts(e *chat.Event) error {
 // announce may be lost: the next round tells again.
 func (h *Hub) announce(heads []chat.Head) {
 	for i := range heads {
-		rooms := roomsOf(heads[i].Audience)
-		out := Event{"conversation:head", HeadOf(&heads[i])}
-		h.natives.send(rooms, nil, out, "")
-		if err := h.nsp.To(rooms...).Volatile().Emit(out.Name, out.Payload); err != nil {
+		if err := h.warmForHead(&heads[i]); err != nil {
 			h.log.Error("head could not be announced", "conversation", heads[i].ConversationID, "err", err)
 		}
+		h.emit(Sending{Event: wire.ConversationHead.Of(&heads[i]), To: roomsOf(heads[i].Audience), Lasts: Lossy})
 	}
 }
 

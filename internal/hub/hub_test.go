@@ -2,9 +2,7 @@ package hub_test
 
 import (
 	"bytes"
-	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"slices"
 	"strings"
@@ -14,26 +12,17 @@ import (
 
 	"github.com/sockeye-im/sockeye/internal/account"
 	"github.com/sockeye-im/sockeye/internal/chat"
+	"github.com/sockeye-im/sockeye/internal/feed"
 	"github.com/sockeye-im/sockeye/internal/hub"
-	"github.com/sockeye-im/sockeye/socketio"
 )
 
-const patience = 30 * time.Second
-
-// outlet is the in-memory adapter of a namespace. It notes what goes out, and
-// can hold it up.
+// outlet is an audience that notes what it is told.
 type outlet struct {
-	*socketio.Local
-	gate chan struct{} // receives once for each event, when not nil
-
 	mu  sync.Mutex
 	did []string
 }
 
 func (o *outlet) note(format string, args ...any) {
-	if o.gate != nil {
-		<-o.gate
-	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.did = append(o.did, fmt.Sprintf(format, args...))
@@ -45,41 +34,48 @@ func (o *outlet) all() []string {
 	return append([]string(nil), o.did...)
 }
 
-func (o *outlet) Broadcast(p *socketio.Packet, to socketio.Selection) error {
-	o.note("%s to %v except %v", p.Event, to.Rooms, to.Except)
-	return o.Local.Broadcast(p, to)
+func (o *outlet) Send(s hub.Sending) error {
+	o.note("%s to %v except %v", s.Event.Name, s.To, s.Except)
+	return nil
 }
 
-func (o *outlet) JoinAll(of socketio.Selection, rooms []string) error {
-	o.note("%v join %v", of.Rooms, rooms)
-	return o.Local.JoinAll(of, rooms)
+func (o *outlet) JoinAll(of []string, room string) error {
+	o.note("%v join [%s]", of, room)
+	return nil
 }
 
-func (o *outlet) LeaveAll(of socketio.Selection, rooms []string) error {
-	o.note("%v leave %v", of.Rooms, rooms)
-	return o.Local.LeaveAll(of, rooms)
+func (o *outlet) LeaveAll(of, rooms []string) error {
+	o.note("%v leave %v", of, rooms)
+	return nil
 }
 
-// open returns a hub whose events go through the outlet, and its log.
-func open(t testing.TB, gate chan struct{}) (*hub.Hub, *outlet, *bytes.Buffer) {
+// fixture is a hub whose events go to the outlet, and its log.
+type fixture struct {
+	*hub.Hub
+	out *outlet
+	log bytes.Buffer
+}
+
+func open(t testing.TB, members *roll) *fixture {
 	t.Helper()
-	var out *outlet
-	server, err := socketio.NewServer(socketio.Config{NewAdapter: func(n *socketio.Namespace) socketio.Adapter {
-		out = &outlet{Local: socketio.NewLocal(n), gate: gate}
-		return out
-	}, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
+	f := &fixture{out: new(outlet)}
+	var err error
+	f.Hub, err = hub.New(hub.DefaultConfig(), hub.Deps{
+		Audiences: []hub.Audience{f.out}, Members: members, Log: slog.New(slog.NewTextHandler(&f.log, nil)),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
-		defer cancel()
-		if err := server.Shutdown(ctx); err != nil {
-			t.Error(err)
-		}
-	})
-	log := new(bytes.Buffer)
-	return hub.New(server.Of("/"), slog.New(slog.NewTextHandler(log, nil))), out, log
+	t.Cleanup(f.Stop)
+	return f
+}
+
+// publish tells the events of one commit.
+func (f *fixture) publish(events ...chat.Event) { f.Tell(&feed.Facts{Chat: events}) }
+
+// typing tells that somebody types in a room.
+func (f *fixture) typing(kind feed.PassingKind, room string, user account.UserID, except ...account.UserID) {
+	f.Tell(&feed.Facts{Passing: []feed.Passing{{Kind: kind, Who: account.Person{ID: user}, RoomID: room, Except: except}}})
 }
 
 func message(i int) chat.Event {
@@ -137,14 +133,13 @@ func TestWhoIsTold(t *testing.T) {
 		},
 		{chat.NewMarkEvent(chat.Mark{UserID: "bob"}, "socket"), []string{"conversation:read to [user:bob] except [socket]"}},
 	} {
-		h, out, log := open(t, nil)
-		h.Publish([]chat.Event{c.event})
-		h.Stop()
-		if got := out.all(); fmt.Sprint(got) != fmt.Sprint(c.want) {
+		h := open(t, new(roll))
+		h.publish(c.event)
+		if got := h.out.all(); fmt.Sprint(got) != fmt.Sprint(c.want) {
 			t.Errorf("%s: did %q, want %q", c.event.Kind, got, c.want)
 		}
-		if log.Len() > 0 {
-			t.Errorf("%s: logged %s", c.event.Kind, log)
+		if h.log.Len() > 0 {
+			t.Errorf("%s: logged %s", c.event.Kind, &h.log)
 		}
 	}
 }
@@ -152,15 +147,14 @@ func TestWhoIsTold(t *testing.T) {
 // An event that cannot be told does not keep the next one from being told.
 // What is the same for many is told once.
 func TestNewNameIsToldOnce(t *testing.T) {
-	h, out, _ := open(t, nil)
+	h := open(t, new(roll))
 	bob := account.Person{ID: "bob", Name: "Robert"}
-	h.PublishAccounts([]account.Event{
-		{Kind: account.UserChanged, Actor: bob, Friends: []string{"ada", "cyd"}, Origin: "socket"},
+	h.Tell(&feed.Facts{Accounts: []account.Event{
+		{Kind: account.UserChanged, Actor: bob, Friends: []account.UserID{"ada", "cyd"}, Origin: "socket"},
 		{Kind: account.FriendAccepted, Actor: bob, Other: account.Person{ID: "ada"}, Origin: "socket"},
 		{Kind: account.FriendRequested, Actor: bob, Other: account.Person{ID: "ada"}, Private: true},
-	})
-	h.Stop()
-	if got, want := out.all(), []string{
+	}})
+	if got, want := h.out.all(), []string{
 		"user:changed to [user:bob user:ada user:cyd] except [socket]",
 		"friend:accepted to [user:ada] except [socket]",
 		"friend:accepted to [user:bob] except [socket]",
@@ -170,80 +164,59 @@ func TestNewNameIsToldOnce(t *testing.T) {
 	}
 }
 
-func TestAfter(t *testing.T) {
-	gate := make(chan struct{})
-	h, out, _ := open(t, gate)
-	defer h.Stop()
-	told := make(chan []string, 1)
-	h.Publish([]chat.Event{message(1), message(2)})
-	h.After(func() { told <- out.all() })
-	h.Publish([]chat.Event{message(3)})
-	for range 3 {
-		gate <- struct{}{}
-	}
-	if got := <-told; len(got) != 2 {
-		t.Errorf("after two events %q were told", got)
-	}
-}
-
 func TestUnknownEventsAreLogged(t *testing.T) {
-	h, out, log := open(t, nil)
-	h.Publish([]chat.Event{{Kind: "message.sung", ConversationID: "c"}, message(1)})
-	h.Stop()
-	if got := out.all(); len(got) != 1 {
+	h := open(t, new(roll))
+	h.publish(chat.Event{Kind: "message.sung", ConversationID: "c"}, message(1))
+	h.typing("sung", "hall", "eve")
+	h.Tell(&feed.Facts{Accounts: []account.Event{{Kind: "friend.sung", Actor: account.Person{ID: "ada"}}}})
+	if got := h.out.all(); len(got) != 1 {
 		t.Errorf("did %q", got)
 	}
-	if !strings.Contains(log.String(), "kind=message.sung") {
-		t.Errorf("logged %s", log)
+	for _, kind := range []string{"kind=message.sung", "kind=sung", "kind=friend.sung"} {
+		if !strings.Contains(h.log.String(), kind) {
+			t.Errorf("%s is missing in %s", kind, &h.log)
+		}
 	}
 }
 
-// When the queue is full the publisher waits; nothing is lost, and all is in
-// order. Stop tells what is queued.
-func TestBackpressureAndStop(t *testing.T) {
-	const commits = 3000 // more than the queue holds
-	gate := make(chan struct{})
-	h, out, _ := open(t, gate)
-	published := make(chan int, commits)
-	go func() {
-		defer close(published)
-		for i := 0; i < commits; i += 2 {
-			h.Publish([]chat.Event{message(i), message(i + 1)})
-			published <- i
-		}
-	}()
-	// One commit is being told, the queue is full, and the publisher waits with
-	// one more: it goes on only as commits are told.
-	for deadline := time.Now().Add(patience); h.Waiting() < 1024; time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("%d are waiting", h.Waiting())
-		}
+// Who is let in is no news for clients.
+func TestWhatNobodyIsTold(t *testing.T) {
+	h := open(t, new(roll))
+	ada := account.Person{ID: "ada"}
+	h.Tell(&feed.Facts{Accounts: []account.Event{
+		{Kind: account.TokensRevoked, Revocation: &account.Revocation{UserID: "ada"}},
+		{Kind: account.UserReassigned, Actor: ada, Issuer: "i"},
+		{Kind: account.AddressBlocked, Address: new(account.BlockedAddress)},
+		{Kind: account.AddressUnblocked, Address: new(account.BlockedAddress)},
+	}})
+	if got := h.out.all(); len(got) > 0 || h.log.Len() > 0 {
+		t.Errorf("did %q, logged %s", got, &h.log)
 	}
-	if got := len(published); got > 1024+1 {
-		t.Errorf("%d commits were taken", got)
-	}
-	select {
-	case _, open := <-published:
-		if !open {
-			t.Fatal("all was taken while nothing was told")
-		}
-	default:
-		t.Fatal("nothing was taken")
-	}
-	close(gate)
-	for range published {
-	}
-	h.Stop()
-	got := out.all()
-	if len(got) != commits {
-		t.Fatalf("told %d of %d", len(got), commits)
-	}
-	for i, did := range got {
-		if want := fmt.Sprintf("room:message to [room-%d] except []", i); did != want {
-			t.Fatalf("told %q, want %q", did, want)
-		}
-	}
-	if h.Waiting() != 0 {
-		t.Errorf("%d are waiting", h.Waiting())
+}
+
+// What passes, and notifications: to whom, and for how long it is worth sending.
+func TestNews(t *testing.T) {
+	h := open(t, &roll{members: map[string]map[chat.UserID]int64{"hall": {"ada": 1}}, head: 1})
+	ada := account.Person{ID: "ada", Name: "Ada"}
+	h.Tell(&feed.Facts{
+		Notices: []feed.Notice{{Topics: []string{"news"}, Users: []account.UserID{"bob"}, Body: 1}},
+		Passing: []feed.Passing{
+			{Kind: feed.Online, Who: ada, To: []account.UserID{"bob", "cyd"}},
+			{Kind: feed.Offline, Who: ada, To: []account.UserID{"bob"}},
+			{Kind: feed.Online, Who: ada}, // without friends
+			{Kind: feed.TypingStarted, Who: ada, To: []account.UserID{"bob"}},
+			{Kind: feed.TypingStopped, Who: ada, RoomID: "hall", Except: []account.UserID{"bob"}},
+		},
+	})
+	h.Present("a device", []account.UserID{"bob"})
+	if got, want := h.out.all(), []string{
+		"notification to [user:bob notification:news] except []",
+		"user:online to [user:bob user:cyd] except []",
+		"user:offline to [user:bob] except []",
+		"typing:start to [user:bob] except []",
+		"[user:ada] join [hall]", "typing:stop to [hall] except [user:bob user:ada]",
+		"presence to [a device] except []",
+	}; !slices.Equal(got, want) {
+		t.Errorf("did %q,\nwant %q", got, want)
 	}
 }

@@ -1,11 +1,16 @@
 package monitor
 
-import "time"
+import (
+	"time"
+
+	"github.com/sockeye-im/sockeye/internal/account"
+)
 
 // Connection is a connection that has signed in, as it is shown.
 type Connection struct {
 	ID            string
-	UserID, Name  string
+	UserID        account.UserID
+	Name          string
 	Address       string // by which the client counts
 	Transport     string // websocket or polling
 	Protocol      Protocol

@@ -14,7 +14,7 @@ import (
 // quantilesOf are those of a sample in which these durations were told.
 func quantilesOf(t testing.TB, took []time.Duration) (q monitor.Quantiles) {
 	deps := deps(new(counted))
-	m := monitor.New(monitor.DefaultConfig(), deps)
+	m := start(t, monitor.DefaultConfig(), deps)
 	defer m.Stop()
 	for _, d := range took {
 		deps.Delivery.Observe(d)

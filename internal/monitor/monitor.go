@@ -14,6 +14,8 @@ import (
 	"math"
 	"sync"
 	"time"
+
+	"github.com/sockeye-im/sockeye/internal/deps"
 )
 
 // Config is how often samples are taken and how many are kept.
@@ -34,33 +36,31 @@ type Reading struct {
 
 // Gauges are the figures of a sample that are taken as they are read.
 type Gauges struct {
-	Connections int `json:"connections"` // signed in
-	Peak        int `json:"peak"`        // the most there were at a time since the start
-	Users       int `json:"users"`       // who have a connection
-	Active      int `json:"active"`      // connections with a command in the last 30 seconds
-	Open        int `json:"open"`        // connections, signed in or not
-	Polling     int `json:"polling"`     // of Open: on long-polling
-	Native      int `json:"native"`      // of Open: plain WebSockets
-	Legacy      int `json:"legacy"`      // of Open: clients of Socket.IO 2
-	HubQueue    int `json:"hubQueue"`    // commits that wait to be told
-	StoreQueue  int `json:"storeQueue"`  // commands that wait to be stored
-	Slow        int `json:"slow"`        // closed since the start because they did not read
-	Refused     int `json:"refused"`     // connections that were not let in since the start
+	Connections int `json:"connections" doc:"Connections that have signed in."`
+	Peak        int `json:"peak" doc:"The most connections at a time since the start."`
+	Users       int `json:"users"` // who have a connection
+	Active      int `json:"active" doc:"Connections with a command in the last 30 seconds."`
+	Open        int `json:"open" doc:"Connections, signed in or not; polling, native and legacy (Socket.IO 2) are of these."`
+	Polling     int `json:"polling"`    // of Open: on long-polling
+	Native      int `json:"native"`     // of Open: plain WebSockets
+	Legacy      int `json:"legacy"`     // of Open: clients of Socket.IO 2
+	HubQueue    int `json:"hubQueue"`   // commits that wait to be told
+	StoreQueue  int `json:"storeQueue"` // commands that wait to be stored
+	Slow        int `json:"slow" doc:"Connections closed since the start because they did not read."`
+	Refused     int `json:"refused" doc:"Connections that were not let in since the start."`
 }
 
 // Sample is the server at one moment, and what it did since the sample before.
 type Sample struct {
 	At time.Time `json:"-"`
 	Gauges
-	Received float64 `json:"received"` // messages a second from clients
-	Sent     float64 `json:"sent"`     // messages a second to clients
-	Commits  float64 `json:"commits"`  // stored commands a second
-	// Delivery is from the commit of an event until it is queued for all who get it, Answers from a command to what
-	// acknowledges it.
-	Delivery   Quantiles `json:"delivery"`
-	Answers    Quantiles `json:"answers"`
-	CPU        float64   `json:"cpu"` // percent of one processor
-	Resident   uint64    `json:"rss"` // bytes; 0 where the system does not tell
+	Received   float64   `json:"received" doc:"Messages a second from clients."`
+	Sent       float64   `json:"sent" doc:"Messages a second to clients."`
+	Commits    float64   `json:"commits" doc:"Stored commands a second."`
+	Delivery   Quantiles `json:"delivery" doc:"From the commit of an event until it is queued for all who get it, in milliseconds."`
+	Answers    Quantiles `json:"answers" doc:"From a command to what acknowledges it, in milliseconds."`
+	CPU        float64   `json:"cpu" doc:"Percent of one processor."`
+	Resident   uint64    `json:"rss" doc:"Resident memory, in bytes; 0 where the system does not tell."`
 	Heap       uint64    `json:"heap"`
 	Goroutines int       `json:"goroutines"`
 }
@@ -70,8 +70,8 @@ var ErrStopped = errors.New("monitor: stopped")
 
 // Monitor takes samples. Its methods may be called concurrently.
 type Monitor struct {
-	Deps
-	cfg Config
+	deps Deps
+	cfg  Config
 
 	quit chan struct{}
 	stop sync.Once
@@ -98,12 +98,15 @@ type Deps struct {
 }
 
 // New starts a monitor with a first sample; Stop ends it.
-func New(cfg Config, d Deps) *Monitor {
-	m := &Monitor{Deps: d, cfg: cfg, quit: make(chan struct{}), changed: make(chan struct{}), at: d.Now()}
+func New(cfg Config, d Deps) (*Monitor, error) {
+	if err := deps.Check(d); err != nil {
+		return nil, err
+	}
+	m := &Monitor{deps: d, cfg: cfg, quit: make(chan struct{}), changed: make(chan struct{}), at: d.Now()}
 	m.before, m.process = d.Read(), readProcess()
 	m.sample()
 	m.done.Go(m.run)
-	return m
+	return m, nil
 }
 
 // Stop ends the monitor, and whoever waits for samples. It may be called again.
@@ -160,14 +163,14 @@ func (m *Monitor) run() {
 }
 
 func (m *Monitor) sample() {
-	now, reading, process := m.Now(), m.Read(), readProcess()
+	now, reading, process := m.deps.Now(), m.deps.Read(), readProcess()
 	seconds := now.Sub(m.at).Seconds()
 	s := Sample{
 		At: now, Gauges: reading.Gauges,
 		Received: rate(reading.Received, m.before.Received, seconds),
 		Sent:     rate(reading.Sent, m.before.Sent, seconds),
 		Commits:  rate(reading.Commits, m.before.Commits, seconds),
-		Delivery: m.Delivery.take(), Answers: m.Answers.take(),
+		Delivery: m.deps.Delivery.take(), Answers: m.deps.Answers.take(),
 		CPU:      percent(process.cpu-m.process.cpu, seconds),
 		Resident: process.resident, Heap: process.heap, Goroutines: process.goroutines,
 	}

@@ -30,7 +30,7 @@ func TestSamples(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := new(counted)
 		d := deps(server)
-		m := monitor.New(monitor.Config{Every: 2 * time.Second, Keep: 3}, d)
+		m := start(t, monitor.Config{Every: 2 * time.Second, Keep: 3}, d)
 		defer m.Stop()
 		first, taken := m.Since(0)
 		if taken != 1 || len(first) != 1 || first[0].Sent != 0 || first[0].Goroutines == 0 || first[0].Heap == 0 {
@@ -65,7 +65,7 @@ func TestSamples(t *testing.T) {
 
 func TestWaitEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := monitor.New(monitor.DefaultConfig(), deps(new(counted)))
+		m := start(t, monitor.DefaultConfig(), deps(new(counted)))
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 2)
 		go func() { ended <- m.Wait(ctx, 100) }()
@@ -94,7 +94,7 @@ func TestClockSetBack(t *testing.T) {
 			calls++
 			return began.Add(-time.Duration(calls) * time.Hour)
 		}
-		m := monitor.New(monitor.DefaultConfig(), d)
+		m := start(t, monitor.DefaultConfig(), d)
 		server.sent.Add(5)
 		if err := m.Wait(t.Context(), 1); err != nil {
 			t.Fatal(err)
@@ -104,4 +104,19 @@ func TestClockSetBack(t *testing.T) {
 			t.Errorf("%+v", samples[0])
 		}
 	})
+}
+
+func start(t testing.TB, cfg monitor.Config, d monitor.Deps) *monitor.Monitor {
+	t.Helper()
+	m, err := monitor.New(cfg, d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+func TestNewRefuses(t *testing.T) {
+	if _, err := monitor.New(monitor.DefaultConfig(), monitor.Deps{}); err == nil {
+		t.Error("works with nothing")
+	}
 }

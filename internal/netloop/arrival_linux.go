@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/netip"
@@ -14,6 +15,10 @@ import (
 // maxArrival is how many bytes of a request the loop waits for; a longer one is
 // net/http's, which has limits of its own.
 const maxArrival = 16 << 10
+
+// lingering is how long a client has to close behind an answer that is the last one, where
+// it may have sent more: that would otherwise cut the answer off.
+const lingering = 500 * time.Millisecond
 
 // maxEarly is how much is read from a client that does not wait for the answer to
 // its handshake; the rest stays in the socket.
@@ -28,14 +33,18 @@ type arrival struct {
 	from  netip.AddrPort
 	shown *shown // to ConnState; nil when there is none
 
-	head    []byte  // the beginning of a request
-	scanned int     // up to which byte it has no end
-	wanted  request // once that is known
+	head    []byte    // the beginning of a request
+	scanned int       // up to which byte it has no end
+	wanted  request   // once that is known
+	terms   Terms     // of its body
+	since   time.Time // when that was first waited for
 
 	partial   bool // a request has begun
 	headed    bool // its head is there, and its body is waited for
 	answering bool
 	exchange  bool   // what is answered is no upgrade
+	deaf      bool   // the answer under way is the last one
+	unread    bool   // more may come of a request than was waited for
 	passing   bool   // net/http is to have it, when all is written
 	early     []byte // came while the request was answered
 }
@@ -54,29 +63,67 @@ func (c *Conn) arrive(data []byte) {
 		a.wanted = judge(data, a.scanned, &a.door.cfg)
 	}
 	switch wanted := a.wanted; {
+	case wanted.verdict == smuggling:
+		c.loop.refused(RefusedFraming)
+		c.turnAway(http.StatusBadRequest)
 	case wanted.verdict == netHTTP, wanted.verdict == undecided && len(data) > maxArrival,
 		wanted.verdict == upgraded && c.answered(): // whoever takes it over would cut the answer off
 		c.passOn(bytes.Clone(data))
-		return
 	case wanted.verdict != undecided && len(data) >= wanted.end+wanted.body:
-		if r := readRequest(data[:wanted.end]); r != nil {
-			c.answer(r, wanted, data)
-		} else {
-			c.passOn(bytes.Clone(data))
-		}
-		return
-	case wanted.verdict == undecided:
+		c.request(data, nil)
+	case !waitsForBody && c.refusesBody(data):
+		c.request(data, ErrBodyRefused)
+	default:
+		c.awaitRest(data, first, waitsForBody)
+	}
+}
+
+// refusesBody asks for the terms of a body that is still to come, and reports whether
+// it is not to be waited for.
+func (c *Conn) refusesBody(data []byte) bool {
+	a := c.arrival
+	if a.wanted.verdict != exchanged {
+		return false
+	}
+	a.terms = a.door.cfg.Terms(targetOf(data))
+	if a.terms.Time == 0 {
+		a.terms.Time = a.door.cfg.BodyTimeout
+	}
+	a.since = time.Now()
+	return a.wanted.body > a.terms.Max
+}
+
+// awaitRest keeps a request that is half here; first says that data is none of the
+// arrival's own yet.
+func (c *Conn) awaitRest(data []byte, first, waitsForBody bool) {
+	a := c.arrival
+	headed := a.wanted.verdict != undecided
+	if !headed {
 		a.scanned = max(0, len(data)-len(endOfHead)+1)
 	}
 	if first {
 		a.head = bytes.Clone(data)
 	}
+	if !c.keep(cap(a.head), !headed || a.terms.Stranger) {
+		c.abort(errTooMuch)
+		return
+	}
 	switch {
-	case a.wanted.verdict != undecided && !waitsForBody:
-		c.limitTime(a.door.cfg.BodyTimeout, true)
+	case headed && (!waitsForBody || a.terms.Rate > 0):
+		c.limitTime(a.timeLeft(len(data)), true)
 	case first:
 		c.limitTime(a.door.cfg.HeaderTimeout, false)
 	}
+}
+
+// timeLeft is how long a body has for what is missing, of which that many bytes have
+// come with its head.
+func (a *arrival) timeLeft(come int) time.Duration {
+	left := a.terms.Time - time.Since(a.since)
+	if a.terms.Rate > 0 {
+		left += time.Duration(come-a.wanted.end) * time.Second / time.Duration(a.terms.Rate)
+	}
+	return max(left, 1)
 }
 
 // cut is the end of the connection while a request is waited for. A handler learns
@@ -90,15 +137,39 @@ func (c *Conn) cut() bool {
 	if r == nil {
 		return false
 	}
-	c.answer(r, a.wanted, a.head)
+	c.answer(r, a.wanted, a.head, io.ErrUnexpectedEOF)
 	return true
+}
+
+// endsAfterAnswer is the end of the connection while no request is waited for: a client
+// that has closed its half is still to get the answers that are queued. false when there
+// are none.
+func (c *Conn) endsAfterAnswer() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.state != open || c.out == nil {
+		return false
+	}
+	_ = c.link.pause(true) // the end is there to be read for ever
+	c.sayLast()
+	return true
+}
+
+// request has the request answered that data begins with; missing is why some of its
+// body is not there.
+func (c *Conn) request(data []byte, missing error) {
+	wanted := c.arrival.wanted
+	if r := readRequest(data[:wanted.end]); r != nil {
+		c.answer(r, wanted, data, missing)
+	} else {
+		c.passOn(bytes.Clone(data))
+	}
 }
 
 // answer has the handler answer a request. data is all that was read of it, and
 // what came behind.
-func (c *Conn) answer(r *http.Request, wanted request, data []byte) {
+func (c *Conn) answer(r *http.Request, wanted request, data []byte, missing error) {
 	a := c.arrival
-	d := a.door
 	r.RemoteAddr = a.from.String()
 	end := wanted.end + wanted.body
 	c.mu.Lock()
@@ -107,19 +178,19 @@ func (c *Conn) answer(r *http.Request, wanted request, data []byte) {
 	if end < len(data) {
 		a.early = bytes.Clone(data[end:])
 	}
-	if wanted.verdict == exchanged {
-		x := exchangeOf(d, c, r, data[wanted.end:min(end, len(data))], wanted.body)
-		c.handler, a.exchange = x, true
-		c.mu.Unlock()
-		d.cfg.Run(x)
-		return
+	a.exchange, a.deaf, a.unread = wanted.verdict == exchanged, missing != nil, errors.Is(missing, ErrBodyRefused)
+	x := exchangeOf(c, r, data[wanted.end:min(end, len(data))], missing)
+	c.handler = x
+	if x.opening {
+		a.unread = true // a client may send more without waiting for an answer that is no upgrade
+		c.kept.release()
 	}
-	if c.deadline != nil {
+	if x.opening && c.deadline != nil {
 		c.loop.wheel.Disarm(c.deadline)
 		c.deadline = nil // most connections never need one again
 	}
 	c.mu.Unlock()
-	d.cfg.Run(&visitor{door: d, conn: c, request: r.WithContext(d.cfg.Context)})
+	a.door.cfg.Run(x)
 }
 
 // answered tells whether an earlier answer is still being sent.
@@ -300,10 +371,18 @@ func (c *Conn) idle() bool {
 	return c.arrival != nil && !c.arrival.answering && c.out == nil
 }
 
-// waits tells whether the connection waits for a request, or for an answer to be
-// taken. mu is held.
+// waits tells whether the connection waits for a request. One that has begun may be
+// behind an answer that is still being taken. mu is held.
 func (c *Conn) waits() bool {
-	return c.arrival != nil && (c.full || !c.arrival.answering && c.out == nil)
+	a := c.arrival
+	return a != nil && !a.answering && (a.partial || c.out == nil)
+}
+
+// countLate counts a request that was begun and is not there in time. mu is held.
+func (c *Conn) countLate() {
+	if c.arrival.partial {
+		c.loop.refused(RefusedTime)
+	}
 }
 
 // waitsAt tells whether the connection has asked for nothing yet, or has its answers.

@@ -26,6 +26,9 @@ func TestPeerCloses(t *testing.T) {
 		}{
 			{closing(1000, "bye"), 1000, 1000, "bye"},
 			{closing(1001, ""), 1001, 1001, ""},
+			{closing(1012, "x"), 1012, 1012, "x"},
+			{closing(1013, ""), 1013, 1013, ""},
+			{closing(1014, ""), 1014, 1014, ""},
 			{closing(3000, "x"), 3000, 3000, "x"},
 			{closing(4999, "x"), 4999, 4999, "x"},
 			{wire(true, 0, ws.OpClose, ""), 1005, 1005, ""},
@@ -134,14 +137,14 @@ func TestAbort(t *testing.T) {
 	})
 }
 
-// A refused peer that goes on sending still gets to read why.
-func TestRefusedPeerReadsTheReason(t *testing.T) {
+// A refused peer that goes on sending still gets to read why: the code, without a text.
+func TestRefusedPeerReadsTheCode(t *testing.T) {
 	onEachLink(t, func(t *testing.T, kind linkKind) {
 		s := serve(t, kind, netloop.Config{MaxMessage: 1000}, netloop.UpgradeOptions{})
 		c, _ := s.connect(t)
 		c.send(wire(true, 0, ws.OpBinary, strings.Repeat("x", 3<<20)))
-		if reason := c.expectClose(1009); reason == "" {
-			t.Error("no reason")
+		if reason := c.expectClose(1009); reason != "" {
+			t.Errorf("reason %q", reason)
 		}
 		c.expectEOF()
 		_ = c.Close()

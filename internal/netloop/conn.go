@@ -6,6 +6,7 @@ import (
 	"io"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/gobwas/ws"
 )
@@ -66,10 +67,12 @@ type link interface {
 	// schedule arranges for Conn.flush to be called soon by another goroutine.
 	schedule(c *Conn)
 	// write takes bytes from b: fewer than len(b) with errFull when the peer's
-	// window is full. A link that blocks is called without the lock, may take
-	// fewer without an error, and fails with os.ErrDeadlineExceeded when the
-	// peer took nothing for Config.WriteStall.
+	// window is full. A link that blocks is called without the lock and may take
+	// fewer without an error.
 	write(b []byte) (int, error)
+	// acked is how many bytes the peer has acknowledged; not ok where that is
+	// unknown.
+	acked() (n uint64, ok bool)
 	blocks() bool
 	// awaitRoom has Conn.resume called when there is room, until switched off.
 	awaitRoom(on bool) error
@@ -95,7 +98,7 @@ const (
 )
 
 // Conn is one WebSocket connection. Its methods may be called concurrently,
-// never block, and never call the Handler themselves.
+// never block, but for AwaitRoom, and never call the Handler themselves.
 type Conn struct {
 	loop    *Loop
 	link    link
@@ -104,11 +107,14 @@ type Conn struct {
 	arrival *arrival // until Start, of what a Listener has accepted
 
 	inbound inbound     // the reader's own
-	heard   atomic.Bool // something came since Heard was last asked
+	heard   atomic.Bool // something came, or could not, since Heard was last asked
+
+	restricted atomic.Int32 // bytes of the largest message; 0: as the loop's Config has it
 
 	mu         sync.Mutex
+	kept       claim     // on Config.Partial
 	out        *outbound // nil while nothing waits
-	deadline   *Timer    // of a stalled write or a closing handshake; nil until first needed
+	deadline   *Timer    // of a request or a closing handshake; nil until first needed
 	cause      error     // why it left open
 	state      state
 	scheduled  bool // a flush is on its way
@@ -146,7 +152,7 @@ func (c *Conn) agree(h *Hijacked) {
 		c.deflate = &deflate{agreed: *h.Deflate}
 	}
 	// The answer goes out in one write with what the handler queues at once.
-	_ = c.push(h.Answer)
+	_ = c.push(raw(h.Answer))
 }
 
 // Send queues m. It fails with ErrClosed, or with ErrSlowConsumer when m is
@@ -160,7 +166,7 @@ func (c *Conn) Send(m *Message) error {
 	if c.deflate != nil {
 		return c.push(c.deflate.frame(m))
 	}
-	return c.push(m.frame)
+	return c.push(m)
 }
 
 // Ping queues a ping frame with at most 125 bytes.
@@ -174,12 +180,17 @@ func (c *Conn) Ping(payload []byte) error {
 }
 
 // Heard reports whether anything has come from the peer since it was last asked,
-// or since the beginning: what a heartbeat goes by.
-func (c *Conn) Heard() bool { return c.heard.Swap(false) }
+// or since the beginning: what a heartbeat goes by. A peer that was not read all of
+// the time, see Pause, counts as heard: its answers may wait in the socket.
+func (c *Conn) Heard() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.heard.Swap(false) || c.paused
+}
 
 // Close begins the closing handshake behind what is queued. Code 0 sends none.
 // The descriptor is closed when the peer answers or Config.CloseTimeout has
-// passed.
+// passed, in which it took nothing of what is queued.
 func (c *Conn) Close(code uint16, reason string) {
 	frame := controlFrame(ws.OpClose, nil)
 	if code != 0 {
@@ -188,6 +199,41 @@ func (c *Conn) Close(code uint16, reason string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.beginClose(frame, ErrClosed)
+}
+
+// Restrict takes the connection for a stranger's, until Trust: its messages may have
+// size bytes at most, and what is kept of one that is half here counts among those of
+// strangers. It is called before Start; 0 changes nothing.
+func (c *Conn) Restrict(size int) {
+	if size > 0 && size < c.loop.cfg.MaxMessage {
+		c.restricted.Store(int32(size)) //nolint:gosec // messages are smaller
+	}
+}
+
+// Trust undoes Restrict for frames whose header is still to come.
+func (c *Conn) Trust() { c.restricted.Store(0) }
+
+// maxMessage is the size of the largest message at the moment.
+func (c *Conn) maxMessage() int {
+	if size := c.restricted.Load(); size > 0 {
+		return int(size)
+	}
+	return c.loop.cfg.MaxMessage
+}
+
+// keep counts what the connection keeps of what is half here; false when all
+// connections keep too much already.
+func (c *Conn) keep(bytes int, stranger bool) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.state == gone {
+		return true // nothing is kept for long
+	}
+	if c.kept.set(c.loop.cfg.Partial.budget(stranger), bytes) {
+		return true
+	}
+	c.loop.refused(RefusedPartial)
+	return false
 }
 
 // SetHandler hands the connection to another handler. Only a HandleMessage of
@@ -227,6 +273,7 @@ func (c *Conn) setPaused(paused bool) {
 
 func (c *Conn) pauseLink(paused bool) {
 	c.paused = paused
+	c.heard.Store(true)
 	if err := c.link.pause(paused); err != nil {
 		c.fail(err)
 	}
@@ -239,12 +286,11 @@ func (c *Conn) abort(cause error) {
 }
 
 // beginClose leaves the open state with a last frame. mu is held.
-func (c *Conn) beginClose(frame []byte, cause error) {
+func (c *Conn) beginClose(frame *Message, cause error) {
 	if c.state != open {
 		return
 	}
-	c.state = closing
-	c.cause = cause
+	c.leaveOpen(cause)
 	c.setDeadline(c.loop.cfg.CloseTimeout)
 	_ = c.push(frame)
 	if c.paused {
@@ -258,8 +304,7 @@ func (c *Conn) fail(cause error) {
 		return
 	}
 	if c.state == open {
-		c.state = closing
-		c.cause = cause
+		c.leaveOpen(cause)
 	}
 	c.dead = true
 	if c.writing {
@@ -268,16 +313,15 @@ func (c *Conn) fail(cause error) {
 	c.schedule()
 }
 
-// failSlow gives up on what waits, but for a frame that is half sent, and
-// leaves a close frame for a peer that comes back to life. mu is held.
-func (c *Conn) failSlow() {
-	if c.unclaimed() {
-		c.fail(ErrSlowConsumer)
-		return
+// leaveOpen begins the end: who waits for room need not wait any more, and what is
+// queued has its time from now on. mu is held.
+func (c *Conn) leaveOpen(cause error) {
+	c.state, c.cause = closing, cause
+	if c.out != nil {
+		c.out.callWaiters()
+		c.noteProgress()
+		c.out.watch.progress = time.Now()
 	}
-	c.out.dropUnsent()
-	c.beginClose(closeFrame(SlowConsumerCode, ErrSlowConsumer.Error()), ErrSlowConsumer)
-	c.schedule()
 }
 
 func (c *Conn) schedule() {
@@ -297,8 +341,8 @@ func (c *Conn) settle() (notify func()) {
 			c.loop.wheel.Disarm(c.deadline)
 		}
 		c.link.close()
-		c.out.release()
-		c.out = nil
+		c.release()
+		c.kept.release()
 	}
 	if c.state == closing && c.refused && c.out == nil && !c.shut {
 		// Closing the descriptor with input unread would send a reset, which

@@ -46,16 +46,16 @@ type deflate struct {
 	writer *flate.Writer // with ServerContext
 }
 
-// frame returns the bytes to send for m on this connection.
-func (d *deflate) frame(m *Message) []byte {
+// frame returns what to send for m on this connection.
+func (d *deflate) frame(m *Message) *Message {
 	if !d.agreed.ServerContext || !m.compress || len(m.Payload()) < deflateThreshold {
-		return m.deflatedFrame()
+		return m.compressed()
 	}
 	if d.writer == nil {
 		d.writer, _ = flate.NewWriter(&d.out, flate.BestSpeed) // the level is valid
 	}
 	d.out.Reset()
-	return compressedFrame(d.writer, &d.out, m.op, m.Payload())
+	return raw(compressedFrame(d.writer, &d.out, m.op, m.Payload()))
 }
 
 var inflaters = sync.Pool{New: func() any { return flate.NewReader(bytes.NewReader(nil)) }}

@@ -290,6 +290,7 @@ func (p *epoller) handle(c *Conn, events uint32, buf, scratch []byte) {
 		c.receive(buf[:n])
 	case errors.Is(err, unix.EAGAIN), errors.Is(err, unix.EINTR), errors.Is(err, ErrClosed):
 	case c.arrival != nil && c.cut():
+	case c.arrival != nil && err == nil && !hungUp && c.endsAfterAnswer():
 	default:
 		c.readFailed(err)
 	}

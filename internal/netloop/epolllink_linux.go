@@ -71,13 +71,28 @@ func (l *epollLink) hold(c *Conn, data []byte, err error, hungUp bool) {
 	}
 	a := c.arrival
 	ended := err != nil || len(data) == 0
-	if ended && a.exchange {
-		c.fail(io.EOF) // nobody is there for the answer
+	switch {
+	case c.state != open: // behind the last answer
+		if ended {
+			c.fail(c.cause)
+		}
 		return
-	}
-	a.early = append(a.early, data...)
-	if !ended && len(a.early) <= maxEarly {
-		return
+	case ended && a.exchange:
+		if err != nil || hungUp || !c.handler.(*exchange).closeHalf() {
+			c.fail(io.EOF) // nobody is there for the answer
+			return
+		}
+		a.deaf = true
+	case !ended:
+		a.early = append(a.early, data...)
+		if !c.kept.set(c.loop.cfg.Partial.budget(true), cap(a.early)) {
+			c.loop.refused(RefusedPartial)
+			c.fail(errTooMuch)
+			return
+		}
+		if len(a.early) <= maxEarly {
+			return
+		}
 	}
 	l.held = true
 	if !hungUp {
@@ -102,6 +117,7 @@ func (l *epollLink) begin(c *Conn) error {
 	c.mu.Lock()
 	early := c.arrival.early
 	c.arrival = nil
+	c.kept.release()
 	err := l.hear(c)
 	c.mu.Unlock()
 	if err == nil && len(early) > 0 {
@@ -202,6 +218,8 @@ func (l *epollLink) write(b []byte) (int, error) {
 	}
 	return n, nil
 }
+
+func (l *epollLink) acked() (n uint64, ok bool) { return acked(l.fd) }
 
 func (l *epollLink) awaitRoom(on bool) error { return l.want(unix.EPOLLOUT, on) }
 

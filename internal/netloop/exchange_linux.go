@@ -1,10 +1,12 @@
 package netloop
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"runtime/debug"
 	"strconv"
@@ -13,9 +15,9 @@ import (
 	"time"
 )
 
-// exchange is a request that the loop serves and is no upgrade, and the
-// http.ResponseWriter of its answer, which is kept until it is whole. The connection
-// stays with the loop for the next one.
+// exchange is a request that the loop serves, and the http.ResponseWriter of its answer,
+// which is kept until it is whole. The connection stays with the loop for the next one;
+// behind an opening handshake that is not upgraded it ends.
 type exchange struct {
 	door    *doorway
 	conn    *Conn
@@ -24,7 +26,10 @@ type exchange struct {
 	header   http.Header
 	status   int // 0 until WriteHeader
 	body     []byte
+	shared   []byte // the rest of the body, another's
 	deferred bool
+	opening  bool // it asks for a WebSocket: Upgrade and Hijack may take the connection
+	taken    bool // by one of them
 
 	mu     sync.Mutex
 	gone   bool               // the client is
@@ -34,25 +39,50 @@ type exchange struct {
 	cancel context.CancelFunc // of ctx
 }
 
+// maxUnasked is how long the body of an answer may be that is no upgrade, where one was
+// asked for.
+const maxUnasked = 4 << 20
+
 // exchangeOf makes the request of a connection an exchange. body, which is copied, is
-// all that came of length bytes.
-func exchangeOf(d *doorway, c *Conn, r *http.Request, body []byte, length int) *exchange {
-	x := &exchange{door: d, conn: c}
-	if length > 0 {
-		var content io.Reader = bytes.NewReader(bytes.Clone(body))
-		if len(body) < length {
-			content = io.MultiReader(content, halfway{})
-		}
-		r.Body = io.NopCloser(content)
+// what came of its body; missing is why there is no more, nil when that is all.
+func exchangeOf(c *Conn, r *http.Request, body []byte, missing error) *exchange {
+	x := &exchange{door: c.arrival.door, conn: c, opening: !c.arrival.exchange}
+	switch {
+	case errors.Is(missing, ErrBodyRefused):
+		r.Body = io.NopCloser(failing{missing})
+	case missing != nil:
+		r.Body = io.NopCloser(io.MultiReader(bytes.NewReader(bytes.Clone(body)), failing{missing}))
+	case len(body) > 0:
+		whole := &wholeBody{text: bytes.Clone(body)}
+		whole.Reset(whole.text)
+		r.Body = whole
+	default:
+		r.Body = http.NoBody
 	}
-	x.request = r.WithContext((*exchangeContext)(x))
+	if x.opening {
+		x.request = r.WithContext(x.door.cfg.Context) // which a WebSocket is not to end with its handshake
+	} else {
+		x.request = r.WithContext((*exchangeContext)(x))
+	}
 	return x
 }
 
-// halfway is the end of a body that is not all there.
-type halfway struct{}
+// wholeBody is a body that is all there.
+type wholeBody struct {
+	bytes.Reader
+	text []byte
+}
 
-func (halfway) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
+// Bytes is all of it, read or not. They are the request's own.
+func (b *wholeBody) Bytes() []byte { return b.text }
+
+// Close implements io.Closer.
+func (b *wholeBody) Close() error { return nil }
+
+// failing is what is read of a body that is not there.
+type failing struct{ cause error }
+
+func (f failing) Read([]byte) (int, error) { return 0, f.cause }
 
 // Run implements Task.
 func (x *exchange) Run() {
@@ -64,10 +94,15 @@ func (x *exchange) Run() {
 		if err, _ := failure.(error); !errors.Is(err, http.ErrAbortHandler) {
 			x.door.cfg.ErrorLog.Printf("netloop: panic serving %s: %v\n%s", x.request.RemoteAddr, failure, debug.Stack())
 		}
-		x.conn.abort(ErrClosed)
+		if !x.taken || x.conn.arriving() {
+			x.conn.abort(ErrClosed)
+		}
 	}()
 	x.door.cfg.Handler.ServeHTTP(x, x.request)
-	if !x.deferred {
+	switch {
+	case x.taken && x.conn.arriving():
+		x.conn.abort(ErrClosed) // nobody has started it
+	case !x.taken && !x.deferred:
 		x.Finish()
 	}
 }
@@ -89,30 +124,96 @@ func (x *exchange) WriteHeader(status int) {
 
 // Write implements http.ResponseWriter.
 func (x *exchange) Write(b []byte) (int, error) {
+	if x.taken {
+		return 0, http.ErrHijacked
+	}
+	if x.opening && len(x.body)+len(b) > maxUnasked {
+		x.conn.abort(errTooMuch)
+		return 0, errTooMuch
+	}
 	x.WriteHeader(http.StatusOK)
 	if !hasBody(x.status) {
 		return 0, http.ErrBodyNotAllowed
 	}
-	x.body = append(x.body, b...)
+	x.body = append(append(x.body, x.shared...), b...)
+	x.shared = nil
 	return len(b), nil
+}
+
+// WriteShared implements SharedWriter.
+func (x *exchange) WriteShared(b []byte) (int, error) {
+	if x.opening || len(x.shared) > 0 || len(b) < leastShared {
+		return x.Write(b)
+	}
+	x.WriteHeader(http.StatusOK)
+	if !hasBody(x.status) {
+		return 0, http.ErrBodyNotAllowed
+	}
+	x.shared = b
+	return len(b), nil
+}
+
+// Hijack implements http.Hijacker, for opening handshakes.
+func (x *exchange) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	switch {
+	case !x.opening:
+		return nil, nil, http.ErrNotSupported
+	case x.taken || x.status != 0:
+		return nil, nil, http.ErrHijacked
+	}
+	nc, early, err := x.conn.detach(http.StateHijacked)
+	if err != nil {
+		return nil, nil, err
+	}
+	x.taken = true
+	conn := &returned{nc, early}
+	return conn, bufio.NewReadWriter(bufio.NewReader(conn), bufio.NewWriter(conn)), nil
+}
+
+var errAnswered = errors.New("the request is answered already")
+
+// upgrade gives the connection to the loop for good.
+func (x *exchange) upgrade() (*Conn, error) {
+	if !x.opening || x.taken || x.status != 0 {
+		return nil, errAnswered
+	}
+	x.taken = true
+	return x.conn, nil
 }
 
 // Defer implements Deferrable.
 func (x *exchange) Defer(gone func()) bool {
 	x.deferred = true // also when it is too late: whoever is told of the end may call Finish
 	x.mu.Lock()
+	tooLate := x.gone
+	if !tooLate {
+		x.onGone = gone
+	}
+	x.mu.Unlock()
+	if tooLate {
+		x.conn.abort(io.EOF) // it may have closed its half only, and hear no answer
+	}
+	return !tooLate
+}
+
+// closeHalf is the end of what the client sends. It gets the answer if that comes
+// without waiting; one that waits takes it for the end of the client, and false is
+// returned.
+func (x *exchange) closeHalf() bool {
+	x.mu.Lock()
 	defer x.mu.Unlock()
-	if x.gone {
+	if x.onGone != nil {
 		return false
 	}
-	x.onGone = gone
+	x.gone = true
+	x.endContext()
 	return true
 }
 
 // Finish implements Deferrable.
 func (x *exchange) Finish() {
 	x.WriteHeader(http.StatusOK)
-	last := x.request.Close || x.header.Get("Connection") == "close" || x.door.isShut()
+	last := x.opening || x.request.Close || x.header.Get("Connection") == "close" || x.door.isShut() || x.conn.isDeaf()
 	held := x.conn.respond(x.answer(last), last)
 	x.end()
 	if held {
@@ -120,8 +221,9 @@ func (x *exchange) Finish() {
 	}
 }
 
-// answer is the whole response (RFC 9112 section 4).
-func (x *exchange) answer(last bool) []byte {
+// answer is the whole response (RFC 9112 section 4): one message, and a body that is
+// shared behind it.
+func (x *exchange) answer(last bool) []*Message {
 	h := x.Header()
 	if h.Get("Content-Type") == "" && len(x.body) > 0 {
 		h.Set("Content-Type", http.DetectContentType(x.body))
@@ -150,10 +252,13 @@ func (x *exchange) answer(last bool) []byte {
 	}
 	if hasBody(x.status) {
 		out = append(out, "\r\nContent-Length: "...)
-		out = strconv.AppendInt(out, int64(len(x.body)), 10)
+		out = strconv.AppendInt(out, int64(len(x.body)+len(x.shared)), 10)
 	}
-	out = append(out, "\r\n\r\n"...)
-	return append(out, x.body...)
+	out = append(append(out, "\r\n\r\n"...), x.body...)
+	if len(x.shared) > 0 {
+		return []*Message{raw(out), raw(x.shared)}
+	}
+	return []*Message{raw(out)}
 }
 
 // hasBody tells whether an answer has a body, if an empty one (RFC 9110 section 6.4.1).
@@ -184,6 +289,11 @@ func (x *exchange) HandleClose(c *Conn, cause error) {
 func (x *exchange) end() {
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	x.endContext()
+}
+
+// endContext does that. mu is held.
+func (x *exchange) endContext() {
 	x.ended = true
 	if x.cancel != nil {
 		x.cancel()
@@ -229,7 +339,7 @@ func (c *exchangeContext) Err() error {
 // the connection behind it. held tells whether something came behind the request: the
 // reader keeps away until nextRequest has looked at that. Without it the next request
 // may have come and be another's by the time this returns.
-func (c *Conn) respond(answer []byte, last bool) (held bool) {
+func (c *Conn) respond(answer []*Message, last bool) (held bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.state != open {
@@ -237,15 +347,51 @@ func (c *Conn) respond(answer []byte, last bool) (held bool) {
 	}
 	a := c.arrival
 	c.handler, a.exchange = a, false
+	last = last || a.deaf
 	held = !last && (len(a.early) > 0 || c.link.(*epollLink).held)
 	a.answering = held || last // behind the last answer nothing is heard
-	_ = c.push(answer)
-	if last {
-		c.state, c.cause, c.peerClosed = closing, ErrClosed, true
-		c.setDeadline(c.loop.cfg.CloseTimeout)
-		c.schedule()
+	c.kept.set(c.kept.of, cap(a.early))
+	_ = c.push(answer...)
+	if last && c.state == open {
+		c.sayLast()
 	}
 	return held
+}
+
+// sayLast closes the connection behind what is queued. mu is held.
+func (c *Conn) sayLast() {
+	c.leaveOpen(ErrClosed)
+	wait := c.loop.cfg.CloseTimeout
+	if c.arrival.unread {
+		// To close with input unread would send a reset, which can overtake the answer.
+		c.refused, wait = true, lingering
+	} else {
+		c.peerClosed = true
+	}
+	c.setDeadline(wait)
+	c.schedule()
+}
+
+// turnAway answers a request that nobody is to have.
+func (c *Conn) turnAway(status int) {
+	text := strconv.Itoa(status) + " " + http.StatusText(status)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.state != open {
+		return
+	}
+	a := c.arrival
+	a.head, a.answering, a.deaf, a.unread = nil, true, true, true
+	c.kept.release()
+	_ = c.push(raw([]byte("HTTP/1.1 " + text + "\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n" + text)))
+	c.sayLast()
+}
+
+// isDeaf tells whether the answer under way is the last one.
+func (c *Conn) isDeaf() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.arrival != nil && c.arrival.deaf
 }
 
 // nextRequest looks at what respond has held. It must not be called by the poller.
@@ -261,6 +407,7 @@ func (c *Conn) nextRequest() {
 	early := c.arrival.early
 	c.arrival.early = nil
 	c.arrival.answering = false
+	c.kept.release()
 	err := l.hear(c)
 	c.mu.Unlock()
 	if err == nil && len(early) > 0 {

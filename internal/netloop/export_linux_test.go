@@ -23,7 +23,7 @@ func FirstRequest(data []byte, piece int) *http.Request {
 		switch {
 		case wanted.verdict == upgraded || wanted.verdict == exchanged:
 			return readRequest(data[:wanted.end])
-		case wanted.verdict == netHTTP, n == len(data):
+		case wanted.verdict == netHTTP, wanted.verdict == smuggling, n == len(data):
 			return nil
 		}
 		scanned = max(0, n-len(endOfHead)+1)

@@ -24,6 +24,13 @@ func Waiting(c *Conn) (frames, bytes int) {
 	return c.out.len(), c.out.bytes
 }
 
+// LastWaiting is the frame that is queued for c last.
+func LastWaiting(c *Conn) string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return string(c.out.messages[len(c.out.messages)-1].frame)
+}
+
 // Retained is how many bytes a connection keeps after it has read chunks.
 func Retained(l *Loop, chunks ...[]byte) int {
 	c := &Conn{loop: l, link: new(nowhere), handler: new(transcript)}
@@ -52,14 +59,15 @@ func (w *Wheel) Armed() int {
 // nowhere is a link that takes everything and never calls back.
 type nowhere struct{ written []byte }
 
-func (*nowhere) start(*Conn) error    { return nil }
-func (*nowhere) schedule(*Conn)       {}
-func (*nowhere) blocks() bool         { return false }
-func (*nowhere) awaitRoom(bool) error { return nil }
-func (*nowhere) pause(bool) error     { return nil }
-func (*nowhere) interrupt()           {}
-func (*nowhere) closeWrite()          {}
-func (*nowhere) close()               {}
+func (*nowhere) start(*Conn) error     { return nil }
+func (*nowhere) schedule(*Conn)        {}
+func (*nowhere) blocks() bool          { return false }
+func (*nowhere) awaitRoom(bool) error  { return nil }
+func (*nowhere) pause(bool) error      { return nil }
+func (*nowhere) interrupt()            {}
+func (*nowhere) acked() (uint64, bool) { return 0, false }
+func (*nowhere) closeWrite()           {}
+func (*nowhere) close()                {}
 
 func (n *nowhere) write(b []byte) (int, error) {
 	n.written = append(n.written, b...)
@@ -121,7 +129,7 @@ func NewDeflater(context bool) *Deflater {
 
 // Frame returns the frame's payload for m and whether it is compressed.
 func (d *Deflater) Frame(m *Message) (payload []byte, compressed bool) {
-	frame := d.d.frame(m)
+	frame := d.d.frame(m).frame
 	header, size, err := parseHeader(frame)
 	if err != nil || size+int(header.Length) != len(frame) {
 		panic("netloop: made a bad frame")
@@ -138,4 +146,14 @@ func Unwrap(nc net.Conn) net.Conn {
 		return s.Conn
 	}
 	return nc
+}
+
+// Memory is the loop's.
+func (l *Loop) Memory() *QueueMemory { return l.memory }
+
+// Awaited reports whether somebody waits for room.
+func Awaited(c *Conn) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.out != nil && c.out.room != nil
 }

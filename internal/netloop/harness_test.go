@@ -27,7 +27,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // patience is when a test gives up on an event. Nothing waits for it to pass.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // linkKind is a way in which a loop serves a connection.
 type linkKind struct {

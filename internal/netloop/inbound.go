@@ -14,9 +14,11 @@ import (
 type inbound struct {
 	partial    []byte // the beginning of a frame
 	fragments  []byte // payload of a message whose last frame is still to come
+	valid      int    // bytes of fragments that are known to be whole UTF-8 characters
 	op         Op     // of the fragmented message
 	fragmented bool
 	compressed bool // the fragmented message has RSV1 set
+	kept       int  // bytes that are counted, see Conn.keep
 	discard    bool // the stream cannot be followed any further
 }
 
@@ -35,7 +37,7 @@ func (c *Conn) receive(data []byte) {
 	rest, err := c.consume(data)
 	switch {
 	case err != nil:
-		*in = inbound{discard: true}
+		*in = inbound{discard: true, kept: in.kept}
 		c.refuse(err)
 	case len(rest) == 0:
 		in.partial = nil
@@ -43,6 +45,21 @@ func (c *Conn) receive(data []byte) {
 		in.partial = data // nothing was used: keep the buffer that has grown
 	default:
 		in.partial = append([]byte(nil), rest...)
+	}
+	c.countKept()
+}
+
+// countKept has the connection's share of Config.Partial follow what it keeps.
+func (c *Conn) countKept() {
+	in := &c.inbound
+	kept := cap(in.partial) + cap(in.fragments)
+	if kept == in.kept {
+		return
+	}
+	in.kept = kept
+	if !c.keep(kept, c.restricted.Load() > 0) {
+		*in = inbound{discard: true}
+		c.refuse(errTooMuch)
 	}
 }
 
@@ -114,7 +131,11 @@ func parseHeader(data []byte) (h ws.Header, size int, err error) {
 	return h, size, nil
 }
 
-var errTooBig = &ProtocolError{1009, "message over the limit"}
+var (
+	errTooBig  = &ProtocolError{1009, "message over the limit"}
+	errNotUTF8 = &ProtocolError{1007, "text is not valid UTF-8"}
+	errTooMuch = &ProtocolError{1013, "try again later"}
+)
 
 // check refuses a frame by its header, before its payload is waited for.
 func (c *Conn) check(h ws.Header) error {
@@ -132,10 +153,18 @@ func (c *Conn) check(h ws.Header) error {
 	if h.Rsv2() || h.Rsv3() || h.Rsv1() && (h.OpCode.IsControl() || h.OpCode == ws.OpContinuation) {
 		return &ProtocolError{1002, "reserved bits set"}
 	}
-	if !h.OpCode.IsControl() && h.Length > int64(c.loop.cfg.MaxMessage-len(in.fragments)) {
-		return errTooBig
+	if !h.OpCode.IsControl() && h.Length > int64(c.maxMessage()-len(in.fragments)) {
+		return c.tooBig()
 	}
 	return nil
+}
+
+// tooBig is the end of a connection whose message is over its limit.
+func (c *Conn) tooBig() error {
+	if c.restricted.Load() > 0 {
+		c.loop.refused(RefusedSize)
+	}
+	return errTooBig
 }
 
 func (c *Conn) frame(h ws.Header, payload []byte) error {
@@ -156,18 +185,43 @@ func (c *Conn) frame(h ws.Header, payload []byte) error {
 	}
 	in.fragments = append(in.fragments, payload...)
 	if !h.Fin {
-		return nil
+		return in.checkFragments()
 	}
 	whole := in.fragments
-	in.fragments, in.fragmented = nil, false
+	in.fragments, in.valid, in.fragmented = nil, 0, false
 	return c.message(in.op, in.compressed, whole)
+}
+
+// checkFragments refuses a text as soon as it cannot become valid any more, instead of
+// collecting the rest of it (Autobahn's "fail fast"). Its last character may be cut.
+func (in *inbound) checkFragments() error {
+	if in.op != Text || in.compressed {
+		return nil // what is compressed is not text yet
+	}
+	whole := len(in.fragments) - cutRune(in.fragments)
+	if !utf8.Valid(in.fragments[in.valid:whole]) {
+		return errNotUTF8
+	}
+	in.valid = whole
+	return nil
+}
+
+// cutRune is how many bytes at the end of b begin a character that further bytes can
+// complete, 0 when b ends between two characters or in what can become none.
+func cutRune(b []byte) int {
+	for n := min(utf8.UTFMax-1, len(b)); n > 0; n-- {
+		if !utf8.FullRune(b[len(b)-n:]) {
+			return n
+		}
+	}
+	return 0
 }
 
 func (c *Conn) message(op Op, compressed bool, payload []byte) error {
 	if compressed {
-		inflated, err := c.deflate.inflate(payload, c.loop.cfg.MaxMessage)
+		inflated, err := c.deflate.inflate(payload, c.maxMessage())
 		if errors.Is(err, errInflatedTooBig) {
-			return errTooBig
+			return c.tooBig()
 		}
 		if err != nil {
 			return &ProtocolError{1007, "message cannot be decompressed"}
@@ -175,7 +229,7 @@ func (c *Conn) message(op Op, compressed bool, payload []byte) error {
 		payload = inflated
 	}
 	if op == Text && !utf8.Valid(payload) {
-		return &ProtocolError{1007, "text is not valid UTF-8"}
+		return errNotUTF8
 	}
 	if c.isOpen() {
 		c.handler.HandleMessage(c, op, payload)
@@ -186,7 +240,10 @@ func (c *Conn) message(op Op, compressed bool, payload []byte) error {
 func (c *Conn) pong(payload []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.state == open {
+	if c.state != open {
+		return
+	}
+	if !c.full && !c.writing || !c.out.replacePong(payload) {
 		_ = c.push(controlFrame(ws.OpPong, payload))
 	}
 }
@@ -198,12 +255,15 @@ func (c *Conn) peerClose(payload []byte) error {
 		return &ProtocolError{1002, "close frame of one byte"}
 	}
 	if len(payload) >= 2 {
-		code, reason := ws.StatusCode(binary.BigEndian.Uint16(payload)), string(payload[2:])
-		if err := ws.CheckCloseFrameData(code, reason); err != nil {
-			return &ProtocolError{1002, err.Error()}
+		code, reason := binary.BigEndian.Uint16(payload), payload[2:]
+		switch {
+		case !mayClose(code):
+			return &ProtocolError{1002, "close code that may not be sent"}
+		case !utf8.Valid(reason):
+			return &ProtocolError{1002, "close reason is not valid UTF-8"}
 		}
-		cause = &CloseError{Code: uint16(code), Reason: reason}
-		answer = closeFrame(code, "")
+		cause = &CloseError{Code: code, Reason: string(reason)}
+		answer = closeFrame(ws.StatusCode(code), "")
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -213,15 +273,32 @@ func (c *Conn) peerClose(payload []byte) error {
 	return nil
 }
 
-// refuse ends the connection after a breach of the protocol.
+// mayClose reports whether a peer may send that close code: those of RFC 6455 section
+// 7.4.1 that are meant to be sent, those registered with IANA since (1012 to 1014), and
+// those left to libraries and applications (section 7.4.2).
+func mayClose(code uint16) bool {
+	switch {
+	case code >= 1000 && code <= 1003, code >= 1007 && code <= 1014, code >= 3000 && code <= 4999:
+		return true
+	default:
+		return false
+	}
+}
+
+// refuse ends the connection after a breach of the protocol. A message over the limit is
+// refused without a word: its code says it all, and Node's ws has none either.
 func (c *Conn) refuse(err error) {
 	var breach *ProtocolError
 	if !errors.As(err, &breach) {
 		breach = &ProtocolError{1011, err.Error()}
 	}
+	reason := breach.Reason
+	if breach.Code == errTooBig.Code {
+		reason = ""
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.refused = true
-	c.beginClose(closeFrame(ws.StatusCode(breach.Code), breach.Reason), breach)
+	c.beginClose(closeFrame(ws.StatusCode(breach.Code), reason), breach)
 	c.schedule()
 }

@@ -2,6 +2,7 @@ package netloop
 
 import (
 	"context"
+	"errors"
 	"log"
 	"net"
 	"net/http"
@@ -14,14 +15,19 @@ type Task interface{ Run() }
 // ListenerConfig says what becomes of the connections of a Listener.
 type ListenerConfig struct {
 	// Handler answers opening handshakes of WebSockets, and what Serves allows. It
-	// may block.
+	// may block. Answers are kept until they are whole; one to a handshake that is no
+	// upgrade has at most 4 MiB, and is the last on the connection.
 	Handler http.Handler
 	// Serves tells by the target of a request, its path and query, whether the loop
 	// is to serve it too: such requests cost a third of what they do with net/http,
-	// and while their answer is deferred (Deferrable) no goroutine. Their answers
-	// are kept until they are whole, bodies of MaxBody bytes are taken. nil is none.
+	// and while their answer is deferred (Deferrable) no goroutine. Bodies of MaxBody
+	// bytes are taken. nil is none.
 	Serves  func(target []byte) bool
 	MaxBody int
+	// Terms says by the target of a request that Serves allows what is granted to its
+	// body. It is asked when a head has come whose body has not: who is refused is
+	// answered before a byte of that is kept. nil grants MaxBody bytes in BodyTimeout.
+	Terms func(target []byte) Terms
 	// Context is what the contexts of requests descend from: of those that Serves
 	// allows they end with the answer or the connection, of opening handshakes with
 	// this one alone. They hold no http.LocalAddrContextKey.
@@ -34,10 +40,6 @@ type ListenerConfig struct {
 	HeaderTimeout time.Duration
 	// BodyTimeout is how long a body may take behind its head. Default 30 s.
 	BodyTimeout time.Duration
-	// WriteTimeout bounds the answer to an opening handshake that is no upgrade. A
-	// client that takes nothing of another for Config.WriteStall is cut off. Default
-	// 30 s.
-	WriteTimeout time.Duration
 	// Run has a task done soon, on a goroutine where it may block.
 	Run func(Task)
 	// ConnState is http.Server's: it hears of connections that are new, that have
@@ -49,18 +51,36 @@ type ListenerConfig struct {
 	ErrorLog *log.Logger
 }
 
+// Terms are what is granted to the body of a request.
+type Terms struct {
+	// Max is how many bytes it may have. The Handler gets a request with a longer one
+	// at once, with a Body that fails with ErrBodyRefused, and its answer is the last
+	// one on the connection.
+	Max int
+	// Time is how long all of it may take; 0 is BodyTimeout. With a Rate, in bytes a
+	// second, it may take longer by what has come divided by that.
+	Time time.Duration
+	Rate int
+	// Stranger has what is kept of it count among that of strangers, see Partial.
+	Stranger bool
+}
+
+// ErrBodyRefused is what reading a body fails with that was not waited for.
+var ErrBodyRefused = errors.New("netloop: the body of the request is not taken")
+
 func (c ListenerConfig) withDefaults() ListenerConfig {
 	if c.Context == nil {
 		c.Context = context.Background()
-	}
-	if c.WriteTimeout <= 0 {
-		c.WriteTimeout = 30 * time.Second
 	}
 	if c.IdleTimeout <= 0 {
 		c.IdleTimeout = 2 * time.Minute
 	}
 	if c.BodyTimeout <= 0 {
 		c.BodyTimeout = 30 * time.Second
+	}
+	if c.Terms == nil {
+		granted := Terms{Max: c.MaxBody}
+		c.Terms = func([]byte) Terms { return granted }
 	}
 	if c.ErrorLog == nil {
 		c.ErrorLog = log.Default()
@@ -79,6 +99,17 @@ type Deferrable interface {
 	// Finish sends the answer. It must not be called by the loop's own goroutines.
 	Finish()
 }
+
+// SharedWriter is an http.ResponseWriter that need not copy what it is given.
+type SharedWriter interface {
+	// WriteShared is Write for bytes that nobody changes any more. It is worth its
+	// while for the last and largest part of an answer.
+	WriteShared(b []byte) (int, error)
+}
+
+// leastShared is from how many bytes on it is: less is better sent in one write with
+// what stands before it.
+const leastShared = 16 << 10
 
 // Listen returns a listener for net/http whose connections are accepted by the
 // loop. One that begins with an opening handshake goes to cfg.Handler and stays

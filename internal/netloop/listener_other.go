@@ -27,6 +27,8 @@ func (c *Conn) rest() {
 
 func (c *Conn) waits() bool { return false }
 
+func (c *Conn) countLate() {}
+
 func (c *Conn) unclaimed() bool { return false }
 
 func (l *Loop) take(*Hijacked, Handler) (*Conn, error) { return nil, errors.ErrUnsupported }

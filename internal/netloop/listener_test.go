@@ -31,10 +31,16 @@ type house struct {
 
 func newHouse(t *testing.T, cfg netloop.ListenerConfig, handler http.HandlerFunc) *house {
 	t.Helper()
+	return newHouseOn(t, netloop.Config{}, cfg, handler)
+}
+
+// newHouseOn makes one with a loop of that kind.
+func newHouseOn(t *testing.T, of netloop.Config, cfg netloop.ListenerConfig, handler http.HandlerFunc) *house {
+	t.Helper()
 	if runtime.GOOS != "linux" {
 		t.Skip("elsewhere net/http accepts")
 	}
-	h := &house{Server: httptest.NewUnstartedServer(handler), loop: newLoop(t, netloop.Config{}), log: new(bytes.Buffer)}
+	h := &house{Server: httptest.NewUnstartedServer(handler), loop: newLoop(t, of), log: new(bytes.Buffer)}
 	cfg.Handler = handler
 	cfg.ErrorLog = log.New(h.log, "", 0)
 	cfg.Run = func(task netloop.Task) { go task.Run() }
@@ -56,8 +62,10 @@ func (h *house) dial(t *testing.T) *peer {
 	}
 	t.Cleanup(func() { _ = c.Close() })
 	_ = c.SetDeadline(time.Now().Add(patience))
-	return &peer{c, bufio.NewReader(c), t}
+	return newPeer(t, c)
 }
+
+func newPeer(t *testing.T, c net.Conn) *peer { return &peer{c, bufio.NewReader(c), t} }
 
 type peer struct {
 	net.Conn
@@ -211,6 +219,45 @@ func TestAnswersThatAreNoUpgrade(t *testing.T) {
 			p.expectEnd()
 		})
 	}
+}
+
+// An answer that is no upgrade is kept until it is whole, so that it may not be of any length.
+func TestTooLongAnAnswer(t *testing.T) {
+	failed := make(chan error, 1)
+	h := newHouse(t, netloop.ListenerConfig{}, func(w http.ResponseWriter, _ *http.Request) {
+		_, err := w.Write(make([]byte, 4<<20))
+		if err == nil {
+			_, err = w.Write([]byte("x"))
+		}
+		failed <- err
+	})
+	p := h.dial(t)
+	p.say(opening)
+	p.expectEnd()
+	if next(t, failed) == nil {
+		t.Error("written")
+	}
+}
+
+// A handshake that is answered later, as polls are, is answered for the last time too.
+func TestDeferredAnswerThatIsNoUpgrade(t *testing.T) {
+	later := make(chan netloop.Deferrable, 1)
+	h := newHouse(t, netloop.ListenerConfig{}, func(w http.ResponseWriter, r *http.Request) {
+		d := w.(netloop.Deferrable)
+		if !d.Defer(func() {}) {
+			t.Error("gone")
+		}
+		later <- d
+	})
+	p := h.dial(t)
+	p.say(opening)
+	d := next(t, later)
+	_, _ = io.WriteString(d, "now")
+	d.Finish()
+	if response, body := p.answer(); body != "now" || !response.Close {
+		t.Errorf("%q, closed %t", body, response.Close)
+	}
+	p.expectEnd()
 }
 
 func TestPanics(t *testing.T) {

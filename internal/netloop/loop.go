@@ -17,16 +17,25 @@ type Config struct {
 	// after reassembly and decompression; over it the connection is closed
 	// with 1009. Default 1,000,000.
 	MaxMessage int
-	// MaxQueuedFrames and MaxQueuedBytes bound what waits for a peer that does
-	// not read. Over either, the connection is closed with ErrSlowConsumer; one
-	// message alone may be larger than MaxQueuedBytes. Four times as much may wait
-	// for a peer that has taken something within the last second, because a burst
-	// comes faster than any peer can read. Default 256 and 1 MiB.
-	MaxQueuedFrames, MaxQueuedBytes int
-	// WriteStall is how long a peer may take nothing of what waits for it.
-	// Default 10 s.
+	// Partial bounds what is kept of messages and requests that are half here. A
+	// connection that would keep more is closed, with 1013 if it is a WebSocket. nil
+	// is no bound.
+	Partial *Partial
+	// Refused is told of connections and requests that are turned away for a limit. It
+	// must not block, and must not call the loop. It may be nil.
+	Refused func(Refusal)
+	// MaxQueuedBytes bounds what waits for a peer: over it the connection is closed
+	// with ErrSlowConsumer. A message counts for 96 bytes more than it has, which it
+	// takes in memory; one alone may be larger. Default 64 MiB.
+	MaxQueuedBytes int
+	// QueueMemory bounds what waits for all peers together. Default: one of the
+	// loop's own, see NewQueueMemory.
+	QueueMemory *QueueMemory
+	// WriteStall is how long a peer may take nothing of what waits for it before it
+	// is closed with ErrSlowConsumer, at most a quarter later. Default 10 s.
 	WriteStall time.Duration
-	// CloseTimeout bounds the closing handshake. Default 5 s.
+	// CloseTimeout bounds the closing handshake, from when the peer last took
+	// something of what waits for it. Default 5 s.
 	CloseTimeout time.Duration
 	// Pollers is the number of epoll instances. Default GOMAXPROCS.
 	Pollers int
@@ -42,9 +51,11 @@ func (c Config) withDefaults() Config {
 		}
 	}
 	set(&c.MaxMessage, 1_000_000)
-	set(&c.MaxQueuedFrames, 256)
-	set(&c.MaxQueuedBytes, 1<<20)
+	set(&c.MaxQueuedBytes, 64<<20)
 	set(&c.Pollers, runtime.GOMAXPROCS(0))
+	if c.QueueMemory == nil {
+		c.QueueMemory = NewQueueMemory(0)
+	}
 	if c.WriteStall <= 0 {
 		c.WriteStall = 10 * time.Second
 	}
@@ -52,6 +63,23 @@ func (c Config) withDefaults() Config {
 		c.CloseTimeout = 5 * time.Second
 	}
 	return c
+}
+
+// Refusal is why the loop turns a connection or a request away.
+type Refusal string
+
+// The reasons of a Refusal.
+const (
+	RefusedTime    Refusal = "too_slow"  // a request was not there in time
+	RefusedSize    Refusal = "too_large" // a message of a restricted connection, or a body
+	RefusedPartial Refusal = "too_much"  // all that is half here is too much, see Config.Partial
+	RefusedFraming Refusal = "framing"   // a request with both Content-Length and Transfer-Encoding
+)
+
+func (l *Loop) refused(why Refusal) {
+	if l.cfg.Refused != nil {
+		l.cfg.Refused(why)
+	}
 }
 
 // ErrStopped is returned by Attach once the loop was told to stop.
@@ -70,8 +98,11 @@ type poller interface {
 // Loop owns connections and the goroutines that serve them. Its methods may be
 // called concurrently.
 type Loop struct {
-	cfg   Config
-	wheel *Wheel
+	cfg    Config
+	wheel  *Wheel
+	memory *QueueMemory
+	relief relief
+	crowd  int // bytes, see crowdBytes
 
 	mu      sync.Mutex
 	conns   map[*Conn]struct{} // parked ones; a poller keeps its own
@@ -86,6 +117,10 @@ type Loop struct {
 // New starts a loop; Stop ends it.
 func New(cfg Config) (*Loop, error) {
 	l := &Loop{cfg: cfg.withDefaults(), wheel: NewWheel(), conns: make(map[*Conn]struct{})}
+	l.memory = l.cfg.QueueMemory
+	l.relief.memory = l.memory
+	l.relief.timer.Owner = &l.relief
+	l.crowd = min(crowdBytes, l.cfg.MaxQueuedBytes)
 	if l.cfg.Parked {
 		return l, nil
 	}

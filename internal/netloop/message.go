@@ -28,9 +28,10 @@ type Message struct {
 	compress bool
 	head     int    // where the payload starts in frame
 	frame    []byte // header and payload, not compressed
+	share    share  // of what it takes while it waits
 
 	deflateOnce sync.Once
-	deflated    []byte // the compressed frame; nil when compressing does not pay
+	deflated    *Message // with the compressed frame; nil when compressing does not pay
 }
 
 // NewMessage frames the concatenation of parts as one message. With compress
@@ -54,21 +55,25 @@ func NewMessage(op Op, compress bool, parts ...[]byte) *Message {
 // change it.
 func (m *Message) Payload() []byte { return m.frame[m.head:] }
 
-// deflatedFrame returns the frame for a connection without context takeover.
-func (m *Message) deflatedFrame() []byte {
+// compressed returns the message for a connection without context takeover.
+func (m *Message) compressed() *Message {
 	if !m.compress || len(m.Payload()) < deflateThreshold {
-		return m.frame
+		return m
 	}
 	m.deflateOnce.Do(func() {
 		if frame := deflateFrame(m.op, m.Payload()); len(frame) < len(m.frame) {
-			m.deflated = frame
+			m.deflated = raw(frame)
 		}
 	})
 	if m.deflated == nil {
-		return m.frame
+		return m
 	}
 	return m.deflated
 }
+
+// raw makes a message of bytes that are to be written as they are. They must not be
+// changed any more.
+func raw(frame []byte) *Message { return &Message{frame: frame} }
 
 func headerSize(payload int) int {
 	switch {
@@ -98,11 +103,13 @@ func appendHeader(dst []byte, op Op, compressed bool, payload int) []byte {
 }
 
 // controlFrame frames a ping, pong or close; payload is at most 125 bytes.
-func controlFrame(op Op, payload []byte) []byte {
-	return append(appendHeader(make([]byte, 0, 2+len(payload)), op, false, len(payload)), payload...)
+func controlFrame(op Op, payload []byte) *Message {
+	m := raw(append(appendHeader(make([]byte, 0, 2+len(payload)), op, false, len(payload)), payload...))
+	m.op = op
+	return m
 }
 
-func closeFrame(code ws.StatusCode, reason string) []byte {
+func closeFrame(code ws.StatusCode, reason string) *Message {
 	const maxReason = 123
 	if len(reason) > maxReason {
 		reason = strings.ToValidUTF8(reason[:maxReason], "")

@@ -2,51 +2,71 @@ package netloop
 
 import (
 	"errors"
-	"os"
 	"sync"
 	"time"
+
+	"github.com/gobwas/ws"
 )
 
-// scratchSize is how many bytes of small frames one write carries at most.
-const scratchSize = 64 << 10
+const (
+	// scratchSize is how many bytes of small frames one write carries at most.
+	scratchSize = 64 << 10
+	// drainBytes is how much is written to one connection before others have a turn.
+	drainBytes = 1 << 20
+)
 
 // outbound is what waits to be written to one connection, oldest first. It is
-// taken from a pool when the first frame is queued and given back when the
+// taken from a pool when the first message is queued and given back when the
 // last is written, so an idle connection has none.
 type outbound struct {
-	frames [][]byte // frames[:head] are written
-	head   int
-	sent   int // bytes of frames[head] already written
-	taken  int // bytes behind them that a write under way holds
-	bytes  int // all bytes that wait
+	messages []*Message // messages[:head] are written
+	head     int
+	sent     int // bytes of messages[head] already written
+	taken    int // bytes behind them that a write under way holds
+	bytes    int // cost of all messages that wait
 
-	progress time.Time // when the peer last took something, once its socket was full
+	account  Account
+	watch    watch
+	room     chan struct{} // closed when little waits; nil while nobody waits for that
+	lowWater int           // bytes that are little
 }
 
 var outbounds = sync.Pool{New: func() any { return new(outbound) }}
 
-func (o *outbound) push(frame []byte) {
-	o.frames = append(o.frames, frame)
-	o.bytes += len(frame)
+func (o *outbound) push(m *Message) {
+	if len(o.messages) == cap(o.messages) && o.head > len(o.messages)/2 {
+		o.forgetWritten() // of a peer that is always a little behind
+	}
+	o.messages = append(o.messages, m)
+	o.bytes += m.Cost()
+	if o.account.IsOpen() {
+		o.account.Add(m)
+	}
 }
 
-func (o *outbound) len() int { return len(o.frames) - o.head }
+func (o *outbound) forgetWritten() {
+	n := copy(o.messages, o.messages[o.head:])
+	clear(o.messages[n:])
+	o.messages, o.head = o.messages[:n], 0
+}
+
+func (o *outbound) len() int { return len(o.messages) - o.head }
 
 // batch returns the bytes to write next: the oldest frame itself, or several
 // copied together into scratch.
 func (o *outbound) batch(scratch []byte) []byte {
-	first := o.frames[o.head][o.sent:]
-	if o.len() == 1 || len(first)+len(o.frames[o.head+1]) > cap(scratch) {
+	first := o.messages[o.head].frame[o.sent:]
+	if o.len() == 1 || len(first)+len(o.messages[o.head+1].frame) > cap(scratch) {
 		o.taken = len(first)
 		return first
 	}
 	batch := scratch[:0]
 	batch = append(batch, first...)
-	for _, frame := range o.frames[o.head+1:] {
-		if len(batch)+len(frame) > cap(scratch) {
+	for _, m := range o.messages[o.head+1:] {
+		if len(batch)+len(m.frame) > cap(scratch) {
 			break
 		}
-		batch = append(batch, frame...)
+		batch = append(batch, m.frame...)
 	}
 	o.taken = len(batch)
 	return batch
@@ -55,60 +75,117 @@ func (o *outbound) batch(scratch []byte) []byte {
 // advance forgets n written bytes; the write has ended.
 func (o *outbound) advance(n int) {
 	o.taken = 0
-	o.bytes -= n
 	o.sent += n
-	for o.head < len(o.frames) && o.sent >= len(o.frames[o.head]) {
-		o.sent -= len(o.frames[o.head])
-		o.frames[o.head] = nil
+	for o.head < len(o.messages) && o.sent >= len(o.messages[o.head].frame) {
+		o.sent -= len(o.messages[o.head].frame)
+		o.forget(o.head)
 		o.head++
+	}
+	if o.room != nil && o.bytes <= o.lowWater {
+		o.callWaiters()
 	}
 }
 
-// dropUnsent forgets all frames of which nothing is written or being written.
+// forget drops a message that waits no more.
+func (o *outbound) forget(i int) {
+	m := o.messages[i]
+	o.messages[i] = nil
+	o.bytes -= m.Cost()
+	if o.account.IsOpen() {
+		o.account.Remove(m)
+	}
+}
+
+// firstUnsent is the index of the first message of which nothing is written or being
+// written.
+func (o *outbound) firstUnsent() int {
+	i := o.head
+	for begun := 0; begun < o.sent+o.taken; i++ {
+		begun += len(o.messages[i].frame)
+	}
+	return i
+}
+
+// dropUnsent forgets all messages of which nothing is written or being written.
 func (o *outbound) dropUnsent() {
 	if o == nil {
 		return
 	}
-	keep, kept := o.head, 0
-	for ; kept < o.sent+o.taken; keep++ {
-		kept += len(o.frames[keep])
+	keep := o.firstUnsent()
+	for i := keep; i < len(o.messages); i++ {
+		o.forget(i)
 	}
-	o.bytes = kept - o.sent
-	clear(o.frames[keep:])
-	o.frames = o.frames[:keep]
+	o.messages = o.messages[:keep]
 }
 
-func (o *outbound) release() {
+// uncount ends the part that the queue takes in the QueueMemory.
+func (o *outbound) uncount() {
+	if !o.account.IsOpen() {
+		return
+	}
+	for _, m := range o.messages[o.head:] {
+		o.account.Remove(m)
+	}
+	o.account.Close()
+}
+
+// replacePong puts a pong with that payload in the place of one that is the last that waits,
+// and reports whether it did: only the newest ping need be answered (RFC 6455 section 5.5.3),
+// and a peer that pings without reading the answers shall neither fill a queue with them nor
+// cost more than it has to.
+func (o *outbound) replacePong(payload []byte) bool {
+	last := len(o.messages) - 1
+	if last < o.firstUnsent() || o.messages[last].op != ws.OpPong {
+		return false
+	}
+	if waits := o.messages[last].frame[2:]; len(waits) == len(payload) {
+		copy(waits, payload) // it is this connection's alone, and nothing of it is written
+		return true
+	}
+	o.forget(last)
+	o.messages = o.messages[:last]
+	o.push(controlFrame(ws.OpPong, payload))
+	return true
+}
+
+// callWaiters lets those go on who wait in AwaitRoom.
+func (o *outbound) callWaiters() {
+	if o != nil && o.room != nil {
+		close(o.room)
+		o.room = nil
+	}
+}
+
+// release gives the queue back, with all that still waits.
+func (c *Conn) release() {
+	o := c.out
+	c.out = nil
 	if o == nil {
 		return
 	}
-	clear(o.frames)
-	*o = outbound{frames: o.frames[:0]}
-	if cap(o.frames) <= 64 {
+	o.uncount()
+	clear(o.messages[o.head:])
+	o.callWaiters()
+	if !c.endWatch(o) {
+		return // its timer fires right now, and looks at it
+	}
+	*o = outbound{messages: o.messages[:0]}
+	if cap(o.messages) <= 64 {
 		outbounds.Put(o)
 	}
 }
 
-// push queues one frame and sees to it that it is sent. Where the queue is
-// over its limit the socket is tried first; a peer whose socket is full then
-// is a slow consumer. mu is held.
-func (c *Conn) push(frame []byte) error {
+// push queues messages and sees to it that they are sent. mu is held.
+func (c *Conn) push(messages ...*Message) error {
 	if c.out == nil {
 		c.out = outbounds.Get().(*outbound)
 	}
-	c.out.push(frame)
-	if c.overLimit() && c.state == open {
-		if !c.link.blocks() && !c.full {
-			scratch := scratches.Get().(*[]byte)
-			c.drain(*scratch)
-			scratches.Put(scratch)
-		}
-		if c.state != open {
-			return ErrClosed
-		}
-		if c.out != nil && c.overLimit() && !c.graced() {
-			c.failSlow()
-			return ErrSlowConsumer
+	for _, m := range messages {
+		c.out.push(m)
+	}
+	if c.out.bytes > c.loop.crowd && c.state == open {
+		if err := c.crowded(len(messages)); err != nil {
+			return err
 		}
 	}
 	if !c.full {
@@ -121,25 +198,6 @@ var scratches = sync.Pool{New: func() any {
 	b := make([]byte, 0, scratchSize)
 	return &b
 }}
-
-func (c *Conn) overLimit() bool {
-	cfg := &c.loop.cfg
-	return c.out.len() > cfg.MaxQueuedFrames || c.out.bytes > cfg.MaxQueuedBytes && c.out.len() > 1
-}
-
-// burstGrace is how long a peer has to take something of a burst.
-const burstGrace = time.Second
-
-// graced allows a burst of four times the limit: to a peer that has taken something
-// a moment ago, and to a blocking link, whose writer is another goroutine that may
-// not have run yet.
-func (c *Conn) graced() bool {
-	cfg := &c.loop.cfg
-	if c.out.len() > 4*cfg.MaxQueuedFrames || c.out.bytes > 4*cfg.MaxQueuedBytes {
-		return false
-	}
-	return c.link.blocks() || time.Since(c.out.progress) < burstGrace
-}
 
 // flush writes what waits. A link calls it after schedule; scratch is the
 // caller's and free again when it returns.
@@ -167,33 +225,25 @@ func (c *Conn) resume(scratch []byte) {
 	c.flush(scratch)
 }
 
-// drain writes until nothing waits or the socket is full. mu is held, and
-// released around the writes of a blocking link.
+// drain writes until nothing waits, the socket is full, or so much is written that
+// others are to have a turn. mu is held, and released around the writes of a
+// blocking link, which has a goroutine of its own.
 func (c *Conn) drain(scratch []byte) {
-	for c.out != nil && c.state != gone && !c.dead {
+	for left := drainBytes; c.out != nil && c.state != gone && !c.dead; {
+		if left <= 0 && !c.link.blocks() {
+			c.schedule()
+			return
+		}
 		n, err := c.write(c.out.batch(scratch))
+		left -= n
 		c.out.advance(n)
 		if c.out.len() == 0 {
-			c.out.release()
-			c.out = nil
+			c.release()
 		}
 		switch {
 		case errors.Is(err, errFull):
-			c.full = true
-			if n > 0 || c.out.progress.IsZero() {
-				c.out.progress = time.Now()
-			}
-			if c.state == open {
-				c.setDeadline(c.loop.cfg.WriteStall)
-			}
-			if err := c.link.awaitRoom(true); err != nil {
-				c.fail(err)
-			}
+			c.awaitRoom(n > 0)
 			return
-		case errors.Is(err, os.ErrDeadlineExceeded):
-			if c.state == open {
-				c.failSlow()
-			} // else the deadline of the closing handshake decides
 		case err != nil:
 			c.fail(err)
 		}
@@ -203,15 +253,29 @@ func (c *Conn) drain(scratch []byte) {
 	}
 }
 
+// awaitRoom is for a socket that takes no more at the moment.
+func (c *Conn) awaitRoom(took bool) {
+	c.full = true
+	c.beginWatch(took)
+	c.count()
+	if err := c.link.awaitRoom(true); err != nil {
+		c.fail(err)
+	}
+}
+
 func (c *Conn) write(b []byte) (int, error) {
 	if !c.link.blocks() {
 		return c.link.write(b)
 	}
+	c.beginWatch(false)
 	c.writing = true
 	c.mu.Unlock()
 	n, err := c.link.write(b)
 	c.mu.Lock()
 	c.writing = false
+	if n > 0 {
+		c.beginWatch(true)
+	}
 	return n, err
 }
 
@@ -224,17 +288,21 @@ func (c *Conn) setDeadline(d time.Duration) {
 
 var errNoRequest = errors.New("no request came in time")
 
-// Expire is for the Wheel: a write has stalled, the peer did not answer the
-// closing handshake, or it has not asked for anything.
-func (c *Conn) Expire(*Timer) {
+// Expire is for the Wheel: it is time to see whether a peer that is waited for takes
+// anything, it did not answer the closing handshake, or it has not asked for
+// anything.
+func (c *Conn) Expire(t *Timer) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
+	case t != c.deadline:
+		c.look(t)
+	case c.state == closing && c.delivers():
+		c.setDeadline(c.loop.cfg.CloseTimeout)
 	case c.state == closing:
 		c.fail(c.cause)
 	case c.waits():
+		c.countLate()
 		c.fail(errNoRequest)
-	case c.full:
-		c.failSlow()
 	}
 }

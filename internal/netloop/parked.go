@@ -1,11 +1,8 @@
 package netloop
 
 import (
-	"errors"
 	"net"
-	"os"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -27,23 +24,30 @@ var parkedBuffers = sync.Pool{New: func() any {
 type parkedLink struct {
 	loop    *Loop
 	nc      net.Conn
-	raw     syscall.RawConn // nil where the socket is hidden (TLS)
+	raw     syscall.RawConn // nil where what is read is not what the socket brings (TLS)
+	socket  syscall.RawConn // nil where it is unknown
 	resumed chan struct{}   // not nil while paused; guarded by the connection's lock
-
-	interrupted atomic.Bool // no write may block any more
 }
 
 func newParkedLink(l *Loop, nc net.Conn) *parkedLink {
 	p := &parkedLink{loop: l, nc: nc}
-	if sc, ok := nc.(syscall.Conn); ok && canReadWhenReady {
-		p.raw, _ = sc.SyscallConn() // nil on an error: then nc is read
+	_ = nc.SetWriteDeadline(time.Time{}) // net/http may have left one
+	below := nc
+	if secured, ok := nc.(interface{ NetConn() net.Conn }); ok {
+		below = secured.NetConn()
+	}
+	if sc, ok := below.(syscall.Conn); ok {
+		p.socket, _ = sc.SyscallConn() // nil on an error
+	}
+	if below == nc && canReadWhenReady {
+		p.raw = p.socket
 	}
 	return p
 }
 
 func (p *parkedLink) start(c *Conn) error {
-	// net/http may have left its deadlines.
-	if err := p.nc.SetDeadline(time.Time{}); err != nil {
+	// net/http may have left its deadline.
+	if err := p.nc.SetReadDeadline(time.Time{}); err != nil {
 		c.abort(err)
 	}
 	go p.readLoop(c)
@@ -106,24 +110,20 @@ func (p *parkedLink) schedule(c *Conn) {
 
 func (p *parkedLink) blocks() bool { return true }
 
-// write takes at most parkedWrite bytes, so that each gets its own WriteStall:
-// a peer that is slow but takes something has not stalled.
+// write takes at most parkedWrite bytes. It may block for as long as the peer takes
+// nothing: Conn watches it, and interrupts it.
 func (p *parkedLink) write(b []byte) (int, error) {
-	if err := p.nc.SetWriteDeadline(time.Now().Add(p.loop.cfg.WriteStall)); err != nil {
-		return 0, err
+	return p.nc.Write(b[:min(len(b), parkedWrite)])
+}
+
+func (p *parkedLink) acked() (n uint64, ok bool) {
+	if p.socket == nil {
+		return 0, false
 	}
-	if p.interrupted.Load() { // after the deadline, which interrupt sets too
-		return 0, os.ErrDeadlineExceeded
+	if err := p.socket.Control(func(fd uintptr) { n, ok = acked(int(fd)) }); err != nil {
+		return 0, false
 	}
-	n, err := p.nc.Write(b[:min(len(b), parkedWrite)])
-	switch {
-	case !errors.Is(err, os.ErrDeadlineExceeded):
-	case p.raw == nil:
-		err = ErrSlowConsumer // a TLS stream cannot go on behind half a record
-	case n > 0:
-		err = nil
-	}
-	return n, err
+	return n, ok
 }
 
 func (p *parkedLink) awaitRoom(bool) error { return nil } // write waits itself
@@ -139,7 +139,6 @@ func (p *parkedLink) pause(paused bool) error {
 }
 
 func (p *parkedLink) interrupt() {
-	p.interrupted.Store(true)
 	_ = p.nc.SetWriteDeadline(time.Unix(1, 0))
 }
 

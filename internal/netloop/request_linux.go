@@ -17,6 +17,7 @@ const (
 	upgraded                 // the loop: it asks for a WebSocket
 	exchanged                // the loop, for this request
 	netHTTP                  // it asks for something else, or badly
+	smuggling                // nobody: it has two lengths
 )
 
 // request is what the loop has to know of one before it parses it.
@@ -78,7 +79,7 @@ func classify(head []byte, cfg *ListenerConfig) (to verdict, body int) {
 	if !plain || !isPlain(line) {
 		return netHTTP, 0
 	}
-	hosts, upgrades, lengths := 0, 0, 0
+	hosts, upgrades, lengths, codings := 0, 0, 0, 0
 	for len(fields) > 0 {
 		var field []byte
 		field, fields, _ = bytes.Cut(fields, []byte("\r\n"))
@@ -101,12 +102,18 @@ func classify(head []byte, cfg *ListenerConfig) (to verdict, body int) {
 			if body = decimal(value); body < 0 {
 				return netHTTP, 0
 			}
-		case equalFold(name, "transfer-encoding"), equalFold(name, "expect"):
+		case equalFold(name, "transfer-encoding"):
+			codings++
+		case equalFold(name, "expect"):
 			return netHTTP, 0
 		}
 	}
 	get := string(method) == "GET"
 	switch {
+	case codings > 0 && lengths > 0:
+		return smuggling, 0
+	case codings > 0:
+		return netHTTP, 0
 	case hosts != 1 || upgrades > 1 || lengths > 1 || get && lengths > 0:
 		return netHTTP, 0
 	case upgrades == 1 && get:
@@ -116,6 +123,13 @@ func classify(head []byte, cfg *ListenerConfig) (to verdict, body int) {
 	default:
 		return netHTTP, 0
 	}
+}
+
+// targetOf is the target of a request that has a verdict of the loop's.
+func targetOf(head []byte) []byte {
+	_, behind, _ := bytes.Cut(head, []byte(" "))
+	target, _, _ := bytes.Cut(behind, []byte(" "))
+	return target
 }
 
 // decimal is a length; -1 for what is none of up to nine digits.

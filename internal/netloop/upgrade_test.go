@@ -156,7 +156,7 @@ func TestAllocations(t *testing.T) {
 		t.Errorf("NewMessage allocates %v times", n)
 	}
 	onEachLink(t, func(t *testing.T, kind linkKind) {
-		s := serve(t, kind, netloop.Config{MaxQueuedFrames: 1 << 20}, netloop.UpgradeOptions{})
+		s := serve(t, kind, netloop.Config{}, netloop.UpgradeOptions{})
 		c, conn := s.connect(t)
 		_ = c.SetDeadline(time.Time{})
 		drained := make(chan struct{})

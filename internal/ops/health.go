@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"sync/atomic"
 	"time"
+
+	"github.com/sockeye-im/sockeye/internal/deps"
 )
 
 const (
@@ -25,7 +27,7 @@ type Check struct {
 type HealthConfig struct {
 	Version     string
 	Connections func() int // open connections, safe for concurrent use
-	Checks      []Check    // run in order at every question for readiness
+	Checks      []Check    `need:"optional"` // run in order at every question for readiness
 	Now         func() time.Time
 	Log         *slog.Logger
 }
@@ -40,13 +42,18 @@ const (
 
 // Health answers whether the process lives and whether it wants traffic. It begins as starting. Safe for concurrent use.
 type Health struct {
-	HealthConfig
+	cfg     HealthConfig
 	started time.Time
 	phase   atomic.Int32
 }
 
 // NewHealth returns a Health whose uptime begins now.
-func NewHealth(c HealthConfig) *Health { return &Health{HealthConfig: c, started: c.Now()} }
+func NewHealth(c HealthConfig) (*Health, error) {
+	if err := deps.Check(c); err != nil {
+		return nil, err
+	}
+	return &Health{cfg: c, started: c.Now()}, nil
+}
 
 // Ready says that the start is over. It does nothing once Drain was called.
 func (h *Health) Ready() { h.phase.CompareAndSwap(int32(starting), int32(serving)) }
@@ -56,14 +63,14 @@ func (h *Health) Drain() { h.phase.Store(int32(draining)) }
 
 // ServeHealth answers 200 as long as the process can answer at all.
 func (h *Health) ServeHealth(w http.ResponseWriter, _ *http.Request) {
-	now := h.Now()
+	now := h.cfg.Now()
 	writeJSON(w, http.StatusOK, struct {
 		Status      string  `json:"status"`
 		Connections int     `json:"connections"`
 		Timestamp   string  `json:"timestamp"`
 		Uptime      float64 `json:"uptime"` // seconds
 		Version     string  `json:"version"`
-	}{"ok", h.Connections(), now.UTC().Format(timestamp), now.Sub(h.started).Seconds(), h.Version})
+	}{"ok", h.cfg.Connections(), now.UTC().Format(timestamp), now.Sub(h.started).Seconds(), h.cfg.Version})
 }
 
 // ServeReady answers 200, or 503 with the reason.
@@ -87,12 +94,12 @@ func (h *Health) notReady(ctx context.Context) string {
 	case draining:
 		return "draining"
 	}
-	for _, check := range h.Checks {
+	for _, check := range h.cfg.Checks {
 		bounded, cancel := context.WithTimeout(ctx, checkTimeout)
 		err := check.Run(bounded)
 		cancel()
 		if err != nil {
-			h.Log.Warn("not ready", "check", check.Name, "error", err)
+			h.cfg.Log.Warn("not ready", "check", check.Name, "error", err)
 			return check.Name + " is unavailable"
 		}
 	}

@@ -28,11 +28,15 @@ func get(t *testing.T, handler http.Handler, method, path string) (int, string) 
 	return w.Code, w.Body.String()
 }
 
-func newHealth(now func() time.Time, log *strings.Builder, checks ...ops.Check) (*ops.Health, http.Handler) {
-	health := ops.NewHealth(ops.HealthConfig{
+func newHealth(t *testing.T, now func() time.Time, log *strings.Builder, checks ...ops.Check) (*ops.Health, http.Handler) {
+	t.Helper()
+	health, err := ops.NewHealth(ops.HealthConfig{
 		Version: "1.2.3", Connections: func() int { return 42 }, Checks: checks, Now: now,
 		Log: slog.New(slog.NewTextHandler(log, nil)),
 	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	mux := http.NewServeMux()
 	ops.Routes{Health: health}.Register(mux)
 	return health, mux
@@ -40,7 +44,7 @@ func newHealth(now func() time.Time, log *strings.Builder, checks ...ops.Check) 
 
 func TestHealth(t *testing.T) {
 	now := time.Date(2030, 1, 2, 3, 4, 5, 6_000_000, time.FixedZone("", 3600))
-	_, handler := newHealth(func() time.Time { return now }, &strings.Builder{})
+	_, handler := newHealth(t, func() time.Time { return now }, &strings.Builder{})
 	now = now.Add(1500 * time.Millisecond)
 	status, body := get(t, handler, http.MethodGet, "/health")
 	want := `{"status":"ok","connections":42,"timestamp":"2030-01-02T02:04:06.506Z","uptime":1.5,"version":"1.2.3"}` + "\n"
@@ -55,7 +59,7 @@ func TestHealth(t *testing.T) {
 func TestReady(t *testing.T) {
 	var fault error
 	var log strings.Builder
-	health, handler := newHealth(time.Now, &log, ops.Check{Name: "database", Run: func(context.Context) error { return fault }})
+	health, handler := newHealth(t, time.Now, &log, ops.Check{Name: "database", Run: func(context.Context) error { return fault }})
 	expect := func(wantStatus int, wantBody string) {
 		t.Helper()
 		if status, body := get(t, handler, http.MethodGet, "/ready"); status != wantStatus || strings.TrimSpace(body) != wantBody {
@@ -80,7 +84,7 @@ func TestReady(t *testing.T) {
 
 func TestHangingCheckIsCutOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		health, handler := newHealth(time.Now, &strings.Builder{}, ops.Check{Name: "database", Run: func(ctx context.Context) error {
+		health, handler := newHealth(t, time.Now, &strings.Builder{}, ops.Check{Name: "database", Run: func(ctx context.Context) error {
 			<-ctx.Done()
 			return ctx.Err()
 		}})
@@ -108,7 +112,7 @@ func newMetrics(t *testing.T) (*ops.Metrics, func() string) {
 	if problems, err := testutil.GatherAndLint(registry); err != nil || len(problems) != 0 {
 		t.Errorf("lint: %v, %v", problems, err)
 	}
-	health, _ := newHealth(time.Now, &strings.Builder{})
+	health, _ := newHealth(t, time.Now, &strings.Builder{})
 	mux := http.NewServeMux()
 	ops.Routes{Health: health, Metrics: registry}.Register(mux)
 	return metrics, func() string {
@@ -208,7 +212,7 @@ func TestClientsCannotGrowMetrics(t *testing.T) {
 }
 
 func TestOptionalRoutes(t *testing.T) {
-	health, none := newHealth(time.Now, &strings.Builder{})
+	health, none := newHealth(t, time.Now, &strings.Builder{})
 	for _, path := range []string{"/metrics", "/debug/pprof/", "/debug/pprof/heap"} {
 		if status, _ := get(t, none, http.MethodGet, path); status != http.StatusNotFound {
 			t.Errorf("%s answered %d, want 404", path, status)

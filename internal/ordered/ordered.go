@@ -11,8 +11,10 @@ import (
 	"sync"
 )
 
-// Owner is what a queue belongs to, such as a connection.
+// Owner is what a queue belongs to, such as a connection. Its Run, which the pool
+// calls, calls the queue's Work.
 type Owner[J any] interface {
+	Task
 	// Do does one job. It may block.
 	Do(job *J)
 	// Pause asks the source of jobs to stop, and Resume to go on. What comes
@@ -24,8 +26,8 @@ type Owner[J any] interface {
 
 // Limits are shared by queues.
 type Limits struct {
-	Jobs, Bytes int      // beyond either, the source is paused
-	Workers     *Workers // counts the goroutines
+	Jobs, Bytes int   // beyond either, the source is paused
+	Pool        *Pool // does the jobs
 }
 
 // Queue holds the jobs of one owner. Its zero value is empty. It may be posted
@@ -50,14 +52,12 @@ func (q *Queue[J]) Post(owner Owner[J], limits *Limits, job J, size int) {
 	}
 	if !q.running {
 		q.running = true
-		limits.Workers.Add()
-		go q.work(owner, limits.Workers)
+		limits.Pool.Start(owner)
 	}
 }
 
-// work does the jobs that are there and ends when there are none.
-func (q *Queue[J]) work(owner Owner[J], workers *Workers) {
-	defer workers.Done()
+// Work does the jobs that are there and ends when there are none.
+func (q *Queue[J]) Work(owner Owner[J]) {
 	var batch []J
 	for {
 		batch = q.take(owner, batch)

@@ -15,6 +15,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // source notes what its queue asks of it.
 type source struct {
+	queue           ordered.Queue[int]
 	mu              sync.Mutex
 	did             []int
 	pauses, resumes int
@@ -30,23 +31,34 @@ func (s *source) Do(job *int) {
 	s.did = append(s.did, *job)
 }
 
+func (s *source) Run()    { s.queue.Work(s) }
 func (s *source) Pause()  { s.pauses++ }
 func (s *source) Resume() { s.resumes++ }
 
+// limitsOf are limits with a pool that ends with the test.
+func limitsOf(t *testing.T, jobs, bytes int) *ordered.Limits {
+	pool := new(ordered.Pool)
+	t.Cleanup(func() {
+		if err := pool.Stop(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	return &ordered.Limits{Jobs: jobs, Bytes: bytes, Pool: pool}
+}
+
 func TestOrder(t *testing.T) {
-	limits := &ordered.Limits{Jobs: 10, Bytes: 1000, Workers: new(ordered.Workers)}
-	queues := make([]ordered.Queue[int], 50)
-	sources := make([]source, len(queues))
+	limits := limitsOf(t, 10, 1000)
+	sources := make([]source, 50)
 	var posting sync.WaitGroup
-	for i := range queues {
+	for i := range sources {
 		posting.Go(func() {
 			for job := range 200 {
-				queues[i].Post(&sources[i], limits, job, 1)
+				sources[i].queue.Post(&sources[i], limits, job, 1)
 			}
 		})
 	}
 	posting.Wait()
-	if err := limits.Workers.Wait(t.Context()); err != nil {
+	if err := limits.Pool.Wait(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	for i := range sources {
@@ -63,17 +75,16 @@ func TestOrder(t *testing.T) {
 
 func TestFullQueuePausesItsSource(t *testing.T) {
 	for name, limits := range map[string]*ordered.Limits{
-		"jobs":  {Jobs: 3, Bytes: 1000, Workers: new(ordered.Workers)},
-		"bytes": {Jobs: 1000, Bytes: 30, Workers: new(ordered.Workers)},
+		"jobs":  limitsOf(t, 3, 1000),
+		"bytes": limitsOf(t, 1000, 30),
 	} {
 		t.Run(name, func(t *testing.T) {
-			var q ordered.Queue[int]
 			s := &source{gate: make(chan struct{})}
 			for job := range 10 {
-				q.Post(s, limits, job, 10)
+				s.queue.Post(s, limits, job, 10)
 			}
 			close(s.gate)
-			if err := limits.Workers.Wait(t.Context()); err != nil {
+			if err := limits.Pool.Wait(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 			if s.pauses == 0 || s.pauses != s.resumes {
@@ -87,20 +98,19 @@ func TestFullQueuePausesItsSource(t *testing.T) {
 }
 
 func TestABlockedQueueDelaysNoOther(t *testing.T) {
-	limits := &ordered.Limits{Jobs: 1, Bytes: 1, Workers: new(ordered.Workers)}
-	var blocked, free ordered.Queue[int]
+	limits := limitsOf(t, 1, 1)
 	stuck, other := &source{gate: make(chan struct{})}, &source{gate: make(chan struct{}, 1)}
-	blocked.Post(stuck, limits, 1, 1)
+	stuck.queue.Post(stuck, limits, 1, 1)
 	other.gate <- struct{}{}
-	free.Post(other, limits, 2, 1)
+	other.queue.Post(other, limits, 2, 1)
 	other.gate <- struct{}{} // taken only after the first was
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := limits.Workers.Wait(ended); !errors.Is(err, context.Canceled) {
+	if err := limits.Pool.Wait(ended); !errors.Is(err, context.Canceled) {
 		t.Errorf("a blocked worker was not waited for: %v", err)
 	}
 	close(stuck.gate)
-	if err := limits.Workers.Wait(t.Context()); err != nil {
+	if err := limits.Pool.Wait(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -28,24 +28,24 @@ var (
 // world is everybody and everything that a tracker and typing work with.
 type world struct {
 	mu      sync.Mutex
-	friends map[string][]string
-	blocked map[string][]string
-	seen    map[string]time.Time
+	friends map[account.UserID][]account.UserID
+	blocked map[account.UserID][]account.UserID
+	seen    map[account.UserID]time.Time
 	fault   error
 	asked   func() // runs within FriendIDs, when not nil
 	said    []string
 }
 
 func newWorld(friends ...string) *world {
-	w := &world{friends: map[string][]string{}, blocked: map[string][]string{}, seen: map[string]time.Time{}}
+	w := &world{friends: map[account.UserID][]account.UserID{}, blocked: map[account.UserID][]account.UserID{}, seen: map[account.UserID]time.Time{}}
 	for _, pair := range friends {
-		w.befriend(pair)
+		a, b, _ := strings.Cut(pair, "-")
+		w.befriend(account.UserID(a), account.UserID(b))
 	}
 	return w
 }
 
-func (w *world) befriend(pair string) {
-	a, b, _ := strings.Cut(pair, "-")
+func (w *world) befriend(a, b account.UserID) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.friends[a], w.friends[b] = append(w.friends[a], b), append(w.friends[b], a)
@@ -57,7 +57,7 @@ func (w *world) fail(err error) {
 	w.fault = err
 }
 
-func (w *world) FriendIDs(_ context.Context, id string) ([]string, error) {
+func (w *world) FriendIDs(_ context.Context, id account.UserID) ([]account.UserID, error) {
 	w.mu.Lock()
 	asked, friends, fault := w.asked, slices.Clone(w.friends[id]), w.fault
 	w.mu.Unlock()
@@ -79,7 +79,7 @@ func (w *world) Seen(_ context.Context, seen []account.Seen) error {
 	return nil
 }
 
-func (w *world) Pair(_ context.Context, a, b string) (account.Pair, error) {
+func (w *world) Pair(_ context.Context, a, b account.UserID) (account.Pair, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return account.Pair{
@@ -87,7 +87,7 @@ func (w *world) Pair(_ context.Context, a, b string) (account.Pair, error) {
 	}, w.fault
 }
 
-func (w *world) BlockedIDs(_ context.Context, id string) ([]string, error) {
+func (w *world) BlockedIDs(_ context.Context, id account.UserID) ([]account.UserID, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.blocked[id], w.fault
@@ -99,15 +99,19 @@ func (w *world) say(format string, args ...any) {
 	w.said = append(w.said, fmt.Sprintf(format, args...))
 }
 
-func (w *world) Online(to []string, who account.Person)  { w.say("%s online to %v", who.Name, to) }
-func (w *world) Offline(to []string, who account.Person) { w.say("%s offline to %v", who.Name, to) }
-func (w *world) Present(device string, online []string)  { w.say("%s sees %v", device, online) }
+func (w *world) Online(to []account.UserID, who account.Person) {
+	w.say("%s online to %v", who.Name, to)
+}
+func (w *world) Offline(to []account.UserID, who account.Person) {
+	w.say("%s offline to %v", who.Name, to)
+}
+func (w *world) Present(device string, online []account.UserID) { w.say("%s sees %v", device, online) }
 
-func (w *world) TypingStarted(at presence.Place, who account.Person, except []string) {
+func (w *world) TypingStarted(at presence.Place, who account.Person, except []account.UserID) {
 	w.say("%s types to %s%s except %v", who.Name, at.UserID, at.RoomID, except)
 }
 
-func (w *world) TypingStopped(at presence.Place, who account.Person, except []string) {
+func (w *world) TypingStopped(at presence.Place, who account.Person, except []account.UserID) {
 	w.say("%s stops to %s%s except %v", who.Name, at.UserID, at.RoomID, except)
 }
 
@@ -123,18 +127,20 @@ func (w *world) heard(t *testing.T, want ...string) {
 	w.said = nil
 }
 
-func (w *world) lastSeen(id string) time.Time {
+func (w *world) lastSeen(id account.UserID) time.Time {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.seen[id]
 }
 
-func person(id string) account.Person { return account.Person{ID: id, Name: strings.ToUpper(id)} }
+func person(id account.UserID) account.Person {
+	return account.Person{ID: id, Name: strings.ToUpper(string(id))}
+}
 
 // track runs a test in a bubble with a tracker that is stopped at its end.
 func track(t *testing.T, w *world, test func(t *testing.T, p *presence.Tracker)) {
 	synctest.Test(t, func(t *testing.T) {
-		p, err := presence.NewTracker(presence.DefaultConfig(), w, w, slog.New(slog.DiscardHandler), time.Now)
+		p, err := presence.NewTracker(presence.DefaultConfig(), presence.TrackerDeps{People: w, Teller: w, Log: slog.New(slog.DiscardHandler), Now: time.Now})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -159,13 +165,13 @@ func TestFriendsLearnOfEachOther(t *testing.T) {
 		w.heard(t, "C online to [b]", "c1 sees [b]")
 		p.Connect(person("b"), "b2")
 		w.heard(t, "b2 sees [a c]")
-		if got := p.Online([]string{"c", "x", "a"}); !slices.Equal(got, []string{"c", "a"}) {
+		if got := p.Online([]account.UserID{"c", "x", "a"}); !slices.Equal(got, []account.UserID{"c", "a"}) {
 			t.Errorf("online: %v", got)
 		}
-		if got := p.List("a", 10); !slices.Equal(got, []string{"b", "c"}) {
+		if got := p.List("a", 10); !slices.Equal(got, []account.UserID{"b", "c"}) {
 			t.Errorf("after a: %v", got)
 		}
-		if got := p.List("", 2); !slices.Equal(got, []string{"a", "b"}) {
+		if got := p.List("", 2); !slices.Equal(got, []account.UserID{"a", "b"}) {
 			t.Errorf("first two: %v", got)
 		}
 		if p.Count() != 3 || p.Devices("b") != 2 || p.Devices("x") != 0 {
@@ -214,7 +220,7 @@ func TestGrace(t *testing.T) {
 		p.Disconnect("b", "b2")
 		time.Sleep(5*time.Second - time.Nanosecond)
 		w.heard(t)
-		if got := p.Online([]string{"b"}); len(got) != 1 {
+		if got := p.Online([]account.UserID{"b"}); len(got) != 1 {
 			t.Error("not online within the grace")
 		}
 		p.Connect(person("b"), "b3")
@@ -234,7 +240,7 @@ func TestGrace(t *testing.T) {
 		if !w.lastSeen("b").Equal(left) {
 			t.Errorf("last seen %v, left %v", w.lastSeen("b"), left)
 		}
-		if p.Count() != 1 || len(p.Online([]string{"b"})) != 0 {
+		if p.Count() != 1 || len(p.Online([]account.UserID{"b"})) != 0 {
 			t.Error("still online")
 		}
 		p.Connect(person("b"), "b4")
@@ -248,8 +254,8 @@ func TestGrace(t *testing.T) {
 func TestEachGraceIsItsOwn(t *testing.T) {
 	w := newWorld("a-b", "a-c", "a-d")
 	track(t, w, func(t *testing.T, p *presence.Tracker) {
-		for _, id := range []string{"a", "b", "c", "d"} {
-			p.Connect(person(id), id+"1")
+		for _, id := range []account.UserID{"a", "b", "c", "d"} {
+			p.Connect(person(id), string(id)+"1")
 		}
 		synctest.Wait()
 		w.said = nil
@@ -267,6 +273,11 @@ func TestEachGraceIsItsOwn(t *testing.T) {
 	})
 }
 
+// befriended is that two have become friends.
+func befriended(a, b account.UserID) []account.Event {
+	return []account.Event{{Kind: account.FriendAccepted, Actor: account.Person{ID: a}, Other: account.Person{ID: b}}}
+}
+
 func TestNewFriends(t *testing.T) {
 	w := newWorld()
 	track(t, w, func(t *testing.T, p *presence.Tracker) {
@@ -274,10 +285,10 @@ func TestNewFriends(t *testing.T) {
 		p.Connect(person("b"), "b1")
 		synctest.Wait()
 		w.said = nil
-		w.befriend("a-b")
-		w.befriend("a-c")
-		p.Befriended("a", "b")
-		p.Befriended("a", "c") // who is not here
+		w.befriend("a", "b")
+		w.befriend("a", "c")
+		p.Heard(befriended("a", "b"))
+		p.Heard(befriended("a", "c")) // who is not here
 		w.heard(t, "A online to [b]", "B online to [a]")
 	})
 }
@@ -289,10 +300,10 @@ func TestNewName(t *testing.T) {
 		p.Connect(person("a"), "a1")
 		p.Connect(person("b"), "b1")
 		w.heard(t, "A online to []", "a1 sees []", "B online to []", "b1 sees []")
-		p.Renamed(account.Person{ID: "a", Name: "Anna"})
-		p.Renamed(account.Person{ID: "nobody", Name: "Nobody"})
-		w.befriend("a-b")
-		p.Befriended("a", "b")
+		p.Heard([]account.Event{{Kind: account.UserChanged, Actor: account.Person{ID: "a", Name: "Anna"}}})
+		p.Heard([]account.Event{{Kind: account.UserChanged, Actor: account.Person{ID: "nobody", Name: "Nobody"}}})
+		w.befriend("a", "b")
+		p.Heard(befriended("a", "b"))
 		w.heard(t, "Anna online to [b]", "B online to [a]")
 	})
 }
@@ -310,8 +321,8 @@ func TestNewFriendsMeanwhile(t *testing.T) {
 		w.mu.Unlock()
 		p.Connect(person("a"), "a1")
 		<-looking // with the old list
-		w.befriend("a-b")
-		p.Befriended("a", "b")
+		w.befriend("a", "b")
+		p.Heard(befriended("a", "b"))
 		close(goOn)
 		w.heard(t, "A online to []", "a1 sees []", "A online to [b]", "B online to [a]")
 	})
@@ -348,12 +359,12 @@ func TestFaultsAreTriedAgain(t *testing.T) {
 func TestStopped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld("a-b")
-		p, err := presence.NewTracker(presence.DefaultConfig(), w, w, slog.New(slog.DiscardHandler), time.Now)
+		p, err := presence.NewTracker(presence.DefaultConfig(), presence.TrackerDeps{People: w, Teller: w, Log: slog.New(slog.DiscardHandler), Now: time.Now})
 		if err != nil {
 			t.Fatal(err)
 		}
 		for i := range 1200 { // more than are stored at once
-			p.Connect(person(fmt.Sprint("u", i)), fmt.Sprint("d", i))
+			p.Connect(person(account.UserID(fmt.Sprint("u", i))), fmt.Sprint("d", i))
 		}
 		p.Connect(person("a"), "a1")
 		p.Disconnect("a", "a1")
@@ -367,7 +378,7 @@ func TestStopped(t *testing.T) {
 		w.mu.Unlock()
 		p.Connect(person("b"), "b1")
 		p.Disconnect("u0", "d0")
-		p.Befriended("a", "u1")
+		p.Heard(befriended("a", "u1"))
 		w.heard(t)
 		if got := w.lastSeen("a"); !got.Equal(left) {
 			t.Errorf("a left at %v, noted %v", left, got)
@@ -381,12 +392,12 @@ func TestStopped(t *testing.T) {
 // At the end, everybody's picture that the news have painted must be the truth.
 func TestNewsAddUp(t *testing.T) {
 	const people = 12
-	id := func(i int) string { return fmt.Sprint("u", i%people) }
+	id := func(i int) account.UserID { return account.UserID(fmt.Sprint("u", i%people)) }
 	w := newWorld()
 	for i := range people {
 		for j := range i {
 			if (i+j)%3 != 0 {
-				w.befriend(id(i) + "-" + id(j))
+				w.befriend(id(i), id(j))
 			}
 		}
 	}
@@ -396,13 +407,13 @@ func TestNewsAddUp(t *testing.T) {
 			all.Go(func() {
 				for n := range 40 {
 					device := fmt.Sprint(id(i), "/", n)
-					p.Connect(account.Person{ID: id(i), Name: id(i)}, device)
+					p.Connect(account.Person{ID: id(i), Name: string(id(i))}, device)
 					time.Sleep(time.Duration((i*7+n*13)%11) * time.Second)
 					p.Disconnect(id(i), device)
 					time.Sleep(time.Duration((i*5+n*3)%9) * time.Second)
 				}
 				if i%2 == 0 {
-					p.Connect(account.Person{ID: id(i), Name: id(i)}, id(i)+"/last")
+					p.Connect(account.Person{ID: id(i), Name: string(id(i))}, string(id(i))+"/last")
 				}
 			})
 		}
@@ -412,7 +423,7 @@ func TestNewsAddUp(t *testing.T) {
 
 		sees := map[string]map[string]bool{} // by user who is online
 		for i := range people {
-			sees[id(i)] = map[string]bool{}
+			sees[string(id(i))] = map[string]bool{}
 		}
 		for _, line := range w.said {
 			var who, what string
@@ -438,8 +449,8 @@ func TestNewsAddUp(t *testing.T) {
 		}
 		for i := 0; i < people; i += 2 {
 			for _, friend := range w.friends[id(i)] {
-				truth := len(p.Online([]string{friend})) == 1
-				if sees[id(i)][friend] != truth {
+				truth := len(p.Online([]account.UserID{friend})) == 1
+				if sees[string(id(i))][string(friend)] != truth {
 					t.Errorf("%s thinks %s online: %t", id(i), friend, !truth)
 				}
 			}

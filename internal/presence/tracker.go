@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/sockeye-im/sockeye/internal/account"
+	"github.com/sockeye-im/sockeye/internal/deps"
 )
 
 // Config is what an operator may choose about presence.
@@ -32,18 +33,18 @@ func (c Config) Validate() error {
 // People knows whom to tell, and keeps when users went. Its methods may block.
 type People interface {
 	// FriendIDs returns who may know of a user's presence.
-	FriendIDs(ctx context.Context, userID string) ([]string, error)
+	FriendIDs(ctx context.Context, userID account.UserID) ([]account.UserID, error)
 	Seen(ctx context.Context, seen []account.Seen) error
 }
 
-// Teller brings news to devices. Its methods are called by one goroutine, in order, and must not block. They may keep the
-// slices.
+// Teller brings news to devices. Its methods are called by one goroutine, in order, which they may hold up. They may keep
+// the slices.
 type Teller interface {
 	// Online and Offline tell all devices of the users.
-	Online(to []string, who account.Person)
-	Offline(to []string, who account.Person)
+	Online(to []account.UserID, who account.Person)
+	Offline(to []account.UserID, who account.Person)
 	// Present tells one device which friends of its user are online. It may be empty.
-	Present(device string, online []string)
+	Present(device string, online []account.UserID)
 }
 
 const (
@@ -62,10 +63,10 @@ type Tracker struct {
 	now    func() time.Time
 
 	mu      sync.Mutex
-	users   map[string]*user
+	users   map[account.UserID]*user
 	dirty   []*user // those with something to tell, in order, each once
-	gone    *deadlines[string]
-	retries *deadlines[string]
+	gone    *deadlines[account.UserID]
+	retries *deadlines[account.UserID]
 	stopped bool
 
 	unsaved []account.Seen // guarded by mu; only the worker, and after it Stop, takes from it
@@ -79,11 +80,11 @@ type Tracker struct {
 type user struct {
 	who     account.Person
 	devices []device
-	left    time.Time       // when the last device went; zero while there is one
-	over    bool            // the grace is over
-	told    bool            // friends think that the user is online
-	queued  bool            // is in dirty
-	newTo   map[string]bool // friends of late, who do not know yet
+	left    time.Time               // when the last device went; zero while there is one
+	over    bool                    // the grace is over
+	told    bool                    // friends think that the user is online
+	queued  bool                    // is in dirty
+	newTo   map[account.UserID]bool // friends of late, who do not know yet
 }
 
 // device is one of a user's, of which there are few.
@@ -97,18 +98,23 @@ func (u *user) find(id string) int {
 	return slices.IndexFunc(u.devices, func(d device) bool { return d.id == id })
 }
 
-// NewTracker starts a tracker; Stop ends it. now is the clock, time.Now outside tests.
-func NewTracker(cfg Config, people People, teller Teller, log *slog.Logger, now func() time.Time) (*Tracker, error) {
-	if people == nil || teller == nil || log == nil || now == nil {
-		return nil, errors.New("presence: people, a teller, a log and a clock are required")
-	}
-	if err := cfg.Validate(); err != nil {
+// TrackerDeps are what a Tracker works with; all are required.
+type TrackerDeps struct {
+	People People
+	Teller Teller
+	Log    *slog.Logger
+	Now    func() time.Time // the clock, time.Now outside tests
+}
+
+// NewTracker starts a tracker; Stop ends it.
+func NewTracker(cfg Config, d TrackerDeps) (*Tracker, error) {
+	if err := errors.Join(deps.Check(d), cfg.Validate()); err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	t := &Tracker{
-		people: people, teller: teller, log: log, now: now,
-		users: make(map[string]*user), gone: newDeadlines[string](cfg.Grace), retries: newDeadlines[string](retryAfter),
+		people: d.People, teller: d.Teller, log: d.Log, now: d.Now,
+		users: make(map[account.UserID]*user), gone: newDeadlines[account.UserID](cfg.Grace), retries: newDeadlines[account.UserID](retryAfter),
 		wake: make(chan struct{}, 1), cancel: cancel,
 	}
 	t.done.Go(func() { t.work(ctx) })
@@ -162,7 +168,7 @@ func (t *Tracker) Connect(who account.Person, id string) {
 }
 
 // Disconnect notes that a connection of a device has gone, once for each Connect. Unknown ones are left out.
-func (t *Tracker) Disconnect(userID, id string) {
+func (t *Tracker) Disconnect(userID account.UserID, id string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	u := t.users[userID]
@@ -184,11 +190,23 @@ func (t *Tracker) Disconnect(userID, id string) {
 	}
 }
 
-// Befriended tells each of two new friends if the other one is online.
-func (t *Tracker) Befriended(a, b string) {
+// Heard takes in what has happened between users: two new friends are told of each other if they are online, and a new
+// name is what is told of a user from then on.
+func (t *Tracker) Heard(events []account.Event) {
+	for i := range events {
+		switch e := &events[i]; e.Kind {
+		case account.FriendAccepted:
+			t.befriended(e.Actor.ID, e.Other.ID)
+		case account.UserChanged:
+			t.renamed(e.Actor)
+		}
+	}
+}
+
+func (t *Tracker) befriended(a, b account.UserID) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for _, pair := range [][2]string{{a, b}, {b, a}} {
+	for _, pair := range [][2]account.UserID{{a, b}, {b, a}} {
 		if u := t.users[pair[0]]; u != nil && !t.stopped {
 			u.befriend(pair[1])
 			t.enqueue(u)
@@ -196,15 +214,14 @@ func (t *Tracker) Befriended(a, b string) {
 	}
 }
 
-func (u *user) befriend(userID string) {
+func (u *user) befriend(userID account.UserID) {
 	if u.newTo == nil {
-		u.newTo = make(map[string]bool, 1)
+		u.newTo = make(map[account.UserID]bool, 1)
 	}
 	u.newTo[userID] = true
 }
 
-// Renamed notes the new name of a user. It is not told by itself.
-func (t *Tracker) Renamed(who account.Person) {
+func (t *Tracker) renamed(who account.Person) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if u := t.users[who.ID]; u != nil {
@@ -213,10 +230,10 @@ func (t *Tracker) Renamed(who account.Person) {
 }
 
 // Online returns those of the users who are online, in their order.
-func (t *Tracker) Online(userIDs []string) []string {
+func (t *Tracker) Online(userIDs []account.UserID) []account.UserID {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	online := []string{}
+	online := []account.UserID{}
 	for _, id := range userIDs {
 		if u := t.users[id]; u != nil && !u.over {
 			online = append(online, id)
@@ -226,9 +243,9 @@ func (t *Tracker) Online(userIDs []string) []string {
 }
 
 // List returns up to limit users who are online, by their ids, beginning after one of them, which may be empty.
-func (t *Tracker) List(after string, limit int) []string {
+func (t *Tracker) List(after account.UserID, limit int) []account.UserID {
 	t.mu.Lock()
-	ids := make([]string, 0, len(t.users))
+	ids := make([]account.UserID, 0, len(t.users))
 	for id, u := range t.users {
 		if !u.over && id > after {
 			ids = append(ids, id)
@@ -253,7 +270,7 @@ func (t *Tracker) Count() int {
 }
 
 // Devices returns how many devices a user has here.
-func (t *Tracker) Devices(userID string) int {
+func (t *Tracker) Devices(userID account.UserID) int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	u := t.users[userID]

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sockeye-im/sockeye/internal/account"
+	"github.com/sockeye-im/sockeye/internal/deps"
 )
 
 // TypingConfig is what an operator may choose about typing.
@@ -38,13 +39,16 @@ func (c TypingConfig) Validate() error {
 const MaxPlaces = 32
 
 // Place is where somebody types: to a user or in a room.
-type Place struct{ UserID, RoomID string }
+type Place struct {
+	UserID account.UserID
+	RoomID string
+}
 
 // Relations knows who may see whom type. Its methods may block.
 type Relations interface {
-	Pair(ctx context.Context, a, b string) (account.Pair, error)
+	Pair(ctx context.Context, a, b account.UserID) (account.Pair, error)
 	// BlockedIDs returns all with whom the user has a block, whoever's it is, sorted.
-	BlockedIDs(ctx context.Context, userID string) ([]string, error)
+	BlockedIDs(ctx context.Context, userID account.UserID) ([]account.UserID, error)
 }
 
 // TypingTeller brings to devices who types. Its methods must neither block nor call the Typing. They may keep the slice,
@@ -52,8 +56,8 @@ type Relations interface {
 type TypingTeller interface {
 	// TypingStarted and TypingStopped tell all devices of the other user, or in a room those of all members but who types
 	// and but those in except.
-	TypingStarted(at Place, who account.Person, except []string)
-	TypingStopped(at Place, who account.Person, except []string)
+	TypingStarted(at Place, who account.Person, except []account.UserID)
+	TypingStopped(at Place, who account.Person, except []account.UserID)
 }
 
 // Typing knows who types. Nothing of it is stored. All methods may be called concurrently.
@@ -65,7 +69,7 @@ type Typing struct {
 
 	mu      sync.Mutex
 	active  map[typist]*typed
-	places  map[string]int // how many of active are a user's
+	places  map[account.UserID]int // how many of active are a user's
 	expires *deadlines[typist]
 
 	wake chan struct{}
@@ -74,27 +78,31 @@ type Typing struct {
 }
 
 type typist struct {
-	userID string
+	userID account.UserID
 	at     Place
 }
 
 type typed struct {
 	who    account.Person
-	except []string // those whom no start was told
+	except []account.UserID // those whom no start was told
 	told   time.Time
 }
 
-// NewTyping starts; Stop ends it. now is the clock, time.Now outside tests.
-func NewTyping(cfg TypingConfig, relations Relations, teller TypingTeller, now func() time.Time) (*Typing, error) {
-	if relations == nil || teller == nil || now == nil {
-		return nil, errors.New("presence: relations, a teller and a clock are required")
-	}
-	if err := cfg.Validate(); err != nil {
+// TypingDeps are what a Typing works with; all are required.
+type TypingDeps struct {
+	Relations Relations
+	Teller    TypingTeller
+	Now       func() time.Time // the clock, time.Now outside tests
+}
+
+// NewTyping starts; Stop ends it.
+func NewTyping(cfg TypingConfig, d TypingDeps) (*Typing, error) {
+	if err := errors.Join(deps.Check(d), cfg.Validate()); err != nil {
 		return nil, err
 	}
 	t := &Typing{
-		cfg: cfg, relations: relations, teller: teller, now: now,
-		active: make(map[typist]*typed), places: make(map[string]int), expires: newDeadlines[typist](cfg.Expires),
+		cfg: cfg, relations: d.Relations, teller: d.Teller, now: d.Now,
+		active: make(map[typist]*typed), places: make(map[account.UserID]int), expires: newDeadlines[typist](cfg.Expires),
 		wake: make(chan struct{}, 1), quit: make(chan struct{}),
 	}
 	t.done.Go(t.work)
@@ -126,7 +134,7 @@ func (t *Typing) Start(ctx context.Context, who account.Person, at Place) error 
 	never := except
 	if before := t.active[key]; before != nil {
 		// Who was blocked since then has seen the first one.
-		never = slices.DeleteFunc(slices.Clone(except), func(id string) bool {
+		never = slices.DeleteFunc(slices.Clone(except), func(id account.UserID) bool {
 			_, was := slices.BinarySearch(before.except, id)
 			return !was
 		})
@@ -157,7 +165,7 @@ func (t *Typing) still(key typist) bool {
 	return true
 }
 
-func (t *Typing) hidden(ctx context.Context, key typist) (except []string, visible bool, err error) {
+func (t *Typing) hidden(ctx context.Context, key typist) (except []account.UserID, visible bool, err error) {
 	if key.at.RoomID != "" {
 		except, err = t.relations.BlockedIDs(ctx, key.userID)
 		return except, err == nil, err
@@ -167,14 +175,14 @@ func (t *Typing) hidden(ctx context.Context, key typist) (except []string, visib
 }
 
 // End notes that somebody types no longer. Who did not type is left out.
-func (t *Typing) End(userID string, at Place) {
+func (t *Typing) End(userID account.UserID, at Place) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.end(typist{userID, at})
 }
 
 // EndAll ends all typing of a user, who has gone.
-func (t *Typing) EndAll(userID string) {
+func (t *Typing) EndAll(userID account.UserID) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.places[userID] == 0 {
@@ -188,7 +196,7 @@ func (t *Typing) EndAll(userID string) {
 }
 
 // endOldest looks at the entries in the order of their ends.
-func (t *Typing) endOldest(userID string) {
+func (t *Typing) endOldest(userID account.UserID) {
 	for e := t.expires.order.Front(); e != nil; e = e.Next() {
 		if key := e.Value.(deadline[typist]).key; key.userID == userID {
 			t.end(key)

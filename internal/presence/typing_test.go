@@ -7,17 +7,18 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/sockeye-im/sockeye/internal/account"
 	"github.com/sockeye-im/sockeye/internal/presence"
 )
 
-func typing(t *testing.T, w *world, cfg presence.TypingConfig, test func(t *testing.T, p *presence.Typing, start func(id string, at presence.Place))) {
+func typing(t *testing.T, w *world, cfg presence.TypingConfig, test func(t *testing.T, p *presence.Typing, start func(id account.UserID, at presence.Place))) {
 	synctest.Test(t, func(t *testing.T) {
-		p, err := presence.NewTyping(cfg, w, w, time.Now)
+		p, err := presence.NewTyping(cfg, presence.TypingDeps{Relations: w, Teller: w, Now: time.Now})
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer p.Stop()
-		test(t, p, func(id string, at presence.Place) {
+		test(t, p, func(id account.UserID, at presence.Place) {
 			t.Helper()
 			if err := p.Start(t.Context(), person(id), at); err != nil {
 				t.Fatal(err)
@@ -28,7 +29,7 @@ func typing(t *testing.T, w *world, cfg presence.TypingConfig, test func(t *test
 
 func TestTyping(t *testing.T) {
 	w := newWorld("a-b")
-	typing(t, w, presence.DefaultTypingConfig(), func(t *testing.T, p *presence.Typing, start func(string, presence.Place)) {
+	typing(t, w, presence.DefaultTypingConfig(), func(t *testing.T, p *presence.Typing, start func(account.UserID, presence.Place)) {
 		to := presence.Place{UserID: "b"}
 		start("a", to)
 		w.heard(t, "A types to b except []")
@@ -57,8 +58,8 @@ func TestTyping(t *testing.T) {
 
 func TestTypingInRooms(t *testing.T) {
 	w := newWorld()
-	w.blocked["a"] = []string{"x", "y"}
-	typing(t, w, presence.DefaultTypingConfig(), func(t *testing.T, p *presence.Typing, start func(string, presence.Place)) {
+	w.blocked["a"] = []account.UserID{"x", "y"}
+	typing(t, w, presence.DefaultTypingConfig(), func(t *testing.T, p *presence.Typing, start func(account.UserID, presence.Place)) {
 		start("a", presence.Place{RoomID: "r1"})
 		time.Sleep(time.Second)
 		start("a", presence.Place{RoomID: "r2"})
@@ -77,11 +78,11 @@ func TestTypingInRooms(t *testing.T) {
 // Who was told that somebody types is told when that ends.
 func TestBlocksWhileTyping(t *testing.T) {
 	w := newWorld()
-	w.blocked["a"] = []string{"x", "y"}
-	typing(t, w, presence.DefaultTypingConfig(), func(t *testing.T, p *presence.Typing, start func(string, presence.Place)) {
+	w.blocked["a"] = []account.UserID{"x", "y"}
+	typing(t, w, presence.DefaultTypingConfig(), func(t *testing.T, p *presence.Typing, start func(account.UserID, presence.Place)) {
 		start("a", presence.Place{RoomID: "r"})
 		time.Sleep(4 * time.Second)
-		w.blocked["a"] = []string{"b", "y"}
+		w.blocked["a"] = []account.UserID{"b", "y"}
 		start("a", presence.Place{RoomID: "r"})
 		w.heard(t, "A types to r except [x y]", "A types to r except [b y]")
 		time.Sleep(6 * time.Second)
@@ -91,11 +92,11 @@ func TestBlocksWhileTyping(t *testing.T) {
 
 func TestTypingIsHidden(t *testing.T) {
 	w := newWorld("a-b", "a-c")
-	w.blocked["b"] = []string{"a"}
+	w.blocked["b"] = []account.UserID{"a"}
 	for _, friendsOnly := range []bool{true, false} {
 		cfg := presence.DefaultTypingConfig()
 		cfg.FriendsOnly = friendsOnly
-		typing(t, w, cfg, func(t *testing.T, p *presence.Typing, start func(string, presence.Place)) {
+		typing(t, w, cfg, func(t *testing.T, p *presence.Typing, start func(account.UserID, presence.Place)) {
 			start("a", presence.Place{UserID: "b"})
 			start("b", presence.Place{UserID: "a"})
 			start("a", presence.Place{UserID: "a"})
@@ -119,7 +120,7 @@ func TestTypingIsHidden(t *testing.T) {
 
 func TestTypingInManyPlaces(t *testing.T) {
 	w := newWorld()
-	typing(t, w, presence.DefaultTypingConfig(), func(t *testing.T, p *presence.Typing, start func(string, presence.Place)) {
+	typing(t, w, presence.DefaultTypingConfig(), func(t *testing.T, p *presence.Typing, start func(account.UserID, presence.Place)) {
 		start("b", presence.Place{RoomID: "r"})
 		for i := range presence.MaxPlaces {
 			start("a", presence.Place{RoomID: fmt.Sprint("r", i)})
@@ -135,7 +136,7 @@ func TestTypingInManyPlaces(t *testing.T) {
 func TestTypingFault(t *testing.T) {
 	w := newWorld("a-b")
 	w.fail(errors.New("no database"))
-	typing(t, w, presence.DefaultTypingConfig(), func(t *testing.T, p *presence.Typing, _ func(string, presence.Place)) {
+	typing(t, w, presence.DefaultTypingConfig(), func(t *testing.T, p *presence.Typing, _ func(account.UserID, presence.Place)) {
 		for _, at := range []presence.Place{{UserID: "b"}, {RoomID: "r"}} {
 			if err := p.Start(t.Context(), person("a"), at); !errors.Is(err, w.fault) {
 				t.Errorf("got %v", err)

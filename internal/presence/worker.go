@@ -93,7 +93,7 @@ func (t *Tracker) update(ctx context.Context, u *user) {
 
 // begin tells whether there is anything to tell of a user. It takes the new friends now: those who come while friends are
 // looked up may not be among them, and get a turn of their own.
-func (t *Tracker) begin(u *user) (id string, late map[string]bool, todo bool) {
+func (t *Tracker) begin(u *user) (id account.UserID, late map[account.UserID]bool, todo bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	late, u.newTo = u.newTo, nil
@@ -107,11 +107,11 @@ func (t *Tracker) begin(u *user) (id string, late map[string]bool, todo bool) {
 
 // news takes from a user's state what is to be told. Whom friends do not know of yet will learn of this user when their
 // own turn comes.
-func (t *Tracker) news(u *user, friends []string, late map[string]bool) (tell []func()) {
+func (t *Tracker) news(u *user, friends []account.UserID, late map[account.UserID]bool) (tell []func()) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	who := u.who
-	online := []string{}
+	online := []account.UserID{}
 	for _, id := range friends {
 		if friend := t.users[id]; friend != nil && friend.told {
 			online = append(online, id)
@@ -140,11 +140,11 @@ func (t *Tracker) news(u *user, friends []string, late map[string]bool) (tell []
 	return tell
 }
 
-func intersection(list []string, set map[string]bool) []string {
-	var both []string
-	for _, s := range list {
-		if set[s] {
-			both = append(both, s)
+func intersection(list []account.UserID, set map[account.UserID]bool) []account.UserID {
+	var both []account.UserID
+	for _, id := range list {
+		if set[id] {
+			both = append(both, id)
 		}
 	}
 	return both

@@ -9,32 +9,9 @@ import (
 	"strings"
 	"unicode"
 
-	"github.com/sockeye-im/sockeye/internal/account"
-	"github.com/sockeye-im/sockeye/internal/chat"
-	"github.com/sockeye-im/sockeye/internal/hub"
+	"github.com/sockeye-im/sockeye/internal/shape"
+	"github.com/sockeye-im/sockeye/internal/wire"
 )
-
-// words are the types that are one of a few words.
-var words = map[reflect.Type][]string{
-	reflect.TypeFor[chat.RoomType](): {string(chat.RoomPublic), string(chat.RoomPrivate), string(chat.RoomDirect)},
-	reflect.TypeFor[chat.MessageType](): {
-		string(chat.TypeText), string(chat.TypeImage), string(chat.TypeVideo), string(chat.TypeAudio), string(chat.TypeVoice),
-		string(chat.TypeFile), string(chat.TypeSystem),
-	},
-	reflect.TypeFor[chat.Role]():        {string(chat.RoleAdmin), string(chat.RoleMember)},
-	reflect.TypeFor[chat.LeaveReason](): {string(chat.LeftKicked), string(chat.LeftBanned)},
-	reflect.TypeFor[account.Relation](): {
-		string(account.RelationNone), string(account.RelationSent), string(account.RelationReceived),
-		string(account.RelationFriends), string(account.RelationBlocked),
-	},
-}
-
-// renamed are the structs whose own names say too little outside their package.
-var renamed = map[string]string{
-	"hub.added": "MembersAdded", "hub.change": "MessageChange", "hub.deletion": "MessageDeletion", "hub.mark": "ReadMark",
-	"hub.person": "Passing", "hub.present": "PresentFriends", "hub.reaction": "ReactionChange", "hub.receipt": "ReadReceipt",
-	"hub.relation": "RelationChange", "hub.role": "RoleChange", "hub.roomEnd": "RoomDeletion", "hub.Event": "LoggedEvent",
-}
 
 // writer writes types, and keeps the declarations of those that have a name.
 type writer struct {
@@ -50,14 +27,14 @@ func newWriter() *writer {
 // where two types have one name: these are mistakes of the program.
 func (w *writer) of(t reflect.Type) string {
 	switch t {
-	case reflect.TypeFor[hub.Time]():
+	case reflect.TypeFor[wire.Time]():
 		return "string"
 	case reflect.TypeFor[json.RawMessage]():
 		return "unknown"
 	}
-	if words[t] != nil {
-		quoted := make([]string, len(words[t]))
-		for i, word := range words[t] {
+	if words := wire.Words(t); words != nil {
+		quoted := make([]string, len(words))
+		for i, word := range words {
 			quoted[i] = strconv.Quote(word)
 		}
 		return w.name(t, func(name string) string { return "export type " + name + " = " + strings.Join(quoted, " | ") + ";" })
@@ -78,15 +55,18 @@ func (w *writer) of(t reflect.Type) string {
 	case reflect.Map:
 		return "Record<string, " + w.of(t.Elem()) + ">"
 	case reflect.Struct:
+		if t.Name() == "" { // settings, of which a payload names some
+			return w.payload(t)
+		}
 		return w.name(t, func(name string) string { return "export interface " + name + " " + w.block(fieldsOf(t)) })
 	}
 	panic(fmt.Sprintf("typescript: no type of %v", t))
 }
 
 func (w *writer) name(t reflect.Type, declare func(name string) string) string {
-	name, ok := renamed[t.String()]
-	if !ok {
-		name = string(unicode.ToUpper(rune(t.Name()[0]))) + t.Name()[1:]
+	name := string(unicode.ToUpper(rune(t.Name()[0]))) + t.Name()[1:]
+	if t == reflect.TypeFor[wire.Event]() {
+		name = "LoggedEvent" // every browser has another Event
 	}
 	switch other := w.types[name]; other {
 	case t:
@@ -107,16 +87,11 @@ type field struct {
 	nullable bool
 }
 
-// fieldsOf are the fields of what the server writes, with those of embedded structs.
+// fieldsOf are the fields of what the server writes.
 func fieldsOf(t reflect.Type) []field {
 	var fields []field
-	for _, f := range reflect.VisibleFields(t) {
-		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
-		if name == "" || name == "-" || !f.IsExported() {
-			continue // embedded structs have no tag; their fields come by themselves
-		}
-		optional := strings.Contains(options, "omit")
-		fields = append(fields, field{name: name, of: f.Type, optional: optional, nullable: !optional && f.Type.Kind() == reflect.Pointer})
+	for _, f := range shape.Fields(t) {
+		fields = append(fields, field{name: f.Name, of: f.Type, optional: f.Omitted, nullable: f.Nullable()})
 	}
 	return fields
 }
@@ -124,6 +99,27 @@ func fieldsOf(t reflect.Type) []field {
 // answered are the fields of an acknowledgement beside ok.
 func answered(t reflect.Type) []field {
 	return slices.DeleteFunc(fieldsOf(t), func(f field) bool { return f.name == "ok" })
+}
+
+// payload is what a client has to send, and may.
+func (w *writer) payload(t reflect.Type) string {
+	var all, alternatives []field
+	for _, f := range shape.Fields(t) {
+		of := field{name: f.Name, of: f.Type, optional: f.Need != shape.Required && f.Need != shape.One}
+		if f.Need == shape.One {
+			alternatives = append(alternatives, of)
+		} else {
+			all = append(all, of)
+		}
+	}
+	if len(alternatives) == 0 {
+		return w.object(all)
+	}
+	choice := "OneOf<" + w.object(alternatives) + ">"
+	if len(all) == 0 {
+		return choice
+	}
+	return choice + " & " + w.object(all)
 }
 
 func (w *writer) object(fields []field) string {

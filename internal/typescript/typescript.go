@@ -1,10 +1,8 @@
 // Package typescript writes what clients can ask for and are told as TypeScript:
-// the module web/client/src/wire.ts. Names and types are those of the server's own
-// structs; which fields of a payload may be left out is what docs/protocol.md says.
+// the module web/client/src/wire.ts, from the server's own structs.
 //
 //	typescript.go  Wire: the module
 //	types.go       Go types as TypeScript
-//	payloads.go    the payloads of docs/protocol.md
 package typescript
 
 import (
@@ -16,27 +14,17 @@ import (
 	"strings"
 
 	"github.com/sockeye-im/sockeye/internal/command"
-	"github.com/sockeye-im/sockeye/internal/hub"
+	"github.com/sockeye-im/sockeye/internal/wire"
 )
 
 const header = `// What travels between client and server. Written by "go test ./internal/typescript -update" from the
-// server's own types and docs/protocol.md. Do not edit.
+// server's own types. Do not edit.
 `
 
-// Wire returns the module. protocol is the text of docs/protocol.md, of which it
-// takes what may be left out of payloads; an error tells where the document and
-// the server are not of one mind.
-func Wire(protocol string) ([]byte, error) {
-	documented, err := payloadsOf(protocol)
-	if err != nil {
-		return nil, err
-	}
+// Wire returns the module.
+func Wire() []byte {
 	w := newWriter()
-	commands, err := w.commands(documented)
-	if err != nil {
-		return nil, err
-	}
-	events := w.events()
+	commands, events := w.commands(), w.events()
 	refusal := w.of(reflect.TypeFor[command.Refusal]())
 	var out bytes.Buffer
 	out.WriteString(header)
@@ -52,28 +40,20 @@ func Wire(protocol string) ([]byte, error) {
 	}
 	out.WriteString("] as const satisfies readonly (keyof Commands)[];\n")
 	fmt.Fprintf(&out, "\n/** Events by name, and what they carry. */\nexport interface ServerEvents {\n%s  error: %s;\n}\n", events, refusal)
-	return out.Bytes(), nil
+	return out.Bytes()
 }
 
-func (w *writer) commands(documented map[string]payload) (string, error) {
+func (w *writer) commands() string {
 	var out strings.Builder
 	for _, name := range command.Names() {
 		shape, _ := command.Describe(name)
-		of, ok := documented[name]
-		if !ok {
-			return "", fmt.Errorf("typescript: docs/protocol.md has no command %s", name)
-		}
-		takes, err := w.payload(shape.Payload, of)
-		if err != nil {
-			return "", fmt.Errorf("typescript: %s: %w", name, err)
-		}
-		fmt.Fprintf(&out, "  %q: { payload: %s; answer: %s };\n", name, takes, w.object(answered(shape.Answer)))
+		fmt.Fprintf(&out, "  %q: { payload: %s; answer: %s };\n", name, w.payload(shape.Payload), w.object(answered(shape.Answer)))
 	}
-	return out.String(), nil
+	return out.String()
 }
 
 func (w *writer) events() string {
-	shapes := hub.Describe()
+	shapes := wire.Describe()
 	told := make(map[string]string, len(shapes))
 	for name, of := range shapes {
 		if of == nil {
@@ -82,13 +62,8 @@ func (w *writer) events() string {
 		}
 		told[name] = w.of(of)
 	}
-	// Those that a device is told beside what the hub tells.
 	sent, _ := command.Describe("message:send")
 	told["message:sent"] = w.object(answered(sent.Answer))
-	for _, name := range []string{"room:messages", "messages:unread"} {
-		told[name] = w.of(reflect.TypeFor[[]hub.Message]())
-	}
-	told["conversation:heads"] = w.of(reflect.TypeFor[[]hub.Head]())
 	var out strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(told)) {
 		fmt.Fprintf(&out, "  %q: %s;\n", name, told[name])

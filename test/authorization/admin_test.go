@@ -33,7 +33,7 @@ func TestAdmin(t *testing.T) {
 	s := serve(t)
 	ada, bob := connect(t, s, native{}, s.token("ada")), connect(t, s, socketIO{}, s.token("bob"))
 	ada.must("room:create", `{"id":"room","name":"Room"}`)
-	if _, err := s.operator.GrantAdmin(t.Context(), "ada"); err != nil {
+	if _, _, err := s.operator.GrantAdmin(t.Context(), "ada"); err != nil {
 		t.Fatal(err)
 	}
 	connection := s.connectionOf("bob")
@@ -70,7 +70,7 @@ func TestAdmin(t *testing.T) {
 			t.Errorf("%s %s by an administrator: %s, want %s", r.op, r.payload, got.body, r.want)
 		}
 	}
-	if _, err := s.operator.RevokeAdmin(t.Context(), "ada"); err != nil {
+	if _, _, err := s.operator.RevokeAdmin(t.Context(), "ada"); err != nil {
 		t.Fatal(err)
 	}
 	for _, r := range adminTable {

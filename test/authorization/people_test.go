@@ -174,7 +174,7 @@ func (w *world) withoutCries(frames []frame) []frame {
 // byItself tells whether an event comes without anything having been done.
 func byItself(f frame) bool {
 	switch f.name {
-	case "conversation:head", "conversation:heads", "presence", "user:online", "user:offline":
+	case "server:epoch", "conversation:head", "conversation:heads", "presence", "user:online", "user:offline":
 		return true
 	}
 	return strings.HasPrefix(f.raw, `0{`) // Engine.IO opens

@@ -4,10 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"io"
-	"log/slog"
 	"net/http"
-	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -16,15 +13,16 @@ import (
 
 	"github.com/sockeye-im/sockeye/internal/account"
 	"github.com/sockeye-im/sockeye/internal/app"
+	"github.com/sockeye-im/sockeye/internal/app/apptest"
 	"github.com/sockeye-im/sockeye/internal/config"
 	"github.com/sockeye-im/sockeye/internal/store/sqlite"
 )
 
 // patience bounds every wait; only a failing test ever waits that long.
-const patience = 60 * time.Second
+const patience = apptest.Patience
 
 const (
-	ownSecret     = account.Secret("a secret of enough length, for tests only")
+	ownSecret     = apptest.Secret
 	partnerSecret = account.Secret("the secret of the partner, long enough too")
 	partner       = "https://partner.example"
 	audience      = "sockeye-of-the-test"
@@ -44,31 +42,14 @@ type server struct {
 // serve starts a server that ends with the test.
 func serve(t testing.TB) *server {
 	t.Helper()
-	cfg := settings(t)
-	transport := &http.Transport{MaxIdleConnsPerHost: 8}
-	s := &server{t: t, http: &http.Client{Transport: transport, Timeout: patience}}
-	ctx, cancel := context.WithCancel(context.Background())
-	ready, stopped := make(chan string, 1), make(chan error, 1)
-	go func() {
-		log := slog.New(slog.NewTextHandler(io.Discard, nil))
-		stopped <- app.Run(ctx, cfg, log, func(addr string) { ready <- addr })
-	}()
-	t.Cleanup(func() {
-		transport.CloseIdleConnections()
-		cancel()
-		if err := <-stopped; err != nil {
-			t.Errorf("Run: %v", err)
-		}
+	whole := apptest.Serve(t, []string{
+		"--issuers", `[{issuer: "` + partner + `", audience: "` + audience + `", secret: "` + string(partnerSecret) + `"}]`,
 	})
-	select {
-	case addr := <-ready:
-		s.url = "http://" + addr
-	case err := <-stopped:
-		stopped <- nil
-		t.Fatalf("the server did not start: %v", err)
-	}
-	s.openOperator(cfg)
-	s.openStored(cfg.Account.Data)
+	transport := &http.Transport{MaxIdleConnsPerHost: 8}
+	t.Cleanup(transport.CloseIdleConnections)
+	s := &server{t: t, url: whole.URL, http: &http.Client{Transport: transport, Timeout: patience}}
+	s.openOperator(config.Signing{Data: whole.Data, JWTSecret: ownSecret})
+	s.openStored(whole.Data)
 	_, s.key = s.apiKey(account.ScopeAll)
 	s.operations = s.readDocument()
 	return s
@@ -81,40 +62,9 @@ func (s *server) in(t testing.TB) *server {
 	return &other
 }
 
-func settings(t testing.TB) config.Config {
-	t.Helper()
-	cfg, err := config.Parse([]string{
-		"--listen", "127.0.0.1:0", "--data", scratch(t), "--limits", "off", "--jwt-secret", string(ownSecret),
-		"--issuers", `[{issuer: "` + partner + `", audience: "` + audience + `", secret: "` + string(partnerSecret) + `"}]`,
-	}, func(string) (string, bool) { return "", false })
-	if err != nil {
-		t.Fatal(err)
-	}
-	return cfg
-}
-
-// scratch is a folder for a database, in memory if the system has such a place: it is synced after every command.
-func scratch(t testing.TB) string {
-	t.Helper()
-	memory := "/dev/shm"
-	if info, err := os.Stat(memory); err != nil || !info.IsDir() {
-		memory = ""
-	}
-	folder, err := os.MkdirTemp(memory, "sockeye-authorization-")
-	if err != nil {
-		return t.TempDir()
-	}
-	t.Cleanup(func() {
-		if err := os.RemoveAll(folder); err != nil {
-			t.Error(err)
-		}
-	})
-	return folder
-}
-
-func (s *server) openOperator(cfg config.Config) {
+func (s *server) openOperator(signing config.Signing) {
 	s.t.Helper()
-	accounts, closeAll, err := app.OpenAccounts(context.Background(), cfg.Account.Signing)
+	accounts, closeAll, err := app.OpenAccounts(context.Background(), signing)
 	if err != nil {
 		s.t.Fatal(err)
 	}

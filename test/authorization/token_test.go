@@ -37,7 +37,7 @@ func (s *server) badTokens(user string) map[string]string {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	good := partners(nil)
+	good := partners(jwt.MapClaims{"sub": "partner-" + user})
 	if got := s.perform(s.t, s.operations["getMe"], good, nil); !got.ok {
 		s.t.Fatalf("a good token of the partner's: %s", got.body)
 	}
@@ -49,6 +49,7 @@ func (s *server) badTokens(user string) map[string]string {
 		"of an unknown issuer":         own(jwt.MapClaims{"iss": "https://elsewhere.example"}),
 		"of another issuer than said":  sign(s.t, partnerSecret, claims(user, nil)),
 		"said to be the partner's":     own(jwt.MapClaims{"iss": partner, "aud": audience}),
+		"of another issuer's user":     partners(nil),
 		"for another audience":         partners(jwt.MapClaims{"aud": "others"}),
 		"for no audience":              partners(jwt.MapClaims{"aud": nil}),
 		"for a local account":          partners(jwt.MapClaims{"sub": account.LocalPrefix + user}),

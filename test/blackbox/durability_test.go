@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -117,13 +118,16 @@ func parseTrace(text string) []systemCall {
 
 func (c *systemCall) finish(tail string, line int) {
 	c.end = line
-	if i := strings.LastIndex(tail, ") = "); i >= 0 {
-		c.arguments += tail[:i]
-		c.result = strings.TrimSpace(tail[i+len(") = "):])
+	if parts := returned.FindStringSubmatch(tail); parts != nil {
+		c.arguments += parts[1]
+		c.result = parts[2]
 		return
 	}
 	c.arguments += tail
 }
+
+// returned splits the arguments of a call from its result. strace fills short lines up with spaces between the two.
+var returned = regexp.MustCompile(`^(.*)\) += (.*?)\s*$`)
 
 // on tells whether the call's file, as strace -yy shows it, is the one with that mark.
 func (c *systemCall) on(mark string) bool {
@@ -179,7 +183,7 @@ func TestTraceCheck(t *testing.T) {
 		failed  = `9 fdatasync(5</data/sockeye.db-wal>) = -1 EIO (Input/output error)`
 		other   = `9 fsync(4</data/sockeye.db>) = 0`
 		begun   = `9 fsync(5</data/sockeye.db-wal> <unfinished ...>`
-		resumed = `9 <... fsync resumed>) = 0`
+		resumed = `9 <... fsync resumed>)              = 0`
 		begun2  = `8 write(9<TCP:[127.0.0.1:3000->127.0.0.1:5000]>, "430[{\"id\":\"m1\"}]", 20 <unfinished ...>`
 		idle    = `7 read(9<TCP:[127.0.0.1:3000->127.0.0.1:5000]>, 0xc000, 65536) = -1 EAGAIN (Resource temporarily unavailable)`
 	)

@@ -241,7 +241,7 @@ func TestSlowHeaders(t *testing.T) {
 			_, _ = io.WriteString(conn, "X")
 		}
 	}
-	if took := time.Since(began); took < 9*time.Second || took > 20*time.Second {
+	if took := time.Since(began); took < 9*time.Second || took > time.Minute {
 		t.Errorf("the connection was closed after %s", took)
 	}
 	h.unchanged(t)

@@ -70,7 +70,7 @@ func dial(ctx context.Context, addr string, d dialing) (*link, error) {
 }
 
 // greetings begin what connections are told unasked at sign-in, which is passed over here.
-var greetings = [][]byte{[]byte(`42["conversation:heads",`), []byte(`42["presence",`)}
+var greetings = [][]byte{[]byte(`42["conversation:heads",`), []byte(`42["server:epoch",`), []byte(`42["presence",`)}
 
 // read returns the next message; a control frame that has to be answered is. A close frame comes as *closed.
 func (l *link) read() (op ws.OpCode, payload []byte, err error) {

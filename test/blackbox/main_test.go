@@ -31,15 +31,9 @@ func TestMain(m *testing.M) {
 
 // raced builds the server with the race detector, shipped as it is shipped, each when it is first asked for.
 var (
-	raced   = sync.OnceValues(func() (string, error) { return build("sockeye-race", nil, "-race") })
-	shipped = sync.OnceValues(func() (string, error) {
-		return build("sockeye", []string{"CGO_ENABLED=0"}, "-trimpath", "-ldflags", "-s -w")
-	})
+	raced   = sync.OnceValues(func() (string, error) { return program.Raced(context.Background(), folder) })
+	shipped = sync.OnceValues(func() (string, error) { return program.Shipped(context.Background(), folder) })
 )
-
-func build(name string, env []string, flags ...string) (path string, err error) {
-	return program.Build(context.Background(), folder, name, env, flags...)
-}
 
 func skipIfShort(t *testing.T) {
 	t.Helper()

@@ -21,7 +21,7 @@ func tokenFor(t *testing.T, data, user string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	token, err := issuer.Sign(user, "", time.Hour)
+	token, err := issuer.Sign(account.UserID(user), "", time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,7 +17,7 @@ import (
 )
 
 // patience is how long anything may take that a test waits for. On a good day nothing takes a tenth of it.
-const patience = 30 * time.Second
+const patience = time.Minute
 
 // setup says how to start a server. The zero value is a server on a free port with a fresh data folder and the rates
 // lifted.

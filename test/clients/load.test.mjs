@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { WebSocket } from "ws";
-import { Inbox, Server, alive, ask, clients, connect, newest, patience, polling, ways, websocket, within } from "./harness.mjs";
+import { Inbox, Server, alive, ask, clients, connect, newest, next, patience, polling, ways, websocket, within } from "./harness.mjs";
 
 describe("load", () => {
   test("200 clients talk in order", async (t) => {
@@ -44,6 +44,27 @@ describe("load", () => {
   });
 });
 
+describe("bursts", () => {
+  for (const way of [websocket, polling]) {
+    for (const [count, size] of [[100_000, 100], [5_000, 1_000], [20, 900_000], [20, 1_000_000], [2, 8_000_000]]) {
+      test(`${count} × ${size} bytes over ${way.name}`, async (t) => {
+        const server = await Server.start(t);
+        const socket = await connect(t, newest, way, server);
+        let came = 0;
+        socket.on("drop", (number, drop) => {
+          if (number === came && drop.length === size) came++;
+        });
+        socket.once("disconnect", (reason) => assert.fail(`${reason} after ${came} of ${count}`));
+        const poured = next(socket, "poured", `the end of the burst, after ${count}`);
+        socket.emit("pour", { count, size });
+        await poured;
+        assert.equal(came, count);
+        socket.off("disconnect");
+      });
+    }
+  }
+});
+
 describe("slow consumers", { concurrency: true }, () => {
   for (const parked of [false, true]) {
     test(`over WebSocket, ${parked ? "parked" : "polled"}`, async (t) => {
@@ -62,7 +83,7 @@ describe("slow consumers", { concurrency: true }, () => {
   }
 
   test("over WebSocket, without progress", async (t) => {
-    const server = await Server.start(t, { writeStall: 300, maxQueuedBytes: 1 << 28 });
+    const server = await Server.start(t, { writeStall: 300 });
     const { ws, id } = await rawSocket(t, server);
     ws._socket.pause();
     ws.send(`42${JSON.stringify(["pour", { count: 20, size: 1_000_000 }])}`);
@@ -77,10 +98,21 @@ describe("slow consumers", { concurrency: true }, () => {
     const session = `${url}&sid=${sid}`;
     await fetch(session, { method: "POST", body: "40" });
     const id = JSON.parse((await (await fetch(session)).text()).slice(2)).sid;
-    await fetch(session, { method: "POST", body: `42${JSON.stringify(["pour", { count: 100_000, size: 10 }])}` });
+    await fetch(session, { method: "POST", body: `42${JSON.stringify(["pour", { count: 100_000, size: 10_000 }])}` });
     assert.equal(await server.reasonOf(id), "slow consumer");
     assert.equal((await fetch(session)).status, 400);
     await alive(other);
+  });
+
+  test("over polling, without a poll", async (t) => {
+    const server = await Server.start(t, { writeStall: 300 });
+    const url = `${server.url}/socket.io/?EIO=4&transport=polling`;
+    const { sid } = JSON.parse((await (await fetch(url)).text()).slice(1));
+    const session = `${url}&sid=${sid}`;
+    await fetch(session, { method: "POST", body: "40" });
+    const id = JSON.parse((await (await fetch(session)).text()).slice(2)).sid;
+    await fetch(session, { method: "POST", body: `42${JSON.stringify(["pour", { count: 1, size: 10 }])}` });
+    assert.equal(await server.reasonOf(id), "slow consumer");
   });
 });
 

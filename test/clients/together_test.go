@@ -49,7 +49,7 @@ func requireBrowser(t *testing.T) {
 // buildServer builds it with the race detector, whose complaints fail the tests.
 func buildServer(t *testing.T) (path string) {
 	t.Helper()
-	path, err := program.Build(t.Context(), t.TempDir(), "sockeye", nil, "-race")
+	path, err := program.Raced(t.Context(), t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}

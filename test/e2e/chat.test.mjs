@@ -56,7 +56,7 @@ test("an account is made, left and entered again, with its own password only", a
   await page.getByLabel("Login name").fill("grace");
   await page.getByLabel("Password").fill("wrong horse battery");
   await page.getByLabel("Password").press("Enter");
-  await grace.sees("Invalid login or password");
+  await grace.sees("Invalid login or password.");
   await page.getByLabel("Password").fill("correct horse battery");
   await page.getByLabel("Password").press("Enter");
   await grace.is("Connected");

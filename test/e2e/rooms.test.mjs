@@ -119,3 +119,40 @@ test("an invitation waits for who was away, and goes when the room is joined any
   await waiting(carol).getByText("Club 2").waitFor({ state: "hidden" });
   for (const person of [carol, phone]) assert.deepEqual(person.complaints, [], `${person.name}'s console`);
 });
+
+test("who makes or changes a room says how many it holds and how long it keeps messages", async () => {
+  const mary = await Person.arrive(browser, server.url, "Mary");
+  const { page } = mary;
+  const dialog = page.getByRole("dialog");
+  const roomOf = async (id) => (await server.ask("GET", `/api/v1/rooms/${id}`, undefined, await login("Mary"))).room;
+  const limits = ({ maxMembers, settings }) => [maxMembers, settings.messageRetention];
+  await mary.signIn();
+  await mary.createRoom("Kept", { id: "kept" });
+  assert.deepEqual(limits(await roomOf("kept")), [100, 0]);
+
+  await mary.press("Browse rooms");
+  await mary.press("New room");
+  await page.getByLabel("Name", { exact: true }).fill("Fleeting");
+  await page.getByLabel("Id", { exact: false }).fill("fleeting");
+  await page.getByLabel("Members at most").fill("7");
+  await dialog.getByText("For ever, unless its operator has chosen otherwise.").waitFor();
+  await page.getByLabel("Keep messages").selectOption("For some days");
+  await page.getByLabel("Days").fill("5");
+  await dialog.getByText("What is older is deleted for everybody, and cannot be brought back.").waitFor();
+  await mary.audit("making a room");
+  await mary.shoot("new-room-light");
+  await mary.press("Create room");
+  await mary.isIn("Fleeting");
+  assert.deepEqual(limits(await roomOf("fleeting")), [7, 5]);
+
+  await mary.press("Room details");
+  await mary.press("Edit room");
+  assert.deepEqual([await page.getByLabel("Members at most").inputValue(), await page.getByLabel("Days").inputValue()], ["7", "5"]);
+  await page.getByLabel("Members at most").fill("2000");
+  await page.getByLabel("Keep messages").selectOption("For ever");
+  await dialog.getByText("Nothing is deleted by itself.").waitFor();
+  await mary.press("Save");
+  await dialog.waitFor({ state: "detached" });
+  assert.deepEqual(limits(await roomOf("fleeting")), [2000, 0]);
+  assert.deepEqual(mary.complaints, []);
+});

@@ -57,6 +57,24 @@ export class Server {
     await promisify(execFile)(process.env.SOCKEYE_BINARY, ["admin", "grant", "--data", this.#data, userId]);
   }
 
+  /** A token for a user of another application. */
+  async token(userId, name) {
+    const { stdout } = await promisify(execFile)(process.env.SOCKEYE_BINARY, ["token", "--data", this.#data, "--user", userId, "--name", name]);
+    return stdout.trim();
+  }
+
+  /** Makes a backup; what it returns puts that in the place of the data of a server that has ended. */
+  async backUp() {
+    const sockeye = (...args) => promisify(execFile)(process.env.SOCKEYE_BINARY, args);
+    const file = `${this.#data}.backup`;
+    await sockeye("backup", "--data", this.#data, file);
+    return async () => {
+      await rm(this.#data, { recursive: true });
+      await sockeye("restore", "--data", this.#data, file);
+      await rm(file);
+    };
+  }
+
   /** Ends it without a word to anybody. */
   async kill() {
     await this.#end("SIGKILL");

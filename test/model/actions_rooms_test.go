@@ -7,6 +7,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/sockeye-im/sockeye/internal/chat"
+	refusals "github.com/sockeye-im/sockeye/internal/refusal"
 )
 
 func (m *machine) ctx() context.Context { return context.Background() }
@@ -66,7 +67,7 @@ func (m *machine) makeRoom(d *device, payload map[string]any, code string) {
 	m.Helper()
 	as := room{
 		Name: payload["name"].(string), Type: "public", MaxMembers: 100, CreatedBy: d.user.id, CreatedAt: m.world.now,
-		Settings: settings{AllowFileUpload: true, AllowVoiceMessage: true, MessageRetention: 30},
+		Settings: settings{AllowFileUpload: true, AllowVoiceMessage: true, MessageRetention: 0},
 	}
 	if id, ok := payload["id"].(string); ok {
 		as.ID = id
@@ -284,7 +285,7 @@ func outcome(err error) string {
 	if err == nil {
 		return "ok"
 	}
-	return string(chat.Public(err, "").Code)
+	return string(refusals.Public(err, "").Code)
 }
 
 // lookAtRooms asks for a room, its members, its bans, lists of rooms, or searches them.

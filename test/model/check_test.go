@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/sockeye-im/sockeye/internal/chat"
+	"github.com/sockeye-im/sockeye/internal/feed"
 )
 
 // check compares all devices that are there with the reference: when they have noticed by themselves what they have
@@ -32,9 +33,10 @@ func (m *machine) announce() {
 	m.Helper()
 	heads, err := m.server.chat.Changed(m.ctx(), time.UnixMilli(int64(m.began)).Add(-time.Hour))
 	m.must(err)
-	m.server.hub.Announce(slices.DeleteFunc(heads, func(h chat.Head) bool { // those of other sequences concern nobody here
+	heads = slices.DeleteFunc(heads, func(h chat.Head) bool { // those of other sequences concern nobody here
 		return !slices.ContainsFunc(m.world.logs, func(c *conversation) bool { return c.id == h.ConversationID })
-	}))
+	})
+	m.server.feed.Publish(feed.Facts{Heads: heads})
 	m.flush()
 	for _, d := range m.online() {
 		clear(d.heads)

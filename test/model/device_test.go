@@ -127,8 +127,8 @@ func (d *device) receive(f frame) error {
 		d.heads[h.ConversationID] = h.Seq
 		d.kept.heads([]head{h})
 		return nil
-	case "presence", "user:online", "user:offline":
-		return nil // of connections, which the model knows nothing of
+	case "server:epoch", "presence", "user:online", "user:offline":
+		return nil // of the server and of connections, which the model knows nothing of
 	case "ack", "pong", "error":
 		return fmt.Errorf("unexpected %s", f.text)
 	}

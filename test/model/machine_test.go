@@ -282,7 +282,7 @@ func (m *machine) settle(all bool) {
 func (m *machine) flush() {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	m.must(m.server.hub.Flush(ctx))
+	m.must(m.server.feed.Flush(ctx))
 }
 
 // after is done after every action.

@@ -1,38 +1,23 @@
 package model_test
 
 import (
-	"context"
-	"errors"
 	"fmt"
-	"io"
-	"log/slog"
-	"net/http"
-	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"github.com/sockeye-im/sockeye/internal/account"
+	"github.com/sockeye-im/sockeye/internal/app"
+	"github.com/sockeye-im/sockeye/internal/app/apptest"
 	"github.com/sockeye-im/sockeye/internal/chat"
-	"github.com/sockeye-im/sockeye/internal/command"
-	"github.com/sockeye-im/sockeye/internal/gateway"
-	"github.com/sockeye-im/sockeye/internal/hub"
-	"github.com/sockeye-im/sockeye/internal/ops"
-	"github.com/sockeye-im/sockeye/internal/presence"
-	"github.com/sockeye-im/sockeye/internal/store/sqlite"
-	"github.com/sockeye-im/sockeye/socketio"
+	"github.com/sockeye-im/sockeye/internal/feed"
 )
 
 const (
 	day = 24 * time.Hour
 	// patience is how long anything may take on a busy machine.
-	patience = 30 * time.Second
+	patience = apptest.Patience
 	// sequencesPerServer is how many sequences share a server: starting one costs as much as a sequence.
 	sequencesPerServer = 50
 )
@@ -70,7 +55,7 @@ func (s *servers) next() *server {
 // server is a whole node, of which only the clock and the ids are the test's.
 type server struct {
 	chat            *chat.Service
-	hub             *hub.Hub
+	feed            feed.Feed
 	url             string
 	issuer          *account.Issuer
 	directRetention time.Duration
@@ -87,79 +72,19 @@ func (s *server) now() time.Time { return time.UnixMilli(s.clock.Load()).UTC() }
 
 func (s *server) newID() string { return fmt.Sprintf("%s.%05d", s.prefix, s.ids.Add(1)) }
 
-const secret = account.Secret("a secret of enough length, for tests only")
-
 func serve(t *testing.T, directRetention time.Duration) *server {
 	t.Helper()
 	s := &server{directRetention: directRetention}
-	var err error
-	must := func() {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	log := slog.New(slog.NewTextHandler(io.Discard, nil))
-	s.issuer, err = account.NewIssuer(secret, time.Now)
-	must()
-	verifiers, err := account.NewVerifiers(t.Context(), account.TrustConfig{Secret: secret, Now: time.Now})
-	must()
-	sockets, err := socketio.NewServer(socketio.Config{Logger: log})
-	must()
-	s.hub = hub.New(sockets.Of("/"), log)
-	folder := scratch(t)
-	store, err := sqlite.Open(t.Context(), sqlite.DefaultConfig(folder), s.hub.Publish)
-	must()
-	accounts, err := account.New(t.Context(), account.DefaultConfig(), account.Deps{
-		Store: store.Accounts(s.hub.PublishAccounts), Verifier: verifiers, Issuer: s.issuer, Now: time.Now,
+	whole := apptest.Serve(t, nil, func(all *app.Settings) {
+		all.Said, all.NewID = s.now, s.newID
+		// Nobody goes for good within a sequence: when users were last seen is told by the real clock, which has nothing
+		// to do with when messages were sent, and heads go by both.
+		all.Presence.Grace = time.Hour
+		all.Rules = chat.DefaultConfig()
+		all.Rules.DirectPolicy, all.Rules.DirectRetention = chat.DirectAnyone, directRetention
 	})
-	must()
-	tracker, err := presence.NewTracker(presence.DefaultConfig(), accounts, s.hub, log, time.Now)
-	must()
-	typing, err := presence.NewTyping(presence.DefaultTypingConfig(), accounts, s.hub, time.Now)
-	must()
-	rules := chat.DefaultConfig()
-	rules.DirectPolicy, rules.DirectRetention = chat.DirectAnyone, directRetention
-	s.chat, err = chat.New(rules, store, s.now, s.newID, nil)
-	must()
-	metrics, err := ops.NewMetrics(prometheus.NewRegistry(), ops.Vocabulary{
-		Messages: command.Names(), Operations: command.Names(), Refusals: gateway.Refusals(),
-		ErrorTypes: []string{"command"}, ErrorCodes: command.Codes(),
-	})
-	must()
-	table := command.New(command.Deps{
-		Chat: s.chat, Accounts: accounts, Presence: tracker, Typing: typing, Metrics: metrics, Log: log, Now: time.Now,
-	})
-	door := gateway.New(gateway.Config{MaxConnections: 1000}, gateway.Deps{
-		Commands: table, Chat: s.chat, Accounts: accounts, Presence: tracker, Typing: typing, Metrics: metrics, Log: log, Now: time.Now,
-	})
-	native, err := gateway.NewNative(door, s.hub, gateway.NativeConfig{MaxFrame: 1 << 20, AuthTimeout: patience, Heartbeat: time.Minute})
-	must()
-	listener := httptest.NewServer(native)
-	s.url = "ws" + strings.TrimPrefix(listener.URL, "http")
-	s.stop = sync.OnceFunc(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
-		defer cancel()
-		if err := errors.Join(native.Shutdown(ctx), sockets.Shutdown(ctx)); err != nil {
-			t.Errorf("shutdown: %v", err)
-		}
-		listener.Close()
-		door.Stop()
-		typing.Stop()
-		if err := tracker.Stop(ctx); err != nil {
-			t.Errorf("stop presence: %v", err)
-		}
-		if err := store.Close(); err != nil {
-			t.Errorf("close store: %v", err)
-		}
-		s.hub.Stop()
-		verifiers.Stop()
-		if err := os.RemoveAll(folder); err != nil {
-			t.Errorf("remove database: %v", err)
-		}
-		http.DefaultClient.CloseIdleConnections()
-	})
-	t.Cleanup(s.stop)
+	s.chat, s.feed, s.issuer, s.stop = whole.Chat, whole.Feed, whole.Issuer, whole.Close
+	s.url = "ws" + strings.TrimPrefix(whole.URL, "http") + "/ws"
 	t.Cleanup(func() {
 		if s.failure != "" {
 			t.Logf("What failed first, as devices wrote at the same time:\n%s", s.failure)
@@ -168,22 +93,7 @@ func serve(t *testing.T, directRetention time.Duration) *server {
 	return s
 }
 
-// scratch is a folder for a database, in memory if the system has such a place: it is synced after every command.
-func scratch(t *testing.T) string {
-	t.Helper()
-	memory := "/dev/shm"
-	if info, err := os.Stat(memory); err != nil || !info.IsDir() {
-		memory = ""
-	}
-	folder, err := os.MkdirTemp(memory, "sockeye-model-")
-	if err != nil {
-		folder, err = os.MkdirTemp("", "sockeye-model-")
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return filepath.Clean(folder)
-}
-
 // token signs a user in for longer than a test takes.
-func (s *server) token(user, name string) (string, error) { return s.issuer.Sign(user, name, day) }
+func (s *server) token(user, name string) (string, error) {
+	return s.issuer.Sign(account.UserID(user), name, day)
+}

@@ -215,7 +215,7 @@ func (w *world) later(c *conversation, e *entry) fact {
 			return m == nil || m.seq != e.Seq
 		}))
 	}
-	if f.User != "" && f.Role == "" {
+	if f.User != "" {
 		f.Username = w.nameOf(f.User)
 	}
 	return f

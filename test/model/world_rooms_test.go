@@ -150,7 +150,7 @@ func (w *world) setRole(c *conversation, user string, admin bool) {
 		role = "admin"
 	}
 	c.member(user).admin = admin
-	w.record(c, &entry{fact: fact{Name: "room:role", Room: c.roomID, User: user, Role: role}}, nil, nil)
+	w.record(c, &entry{fact: fact{Name: "room:role", Room: c.roomID, User: user, Username: w.nameOf(user), Role: role}}, nil, nil)
 }
 
 // end makes a room go, with all that was said in it.

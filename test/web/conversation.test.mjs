@@ -117,3 +117,16 @@ test("what comes while the end is read, and after it, leaves no hole", () => {
   c.addLater(messages(31, 31), false, c.ask());
   assert.deepEqual([shown(c).at(-1), c.hasLater], [31, false]);
 });
+
+test("after a restore of the server the list counts again, though its numbers are lower", () => {
+  const c = create();
+  c.summarise(summary({ seq: 50, readSeq: 40, unread: 9 }));
+  c.arrive(message(51), me);
+  c.markRead(51);
+  c.readers.set("ada", 45);
+  c.startAfresh();
+  c.summarise(summary());
+  assert.deepEqual([c.unread, c.mentions, c.readSeq, c.last.seq, c.readers.size], [3, 1, 7, 10, 0]);
+  assert.equal(c.arrive(message(11), me), true);
+  assert.equal(c.unread, 4);
+});

@@ -4,10 +4,11 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { source } from "./model.mjs";
 
-const { pieces } = await source("model/markup.ts");
+const { pieces, withMentions } = await source("model/markup.ts");
 
+const people = (ids) => ids?.map((userId) => ({ userId }));
 const links = (text) => pieces(text).filter(({ kind }) => kind === "link").map(({ text }) => text);
-const kinds = (text, mentions) => pieces(text, mentions).map(({ kind, text }) => `${kind}: ${text}`);
+const kinds = (text, mentions) => pieces(text, people(mentions)).map(({ kind, text }) => `${kind}: ${text}`);
 
 test("links", async (t) => {
   const cases = [
@@ -71,7 +72,7 @@ test("whatever is found in a text, it is all there, in order, and links lead to 
   const next = (below) => (seed = (seed * 48_271) % 2_147_483_647) % below;
   for (let round = 0; round < 5000; round++) {
     const text = Array.from({ length: 1 + next(8) }, () => parts[next(parts.length)]).join("");
-    const found = pieces(text, ["ada"]);
+    const found = pieces(text, people(["ada"]));
     assert.equal(found.map(({ text }) => text).join(""), text);
     for (const { kind, text } of found) {
       assert.notEqual(text, "");
@@ -84,7 +85,7 @@ test("a long text takes no time to speak of", () => {
   for (const part of ["https://a.example/(", "https://a.example/)", ")", "].", "`", "```", "@", "@a-", "https://"]) {
     const text = `https://a.example/${part.repeat(10_000 / part.length)}`;
     const begun = performance.now();
-    pieces(text, ["a"]);
+    pieces(text, people(["a"]));
     assert.ok(performance.now() - begun < 500, `${part} again and again`);
   }
 });
@@ -114,7 +115,7 @@ test("code", async (t) => {
 });
 
 test("mentions are those that the server has found", async (t) => {
-  const mentions = ["ada", "ada.l", "demo-bob"];
+  const mentions = ["ada", "ada.l", "demo-bob", "小雨"];
   const cases = [
     ["@ada", ["mention: @ada"]],
     ["Hello @ada!", ["text: Hello ", "mention: @ada", "text: !"]],
@@ -125,13 +126,37 @@ test("mentions are those that the server has found", async (t) => {
     ["@demo-bob-", ["mention: @demo-bob", "text: -"]],
     ["@ada @demo-bob", ["mention: @ada", "text:  ", "mention: @demo-bob"]],
     ["你好@ada，早", ["text: 你好", "mention: @ada", "text: ，早"]],
+    ["你好@ada你好", ["text: 你好", "mention: @ada", "text: 你好"]],
+    ["@小雨，@小雨们", ["mention: @小雨", "text: ，", "mention: @小雨", "text: 们"]],
     ["@adam", ["text: @adam"]],
+    ["@adaé @ada1 @ada_1", ["text: @adaé @ada1 @ada_1"]],
     ["@grace", ["text: @grace"]],
     ["@", ["text: @"]],
     ["https://example.org/@ada", ["link: https://example.org/@ada"]],
   ];
   for (const [text, found] of cases) await t.test(text, () => assert.deepEqual(kinds(text, mentions), found));
-  assert.deepEqual(pieces("@ada", ["ada"]), [{ kind: "mention", text: "@ada", userId: "ada" }]);
+  assert.deepEqual(pieces("@ada", people(["ada"])), [{ kind: "mention", text: "@ada", userId: "ada" }]);
+});
+
+test("mentions by a login name", async (t) => {
+  const ada = [{ userId: "u_1", login: "Ada.L" }, { userId: "ada", login: undefined }];
+  const cases = [
+    ["@ada.l!", ["u_1"]],
+    ["@ADA.L @u_1 @Ada.L2", ["u_1", "u_1"]],
+    ["@ada", ["ada"]],
+    ["@Ada", []],
+  ];
+  for (const [text, found] of cases) {
+    const ids = pieces(text, ada).filter(({ kind }) => kind === "mention").map(({ userId }) => userId);
+    await t.test(text, () => assert.deepEqual(ids, found));
+  }
+});
+
+test("a text with names in place of its mentions is otherwise the same", () => {
+  const mentions = [{ userId: "u_1", login: "ada" }];
+  const text = "`@ada` **@ada**, https://example.org/@ada ```\n@u_1\n``` @u_1";
+  assert.equal(withMentions(text, mentions, (id) => `@<${id}>`), "`@ada` **@<u_1>**, https://example.org/@ada ```\n@u_1\n``` @<u_1>");
+  assert.equal(withMentions("nobody", mentions, String), "nobody");
 });
 
 test("the rest is text, as it is", () => {

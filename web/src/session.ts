@@ -1,10 +1,12 @@
 import type { TokenSource } from "@sockeye/client";
 import { browser, forget, load, save, tab } from "./storage";
-import { t } from "./words/words.svelte";
+import { explainRefusal, t } from "./words/words.svelte";
 
 export interface User {
   id: string;
   name: string;
+  /** Of an account on this server. */
+  login?: string;
 }
 
 /** Where a token came from, which says how to get the next one. */
@@ -178,13 +180,14 @@ async function post(path: string, body: object, token?: string): Promise<unknown
   }
   const answer: unknown = response.status === 204 ? {} : await response.json().catch(() => undefined);
   if (response.ok) return answer;
-  const { code, detail } = (isRecord(answer) ? answer : {}) as { code?: string; detail?: string };
-  throw new SignInError((code && t().errors[code]) || detail || t().refusedSignIn(response.status), response.status);
+  const { code = "", detail = "", field, limit } = (isRecord(answer) ? answer : {}) as { code?: string; detail?: string; field?: string; limit?: number };
+  const why = explainRefusal({ code, message: detail, ...(field !== undefined && { field }), ...(limit !== undefined && { limit }) });
+  throw new SignInError(why || t().refusedSignIn(response.status), response.status);
 }
 
 function accountSession(answer: unknown): Session {
-  const { token, user } = answer as { token: string; user: { userId: string; username: string } };
-  return { token, user: { id: user.userId, name: user.username }, from: "account" };
+  const { token, user } = answer as { token: string; user: { userId: string; username: string; login?: string } };
+  return { token, user: { id: user.userId, name: user.username, ...(user.login !== undefined && { login: user.login }) }, from: "account" };
 }
 
 /** When a token is to be renewed, in ms since 1970: well before its end. */

@@ -7,6 +7,9 @@
 //	client.go      a connection, as open or as far as an attacker wants it
 //	witness.go     who mean well
 //	handshakes.go, frames.go, joins.go, silence.go, polling.go   the attacks
+//	strangers.go   StrangersPlan, RunStrangers: what is done by many who never sign in
+//	logins.go      wrong logins beside a right one
+//	talkers.go     who talk with each other meanwhile, and may lose nothing
 package attack
 
 import (

@@ -5,7 +5,6 @@ package attack
 import (
 	"context"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 )
@@ -72,11 +71,7 @@ func (w *witnesses) answers() Answers {
 	defer w.mu.Unlock()
 	took := w.took
 	w.took = nil
-	if len(took) == 0 {
-		return Answers{}
-	}
-	slices.Sort(took)
-	return Answers{len(took), took[len(took)/2], took[len(took)*99/100], took[len(took)-1]}
+	return answersOf(took)
 }
 
 // failure is the first time that one of them was not served.

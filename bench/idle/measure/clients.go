@@ -122,8 +122,8 @@ func answerPings(conn net.Conn, buf []byte) error {
 		if err != nil {
 			return err
 		}
-		if strings.HasPrefix(string(m), `42["presence",`) {
-			continue // who of the user's friends is online
+		if strings.HasPrefix(string(m), `42["presence",`) || strings.HasPrefix(string(m), `42["server:epoch",`) {
+			continue // what every user is told
 		}
 		if string(m) != "2" {
 			return fmt.Errorf("unexpected message %q", m)

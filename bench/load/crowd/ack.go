@@ -33,7 +33,7 @@ func roundTrips(l *loop) (Result, error) {
 		return Result{}, err
 	}
 	began := answered
-	if err := l.during(l.plan.Duration, nothing); err != nil {
+	if err := l.measure(func() int64 { return answered - began }, nothing); err != nil {
 		return Result{}, err
 	}
 	after, err := l.read()

@@ -63,6 +63,7 @@ type Plan struct {
 	Payload     int           // bytes of content in a message
 	WarmUp      time.Duration // before the measurement
 	Duration    time.Duration // of the measurement; Connect ends by itself
+	Least       int64         // operations to measure beyond those in flight, however much longer that takes; not Connect
 	Settle      time.Duration // Connect: from the last connection to the reading of the memory
 }
 

@@ -133,7 +133,8 @@ func (c *correspondence) measure(after func() error) (Result, error) {
 	}
 	began, told := c.acknowledged, c.received
 	c.since = time.Now()
-	if err := l.during(l.plan.Duration, after); err != nil {
+	done := func() int64 { return min(c.acknowledged-began, c.received-told) }
+	if err := l.measure(done, after); err != nil {
 		return Result{}, err
 	}
 	c.since = time.Time{}

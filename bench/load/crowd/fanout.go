@@ -70,7 +70,8 @@ func fanOut(l *loop) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	if err := l.during(l.plan.Duration, refill); err != nil {
+	inFlight := int64(r.window * r.members)
+	if err := l.measure(func() int64 { return r.delivered - before.delivered - inFlight }, refill); err != nil {
 		return Result{}, err
 	}
 	after, err := takeStock(l, members, r)
@@ -114,4 +115,11 @@ func takeStock(l *loop, members []*conn, r *crowdedRoom) (s stock, err error) {
 func (l *loop) during(d time.Duration, after func() error) error {
 	end := time.Now().Add(d)
 	return l.run(func() (bool, error) { return time.Now().After(end), after() })
+}
+
+// measure makes passes for as long as the plan measures, and until enough operations are done. Those in flight when it
+// begins do not count: the server may have spent its time on them before.
+func (l *loop) measure(operations func() int64, after func() error) error {
+	end := time.Now().Add(l.plan.Duration)
+	return l.run(func() (bool, error) { return time.Now().After(end) && operations() >= l.plan.Least, after() })
 }

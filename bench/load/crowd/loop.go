@@ -18,7 +18,7 @@ const (
 	// atOnce is how many connections are being opened at a time.
 	atOnce = 64
 	// patience is how long nothing may happen before it is an error.
-	patience = 20 * time.Second
+	patience = time.Minute
 	// portsPerAddress is how many connections come from one loopback address: it stays below the range of ports that
 	// the kernel hands out.
 	portsPerAddress = 20_000

@@ -59,7 +59,8 @@ func roomFanOut(l *loop) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	if err := l.during(l.plan.Duration, refill); err != nil {
+	inFlight := int64(l.plan.Window * members)
+	if err := l.measure(func() int64 { return delivered - before.delivered - inFlight }, refill); err != nil {
 		return Result{}, err
 	}
 	after, err := takeStock(l, ring, &crowdedRoom{delivered: delivered})

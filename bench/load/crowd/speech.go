@@ -55,7 +55,7 @@ func (nativeSpeech) role(token string) role {
 	return role{
 		path:   "/ws",
 		header: "Authorization: Bearer " + token + "\r\nSec-WebSocket-Protocol: sockeye.v1\r\n",
-		steps:  []step{{"", `{"clientId"`}},
+		steps:  []step{{"", `{"type":"connection"`}},
 	}
 }
 
@@ -64,8 +64,8 @@ func (nativeSpeech) call(id int, event, fields string) []byte {
 }
 
 func (nativeSpeech) read(payload []byte) heardEvent {
-	// The keys are sorted: what lies within a room or a message comes before the frame's own.
-	name := field(payload[max(0, bytes.LastIndex(payload, []byte(`"type":"`))):], `"type":"`, '"')
+	// A frame's own type comes first and its ref last: what lies between is a room's or a message's.
+	name := field(payload, `"type":"`, '"')
 	if string(name) != "ack" {
 		return heardEvent{name: string(name), body: payload}
 	}

@@ -80,7 +80,7 @@ func Run(ctx context.Context, plan Plan, v Variant) (_ Result, err error) {
 func (r *run) all(ctx context.Context) error {
 	steps := []func(context.Context) error{r.connect, r.idle}
 	if r.plan.Each > 0 {
-		steps = append(steps, r.rooms, r.direct, r.poll, r.http)
+		steps = append(steps, r.rooms, r.direct, r.native, r.poll, r.http)
 	}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
@@ -161,7 +161,7 @@ func (r *run) connect(ctx context.Context) error {
 	r.members = make([]*member, r.plan.Users)
 	spent, err := r.spent(func() error {
 		return inParallel(r.plan.Users, 16, func(i int) error {
-			m, err := join(ctx, r.server.Addr, r.tokens[i], r.secure, &r.heard)
+			m, err := join(ctx, &socketIO, r.server.Addr, r.tokens[i], r.secure, &r.heard)
 			if err != nil {
 				return fmt.Errorf("user %d: %w", i, err)
 			}

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -20,24 +21,56 @@ import (
 
 const patience = 30 * time.Second
 
-// member is a signed-in user with a connection of Socket.IO over WebSocket. One goroutine reads; requests come one after
-// another.
+// protocol is what a member speaks.
+type protocol struct {
+	path, subprotocol       string
+	hello                   func(token string) string
+	signedIn, refused       string // what answers it begins with
+	request                 func(event, payload string) string
+	ping, pong              string   // "" where WebSocket's own do
+	message, ack, succeeded []string // what such frames begin with
+}
+
+var socketIO = protocol{
+	path: "/socket.io/?EIO=4&transport=websocket", hello: func(token string) string { return `40{"token":"` + token + `"}` },
+	signedIn: "40{", refused: "44", ping: "2", pong: "3",
+	request: func(event, payload string) string { return `420["` + event + `",` + payload + `]` },
+	message: []string{`42["room:message"`, `42["message:received"`}, ack: []string{"43"}, succeeded: []string{`430[{"ok":true`},
+}
+
+var native = protocol{
+	path: "/ws", subprotocol: "sockeye.v1", hello: func(token string) string { return `{"type":"auth","token":"` + token + `"}` },
+	signedIn: "{", refused: `{"code":`,
+	request: func(event, payload string) string { return `{"type":"` + event + `","ref":0,` + payload[1:] },
+	message: []string{`{"type":"room:message"`, `{"type":"message:received"`}, ack: []string{`{"type":"ack"`}, succeeded: []string{`{"type":"ack","ok":true`},
+}
+
+// begins reports whether a frame begins with one of them.
+func begins(frame []byte, with []string) bool {
+	return slices.ContainsFunc(with, func(part string) bool { return bytes.HasPrefix(frame, []byte(part)) })
+}
+
+// member is a signed-in user with a connection over WebSocket. One goroutine reads; requests come one after another.
 type member struct {
-	conn  net.Conn
-	in    *bufio.Reader
-	heard *atomic.Int64 // messages of others and one's own
+	speaks *protocol
+	conn   net.Conn
+	in     *bufio.Reader
+	heard  *atomic.Int64 // messages of others and one's own
 
 	acks chan []byte // beginnings of acknowledgements
 	mu   sync.Mutex  // held while a frame is written
 }
 
-func join(ctx context.Context, addr, token string, secure bool, heard *atomic.Int64) (*member, error) {
+func join(ctx context.Context, speaks *protocol, addr, token string, secure bool, heard *atomic.Int64) (*member, error) {
 	scheme := "ws"
 	if secure {
 		scheme = "wss"
 	}
 	dialer := ws.Dialer{TLSConfig: &tls.Config{InsecureSkipVerify: true}, Timeout: patience} //nolint:gosec // its certificate was made here
-	conn, early, _, err := dialer.Dial(ctx, scheme+"://"+addr+"/socket.io/?EIO=4&transport=websocket")
+	if speaks.subprotocol != "" {
+		dialer.Protocols = []string{speaks.subprotocol}
+	}
+	conn, early, _, err := dialer.Dial(ctx, scheme+"://"+addr+speaks.path)
 	if err != nil {
 		return nil, err
 	}
@@ -45,14 +78,15 @@ func join(ctx context.Context, addr, token string, secure bool, heard *atomic.In
 	if early != nil {
 		from = io.MultiReader(io.LimitReader(early, int64(early.Buffered())), conn)
 	}
-	m := &member{conn: conn, in: bufio.NewReaderSize(from, 1<<10), heard: heard, acks: make(chan []byte, 1)}
-	err = errors.Join(conn.SetDeadline(time.Now().Add(patience)), m.write(`40{"token":"`+token+`"}`))
+	m := &member{speaks: speaks, conn: conn, in: bufio.NewReaderSize(from, 1<<10), heard: heard, acks: make(chan []byte, 1)}
+	err = errors.Join(conn.SetDeadline(time.Now().Add(patience)), m.write(speaks.hello(token)))
 	for err == nil {
 		var start []byte
-		if start, err = m.next(); bytes.HasPrefix(start, []byte("40{")) {
-			return m, conn.SetDeadline(time.Time{})
-		} else if bytes.HasPrefix(start, []byte("44")) {
+		switch start, err = m.next(); {
+		case bytes.HasPrefix(start, []byte(speaks.refused)):
 			err = fmt.Errorf("not signed in: %s", start)
+		case bytes.HasPrefix(start, []byte(speaks.signedIn)):
+			return m, conn.SetDeadline(time.Time{})
 		}
 	}
 	return nil, errors.Join(err, conn.Close())
@@ -80,11 +114,11 @@ func (m *member) listen() {
 		switch {
 		case err != nil:
 			return
-		case string(start) == "2":
-			_ = m.write("3") // the next read has the error
-		case bytes.HasPrefix(start, []byte(`42["room:message"`)), bytes.HasPrefix(start, []byte(`42["message:received"`)):
+		case m.speaks.ping != "" && string(start) == m.speaks.ping:
+			_ = m.write(m.speaks.pong) // the next read has the error
+		case begins(start, m.speaks.message):
 			m.heard.Add(1)
-		case bytes.HasPrefix(start, []byte("43")):
+		case begins(start, m.speaks.ack):
 			m.acks <- start
 		}
 	}
@@ -92,7 +126,7 @@ func (m *member) listen() {
 
 // ask sends a command and waits until it is acknowledged.
 func (m *member) ask(event, payload string) error {
-	if err := m.write(`420["` + event + `",` + payload + `]`); err != nil {
+	if err := m.write(m.speaks.request(event, payload)); err != nil {
 		return err
 	}
 	select {
@@ -100,7 +134,7 @@ func (m *member) ask(event, payload string) error {
 		if !ok {
 			return errors.New("the connection has ended")
 		}
-		if !bytes.HasPrefix(ack, []byte(`430[{"ok":true`)) {
+		if !begins(ack, m.speaks.succeeded) {
 			return fmt.Errorf("%s was answered with %s", event, ack)
 		}
 		return nil

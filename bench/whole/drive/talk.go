@@ -71,7 +71,25 @@ func (r *run) awaitHeard(wanted int64) error {
 }
 
 // direct has 32 pairs talk with each other, each one message after another.
-func (r *run) direct(context.Context) error {
+func (r *run) direct(context.Context) error { return r.talk("a direct message, µs") }
+
+// native is direct for pairs that are there over the server's own protocol alone.
+func (r *run) native(ctx context.Context) error {
+	for i := range min(64, len(r.members)) {
+		if err := r.members[i].conn.Close(); err != nil {
+			return err
+		}
+		m, err := join(ctx, &native, r.server.Addr, r.tokens[i], r.secure, &r.heard)
+		if err != nil {
+			return fmt.Errorf("user %d: %w", i, err)
+		}
+		r.members[i] = m
+		r.reading.Go(m.listen)
+	}
+	return r.talk("a direct message over /ws, µs")
+}
+
+func (r *run) talk(what string) error {
 	r.heard.Store(0)
 	var sent int64
 	spent, err := r.spent(func() (err error) {
@@ -84,7 +102,7 @@ func (r *run) direct(context.Context) error {
 		}
 		return r.awaitHeard(sent)
 	})
-	r.note("a direct message, µs", micros(spent, int(sent)))
+	r.note(what, micros(spent, int(sent)))
 	return err
 }
 

@@ -77,7 +77,7 @@ func (s *Session) Follow(ctx context.Context, rooms []string) error {
 			return fmt.Errorf("room %s: %w", room, err)
 		}
 		wanted[room] = true
-		s.view.opened(Place{RoomID: room}, joined.Room.Name)
+		s.view.opened(Place{RoomID: room}, joined.Room.Name, room)
 		s.past(joined.Messages, seen)
 	}
 	if err := s.peers(ctx); err != nil {
@@ -143,6 +143,30 @@ func old(e client.Event, seen map[string]int64) bool {
 	}
 	return m.Seq <= seen[m.ConversationID]
 }
+
+// User finds a user by the id, or by the login name of an account, with or without @ before it; an id goes before a
+// login. A name that the server does not know is taken for an id: users of another application are not known before
+// they sign in for the first time. known reports whether it does.
+func (s *Session) User(ctx context.Context, idOrLogin string) (id string, known bool, err error) {
+	login, isLogin := strings.CutPrefix(idOrLogin, "@")
+	if !isLogin {
+		if _, err := s.client.User(ctx, idOrLogin); client.Code(err) != codeUserNotFound {
+			return idOrLogin, true, err
+		}
+	}
+	found, err := s.client.SearchUsers(ctx, login, 0)
+	if err != nil {
+		return "", false, err
+	}
+	for i := range found {
+		if strings.EqualFold(found[i].Login, login) {
+			return found[i].UserID, true, nil
+		}
+	}
+	return idOrLogin, false, nil
+}
+
+const codeUserNotFound = "user_not_found"
 
 // Send sends text, or each line of the input if it is empty, and returns when all of
 // it is stored.

@@ -35,7 +35,7 @@ func TestMain(m *testing.M) {
 }
 
 var built = sync.OnceValues(func() (string, error) {
-	return program.Build(context.Background(), folder, "sockeye", nil, "-race")
+	return program.Raced(context.Background(), folder)
 })
 
 // world is a server, and the program as its users start it.
@@ -46,7 +46,7 @@ type world struct {
 	url  string
 }
 
-func start(t *testing.T) *world {
+func start(t *testing.T, settings ...string) *world {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("builds and runs the server")
@@ -56,7 +56,8 @@ func start(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	w := &world{t: t, path: path, data: t.TempDir()}
-	server := exec.Command(path, "serve", "--listen=127.0.0.1:0", "--chat-dm-policy=anyone", "--limits=off", "--log-level=error", "--data", w.data)
+	server := exec.Command(path, append([]string{"serve", "--listen=127.0.0.1:0", "--limits=off", "--log-level=error", "--data", w.data}, settings...)...)
+	server.Env = append(os.Environ(), "SOCKEYE_CHAT_DM_POLICY=anyone")
 	server.Stderr = os.Stderr
 	out, err := server.StdoutPipe()
 	if err == nil {
@@ -84,7 +85,7 @@ func (w *world) token(user string) string {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	token, err := issuer.Sign(user, strings.ToUpper(user[:1])+user[1:], time.Hour)
+	token, err := issuer.Sign(account.UserID(user), strings.ToUpper(user[:1])+user[1:], time.Hour)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -182,6 +183,31 @@ func TestDirect(t *testing.T) {
 	}
 }
 
+// An account is found by its login name, as people know it.
+func TestDirectByLogin(t *testing.T) {
+	w := start(t)
+	create := exec.CommandContext(t.Context(), w.path, "user", "create", "Grace", "--name=Grace Hopper", "--data", w.data)
+	create.Stdin = strings.NewReader("correct horse battery staple\n")
+	if out, err := create.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	for _, name := range []string{"grace", "@GRACE"} {
+		w.succeed("ada", "", "send", "--to", name, "to "+name)
+	}
+	out := w.succeed("", "", "dm", "ada", "--user=grace", "--password=correct horse battery staple")
+	wantInOrder(t, out, " Ada: to grace\n", " Ada: to @GRACE\n")
+	wantInOrder(t, w.succeed("ada", "", "dm", "grace"), "You are with Grace Hopper (@Grace).", "to grace")
+}
+
+// Where direct messages are for friends, a slip in the name is not taken for a stranger.
+func TestDirectToNobody(t *testing.T) {
+	w := start(t, "--chat-dm-policy=friends")
+	code, _, stderr := w.run("ada", "", "send", "--to", "grce", "hello")
+	if want := `no user with the id or the login "grce" is known: message:send: Can only send messages to friends`; code != 1 || !strings.Contains(stderr, want) {
+		t.Errorf("exit %d, %s", code, stderr)
+	}
+}
+
 // TestSend sends what comes from a pipe, in order, and says where it is.
 func TestSend(t *testing.T) {
 	w := start(t)
@@ -254,6 +280,15 @@ func until(t *testing.T, lines *bufio.Reader, part string) string {
 	}
 }
 
+// A server that does not answer is not waited for without a word.
+func TestNobodyAnswers(t *testing.T) {
+	w := start(t)
+	code, _, stderr := w.run("ada", "", "room", "hall", "--url=http://127.0.0.1:1", "--patience=4s")
+	if code != 1 || !strings.HasPrefix(stderr, "http://127.0.0.1:1 does not answer yet, trying for 4s\nsockeye: --url http://127.0.0.1:1 ") {
+		t.Errorf("exit %d, %s", code, stderr)
+	}
+}
+
 func TestMistakes(t *testing.T) {
 	w := start(t)
 	for name, tc := range map[string]struct {
@@ -268,6 +303,7 @@ func TestMistakes(t *testing.T) {
 		"wrong token":     {"", "", []string{"room", "hall", "--token=x"}, 1, "--token"},
 		"no such server":  {"ada", "", []string{"room", "hall", "--url=http://127.0.0.1:1", "--patience=1s"}, 1, "--url http://127.0.0.1:1"},
 		"no URL":          {"ada", "", []string{"room", "hall", "--url=chat"}, 2, "--url"},
+		"no scheme":       {"ada", "", []string{"room", "hall", "--url=127.0.0.1:3000"}, 2, `--url: URL is "127.0.0.1:3000", it must be like`},
 		"unknown scheme":  {"ada", "", []string{"room", "hall", "--url=ftp://chat"}, 2, "--url"},
 		"protocol":        {"ada", "", []string{"room", "hall", "--protocol=smtp"}, 2, "--protocol"},
 		"history":         {"ada", "", []string{"room", "hall", "--history=51"}, 2, "--history"},

@@ -66,16 +66,16 @@ func named(name, id string) string {
 	return name
 }
 
-func (v *lines) opened(at Place, name string) {
+func (v *lines) opened(at Place, name, handle string) {
 	if v.at != (Place{}) && v.at != at {
 		v.several = true
 	}
 	v.at = at
-	what := "with " + display(name, at.UserID)
+	where := "with "
 	if at.RoomID != "" {
-		what = "in " + display(name, at.RoomID)
+		where = "in "
 	}
-	v.note("You are " + what + ".")
+	v.note("You are " + where + display(name, handle) + ".")
 }
 
 func (v *lines) note(text string) {

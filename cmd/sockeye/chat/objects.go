@@ -51,7 +51,7 @@ type told struct {
 	Payload any    `json:"payload"`
 }
 
-func (v *objects) opened(Place, string) {}
+func (v *objects) opened(Place, string, string) {}
 
 func (v *objects) note(string) {}
 

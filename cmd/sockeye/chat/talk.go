@@ -136,14 +136,14 @@ func (t *talk) open(ctx context.Context) error {
 			return fmt.Errorf("room %s: %w", t.at.RoomID, err)
 		}
 		t.conversation = joined.Room.ConversationID
-		t.view.opened(t.at, joined.Room.Name)
+		t.view.opened(t.at, joined.Room.Name, t.at.RoomID)
 		t.past(joined.Messages, t.seen)
 		return nil
 	}
 	profile, err := t.client.User(ctx, t.at.UserID)
 	switch {
-	case client.Code(err) == "user_not_found":
-		profile.User.Username = t.at.UserID // who can be written to all the same
+	case client.Code(err) == codeUserNotFound:
+		profile.User.Username = t.at.UserID // a user who can be written to all the same
 	case err != nil:
 		return fmt.Errorf("user %s: %w", t.at.UserID, err)
 	}
@@ -152,7 +152,11 @@ func (t *talk) open(ctx context.Context) error {
 		return fmt.Errorf("user %s: %w", t.client.UserID(), err)
 	}
 	t.name = me.User.Username
-	t.view.opened(t.at, profile.User.Username)
+	handle := t.at.UserID
+	if profile.User.Login != "" {
+		handle = "@" + profile.User.Login
+	}
+	t.view.opened(t.at, profile.User.Username, handle)
 	page, err := t.client.History(ctx, client.Where{UserID: t.at.UserID}, client.Span{Limit: max(1, min(t.options.History, 100))})
 	if client.Code(err) == "conversation_not_found" {
 		return nil

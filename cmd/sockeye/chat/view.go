@@ -9,7 +9,7 @@ import (
 // view shows things. An error is one of writing: there is nobody any more to show
 // them to.
 type view interface {
-	opened(at Place, name string)
+	opened(at Place, name, handle string) // handle is what others call it by: @login, or an id
 	message(m *client.Message)
 	happened(e client.Event) error
 	delivered(e *client.Delivered) error

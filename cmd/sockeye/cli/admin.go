@@ -26,8 +26,8 @@ type grantAdmin struct {
 // Run says who was meant. Again it changes nothing.
 func (g *grantAdmin) Run(ctx context.Context, p Program) error {
 	return g.with(ctx, p, func(accounts *account.Service) error {
-		u, err := accounts.GrantAdmin(ctx, g.User)
-		return say(p, "granted", &u, err)
+		u, changed, err := accounts.GrantAdmin(ctx, g.User)
+		return sayChange(p, "granted", "is an administrator already", &u, changed, err)
 	})
 }
 
@@ -40,8 +40,8 @@ type revokeAdmin struct {
 // Run says who was meant. Again it changes nothing.
 func (r *revokeAdmin) Run(ctx context.Context, p Program) error {
 	return r.with(ctx, p, func(accounts *account.Service) error {
-		u, err := accounts.RevokeAdmin(ctx, r.User)
-		return say(p, "revoked", &u, err)
+		u, changed, err := accounts.RevokeAdmin(ctx, r.User)
+		return sayChange(p, "revoked", "was no administrator by a grant", &u, changed, err)
 	})
 }
 
@@ -51,6 +51,15 @@ func say(p Program, done string, u *account.User, err error) error {
 		return err
 	}
 	_, err = fmt.Fprintf(p.Stdout, "%s %s (%s)\n", done, u.ID, u.Name)
+	return err
+}
+
+// sayChange is say, or says what was so before.
+func sayChange(p Program, done, before string, u *account.User, changed bool, err error) error {
+	if err != nil || changed {
+		return say(p, done, u, err)
+	}
+	_, err = fmt.Fprintf(p.Stdout, "%s (%s) %s\n", u.ID, u.Name, before)
 	return err
 }
 

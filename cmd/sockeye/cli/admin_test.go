@@ -11,7 +11,7 @@ import (
 func TestAdmins(t *testing.T) {
 	for name, serverRuns := range map[string]bool{"alone": false, "beside a server": true} {
 		t.Run(name, func(t *testing.T) {
-			dir := t.TempDir()
+			dir := usedFolder(t)
 			running := func() *account.Service { return openAccounts(t, dir) }
 			if serverRuns {
 				server := openAccounts(t, dir)
@@ -20,7 +20,7 @@ func TestAdmins(t *testing.T) {
 			user := known(t, running())
 			administers := func() bool {
 				t.Helper()
-				may, err := running().Administers(t.Context(), account.Identity{UserID: user})
+				may, err := running().Administers(t.Context(), account.Identity{UserID: account.UserID(user)})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -41,6 +41,9 @@ func TestAdmins(t *testing.T) {
 			if administers() {
 				t.Error("it was not taken back")
 			}
+			if code, stdout, _ := operate(t, "admin", "revoke", "--data", dir, user); code != 0 || stdout != "ada (Ada) was no administrator by a grant\n" {
+				t.Errorf("exit %d, %q", code, stdout)
+			}
 			if code, table, _ := operate(t, "admin", "list", "--data", dir); code != 0 || strings.Contains(table, "ada") {
 				t.Errorf("exit %d, %s", code, table)
 			}
@@ -59,7 +62,7 @@ func known(t *testing.T, accounts *account.Service) string {
 }
 
 func TestAdminMistakes(t *testing.T) {
-	dir := t.TempDir()
+	dir := usedFolder(t)
 	for name, tc := range map[string]struct {
 		args []string
 		says string

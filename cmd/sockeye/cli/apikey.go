@@ -10,6 +10,7 @@ import (
 
 	"github.com/sockeye-im/sockeye/internal/account"
 	"github.com/sockeye-im/sockeye/internal/config"
+	"github.com/sockeye-im/sockeye/internal/refusal"
 )
 
 // apiKey groups what can be done with API keys. A server that runs on the same data folder heeds it at once.
@@ -34,11 +35,11 @@ func (a *accountsOf) with(ctx context.Context, p Program, do func(*account.Servi
 	}
 	defer func() { err = errors.Join(err, closeAll()) }()
 	err = do(accounts)
-	if refusal := new(account.Error); errors.As(err, &refusal) {
-		if refusal.Code == account.CodeMissingFields {
-			return usageError{fmt.Errorf("%s: %s", refusal.Message, refusal.Field)}
+	if refused := refusal.Of(err); refused != nil {
+		if refused.Code == refusal.MissingFields {
+			return usageError{fmt.Errorf("%s: %s", refused.Message, refused.Field)}
 		}
-		return usageError{errors.New(refusal.Message)}
+		return usageError{errors.New(refused.Message)}
 	}
 	return err
 }

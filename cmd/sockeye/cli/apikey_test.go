@@ -9,7 +9,9 @@ import (
 	"github.com/sockeye-im/sockeye/cmd/sockeye/cli"
 	"github.com/sockeye-im/sockeye/internal/account"
 	"github.com/sockeye-im/sockeye/internal/app"
+	"github.com/sockeye-im/sockeye/internal/chat"
 	"github.com/sockeye-im/sockeye/internal/config"
+	"github.com/sockeye-im/sockeye/internal/store/sqlite"
 )
 
 // operate runs the program on real accounts.
@@ -31,7 +33,7 @@ func operateWith(t *testing.T, stdin string, args ...string) (code int, stdout, 
 func TestAPIKeys(t *testing.T) {
 	for name, serverRuns := range map[string]bool{"alone": false, "beside a server": true} {
 		t.Run(name, func(t *testing.T) {
-			dir := t.TempDir()
+			dir := usedFolder(t)
 			running := func() *account.Service { return openAccounts(t, dir) }
 			if serverRuns {
 				server := openAccounts(t, dir)
@@ -63,6 +65,23 @@ func TestAPIKeys(t *testing.T) {
 	}
 }
 
+// usedFolder is the data folder of a server that has run.
+func usedFolder(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	_, err := account.OpenSecret(dir)
+	if err == nil {
+		var store *sqlite.Store
+		if store, err = sqlite.Open(t.Context(), sqlite.DefaultConfig(dir), func([]chat.Event) {}); err == nil {
+			err = store.Close()
+		}
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
 // openAccounts holds the data folder until the test ends, as a server does.
 func openAccounts(t *testing.T, dir string) *account.Service {
 	t.Helper()
@@ -79,7 +98,7 @@ func openAccounts(t *testing.T, dir string) *account.Service {
 }
 
 func TestAPIKeyMistakes(t *testing.T) {
-	dir := t.TempDir()
+	dir := usedFolder(t)
 	for name, tc := range map[string]struct {
 		args []string
 		says string

@@ -85,9 +85,7 @@ func (s *chatServer) with(ctx context.Context, p Program, v chatView, do func(*c
 		return usageError{fmt.Errorf("--url: %s", strings.TrimPrefix(err.Error(), "client: "))}
 	}
 	defer c.Close()
-	patient, cancel := context.WithTimeout(ctx, s.Patience)
-	defer cancel()
-	if err := c.Ready(patient); err != nil {
+	if err := s.reach(ctx, p, c); err != nil {
 		if ctx.Err() != nil {
 			return nil // the user has had enough
 		}
@@ -100,6 +98,23 @@ func (s *chatServer) with(ctx context.Context, p Program, v chatView, do func(*c
 		return s.explain(err)
 	}
 	return err
+}
+
+// saysAfter is how long nothing is said of a server that does not answer.
+const saysAfter = 2 * time.Second
+
+// reach waits until the client is online, and says so when that takes a while.
+func (s *chatServer) reach(ctx context.Context, p Program, c *client.Client) error {
+	patient, cancel := context.WithTimeout(ctx, s.Patience)
+	defer cancel()
+	quiet, stop := context.WithTimeout(patient, saysAfter)
+	defer stop()
+	err := c.Ready(quiet)
+	if !errors.Is(err, context.DeadlineExceeded) || patient.Err() != nil {
+		return err
+	}
+	_, _ = fmt.Fprintf(p.Stderr, "%s does not answer yet, trying for %s\n", s.URL, s.Patience)
+	return c.Ready(patient)
 }
 
 // explain names the flag that is at fault.
@@ -138,12 +153,26 @@ type chatDirect struct {
 	chatServer `embed:""`
 	chatView   `embed:""`
 
-	ID string `arg:"" name:"user-id" help:"The user's id."`
+	User string `arg:"" name:"user" help:"The user's id, or the login name of an account."`
 }
 
 // Run talks until the input ends.
 func (d *chatDirect) Run(ctx context.Context, p Program) error {
-	return d.with(ctx, p, d.chatView, func(s *chat.Session) error { return s.Talk(ctx, chat.Place{UserID: d.ID}) })
+	return d.with(ctx, p, d.chatView, func(s *chat.Session) error {
+		return withUser(ctx, s, d.User, func(id string) error { return s.Talk(ctx, chat.Place{UserID: id}) })
+	})
+}
+
+// withUser runs do with the id of a user. What goes wrong with a user whom the server does not know begins with that.
+func withUser(ctx context.Context, s *chat.Session, idOrLogin string, do func(id string) error) error {
+	id, known, err := s.User(ctx, idOrLogin)
+	if err != nil {
+		return err
+	}
+	if err = do(id); err != nil && !known {
+		return fmt.Errorf("no user with the id or the login %q is known: %w", idOrLogin, err)
+	}
+	return err
 }
 
 type chatFollow struct {
@@ -162,7 +191,7 @@ type chatSend struct {
 	chatServer `embed:""`
 
 	Room string   `placeholder:"ID" help:"To a room that the user is a member of."`
-	To   string   `placeholder:"USER" help:"To a user."`
+	To   string   `placeholder:"USER" help:"To a user: the id, or the login name of an account."`
 	Text []string `arg:"" optional:"" help:"What to say. Default: standard input, each line a message."`
 }
 
@@ -172,6 +201,10 @@ func (c *chatSend) Run(ctx context.Context, p Program) error {
 		return usageError{errors.New("either --room or --to is needed")}
 	}
 	return c.with(ctx, p, chatView{}, func(s *chat.Session) error {
-		return s.Send(ctx, chat.Place{RoomID: c.Room, UserID: c.To}, strings.Join(c.Text, " "))
+		text := strings.Join(c.Text, " ")
+		if c.To == "" {
+			return s.Send(ctx, chat.Place{RoomID: c.Room}, text)
+		}
+		return withUser(ctx, s, c.To, func(id string) error { return s.Send(ctx, chat.Place{UserID: id}, text) })
 	})
 }

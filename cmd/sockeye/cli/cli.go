@@ -12,7 +12,9 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/sockeye-im/sockeye/internal/account"
+	"github.com/sockeye-im/sockeye/internal/backup"
 	"github.com/sockeye-im/sockeye/internal/config"
+	"github.com/sockeye-im/sockeye/internal/doctor"
 )
 
 // Exit codes.
@@ -20,6 +22,12 @@ const (
 	exitOK      = 0
 	exitFailure = 1
 	exitUsage   = 2
+
+	exitInterrupted = 130 // as a shell says it of a program that SIGINT has ended
+
+	// Of the doctor.
+	exitWarnings = 1
+	exitTroubles = 2
 )
 
 // Program is the process as its commands see it. All fields are needed.
@@ -28,23 +36,33 @@ type Program struct {
 	Serve func(ctx context.Context, c config.Config, log *slog.Logger, ready func(addr string)) error
 	// Accounts opens the accounts of a data folder, whether a server runs on it or not. What it returns must be closed.
 	Accounts func(ctx context.Context, s config.Signing) (accounts *account.Service, closeAll func() error, err error)
-	Version  string
-	Stdin    io.Reader
-	Stdout   io.Writer
-	Stderr   io.Writer
-	Lookup   func(name string) (string, bool) // the environment
+	// Backup and Restore are app's.
+	Backup  func(ctx context.Context, dir, version string, to io.Writer, ready func(backup.Manifest) error, progress backup.Progress) (skipped []string, err error)
+	Restore func(ctx context.Context, dir string, from io.Reader, ready func(backup.Manifest) error, progress backup.Progress) error
+	// Doctor looks at the server that has these settings.
+	Doctor  func(ctx context.Context, c config.Config, environ []string) []doctor.Finding
+	Version string
+	Stdin   io.Reader
+	Stdout  io.Writer
+	Stderr  io.Writer
+	Lookup  func(name string) (string, bool) // the environment
+	Environ []string                         // all of it, name=value
 }
 
 // commands is what can be asked for.
 type commands struct {
-	Serve       serve        `cmd:"" help:"Run the server."`
-	Token       token        `cmd:"" help:"Print a token for a user, made with the server's secret."`
-	APIKey      apiKey       `cmd:"" name:"apikey" help:"Make, list and revoke the API keys of the application's backend, also while a server runs."`
-	Admin       admin        `cmd:"" help:"Say who may administer the server, also while it runs."`
-	User        users        `cmd:"" help:"Make, list and show users, set passwords, sign users out, also while a server runs."`
-	Chat        chatCommands `cmd:"" help:"Talk to people on a server, from a terminal or a script."`
-	Version     version      `cmd:"" help:"Print the version."`
-	Healthcheck healthcheck  `cmd:"" help:"Ask a running server whether it is well. Meant for containers."`
+	Serve       serve          `cmd:"" help:"Run the server."`
+	Token       token          `cmd:"" help:"Print a token for a user, made with the server's secret."`
+	APIKey      apiKey         `cmd:"" name:"apikey" help:"Make, list and revoke the API keys of the application's backend, also while a server runs."`
+	Admin       admin          `cmd:"" help:"Say who may administer the server, also while it runs."`
+	User        users          `cmd:"" help:"Make, list and show users, set passwords, sign users out, also while a server runs."`
+	Backup      backupCommand  `cmd:"" help:"Write all that the server keeps into one file, also while it runs."`
+	Verify      verifyCommand  `cmd:"" help:"Say whether the file of a backup is as it was written."`
+	Restore     restoreCommand `cmd:"" help:"Make a data folder of a backup."`
+	Doctor      doctorCommand  `cmd:"" help:"Look for what is wrong with a server's settings, data, machine and surroundings, and say what to do."`
+	Chat        chatCommands   `cmd:"" help:"Talk to people on a server, from a terminal or a script."`
+	Version     version        `cmd:"" help:"Print the version."`
+	Healthcheck healthcheck    `cmd:"" help:"Ask a running server whether it is well. Meant for containers."`
 }
 
 // usageError is a mistake of the caller.
@@ -54,14 +72,22 @@ type usageError struct{ error }
 func (e usageError) Unwrap() error { return e.error }
 
 // Run runs the command that args (without the program's name) name and returns the process's exit code: 0 for success, 1
-// for a failure, 2 for a wrong call. An error is one line on Stderr. Stdout has the command's result only.
+// for a failure, 2 for a wrong call, 130 for a backup, verify, restore or doctor that was interrupted. An error is one line on Stderr. Stdout has the command's result only.
 func (p Program) Run(ctx context.Context, args []string) int {
 	err := p.run(ctx, args)
-	if err == nil {
+	switch {
+	case err == nil:
 		return exitOK
+	case errors.Is(err, errWarnings):
+		return exitWarnings
+	case errors.Is(err, errTroubles):
+		return exitTroubles
 	}
 	_, _ = fmt.Fprintf(p.Stderr, "sockeye: %s\n", strings.Join(strings.Fields(err.Error()), " "))
-	if errors.As(err, new(usageError)) {
+	switch {
+	case errors.Is(err, errInterrupted):
+		return exitInterrupted
+	case errors.As(err, new(usageError)):
 		return exitUsage
 	}
 	return exitFailure
@@ -80,12 +106,15 @@ func (p Program) run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	command, err := parser.Parse(args)
+	command, err := parser.Parse(config.JoinNumbers(parser.Model, args))
 	if helped {
 		return nil
 	}
+	if asked, inJSON := examines(args); asked && err != nil && config.InSettings(err) {
+		return p.tellFindings([]doctor.Finding{doctor.Unreadable(config.Explain(err))}, inJSON)
+	}
 	if err != nil {
-		return usageError{fmt.Errorf("%w (see sockeye --help)", err)}
+		return usageError{fmt.Errorf("%w (see sockeye --help)", config.Explain(err))}
 	}
 	command.BindTo(ctx, (*context.Context)(nil))
 	return command.Run(p)

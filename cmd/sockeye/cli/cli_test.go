@@ -1,6 +1,7 @@
 package cli_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -19,6 +20,7 @@ import (
 	"github.com/sockeye-im/sockeye/cmd/sockeye/cli"
 	"github.com/sockeye-im/sockeye/internal/account"
 	"github.com/sockeye-im/sockeye/internal/config"
+	"github.com/sockeye-im/sockeye/internal/store/sqlite"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -44,14 +46,14 @@ func mustNotServe(t *testing.T) serveFunc {
 }
 
 func TestToken(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "data")
-	code, stdout, stderr := run(t, nil, mustNotServe(t), "token", "--data", dir, "--user", "ada", "--name", "Ada", "--ttl", "1h")
-	if code != 0 || stderr != "" {
-		t.Fatalf("exit %d: %s", code, stderr)
-	}
+	dir := t.TempDir()
 	secret, err := account.OpenSecret(dir)
 	if err != nil {
 		t.Fatal(err)
+	}
+	code, stdout, stderr := run(t, nil, mustNotServe(t), "token", "--data", dir, "--user", "ada", "--name", "Ada", "--ttl", "1h")
+	if code != 0 || stderr != "" {
+		t.Fatalf("exit %d: %s", code, stderr)
 	}
 	got := verify(t, secret, stdout)
 	if got.UserID != "ada" || got.Name != "Ada" {
@@ -106,15 +108,66 @@ func TestTokenFindsTheServersSecret(t *testing.T) {
 		})
 	}
 	dir := t.TempDir()
-	code, stdout, stderr := run(t, map[string]string{"SOCKEYE_DATA": dir}, mustNotServe(t), "token", "--user=ada")
 	own, err := account.OpenSecret(dir)
+	code, stdout, stderr := run(t, map[string]string{"SOCKEYE_DATA": dir}, mustNotServe(t), "token", "--user=ada")
 	if code != 0 || err != nil {
 		t.Fatalf("exit %d: %s (%v)", code, stderr, err)
 	}
 	verify(t, own, stdout)
 }
 
+// A slip in the name of the data folder leaves nothing behind.
+func TestCommandsMakeNoFolder(t *testing.T) {
+	empty := t.TempDir()
+	for name, args := range map[string][]string{
+		"token": {"token", "--user=ada"}, "user show": {"user", "show", "ada"}, "user list": {"user", "list"}, "user sign-out": {"user", "sign-out", "ada"},
+		"user create": {"user", "create", "ada"}, "admin list": {"admin", "list"}, "admin grant": {"admin", "grant", "ada"},
+		"apikey list": {"apikey", "list"}, "apikey create": {"apikey", "create", "--name=x", "--scope=users"},
+	} {
+		for _, dir := range []string{empty, filepath.Join(empty, "typo")} {
+			code, stdout, stderr := operateWith(t, "a good password", append(args, "--data", dir)...)
+			if code != 1 || stdout != "" || !strings.Contains(stderr, "no server has run in the folder "+dir) || strings.Count(stderr, "\n") != 1 {
+				t.Errorf("%s: exit %d, %q, %q", name, code, stdout, stderr)
+			}
+		}
+	}
+	if left, err := os.ReadDir(empty); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v (%v)", left, err)
+	}
+}
+
+// A data folder that cannot be read is said in one line.
+func TestUnreadableFolder(t *testing.T) {
+	dir := filepath.Join(usedFolder(t), "jwt.secret") // a file where a folder should be: nobody can read it, not even root
+	for _, args := range [][]string{{"user", "list"}, {"admin", "list"}, {"apikey", "list"}} {
+		code, stdout, stderr := operate(t, append(args, "--data", dir)...)
+		if code != 1 || stdout != "" || !strings.Contains(stderr, dir) || strings.Count(stderr, "\n") != 1 {
+			t.Errorf("%v: exit %d, %q, %q", args, code, stdout, stderr)
+		}
+	}
+	damaged := usedFolder(t)
+	if err := os.WriteFile(filepath.Join(damaged, sqlite.FileName), bytes.Repeat([]byte("no database "), 1000), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if code, _, stderr := operate(t, "user", "list", "--data", damaged); code != 1 || strings.Count(stderr, "\n") != 1 {
+		t.Errorf("exit %d, %q", code, stderr)
+	}
+}
+
+func TestServeWarnsOfUnknownVariables(t *testing.T) {
+	var problems strings.Builder
+	serve := func(context.Context, config.Config, *slog.Logger, func(string)) error { return nil }
+	code := cli.Program{
+		Serve: serve, Stdout: io.Discard, Stderr: &problems, Lookup: func(string) (string, bool) { return "", false },
+		Environ: []string{"SOCKEYE_LISTN=:4000", "HOME=/"},
+	}.Run(t.Context(), []string{"serve"})
+	if code != 0 || !strings.Contains(problems.String(), "SOCKEYE_LISTN is set, but no setting has that name; did you mean SOCKEYE_LISTEN?") {
+		t.Errorf("exit %d, %s", code, problems.String())
+	}
+}
+
 func TestMistakes(t *testing.T) {
+	used := usedFolder(t)
 	blocked := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(blocked, nil, 0o600); err != nil {
 		t.Fatal(err)
@@ -132,8 +185,8 @@ func TestMistakes(t *testing.T) {
 		"no such file":     {[]string{"serve", "--config=/does/not/exist.yaml"}, 2, "/does/not/exist.yaml"},
 		"dev in the open":  {[]string{"serve", "--dev", "--listen=0.0.0.0:3000"}, 2, "loopback"},
 		"token for nobody": {[]string{"token", "--data", t.TempDir()}, 2, "--user"},
-		"token, empty id":  {[]string{"token", "--data", t.TempDir(), "--user="}, 2, "user id is empty"},
-		"token, no time":   {[]string{"token", "--data", t.TempDir(), "--user=ada", "--ttl=0s"}, 2, "at least 1s"},
+		"token, empty id":  {[]string{"token", "--data", used, "--user="}, 2, "user id is empty"},
+		"token, no time":   {[]string{"token", "--data", used, "--user=ada", "--ttl=0s"}, 2, "at least 1s"},
 		"token, no folder": {[]string{"token", "--data", filepath.Join(blocked, "data"), "--user=ada"}, 1, "not a directory"},
 		"check of nothing": {[]string{"healthcheck", "--url=http://127.0.0.1:1/health"}, 1, "127.0.0.1:1"},
 		"check of no URL":  {[]string{"healthcheck", "--url=http://a b"}, 2, "url is"},
@@ -190,7 +243,7 @@ func TestServeFails(t *testing.T) {
 	serve := func(context.Context, config.Config, *slog.Logger, func(string)) error {
 		return errors.New("listen on :3000:\naddress already in use")
 	}
-	code, stdout, stderr := run(t, nil, serve, "serve")
+	code, stdout, stderr := run(t, nil, serve, "serve", "--listen=127.0.0.1:3000")
 	if code != 1 || stdout != "" || stderr != "sockeye: listen on :3000: address already in use\n" {
 		t.Errorf("exit %d, stdout %q, stderr %q", code, stdout, stderr)
 	}

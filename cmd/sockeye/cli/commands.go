@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/sockeye-im/sockeye/internal/account"
@@ -25,7 +26,7 @@ func (s *serve) Run(ctx context.Context, p Program) error {
 	if err != nil {
 		return usageError{err}
 	}
-	for _, warning := range s.Warnings() {
+	for _, warning := range slices.Concat(s.Warnings(), config.UnknownVariables(p.Environ)) {
 		log.Warn(warning)
 	}
 	s.Version = p.Version
@@ -56,15 +57,15 @@ func reachable(addr string) string {
 type token struct {
 	config.Signing `embed:""`
 
-	File string        `name:"config" placeholder:"FILE" help:"The server's settings file."`
-	User string        `required:"" placeholder:"ID" help:"User id."`
-	Name string        `placeholder:"NAME" help:"Display name. Default: the id."`
-	TTL  time.Duration `name:"ttl" default:"24h" help:"How long the token is good for."`
+	File string         `name:"config" placeholder:"FILE" help:"The server's settings file."`
+	User account.UserID `required:"" placeholder:"ID" help:"User id."`
+	Name string         `placeholder:"NAME" help:"Display name. Default: the id."`
+	TTL  time.Duration  `name:"ttl" default:"24h" help:"How long the token is good for."`
 }
 
-// Run prints the token and nothing else. It makes the data folder and the secret when there are none.
+// Run prints the token and nothing else. It makes no secret: no server would know it.
 func (t *token) Run(p Program) error {
-	secret, err := t.Secret()
+	secret, err := t.KnownSecret()
 	if err != nil {
 		return err
 	}

@@ -88,7 +88,7 @@ func (y *typist) hides() bool {
 
 // until looks again and again: a terminal tells nobody that it hides.
 func (y *typist) until(what string, is func() bool) {
-	for deadline := time.Now().Add(30 * time.Second); !is(); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); !is(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			y.t.Errorf("never %s: %q", what, y.asked)
 			return
@@ -104,7 +104,7 @@ func (y *typist) operate(ctx context.Context, args ...string) int {
 }
 
 func TestPasswordAtATerminal(t *testing.T) {
-	dir := t.TempDir()
+	dir := usedFolder(t)
 	for _, tc := range []struct {
 		again string
 		code  int

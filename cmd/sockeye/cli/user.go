@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -10,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sockeye-im/sockeye/internal/account"
+	"github.com/sockeye-im/sockeye/internal/refusal"
 )
 
 // users groups what can be done about users. A server that runs on the same data folder heeds it.
@@ -18,6 +18,7 @@ type users struct {
 	List     listUsers   `cmd:"" help:"List users, by their ids."`
 	Show     showUser    `cmd:"" help:"Show what is kept of a user."`
 	Password setPassword `cmd:"" help:"Set another password for an account. It signs the user out everywhere."`
+	Issuer   setIssuer   `cmd:"" help:"Say whose tokens speak for a user. Whoever is signed in as the user by another's is signed out."`
 	SignOut  signOut     `cmd:"" name:"sign-out" help:"Revoke all tokens that a user has now, and end the user's connections."`
 }
 
@@ -36,8 +37,8 @@ func (c *createUser) Run(ctx context.Context, p Program) error {
 	}
 	return c.with(ctx, p, func(accounts *account.Service) error {
 		created, err := accounts.CreateLocal(ctx, account.Register{Username: c.Login, Name: c.Name, Password: password})
-		if refusal := new(account.Error); errors.As(err, &refusal) && refusal.Field == "username" { // so it is called on the wire
-			named := *refusal
+		if refused := refusal.Of(err); refused != nil && refused.Field == "username" { // so it is called on the wire
+			named := *refused
 			named.Message = strings.Replace(named.Message, "username", "name", 1)
 			err = &named
 		}
@@ -48,9 +49,9 @@ func (c *createUser) Run(ctx context.Context, p Program) error {
 type listUsers struct {
 	accountsOf `embed:""`
 
-	Search string `xor:"from" placeholder:"TEXT" help:"Only those whose login name, name or a word of the name begins with it."`
-	After  string `xor:"from" placeholder:"ID" help:"Only those after this id: the last one of the list before."`
-	Limit  int    `default:"50" help:"How many, at most 100."`
+	Search string         `xor:"from" placeholder:"TEXT" help:"Only those whose login name, name or a word of the name begins with it."`
+	After  account.UserID `xor:"from" placeholder:"ID" help:"Only those after this id: the last one of the list before."`
+	Limit  int            `default:"50" help:"How many, at most 100."`
 }
 
 // Validate is asked by kong.
@@ -85,11 +86,11 @@ func (l *listUsers) Run(ctx context.Context, p Program) error {
 
 func printUsers(to io.Writer, list []account.User) error {
 	table := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(table, "ID\tNAME\tLOGIN\tADMIN\tCREATED\tLAST SEEN")
+	_, _ = fmt.Fprintln(table, "ID\tNAME\tLOGIN\tISSUER\tADMIN\tCREATED\tLAST SEEN")
 	for i := range list {
 		u := &list[i]
-		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n",
-			u.ID, u.Name, orDash(u.Username), yesOrDash(u.Admin), u.CreatedAt.Format(time.DateTime), seen(u.LastSeen))
+		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n",
+			u.ID, u.Name, orDash(u.Username), orDash(u.Issuer), yesOrDash(u.Admin), u.CreatedAt.Format(time.DateTime), seen(u.LastSeen))
 	}
 	return table.Flush()
 }
@@ -116,7 +117,7 @@ func (s *showUser) Run(ctx context.Context, p Program) error {
 		}
 		table := tabwriter.NewWriter(p.Stdout, 0, 0, 2, ' ', 0)
 		for _, line := range [][2]string{
-			{"id", u.ID}, {"name", u.Name}, {"login", orDash(u.Username)}, {"admin", yesOrDash(u.Admin)},
+			{"id", string(u.ID)}, {"name", u.Name}, {"login", orDash(u.Username)}, {"issuer", orDash(u.Issuer)}, {"admin", yesOrDash(u.Admin)},
 			{"created", u.CreatedAt.Format(time.DateTime)}, {"last seen", seen(u.LastSeen)},
 		} {
 			_, _ = fmt.Fprintf(table, "%s\t%s\n", line[0], line[1])
@@ -147,6 +148,21 @@ func (s *setPassword) Run(ctx context.Context, p Program) error {
 	return s.with(ctx, p, func(accounts *account.Service) error {
 		u, err := accounts.SetPassword(ctx, s.Login, password)
 		return say(p, "set the password of", &u, err)
+	})
+}
+
+type setIssuer struct {
+	accountsOf `embed:""`
+
+	User   account.UserID `arg:"" help:"The user's id."`
+	Issuer string         `arg:"" help:"The issuer, as its tokens call it in iss; sockeye is the server's own."`
+}
+
+// Run says who was meant. A server that runs heeds it within a second.
+func (s *setIssuer) Run(ctx context.Context, p Program) error {
+	return s.with(ctx, p, func(accounts *account.Service) error {
+		u, err := accounts.SetIssuer(ctx, s.User, s.Issuer)
+		return say(p, "set the issuer of", &u, err)
 	})
 }
 

@@ -14,7 +14,7 @@ import (
 func TestUsers(t *testing.T) {
 	for name, serverRuns := range map[string]bool{"alone": false, "beside a server": true} {
 		t.Run(name, func(t *testing.T) {
-			dir := t.TempDir()
+			dir := usedFolder(t)
 			server := func(ask func(*account.Service)) { // one that runs only then
 				t.Run("server", func(t *testing.T) { ask(openAccounts(t, dir)) })
 			}
@@ -43,7 +43,7 @@ func TestUsers(t *testing.T) {
 				t.Fatalf("exit %d, %q, %q", code, stdout, stderr)
 			}
 			first, err := login("a first password")
-			if err != nil || first.User.ID != id {
+			if err != nil || string(first.User.ID) != id {
 				t.Fatalf("%+v, %v", first, err)
 			}
 			for _, by := range []string{id, "ADA"} {
@@ -100,7 +100,7 @@ func heeding(t *testing.T, server *account.Service) {
 }
 
 func TestUserList(t *testing.T) {
-	dir := t.TempDir()
+	dir := usedFolder(t)
 	for _, login := range []string{"ada", "bob", "carl"} {
 		if code, _, stderr := operateWith(t, "long enough\n", "user", "create", "--data", dir, login); code != 0 {
 			t.Fatal(stderr)
@@ -137,8 +137,20 @@ func TestUserList(t *testing.T) {
 	}
 }
 
+func TestUserIssuer(t *testing.T) {
+	dir := usedFolder(t)
+	t.Run("somebody from elsewhere", func(t *testing.T) { known(t, openAccounts(t, dir)) }) // closes them
+	code, stdout, stderr := operate(t, "user", "issuer", "--data", dir, "ada", "https://shop.example")
+	if code != 0 || !strings.HasPrefix(stdout, "set the issuer of ada (") || stderr != "" {
+		t.Fatalf("exit %d, %q, %q", code, stdout, stderr)
+	}
+	if _, shown, _ := operate(t, "user", "show", "--data", dir, "ada"); !strings.Contains(shown, "issuer     https://shop.example\n") {
+		t.Errorf("shown as %q", shown)
+	}
+}
+
 func TestUserMistakes(t *testing.T) {
-	dir := t.TempDir()
+	dir := usedFolder(t)
 	t.Run("somebody from elsewhere", func(t *testing.T) { known(t, openAccounts(t, dir)) }) // closes them
 	if code, _, stderr := operateWith(t, "long enough", "user", "create", "--data", dir, "bob"); code != 0 {
 		t.Fatal(stderr)
@@ -163,6 +175,8 @@ func TestUserMistakes(t *testing.T) {
 		"password elsewhere":  {good, []string{"password", "ada"}, "login is not that of an account with a password"},
 		"password as a flag":  {good, []string{"password", "bob", "--password=x"}, "unknown flag"},
 		"sign out nobody":     {"", []string{"sign-out", "cyd"}, "User not found"},
+		"issuer of nobody":    {"", []string{"issuer", "cyd", "https://shop.example"}, "User not found"},
+		"no issuer":           {"", []string{"issuer", "ada", ""}, "Missing required fields: issuer"},
 		"show nobody":         {"", []string{"show", "cyd"}, "User not found"},
 		"too small a list":    {"", []string{"list", "--limit=0"}, "--limit must be 1 to 100"},
 		"too large a list":    {"", []string{"list", "--limit=101"}, "--limit must be 1 to 100"},
@@ -182,7 +196,7 @@ func TestUserMistakes(t *testing.T) {
 }
 
 func TestLongestPassword(t *testing.T) {
-	dir := t.TempDir()
+	dir := usedFolder(t)
 	longest := strings.Repeat("x", account.MaxPasswordBytes)
 	if code, _, stderr := operateWith(t, longest+"\r\nmore", "user", "create", "--data", dir, "ada"); code != 0 {
 		t.Fatal(stderr)

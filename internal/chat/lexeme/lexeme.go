@@ -107,7 +107,7 @@ func each(text string, found func(word string, paired bool)) {
 			continue // belongs to what it stands upon
 		}
 		inWord := unicode.IsLetter(r) || unicode.IsNumber(r) || unicode.IsMark(r)
-		pair := inWord && isUnspaced(r)
+		pair := inWord && IsUnspaced(r)
 		if start >= 0 && (!inWord || pair != paired) {
 			found(folded[start:i], paired)
 			start = -1

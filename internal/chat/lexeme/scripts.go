@@ -35,7 +35,8 @@ var unspaced = rangetable.Merge(
 	rangetable.New('ー', '々', '〆'),
 )
 
-// isUnspaced asks the table only about what may be in it.
-func isUnspaced(r rune) bool {
+// IsUnspaced reports whether r is of a script that is cut into pairs. It asks the
+// table only about what may be in it.
+func IsUnspaced(r rune) bool {
 	return r >= rune(unspaced.R16[0].Lo) && unicode.Is(unspaced, r)
 }

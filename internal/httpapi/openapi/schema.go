@@ -3,9 +3,10 @@ package openapi
 import (
 	"fmt"
 	"reflect"
-	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/sockeye-im/sockeye/internal/shape"
 )
 
 // Schema is a JSON Schema, of the dialect of OpenAPI 3.1.
@@ -31,35 +32,12 @@ type Schema struct {
 	AnyOf                []*Schema          `json:"anyOf,omitempty"`
 }
 
-// Field is a field of a struct as encoding/json sees it.
-type Field struct {
-	Name     string
-	Type     reflect.Type
-	Index    []int // for reflect.Value.FieldByIndex
-	Optional bool  // left out when it is empty
-}
-
-// FieldsOf returns the fields of a struct, with those of embedded structs, in their order.
-func FieldsOf(t reflect.Type) []Field {
-	var fields []Field
-	for _, f := range reflect.VisibleFields(t) {
-		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
-		if name == "" || name == "-" || !f.IsExported() {
-			continue // embedded structs have no tag; their fields come by themselves
-		}
-		fields = append(fields, Field{
-			Name: name, Type: f.Type, Index: f.Index, Optional: strings.Contains(options, "omit"),
-		})
-	}
-	return fields
-}
-
 // Schemas makes schemas. Structs with a name come into Named, and are referred to. It is not safe for concurrent use.
 type Schemas struct {
-	// Known are the schemas of types that are not what they look like.
-	Known map[reflect.Type]Schema
-	// Describe returns what a field means; owner is the type whose field it is. It may be nil.
-	Describe func(owner reflect.Type, field string) string
+	// Known returns the schema of a type that is not what it looks like. It may be nil.
+	Known func(reflect.Type) (Schema, bool)
+	// Describe returns what a field means. It may be nil.
+	Describe func(shape.Field) string
 
 	Named map[string]*Schema
 	types map[string]reflect.Type
@@ -68,8 +46,10 @@ type Schemas struct {
 // Of returns the schema of what encoding/json writes of a type. It panics where that is no JSON, or where two structs
 // have the same name: these are mistakes of the program, and each document is made when the server starts.
 func (s *Schemas) Of(t reflect.Type) *Schema {
-	if known, ok := s.Known[t]; ok {
-		return &known
+	if s.Known != nil {
+		if known, ok := s.Known(t); ok {
+			return &known
+		}
 	}
 	switch t.Kind() {
 	case reflect.String:
@@ -90,7 +70,7 @@ func (s *Schemas) Of(t reflect.Type) *Schema {
 		return s.Of(t.Elem())
 	case reflect.Struct:
 		if t.Name() == "" {
-			return s.Object(t, FieldsOf(t))
+			return s.Object(shape.Fields(t))
 		}
 		return &Schema{Ref: "#/components/schemas/" + s.name(t)}
 	}
@@ -98,20 +78,20 @@ func (s *Schemas) Of(t reflect.Type) *Schema {
 }
 
 // Object returns the schema of a struct as an object of some of its fields.
-func (s *Schemas) Object(owner reflect.Type, fields []Field) *Schema {
+func (s *Schemas) Object(fields []shape.Field) *Schema {
 	object := &Schema{Type: "object", Properties: make(map[string]*Schema, len(fields))}
 	for _, f := range fields {
 		of := s.Of(f.Type)
-		if f.Type.Kind() == reflect.Pointer && !f.Optional {
+		if f.Nullable() {
 			of = orNull(of)
 		}
 		if s.Describe != nil {
-			if text := s.Describe(owner, f.Name); text != "" {
+			if text := s.Describe(f); text != "" {
 				of.Description = text
 			}
 		}
 		object.Properties[f.Name] = of
-		if !f.Optional {
+		if !f.Omitted {
 			object.Required = append(object.Required, f.Name)
 		}
 	}
@@ -141,6 +121,6 @@ func (s *Schemas) name(t reflect.Type) string {
 		s.types, s.Named = make(map[string]reflect.Type), make(map[string]*Schema)
 	}
 	s.types[name] = t // before its fields, which may be of its own type
-	s.Named[name] = s.Object(t, FieldsOf(t))
+	s.Named[name] = s.Object(shape.Fields(t))
 	return name
 }

@@ -10,12 +10,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/sockeye-im/sockeye/internal/httpapi/openapi"
+	"github.com/sockeye-im/sockeye/internal/shape"
 )
 
 type level string
 
 type node struct {
-	ID    string   `json:"id"`
+	ID    string   `json:"id" doc:"Names it."`
 	Next  *node    `json:"next"`
 	Note  *string  `json:"note"`
 	Else  *string  `json:"else,omitempty"`
@@ -43,19 +44,19 @@ type whole struct {
 
 func TestSchemasFollowEncodingJSON(t *testing.T) {
 	schemas := openapi.Schemas{
-		Known: map[reflect.Type]openapi.Schema{
-			reflect.TypeFor[time.Time](): {Type: "string", Format: "date-time"},
-			reflect.TypeFor[level]():     {Type: "string", Enum: []string{"low", "high"}},
-		},
-		Describe: func(owner reflect.Type, field string) string {
-			if owner == reflect.TypeFor[node]() && field == "id" {
-				return "Names it."
+		Known: func(t reflect.Type) (openapi.Schema, bool) {
+			switch t {
+			case reflect.TypeFor[time.Time]():
+				return openapi.Schema{Type: "string", Format: "date-time"}, true
+			case reflect.TypeFor[level]():
+				return openapi.Schema{Type: "string", Enum: []string{"low", "high"}}, true
 			}
-			return ""
+			return openapi.Schema{}, false
 		},
+		Describe: func(f shape.Field) string { return f.Doc },
 	}
 	of := reflect.TypeFor[whole]()
-	got, err := json.Marshal(map[string]any{"whole": schemas.Object(of, openapi.FieldsOf(of)), "named": schemas.Named})
+	got, err := json.Marshal(map[string]any{"whole": schemas.Object(shape.Fields(of)), "named": schemas.Named})
 	if err != nil {
 		t.Fatal(err)
 	}

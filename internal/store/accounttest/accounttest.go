@@ -8,19 +8,12 @@ import (
 	"time"
 
 	"github.com/sockeye-im/sockeye/internal/account"
+	"github.com/sockeye-im/sockeye/internal/chat"
 	"github.com/sockeye-im/sockeye/internal/store/suite"
 )
 
-// Driver gives a test one database.
-type Driver interface {
-	// Open opens the database, which is empty at first, and closes it when the
-	// test ends. A second Open while the first is open stands for a process that
-	// died without closing: what was acknowledged must be there.
-	Open(t testing.TB, sink account.Sink) account.Store
-}
-
 // Run runs the tests. newDriver returns a new, empty database for each.
-func Run(t *testing.T, newDriver func(t *testing.T) Driver) {
+func Run(t *testing.T, newDriver func(t *testing.T) suite.Driver) {
 	for _, test := range []struct {
 		name string
 		run  func(*fixture)
@@ -31,6 +24,9 @@ func Run(t *testing.T, newDriver func(t *testing.T) Driver) {
 		{"ReplacePassword", testReplacePassword},
 		{"EnsureUser", testEnsureUser},
 		{"ChangeUser", testChangeUser},
+		{"Issuers", testIssuers},
+		{"SameIDAtOnce", testSameID},
+		{"Unsettled", testUnsettled},
 		{"SearchUsers", testSearchUsers},
 		{"ListUsers", testListUsers},
 		{"Seen", testSeen},
@@ -39,11 +35,13 @@ func Run(t *testing.T, newDriver func(t *testing.T) Driver) {
 		{"RefusedPairsLeaveNoTrace", testRefusedPair},
 		{"TooManyRequests", testTooManyRequests},
 		{"Circle", testCircle},
+		{"ContactsOfOneMoment", testSameMoment},
 		{"IDs", testIDs},
 		{"Revocations", testRevocations},
 		{"RevokedUsers", testRevokedUsers},
 		{"APIKeys", testAPIKeys},
 		{"BlockedAddresses", testBlockedAddresses},
+		{"SignIns", testSignIns},
 		{"EventsInOrder", testEventOrder},
 		{"EndedContextStoresNothing", testEndedContext},
 		{"SurvivesReopening", testReopen},
@@ -51,7 +49,7 @@ func Run(t *testing.T, newDriver func(t *testing.T) Driver) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			f := &fixture{Test: suite.New[account.Event](t), driver: newDriver(t)}
-			f.store = f.driver.Open(t, f.Events.Record)
+			f.open()
 			test.run(f)
 		})
 	}
@@ -63,15 +61,20 @@ var start = time.Date(2024, 2, 29, 23, 59, 59, 123e6, time.UTC)
 // fixture is one test with its database, and short ways to use it.
 type fixture struct {
 	suite.Test[account.Event]
-	driver Driver
+	driver suite.Driver
 	store  account.Store
 }
 
-// user makes a user of the name id and the display name "Name of ID".
-func (f *fixture) user(ids ...string) {
+// open opens the database, or opens it again.
+func (f *fixture) open() {
+	_, f.store = f.driver.Open(f, func([]chat.Event) {}, f.Events.Record)
+}
+
+// user makes users with the display names that nameOf gives them.
+func (f *fixture) user(ids ...account.UserID) {
 	f.Helper()
 	for _, id := range ids {
-		_, created, err := f.store.EnsureUser(f.Context(), account.EnsureUser{ID: id, Name: "Name of " + id, At: start})
+		_, created, err := f.store.EnsureUser(f.Context(), account.EnsureUser{Issuer: account.OwnIssuer, ID: id, Name: nameOf(id), At: start})
 		f.Must(err)
 		if !created {
 			f.Fatalf("user %s was there", id)
@@ -79,16 +82,18 @@ func (f *fixture) user(ids ...string) {
 	}
 }
 
+func nameOf(id account.UserID) string { return "Name of " + string(id) }
+
 // local makes a local account.
-func (f *fixture) local(id, username, name string) account.User {
+func (f *fixture) local(id account.UserID, username, name string) account.User {
 	f.Helper()
-	u := account.User{ID: id, Name: name, Username: username, CreatedAt: start}
-	f.Must(f.store.CreateLocal(f.Context(), account.CreateLocal{User: u, PasswordHash: "hash of " + id}))
+	u := account.User{ID: id, Name: name, Username: username, Issuer: account.OwnIssuer, CreatedAt: start}
+	f.Must(f.store.CreateLocal(f.Context(), account.CreateLocal{User: u, PasswordHash: "hash of " + string(id)}))
 	return u
 }
 
 // set makes the pair what it is given, without an event.
-func (f *fixture) set(actor, target string, at time.Time, to account.Pair) {
+func (f *fixture) set(actor, target account.UserID, at time.Time, to account.Pair) {
 	f.Helper()
 	_, err := f.store.ChangePair(f.Context(), account.ChangePair{
 		Actor: actor, Target: target, At: at,

@@ -24,11 +24,19 @@ func testBlockedAddresses(f *fixture) {
 	listed("two", start, second, first)
 	listed("one is over", second.Until, first)
 
+	before := first
 	first.Until, first.Reason, first.By, first.At = start.Add(2*time.Hour), "", "grace", start.Add(2*time.Minute)
 	f.Must(f.store.BlockAddress(f.Context(), first))
 	listed("again, and the other is forgotten", start, first)
 	f.Must(f.store.UnblockAddress(f.Context(), second.Address))
 	f.Must(f.store.UnblockAddress(f.Context(), first.Address))
 	listed("in the end", start)
-	f.Quiet()
+	f.Must(f.store.UnblockAddress(f.Context(), first.Address)) // is let in
+	blocked := func(b account.BlockedAddress) account.Event {
+		return account.Event{Kind: account.AddressBlocked, At: b.At, Address: &b}
+	}
+	equal(f, "events", f.Events.Take(), []account.Event{
+		blocked(before), blocked(second), blocked(first),
+		{Kind: account.AddressUnblocked, Address: &account.BlockedAddress{Address: first.Address}},
+	})
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/sockeye-im/sockeye/internal/account"
+	"github.com/sockeye-im/sockeye/internal/refusal"
 	"github.com/sockeye-im/sockeye/internal/store/suite"
 )
 
@@ -24,7 +25,7 @@ func testPairs(f *fixture) {
 	}
 	f.user("a", "b", "c")
 	f.set("a", "c", start, account.Pair{Friends: true})
-	for _, ids := range [][2]string{{"a", "b"}, {"b", "a"}} {
+	for _, ids := range [][2]account.UserID{{"a", "b"}, {"b", "a"}} {
 		actor, target := ids[0], ids[1]
 		for _, from := range pairs {
 			for _, to := range pairs {
@@ -41,7 +42,7 @@ func testPairs(f *fixture) {
 				f.pairIs(actor, target, to)
 				one := account.Event{
 					Kind: account.FriendAccepted, At: start, Origin: "here",
-					Actor: account.Person{ID: actor, Name: "Name of " + actor}, Other: account.Person{ID: target, Name: "Name of " + target},
+					Actor: account.Person{ID: actor, Name: nameOf(actor)}, Other: account.Person{ID: target, Name: nameOf(target)},
 				}
 				other := one
 				other.Kind, other.Private = account.UserBlocked, true
@@ -57,7 +58,7 @@ func testPairs(f *fixture) {
 	f.pairIs("a", "c", account.Pair{Friends: true})
 }
 
-func (f *fixture) pairIs(a, b string, want account.Pair) {
+func (f *fixture) pairIs(a, b account.UserID, want account.Pair) {
 	f.Helper()
 	got, err := f.store.Pair(f.Context(), a, b)
 	f.Must(err)
@@ -69,7 +70,7 @@ func (f *fixture) pairIs(a, b string, want account.Pair) {
 
 func testUnknownPair(f *fixture) {
 	f.user("a")
-	for _, ids := range [][2]string{{"a", "nobody"}, {"nobody", "a"}} {
+	for _, ids := range [][2]account.UserID{{"a", "nobody"}, {"nobody", "a"}} {
 		_, err := f.store.ChangePair(f.Context(), account.ChangePair{
 			Actor: ids[0], Target: ids[1], At: start,
 			Change: func(p account.Pair) (account.Pair, []account.PairEvent, error) { p.Sent = true; return p, nil, nil },
@@ -97,8 +98,8 @@ func testRefusedPair(f *fixture) {
 func testTooManyRequests(f *fixture) {
 	f.user("a")
 	request := func(i int) error {
-		id := fmt.Sprintf("x%04d", i)
-		if _, _, err := f.store.EnsureUser(f.Context(), account.EnsureUser{ID: id, Name: id, At: start}); err != nil {
+		id := numbered(i)
+		if _, _, err := f.store.EnsureUser(f.Context(), account.EnsureUser{Issuer: account.OwnIssuer, ID: id, Name: string(id), At: start}); err != nil {
 			return err
 		}
 		_, err := f.store.ChangePair(f.Context(), account.ChangePair{
@@ -117,13 +118,14 @@ func testTooManyRequests(f *fixture) {
 	})
 	equal(f, "events", len(f.Events.Take()), account.MaxRequests)
 	err := request(account.MaxRequests)
-	var refusal *account.Error
-	if !errors.As(err, &refusal) || refusal.Code != account.CodeLimitExceeded || refusal.Limit != account.MaxRequests {
+	if refused := refusal.Of(err); refused == nil || refused.Code != refusal.LimitExceeded || refused.Limit != account.MaxRequests {
 		f.Fatalf("one more: %v", err)
 	}
 	f.Quiet()
-	f.pairIs("a", fmt.Sprintf("x%04d", account.MaxRequests), account.Pair{})
+	f.pairIs("a", numbered(account.MaxRequests), account.Pair{})
 }
+
+func numbered(i int) account.UserID { return account.UserID(fmt.Sprintf("x%04d", i)) }
 
 func testCircle(f *fixture) {
 	f.user("me", "f1", "f2", "f3", "out", "in", "hidden", "bad")
@@ -137,27 +139,66 @@ func testCircle(f *fixture) {
 	f.set("hidden", "me", at(2), account.Pair{Sent: true, BlockedBy: true})
 	f.set("bad", "me", at(1), account.Pair{Blocks: true})
 
-	contact := func(id string, minutes int) account.Contact {
-		return account.Contact{User: account.User{ID: id, Name: "Name of " + id, CreatedAt: start}, Since: at(minutes)}
+	contact := func(id account.UserID, minutes int) account.Contact {
+		return account.Contact{User: account.User{ID: id, Name: nameOf(id), Issuer: account.OwnIssuer, CreatedAt: start}, Since: at(minutes)}
 	}
-	circle := func(id string, limit int) account.Circle {
+	ask := func(id account.UserID, q account.CircleQuery) account.Circle {
 		f.Helper()
-		c, err := f.store.Circle(f.Context(), id, limit)
+		c, err := f.store.Circle(f.Context(), id, q)
 		f.Must(err)
 		return c
+	}
+	circle := func(id account.UserID, limit int) account.Circle {
+		f.Helper()
+		return ask(id, account.CircleQuery{Limit: limit})
 	}
 	equal(f, "mine", circle("me", 10), account.Circle{
 		Friends:  []account.Contact{contact("f2", 3), contact("f3", 2), contact("f1", 1)},
 		Sent:     []account.Contact{contact("out", 1)},
 		Received: []account.Contact{contact("in", 1)},
 		Blocked:  []account.Contact{contact("hidden", 1)},
+		Counts:   account.CircleCounts{Friends: 3, Sent: 1, Received: 1, Blocked: 1},
 	})
 	equal(f, "limited", circle("me", 2).Friends, []account.Contact{contact("f2", 3), contact("f3", 2)})
 	none := []account.Contact{}
 	equal(f, "of who is blocked", circle("hidden", 10), account.Circle{
 		Friends: none, Sent: []account.Contact{contact("me", 2)}, Received: none, Blocked: none,
+		Counts: account.CircleCounts{Sent: 1},
 	})
 	equal(f, "of nobody", circle("nobody", 10), account.Circle{Friends: none, Sent: none, Received: none, Blocked: none})
+
+	list := func(name account.ContactList, after account.UserID, limit int) account.Circle {
+		f.Helper()
+		return ask("me", account.CircleQuery{List: name, After: after, Limit: limit})
+	}
+	counts := circle("me", 1).Counts
+	equal(f, "the first page", list(account.ListFriends, "", 2), account.Circle{
+		Friends: []account.Contact{contact("f2", 3), contact("f3", 2)}, Counts: counts,
+	})
+	equal(f, "the second page", list(account.ListFriends, "f3", 2).Friends, []account.Contact{contact("f1", 1)})
+	equal(f, "after the last", list(account.ListFriends, "f1", 2).Friends, none)
+	equal(f, "after who is no friend", list(account.ListFriends, "out", 1).Friends, []account.Contact{contact("f2", 3)})
+	equal(f, "requests", list(account.ListReceived, "", 2), account.Circle{Received: []account.Contact{contact("in", 1)}, Counts: counts})
+	equal(f, "after who is blocked", list(account.ListReceived, "hidden", 2).Received, []account.Contact{contact("in", 1)})
+}
+
+// testSameMoment: contacts of one time have an order too, in which pages neither repeat nor leave out.
+func testSameMoment(f *fixture) {
+	f.user("m")
+	var want []account.UserID
+	for _, id := range []account.UserID{"a", "b", "c", "x", "y", "z"} { // on both sides of m
+		f.user(id)
+		f.set("m", id, start, account.Pair{Friends: true})
+		want = append([]account.UserID{id}, want...)
+	}
+	got, after := []account.UserID{}, account.UserID("")
+	for range len(want) {
+		page, err := f.store.Circle(f.Context(), "m", account.CircleQuery{List: account.ListFriends, After: after, Limit: 1})
+		f.Must(err)
+		after = page.Friends[0].User.ID
+		got = append(got, after)
+	}
+	equal(f, "pages", got, want)
 }
 
 func testIDs(f *fixture) {
@@ -168,10 +209,10 @@ func testIDs(f *fixture) {
 	f.set("b1", "m", start, account.Pair{Blocks: true})
 	f.set("b3", "m", start, account.Pair{Blocks: true})
 	f.set("m", "b3", start, account.Pair{Blocks: true, BlockedBy: true})
-	ids := func(list []string, err error) []string { f.Helper(); f.Must(err); return list }
-	equal(f, "friends", ids(f.store.FriendIDs(f.Context(), "m")), []string{"a", "z"})
-	equal(f, "friend of one", ids(f.store.FriendIDs(f.Context(), "z")), []string{"m"})
-	equal(f, "blocked either way", ids(f.store.BlockedIDs(f.Context(), "m")), []string{"b1", "b2", "b3"})
-	equal(f, "blocked", ids(f.store.BlockedIDs(f.Context(), "b1")), []string{"m"})
-	equal(f, "nobody's", ids(f.store.FriendIDs(f.Context(), "nobody")), []string{})
+	ids := func(list []account.UserID, err error) []account.UserID { f.Helper(); f.Must(err); return list }
+	equal(f, "friends", ids(f.store.FriendIDs(f.Context(), "m")), []account.UserID{"a", "z"})
+	equal(f, "friend of one", ids(f.store.FriendIDs(f.Context(), "z")), []account.UserID{"m"})
+	equal(f, "blocked either way", ids(f.store.BlockedIDs(f.Context(), "m")), []account.UserID{"b1", "b2", "b3"})
+	equal(f, "blocked", ids(f.store.BlockedIDs(f.Context(), "b1")), []account.UserID{"m"})
+	equal(f, "nobody's", ids(f.store.FriendIDs(f.Context(), "nobody")), []account.UserID{})
 }

@@ -16,14 +16,14 @@ func (f *fixture) revoked(now time.Time) []account.Revocation {
 	list := []account.Revocation{}
 	f.Must(f.store.Revoked(f.Context(), now, func(r account.Revocation) { list = append(list, r) }))
 	slices.SortFunc(list, func(a, b account.Revocation) int {
-		return strings.Compare(a.UserID+"/"+a.Issuer+"/"+a.TokenID, b.UserID+"/"+b.Issuer+"/"+b.TokenID)
+		return strings.Compare(string(a.UserID)+"/"+a.Issuer+"/"+a.TokenID, string(b.UserID)+"/"+b.Issuer+"/"+b.TokenID)
 	})
 	return list
 }
 
 func testRevocations(f *fixture) {
 	at := func(minutes int) time.Time { return start.Add(time.Duration(minutes) * time.Minute) }
-	for _, r := range []account.Revocation{
+	revocations := []account.Revocation{
 		{At: start, UserID: "ada", IssuedBy: at(2)},
 		{At: start, UserID: "ada", IssuedBy: at(3)},
 		{At: start, UserID: "ada", IssuedBy: at(1)},
@@ -31,9 +31,16 @@ func testRevocations(f *fixture) {
 		{At: start, Issuer: "one", TokenID: "t", Until: at(10)},
 		{At: start, Issuer: "two", TokenID: "t", Until: at(20)},
 		{At: start, Issuer: "two", TokenID: "forever"},
-	} {
+	}
+	for _, r := range revocations {
 		f.Must(f.store.Revoke(f.Context(), r))
 	}
+	var told []account.Revocation
+	for _, e := range f.Events.Take() {
+		equal(f, "event", e, account.Event{Kind: account.TokensRevoked, At: start, Revocation: e.Revocation})
+		told = append(told, *e.Revocation)
+	}
+	equal(f, "told", told, revocations)
 	ada := account.Revocation{UserID: "ada", IssuedBy: at(3)}
 	one := account.Revocation{Issuer: "one", TokenID: "t", Until: at(10)}
 	two := account.Revocation{Issuer: "two", TokenID: "t", Until: at(20)}
@@ -43,7 +50,6 @@ func testRevocations(f *fixture) {
 	f.Must(f.store.Revoke(f.Context(), account.Revocation{At: at(30), Issuer: "two", TokenID: "next", Until: at(60)}))
 	next := account.Revocation{Issuer: "two", TokenID: "next", Until: at(60)}
 	equal(f, "forgotten by the next", f.revoked(start), []account.Revocation{forever, next, ada})
-	f.Quiet()
 }
 
 func testRevokedUsers(f *fixture) {
@@ -67,10 +73,10 @@ func testRevokedUsers(f *fixture) {
 	equal(f, "from their time on", since(2), []account.Revocation{bob, ada})
 	equal(f, "later ones", since(3), []account.Revocation{ada})
 	equal(f, "later still", since(4), []account.Revocation{})
-	for user, want := range map[string]time.Time{"ada": at(3), "bob": at(2), "carl": {}} {
+	for user, want := range map[account.UserID]time.Time{"ada": at(3), "bob": at(2), "carl": {}} {
 		by, err := f.store.RevokedBy(f.Context(), user)
 		f.Must(err)
-		equal(f, "revoked by, of "+user, by, want)
+		equal(f, "revoked by, of "+string(user), by, want)
 	}
 }
 
@@ -160,7 +166,7 @@ func testReopen(f *fixture) {
 	f.set("u_1", "b", start, account.Pair{Friends: true})
 	f.set("b", "u_1", start, account.Pair{Blocks: true})
 	f.Must(f.store.Revoke(f.Context(), account.Revocation{At: start, UserID: "b", IssuedBy: start}))
-	f.store = f.driver.Open(f, f.Events.Record)
+	f.open()
 	local, found, err := f.store.LocalByUsername(f.Context(), "ADA")
 	f.Must(err)
 	equal(f, "found", found, true)

@@ -44,7 +44,7 @@ func testLocals(f *fixture) {
 func testUsernames(f *fixture) {
 	f.local("u_1", "Zoe", "Zoe")
 	err := f.store.CreateLocal(f.Context(), account.CreateLocal{
-		User: account.User{ID: "u_2", Name: "Other", Username: "zOE", CreatedAt: start}, PasswordHash: "x",
+		User: account.User{ID: "u_2", Name: "Other", Username: "zOE", Issuer: account.OwnIssuer, CreatedAt: start}, PasswordHash: "x",
 	})
 	f.Refused(err, account.ErrLoginTaken)
 	_, found, err := f.store.User(f.Context(), "u_2")
@@ -59,7 +59,7 @@ func testSameUsername(f *fixture) {
 	var created atomic.Int32
 	suite.AtOnce(16, func(i int) {
 		err := f.store.CreateLocal(f.Context(), account.CreateLocal{
-			User:         account.User{ID: "u_" + strconv.Itoa(i), Name: "N", Username: "same", CreatedAt: start},
+			User:         account.User{ID: account.UserID("u_" + strconv.Itoa(i)), Name: "N", Username: "same", Issuer: account.OwnIssuer, CreatedAt: start},
 			PasswordHash: strconv.Itoa(i),
 		})
 		switch {
@@ -73,12 +73,12 @@ func testSameUsername(f *fixture) {
 	local, found, err := f.store.LocalByUsername(f.Context(), "same")
 	f.Must(err)
 	equal(f, "found", found, true)
-	equal(f, "user and password belong together", local.User.ID, "u_"+local.PasswordHash)
+	equal(f, "user and password belong together", local.User.ID, account.UserID("u_"+local.PasswordHash))
 }
 
 func testReplacePassword(f *fixture) {
 	f.local("u_ada", "ada", "Ada")
-	replace := func(id, from, to string, revoke *account.Revocation) bool {
+	replace := func(id account.UserID, from, to string, revoke *account.Revocation) bool {
 		f.Helper()
 		replaced, err := f.store.ReplacePassword(f.Context(), account.ReplacePassword{UserID: id, Old: from, New: to, Revoke: revoke})
 		f.Must(err)
@@ -88,7 +88,9 @@ func testReplacePassword(f *fixture) {
 	equal(f, "with a wrong old hash", replace("u_ada", "wrong", "x", &revocation), false)
 	equal(f, "of an unknown user", replace("u_none", "", "x", &revocation), false)
 	equal(f, "revoked", f.revoked(start), []account.Revocation{})
+	f.Quiet()
 	equal(f, "replaced", replace("u_ada", "hash of u_ada", "second", &revocation), true)
+	equal(f, "event", f.Events.Take(), []account.Event{{Kind: account.TokensRevoked, At: start, Revocation: &revocation}})
 	equal(f, "revoked", f.revoked(start), []account.Revocation{{UserID: "u_ada", IssuedBy: start}})
 	equal(f, "the first is gone", replace("u_ada", "hash of u_ada", "third", nil), false)
 	local, _, err := f.store.Local(f.Context(), "u_ada")
@@ -99,11 +101,11 @@ func testReplacePassword(f *fixture) {
 func testEnsureUser(f *fixture) {
 	ensure := func(name string, rename bool, at time.Time) (account.User, bool) {
 		f.Helper()
-		u, created, err := f.store.EnsureUser(f.Context(), account.EnsureUser{ID: "ada", Name: name, Rename: rename, At: at})
+		u, created, err := f.store.EnsureUser(f.Context(), account.EnsureUser{Issuer: account.OwnIssuer, ID: "ada", Name: name, Rename: rename, At: at})
 		f.Must(err)
 		return u, created
 	}
-	want := account.User{ID: "ada", Name: "Ada", CreatedAt: start}
+	want := account.User{ID: "ada", Name: "Ada", Issuer: account.OwnIssuer, CreatedAt: start}
 	for i, rename := range []bool{true, true, false} {
 		u, created := ensure("Ada", rename, start.Add(time.Duration(i)*time.Hour))
 		equal(f, "user", u, want)
@@ -140,7 +142,7 @@ func testChangeUser(f *fixture) {
 		f.Must(err)
 		return u
 	}
-	want := account.User{ID: "ada", Name: "Name of ada", CreatedAt: start}
+	want := account.User{ID: "ada", Name: "Name of ada", Issuer: account.OwnIssuer, CreatedAt: start}
 	equal(f, "nothing set", change(account.ChangeUser{}), want)
 	want.Admin = true
 	equal(f, "admin", change(account.ChangeUser{Admin: &yes}), want)
@@ -169,10 +171,10 @@ func testChangeUser(f *fixture) {
 
 func testListUsers(f *fixture) {
 	f.user("bob", "carl")
-	bob := account.User{ID: "bob", Name: "Name of bob", CreatedAt: start}
-	carl := account.User{ID: "carl", Name: "Name of carl", CreatedAt: start}
+	bob := account.User{ID: "bob", Name: "Name of bob", Issuer: account.OwnIssuer, CreatedAt: start}
+	carl := account.User{ID: "carl", Name: "Name of carl", Issuer: account.OwnIssuer, CreatedAt: start}
 	ada := f.local("u_ada", "ada", "Ada")
-	list := func(after string, limit int) []account.User {
+	list := func(after account.UserID, limit int) []account.User {
 		f.Helper()
 		users, err := f.store.ListUsers(f.Context(), after, limit)
 		f.Must(err)
@@ -187,21 +189,21 @@ func testListUsers(f *fixture) {
 func testSearchUsers(f *fixture) {
 	f.local("u_1", "Ada.L", "Ada Lovelace")
 	f.local("u_2", "love", "Love Lovelace")
-	for id, name := range map[string]string{"e1": "ÉMILE Zola", "e2": "émilie", "e3": "会议 室", "e4": "100% _x"} {
-		_, _, err := f.store.EnsureUser(f.Context(), account.EnsureUser{ID: id, Name: name, At: start})
+	for id, name := range map[account.UserID]string{"e1": "ÉMILE Zola", "e2": "émilie", "e3": "会议 室", "e4": "100% _x", "e5": "林小雨", "e6": "さくら"} {
+		_, _, err := f.store.EnsureUser(f.Context(), account.EnsureUser{Issuer: account.OwnIssuer, ID: id, Name: name, At: start})
 		f.Must(err)
 	}
-	search := func(query string, limit int) []string {
+	search := func(query string, limit int) []account.UserID {
 		f.Helper()
 		users, err := f.store.SearchUsers(f.Context(), account.Fold(query), limit)
 		f.Must(err)
-		ids := []string{}
+		ids := []account.UserID{}
 		for _, u := range users {
 			ids = append(ids, u.ID)
 		}
 		return ids
 	}
-	for query, want := range map[string][]string{
+	for query, want := range map[string][]account.UserID{
 		"ada":          {"u_1"},
 		"ADA.l":        {"u_1"},
 		"ada love":     {"u_1"},
@@ -213,6 +215,10 @@ func testSearchUsers(f *fixture) {
 		"Zola":         {"e1"},
 		"会":            {"e3"},
 		"室":            {"e3"},
+		"小雨":           {"e5"},
+		"雨":            {"e5"},
+		"雨小":           {},
+		"くら":           {"e6"},
 		"100%":         {"e4"},
 		"%":            {},
 		"_":            {},
@@ -220,23 +226,23 @@ func testSearchUsers(f *fixture) {
 	} {
 		equal(f, query, search(query, 10), want)
 	}
-	equal(f, "limit", search("love", 1), []string{"u_2"})
+	equal(f, "limit", search("love", 1), []account.UserID{"u_2"})
 
 	name := "Augusta"
 	_, err := f.store.ChangeUser(f.Context(), account.ChangeUser{ID: "u_1", Name: &name, At: start})
 	f.Must(err)
-	equal(f, "new name", search("aug", 10), []string{"u_1"})
-	equal(f, "old name", search("lovelace", 10), []string{"u_2"})
-	equal(f, "username stays", search("ada", 10), []string{"u_1"})
+	equal(f, "new name", search("aug", 10), []account.UserID{"u_1"})
+	equal(f, "old name", search("lovelace", 10), []account.UserID{"u_2"})
+	equal(f, "username stays", search("ada", 10), []account.UserID{"u_1"})
 	users, err := f.store.SearchUsers(f.Context(), "aug", 1)
 	f.Must(err)
-	equal(f, "whole", users, []account.User{{ID: "u_1", Name: name, Username: "Ada.L", CreatedAt: start}})
+	equal(f, "whole", users, []account.User{{ID: "u_1", Name: name, Username: "Ada.L", Issuer: account.OwnIssuer, CreatedAt: start}})
 }
 
 func testSeen(f *fixture) {
 	f.user("a", "b")
 	seen := func(at ...account.Seen) { f.Helper(); f.Must(f.store.Seen(f.Context(), at)) }
-	lastSeen := func(id string) time.Time {
+	lastSeen := func(id account.UserID) time.Time {
 		f.Helper()
 		u, _, err := f.store.User(f.Context(), id)
 		f.Must(err)

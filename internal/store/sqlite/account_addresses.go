@@ -19,15 +19,25 @@ func (a *Accounts) BlockAddress(ctx context.Context, b account.BlockedAddress) e
 			INSERT INTO blocked_addresses (address, until, reason, blocked_by, created_at) VALUES (?1, ?2, ?3, ?4, ?5)
 			ON CONFLICT (address) DO UPDATE SET until = ?2, reason = ?3, blocked_by = ?4, created_at = ?5`,
 			b.Address.String(), b.Until.UnixMilli(), b.Reason, b.By, b.At.UnixMilli())
-		return err
+		if err != nil {
+			return fmt.Errorf("block address: %w", err)
+		}
+		t.tell(account.Event{Kind: account.AddressBlocked, At: b.At, Address: &b})
+		return nil
 	})
 }
 
 // UnblockAddress implements [account.Addresses].
 func (a *Accounts) UnblockAddress(ctx context.Context, address netip.Addr) error {
 	return a.do(ctx, func(t *accountTx) error {
-		_, err := t.exec(`DELETE FROM blocked_addresses WHERE address = ?`, address.String())
-		return err
+		rows, err := t.exec(`DELETE FROM blocked_addresses WHERE address = ?`, address.String())
+		if err != nil {
+			return fmt.Errorf("unblock address: %w", err)
+		}
+		if rows > 0 {
+			t.tell(account.Event{Kind: account.AddressUnblocked, Address: &account.BlockedAddress{Address: address}})
+		}
+		return nil
 	})
 }
 

@@ -20,7 +20,7 @@ func scanPair(row scanner) (p account.Pair, err error) {
 }
 
 // Pair implements [account.Friends].
-func (a *Accounts) Pair(ctx context.Context, one, other string) (account.Pair, error) {
+func (a *Accounts) Pair(ctx context.Context, one, other account.UserID) (account.Pair, error) {
 	return scanPair(a.readers().row(ctx, pairQuery, one, other))
 }
 
@@ -62,7 +62,7 @@ func (t *accountTx) changePair(cmd *account.ChangePair) (account.Pair, error) {
 	return after, nil
 }
 
-func (t *accountTx) person(id string) (account.Person, error) {
+func (t *accountTx) person(id account.UserID) (account.Person, error) {
 	u, found, err := t.user(id)
 	switch {
 	case err != nil:
@@ -80,7 +80,7 @@ func (t *accountTx) storePair(cmd *account.ChangePair, before, after account.Pai
 	for _, part := range []struct {
 		was, is        bool
 		insert, remove string
-		first, second  string
+		first, second  account.UserID
 	}{
 		{
 			before.Friends, after.Friends,
@@ -128,7 +128,7 @@ func (t *accountTx) checkPair(cmd *account.ChangePair, before, after account.Pai
 		return nil
 	}
 	if after.Friends && !before.Friends {
-		for _, user := range []string{cmd.Actor, cmd.Target} {
+		for _, user := range []account.UserID{cmd.Actor, cmd.Target} {
 			err := count(&friends, `
 				SELECT (SELECT count(*) FROM friends WHERE user_a = ?1) + (SELECT count(*) FROM friends WHERE user_b = ?1)`, user)
 			if err != nil {
@@ -149,59 +149,26 @@ func (t *accountTx) checkPair(cmd *account.ChangePair, before, after account.Pai
 	return after.OverLimit(before, friends, sent, blocks)
 }
 
-// Circle implements [account.Friends].
-func (a *Accounts) Circle(ctx context.Context, userID string, limit int) (account.Circle, error) {
-	var circle account.Circle
-	for _, list := range []struct {
-		into  *[]account.Contact
-		query string
-	}{
-		{&circle.Friends, `
-			SELECT user_b AS id, created_at AS since FROM friends WHERE user_a = ?1
-			UNION ALL SELECT user_a, created_at FROM friends WHERE user_b = ?1`},
-		{&circle.Sent, `SELECT receiver_id AS id, created_at AS since FROM friend_requests WHERE sender_id = ?1`},
-		{&circle.Received, `
-			SELECT sender_id AS id, created_at AS since FROM friend_requests WHERE receiver_id = ?1 AND NOT EXISTS (
-				SELECT 1 FROM blocks WHERE blocker_id = ?1 AND blocked_id = sender_id)`},
-		{&circle.Blocked, `SELECT blocked_id AS id, created_at AS since FROM blocks WHERE blocker_id = ?1`},
-	} {
-		*list.into = []account.Contact{}
-		err := a.readers().each(ctx, func(row scanner) error {
-			var contact account.Contact
-			var since int64
-			err := scanUser(row, &contact.User, &since)
-			contact.Since = instant(since)
-			*list.into = append(*list.into, contact)
-			return err
-		}, `SELECT `+userColumns+`, x.since FROM (`+list.query+`) x JOIN users u ON u.id = x.id
-			ORDER BY x.since DESC, x.id DESC LIMIT ?2`, userID, limit)
-		if err != nil {
-			return account.Circle{}, err
-		}
-	}
-	return circle, nil
-}
-
 const friendIDsQuery = `
 	SELECT user_b AS id FROM friends WHERE user_a = ?1 UNION ALL SELECT user_a FROM friends WHERE user_b = ?1
 	ORDER BY id`
 
 // FriendIDs implements [account.Friends].
-func (a *Accounts) FriendIDs(ctx context.Context, userID string) ([]string, error) {
+func (a *Accounts) FriendIDs(ctx context.Context, userID account.UserID) ([]account.UserID, error) {
 	return a.ids(ctx, friendIDsQuery, userID)
 }
 
 // BlockedIDs implements [account.Friends].
-func (a *Accounts) BlockedIDs(ctx context.Context, userID string) ([]string, error) {
+func (a *Accounts) BlockedIDs(ctx context.Context, userID account.UserID) ([]account.UserID, error) {
 	return a.ids(ctx, `
 		SELECT blocked_id AS id FROM blocks WHERE blocker_id = ?1 UNION SELECT blocker_id FROM blocks WHERE blocked_id = ?1
 		ORDER BY id`, userID)
 }
 
-func (a *Accounts) ids(ctx context.Context, query, userID string) ([]string, error) {
-	ids := []string{}
+func (a *Accounts) ids(ctx context.Context, query string, userID account.UserID) ([]account.UserID, error) {
+	ids := []account.UserID{}
 	err := a.readers().each(ctx, func(row scanner) error {
-		var id string
+		var id account.UserID
 		err := row.Scan(&id)
 		ids = append(ids, id)
 		return err

@@ -6,21 +6,8 @@ import (
 	"time"
 
 	"github.com/sockeye-im/sockeye/internal/account"
-	"github.com/sockeye-im/sockeye/internal/store/accounttest"
 	"github.com/sockeye-im/sockeye/internal/store/sqlite"
 )
-
-func TestAccountConformance(t *testing.T) {
-	asked := collectStatements(t)
-	accounttest.Run(t, func(t *testing.T) accounttest.Driver { return accountDriver{driver{t.TempDir(), asked}} })
-}
-
-// accountDriver opens the accounts of a folder's database.
-type accountDriver struct{ chats driver }
-
-func (d accountDriver) Open(t testing.TB, sink account.Sink) account.Store {
-	return d.chats.Open(t, discard).(*sqlite.Store).Accounts(sink)
-}
 
 // Whoever publishes to a sink that ends after the store must not find it ended.
 func TestCloseWaitsForAccountEvents(t *testing.T) {
@@ -36,7 +23,7 @@ func TestCloseWaitsForAccountEvents(t *testing.T) {
 		published.Store(true)
 	})
 	ensure := func(name string) error {
-		_, _, err := accounts.EnsureUser(t.Context(), account.EnsureUser{ID: "ada", Name: name, Rename: true, At: time.UnixMilli(1)})
+		_, _, err := accounts.EnsureUser(t.Context(), account.EnsureUser{Issuer: account.OwnIssuer, ID: "ada", Name: name, Rename: true, At: time.UnixMilli(1)})
 		return err
 	}
 	if err := ensure("Ada"); err != nil {

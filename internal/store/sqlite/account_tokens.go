@@ -33,6 +33,7 @@ func (t *accountTx) revoke(r *account.Revocation) error {
 	if err != nil {
 		return fmt.Errorf("revoke: %w", err)
 	}
+	t.tell(account.Event{Kind: account.TokensRevoked, At: r.At, Revocation: r})
 	return nil
 }
 
@@ -89,7 +90,7 @@ func (a *Accounts) RevokedUsers(ctx context.Context, since time.Time) ([]account
 }
 
 // RevokedBy implements [account.Revocations].
-func (a *Accounts) RevokedBy(ctx context.Context, userID string) (time.Time, error) {
+func (a *Accounts) RevokedBy(ctx context.Context, userID account.UserID) (time.Time, error) {
 	var by sql.NullInt64
 	_, err := exists(a.readers().row(ctx, `SELECT issued_by FROM revoked_users WHERE user_id = ?`, userID).Scan(&by))
 	return instantOrZero(by), err

@@ -11,27 +11,27 @@ import (
 	"github.com/sockeye-im/sockeye/internal/account"
 )
 
-const userColumns = `u.id, u.name, u.username, u.admin, u.created_at, u.last_seen_at`
+const userColumns = `u.id, u.name, u.username, u.issuer, u.admin, u.created_at, u.last_seen_at`
 
 // scanUser reads userColumns, and what follows them into more.
 func scanUser(row scanner, u *account.User, more ...any) error {
-	var username sql.NullString
+	var username, issuer sql.NullString
 	var createdAt int64
 	var seen sql.NullInt64
-	err := row.Scan(append([]any{&u.ID, &u.Name, &username, &u.Admin, &createdAt, &seen}, more...)...)
-	u.Username, u.CreatedAt, u.LastSeen = username.String, instant(createdAt), instantOrZero(seen)
+	err := row.Scan(append([]any{&u.ID, &u.Name, &username, &issuer, &u.Admin, &createdAt, &seen}, more...)...)
+	u.Username, u.Issuer, u.CreatedAt, u.LastSeen = username.String, issuer.String, instant(createdAt), instantOrZero(seen)
 	return err
 }
 
 const userQuery = `SELECT ` + userColumns + ` FROM users u WHERE u.id = ?`
 
 // User implements [account.Users].
-func (a *Accounts) User(ctx context.Context, id string) (u account.User, found bool, err error) {
+func (a *Accounts) User(ctx context.Context, id account.UserID) (u account.User, found bool, err error) {
 	found, err = exists(scanUser(a.readers().row(ctx, userQuery, id), &u))
 	return u, found, err
 }
 
-func (t *accountTx) user(id string) (u account.User, found bool, err error) {
+func (t *accountTx) user(id account.UserID) (u account.User, found bool, err error) {
 	found, err = exists(scanUser(t.row(userQuery, id), &u))
 	return u, found, err
 }
@@ -44,6 +44,9 @@ func (a *Accounts) EnsureUser(ctx context.Context, cmd account.EnsureUser) (u ac
 		`SELECT `+userColumns+`, u.indexed_name FROM users u WHERE u.id = ?`, cmd.ID), &u, &indexed))
 	if err != nil {
 		return account.User{}, false, err
+	}
+	if known && !u.BelongsTo(cmd.Issuer) {
+		return account.User{}, false, account.ErrOtherIssuer
 	}
 	if known && indexed == u.Name && (u.Name == cmd.Name || !cmd.Rename) {
 		return u, false, nil
@@ -61,8 +64,11 @@ func (t *accountTx) ensureUser(cmd *account.EnsureUser) (account.User, bool, err
 		return account.User{}, false, err
 	}
 	if !known {
-		u = account.User{ID: cmd.ID, Name: cmd.Name, CreatedAt: cmd.At}
+		u = account.User{ID: cmd.ID, Name: cmd.Name, Issuer: cmd.Issuer, CreatedAt: cmd.At}
 		return u, true, t.insertUser(&u)
+	}
+	if !u.BelongsTo(cmd.Issuer) {
+		return account.User{}, false, account.ErrOtherIssuer
 	}
 	if cmd.Rename && u.Name != cmd.Name {
 		u.Name = cmd.Name
@@ -75,8 +81,8 @@ func (t *accountTx) ensureUser(cmd *account.EnsureUser) (account.User, bool, err
 
 func (t *accountTx) insertUser(u *account.User) error {
 	if _, err := t.exec(`
-		INSERT INTO users (id, name, username, admin, created_at) VALUES (?, ?, ?, ?, ?)`,
-		u.ID, u.Name, sql.NullString{String: u.Username, Valid: u.Username != ""}, u.Admin, u.CreatedAt.UnixMilli()); err != nil {
+		INSERT INTO users (id, name, username, issuer, admin, created_at) VALUES (?, ?, ?, ?, ?, ?)`,
+		u.ID, u.Name, optional(u.Username), optional(u.Issuer), u.Admin, u.CreatedAt.UnixMilli()); err != nil {
 		return fmt.Errorf("insert user: %w", err)
 	}
 	return t.nameUser(u)
@@ -101,7 +107,8 @@ func (t *accountTx) nameUser(u *account.User) error {
 // ChangeUser implements [account.Users].
 func (a *Accounts) ChangeUser(ctx context.Context, cmd account.ChangeUser) (account.User, error) {
 	changes := func(u *account.User) bool {
-		return cmd.Name != nil && *cmd.Name != u.Name || cmd.Admin != nil && *cmd.Admin != u.Admin
+		return cmd.Name != nil && *cmd.Name != u.Name || cmd.Admin != nil && *cmd.Admin != u.Admin ||
+			cmd.Issuer != nil && *cmd.Issuer != u.Issuer
 	}
 	u, found, err := a.User(ctx, cmd.ID)
 	switch {
@@ -127,11 +134,18 @@ func (t *accountTx) changeUser(cmd *account.ChangeUser) (account.User, error) {
 	case !found:
 		return account.User{}, account.ErrUserNotFound
 	}
-	if cmd.Admin != nil && *cmd.Admin != u.Admin {
+	if cmd.Admin != nil {
 		u.Admin = *cmd.Admin
-		if _, err := t.exec(`UPDATE users SET admin = ? WHERE id = ?`, u.Admin, u.ID); err != nil {
-			return account.User{}, fmt.Errorf("update user: %w", err)
+	}
+	if _, err := t.exec(`UPDATE users SET admin = ? WHERE id = ?`, u.Admin, u.ID); err != nil {
+		return account.User{}, fmt.Errorf("update user: %w", err)
+	}
+	if cmd.Issuer != nil && *cmd.Issuer != u.Issuer {
+		u.Issuer = *cmd.Issuer
+		if _, err := t.exec(`UPDATE users SET issuer = ?, reassigned_at = ? WHERE id = ?`, u.Issuer, cmd.At.UnixMilli(), u.ID); err != nil {
+			return account.User{}, fmt.Errorf("reassign user: %w", err)
 		}
+		t.tell(account.Event{Kind: account.UserReassigned, At: cmd.At, Actor: account.Person{ID: u.ID}, Issuer: u.Issuer})
 	}
 	if cmd.Name == nil || *cmd.Name == u.Name {
 		return u, nil
@@ -147,7 +161,7 @@ func (t *accountTx) changeUser(cmd *account.ChangeUser) (account.User, error) {
 func (t *accountTx) renamed(u *account.User, at time.Time, origin string) error {
 	e := account.Event{Kind: account.UserChanged, At: at, Actor: account.Person{ID: u.ID, Name: u.Name}, Origin: origin}
 	err := t.each(func(row scanner) error {
-		var friend string
+		var friend account.UserID
 		err := row.Scan(&friend)
 		e.Friends = append(e.Friends, friend)
 		return err
@@ -181,7 +195,7 @@ func (a *Accounts) SearchUsers(ctx context.Context, folded string, limit int) ([
 }
 
 // ListUsers implements [account.Users].
-func (a *Accounts) ListUsers(ctx context.Context, after string, limit int) ([]account.User, error) {
+func (a *Accounts) ListUsers(ctx context.Context, after account.UserID, limit int) ([]account.User, error) {
 	return a.users(ctx, `SELECT `+userColumns+` FROM users u WHERE u.id > ? ORDER BY u.id LIMIT ?`, after, limit)
 }
 
@@ -199,6 +213,30 @@ func (a *Accounts) users(ctx context.Context, query string, args ...any) ([]acco
 		return err
 	}, query, args...)
 	return users, err
+}
+
+// Unsettled implements [account.Users].
+func (a *Accounts) Unsettled(ctx context.Context, limit int) (first []account.User, total int, err error) {
+	if err := a.readers().row(ctx, `SELECT count(*) FROM users WHERE issuer IS NULL`).Scan(&total); err != nil || total == 0 {
+		return []account.User{}, 0, err
+	}
+	first, err = a.users(ctx, `SELECT `+userColumns+` FROM users u WHERE u.issuer IS NULL ORDER BY u.id LIMIT ?`, limit)
+	return first, total, err
+}
+
+// Settle implements [account.Users].
+func (a *Accounts) Settle(ctx context.Context, issuer string) (users int, err error) {
+	err = a.do(ctx, func(t *accountTx) error {
+		rows, err := t.exec(`UPDATE users SET issuer = ? WHERE issuer IS NULL`, issuer)
+		users = int(rows)
+		return err
+	})
+	return users, err
+}
+
+// Reassigned implements [account.Users].
+func (a *Accounts) Reassigned(ctx context.Context, since time.Time) ([]account.User, error) {
+	return a.users(ctx, `SELECT `+userColumns+` FROM users u WHERE u.reassigned_at >= ? ORDER BY u.reassigned_at, u.id`, since.UnixMilli())
 }
 
 // Seen implements [account.Users].
@@ -231,12 +269,27 @@ func (a *Accounts) CreateLocal(ctx context.Context, cmd account.CreateLocal) err
 		case taken:
 			return account.ErrLoginTaken
 		}
+		skeletons := account.Skeletons(cmd.User.Username)
+		for _, skeleton := range skeletons {
+			alike, err := exists(t.row(`SELECT 1 FROM login_skeletons WHERE skeleton = ?`, skeleton).Scan(&one))
+			switch {
+			case err != nil:
+				return fmt.Errorf("look for look-alikes: %w", err)
+			case alike:
+				return account.ErrLoginAlike
+			}
+		}
 		if err := t.insertUser(&cmd.User); err != nil {
 			return err
 		}
 		if _, err := t.exec(`INSERT INTO local_accounts (user_id, username_key, password_hash) VALUES (?, ?, ?)`,
 			cmd.User.ID, key, cmd.PasswordHash); err != nil {
 			return fmt.Errorf("insert account: %w", err)
+		}
+		for _, skeleton := range skeletons {
+			if _, err := t.exec(`INSERT INTO login_skeletons (skeleton, user_id) VALUES (?, ?)`, skeleton, cmd.User.ID); err != nil {
+				return fmt.Errorf("insert skeleton: %w", err)
+			}
 		}
 		return nil
 	})
@@ -251,11 +304,11 @@ func (a *Accounts) LocalByUsername(ctx context.Context, username string) (accoun
 }
 
 // Local implements [account.Locals].
-func (a *Accounts) Local(ctx context.Context, userID string) (account.Local, bool, error) {
+func (a *Accounts) Local(ctx context.Context, userID account.UserID) (account.Local, bool, error) {
 	return a.local(ctx, localQuery+`l.user_id = ?`, userID)
 }
 
-func (a *Accounts) local(ctx context.Context, query, key string) (l account.Local, found bool, err error) {
+func (a *Accounts) local(ctx context.Context, query string, key any) (l account.Local, found bool, err error) {
 	found, err = exists(scanUser(a.readers().row(ctx, query, key), &l.User, &l.PasswordHash))
 	if !found {
 		return account.Local{}, false, err

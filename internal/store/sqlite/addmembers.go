@@ -58,7 +58,11 @@ func (t *tx) addMembers(cmd *chat.AddMembers) ([]chat.UserID, error) {
 	if _, err := t.exec(`UPDATE conversations SET member_count = member_count + ? WHERE id = ?`, len(added), conversation); err != nil {
 		return nil, fmt.Errorf("count members: %w", err)
 	}
-	t.emit(chat.NewAddedEvent(at, chat.Added{RoomID: cmd.RoomID, Count: len(added), Users: slices.Clone(added)}))
+	if err := t.emitNamed(chat.NewAddedEvent(at, chat.Added{
+		RoomID: cmd.RoomID, Count: len(added), Users: slices.Clone(added),
+	})); err != nil {
+		return nil, err
+	}
 	if present > 0 {
 		return added, nil
 	}

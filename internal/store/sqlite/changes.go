@@ -35,6 +35,9 @@ func (t *tx) editMessage(cmd *chat.Edit) (chat.Message, error) {
 	if err := t.keepMentioned(&m); err != nil {
 		return m, err
 	}
+	if err := t.nameMessage(&m); err != nil {
+		return m, err
+	}
 	at, err := t.place(entry{
 		conversation: m.ConversationID, kind: chat.MessageEdited, message: m.ID, actor: cmd.Editor.ID, at: cmd.At,
 	}, cmd.Editor.Origin)
@@ -56,8 +59,7 @@ func (t *tx) editMessage(cmd *chat.Edit) (chat.Message, error) {
 	if err := t.replaceWords(&m); err != nil {
 		return m, err
 	}
-	t.emitChange(chat.MessageEdited, at, &m)
-	return m, nil
+	return m, t.emitChange(chat.MessageEdited, at, &m)
 }
 
 // DeleteMessage implements [chat.Changes].
@@ -91,8 +93,7 @@ func (t *tx) deleteMessage(cmd *chat.Delete) (chat.Message, error) {
 		return m, fmt.Errorf("mark as deleted: %w", err)
 	}
 	m.DeletedAt = at.At
-	t.emitChange(chat.MessageDeleted, at, &m)
-	return m, nil
+	return m, t.emitChange(chat.MessageDeleted, at, &m)
 }
 
 // wipe removes what was said in m and about it, wherever it is kept.
@@ -114,7 +115,7 @@ func (t *tx) wipe(m *chat.Message) error {
 			return fmt.Errorf("wipe message: %w", err)
 		}
 	}
-	m.Content, m.Attachments, m.Mentions, m.Reactions = "", nil, nil, nil
+	m.Content, m.Attachments, m.Mentions, m.Reactions, m.Names = "", nil, nil, nil, nil
 	m.PinnedAt, m.PinnedBy = time.Time{}, ""
 	return nil
 }
@@ -162,11 +163,13 @@ func (t *tx) pinMessage(cmd *chat.Pin) (chat.Message, error) {
 	}
 	m.PinnedAt = optionalTime(pinnedAt)
 	if _, err := t.exec(`UPDATE messages SET pinned_at = ?, pinned_by = ? WHERE id = ?`,
-		pinnedAt, optional(string(m.PinnedBy)), m.ID); err != nil {
+		pinnedAt, optional(m.PinnedBy), m.ID); err != nil {
 		return m, fmt.Errorf("pin message: %w", err)
 	}
-	t.emitChange(kind, at, &m)
-	return m, nil
+	if err := t.nameMessage(&m); err != nil {
+		return m, err
+	}
+	return m, t.emitChange(kind, at, &m)
 }
 
 const standingQuery = `SELECT ` + messageColumns + `,
@@ -181,7 +184,7 @@ func (t *tx) message(id string, user chat.UserID) (chat.Message, chat.Standing, 
 		return m, standing, err
 	}
 	one := []chat.Message{m}
-	err = fillReactions(t.each, one)
+	err = fillMessages(t.each, one)
 	return one[0], standing, err
 }
 
@@ -192,7 +195,7 @@ func (s *Store) Message(ctx context.Context, id string, user chat.UserID) (chat.
 		return m, standing, err
 	}
 	one := []chat.Message{m}
-	err = fillReactions(s.readers.rows(ctx), one)
+	err = fillMessages(s.readers.rows(ctx), one)
 	return one[0], standing, err
 }
 
@@ -207,10 +210,10 @@ func scanStanding(row scanner) (chat.Message, chat.Standing, error) {
 }
 
 // emitChange gives the event a copy of m: the caller may do with m as it likes.
-func (t *tx) emitChange(kind chat.EventKind, at chat.Place, m *chat.Message) {
+func (t *tx) emitChange(kind chat.EventKind, at chat.Place, m *chat.Message) error {
 	now := *m
 	now.Attachments = slices.Clone(m.Attachments)
 	now.Mentions = slices.Clone(m.Mentions)
 	now.Reactions = slices.Clone(m.Reactions)
-	t.emit(chat.NewChangeEvent(kind, at, &now))
+	return t.emitNamed(chat.NewChangeEvent(kind, at, &now))
 }

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 )
 
@@ -11,6 +12,7 @@ import (
 type connection struct {
 	conn     *sql.Conn
 	prepared map[string]*sql.Stmt
+	spoilt   bool // it may be in a transaction that nobody will end
 }
 
 func newConnection(conn *sql.Conn) *connection {
@@ -71,11 +73,21 @@ func (c *connection) prepare(ctx context.Context, query string) (*sql.Stmt, erro
 }
 
 func (c *connection) close() error {
+	return errors.Join(c.closeStatements(), c.conn.Close())
+}
+
+// discard is close for a connection that database/sql must not lend again.
+func (c *connection) discard() {
+	_ = c.closeStatements() // they have failed already
+	_ = c.conn.Raw(func(any) error { return driver.ErrBadConn })
+}
+
+func (c *connection) closeStatements() error {
 	var errs []error
 	for _, stmt := range c.prepared {
 		errs = append(errs, stmt.Close())
 	}
-	return errors.Join(append(errs, c.conn.Close())...)
+	return errors.Join(errs...)
 }
 
 // scanner is a row, of either side.

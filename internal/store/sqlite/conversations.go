@@ -58,7 +58,7 @@ const (
 const summaryColumns = `r.id, r.name, r.description, r.type, r.max_members, r.allow_file_upload, r.allow_voice_message,
 	r.retention_ms, r.created_by, r.created_at, c.member_count,
 	c.id, c.first_seq, c.head_seq, c.last_at, coalesce(rm.seq, 0),
-	o.user_id, coalesce(u.name, o.user_id), coalesce(u.created_at, 0)`
+	o.user_id, coalesce(u.name, o.user_id), coalesce(u.username, ''), coalesce(u.created_at, 0)`
 
 // The other side of a direct conversation is joined; of a room nobody is.
 const summaryTables = `
@@ -106,12 +106,12 @@ func summaries(each eachRow, query string, args ...any) ([]chat.Summary, error) 
 func scanSummary(row scanner) (chat.Summary, error) {
 	var s chat.Summary
 	var r chat.Room
-	var room, name, description, kind, creator, peer, peerName sql.NullString
+	var room, name, description, kind, creator, peer, peerName, peerLogin sql.NullString
 	var most, retention, createdAt sql.NullInt64
 	var files, voice sql.NullBool
 	var lastAt, peerSince int64
 	err := row.Scan(&room, &name, &description, &kind, &most, &files, &voice, &retention, &creator, &createdAt, &r.MemberCount,
-		&s.ConversationID, &s.FirstSeq, &s.Seq, &lastAt, &s.Mark, &peer, &peerName, &peerSince, &s.Unread, &s.Mentions)
+		&s.ConversationID, &s.FirstSeq, &s.Seq, &lastAt, &s.Mark, &peer, &peerName, &peerLogin, &peerSince, &s.Unread, &s.Mentions)
 	if err != nil {
 		return s, err
 	}
@@ -126,7 +126,7 @@ func scanSummary(row scanner) (chat.Summary, error) {
 		s.Room = &r
 	}
 	if peer.Valid {
-		s.Peer = &chat.User{ID: chat.UserID(peer.String), Name: peerName.String}
+		s.Peer = &chat.User{ID: chat.UserID(peer.String), Name: peerName.String, Login: peerLogin.String}
 		if peerSince != 0 {
 			s.Peer.CreatedAt = instant(peerSince)
 		}
@@ -152,7 +152,7 @@ func fillLast(each eachRow, list []chat.Summary) error {
 	if err != nil {
 		return fmt.Errorf("read last messages: %w", err)
 	}
-	err = fillReactions(each, last)
+	err = fillMessages(each, last)
 	for i := range last {
 		list[at[last[i].ConversationID]].Last = &last[i]
 	}
@@ -169,12 +169,46 @@ func (s *Store) Changed(ctx context.Context, since time.Time, limit int) ([]chat
 		ORDER BY c.last_at DESC LIMIT ?`, since.UnixMilli(), limit)
 }
 
-// Heads implements [chat.CatchUp].
-func (s *Store) Heads(ctx context.Context, user chat.UserID, limit int) ([]chat.Head, error) {
-	return s.heads(ctx, `SELECT `+headColumns+`
+// The heads of user ?1 that changed at ?2 or later, of which there are few in all, or
+// many.
+const (
+	headsByTime = `SELECT ` + headColumns + `
+		FROM conversations c CROSS JOIN members mb ON mb.conversation_id = c.id AND mb.user_id = ?1
+		LEFT JOIN rooms r ON r.conversation_id = c.id
+		WHERE c.last_at >= ?2 ORDER BY c.last_at DESC LIMIT ?3`
+	headsByUser = `SELECT ` + headColumns + `
 		FROM members mb CROSS JOIN conversations c ON c.id = mb.conversation_id
 		LEFT JOIN rooms r ON r.conversation_id = c.id
-		WHERE mb.user_id = ? ORDER BY c.last_at DESC LIMIT ?`, user, limit)
+		WHERE mb.user_id = ?1 AND c.last_at >= ?2 ORDER BY c.last_at DESC LIMIT ?3`
+)
+
+// fewChanged is how many conversations of all users are rather looked at than all of
+// one user's.
+const fewChanged = 500
+
+// Heads implements [chat.CatchUp].
+func (s *Store) Heads(ctx context.Context, user chat.UserID, since time.Time, limit int) ([]chat.Head, error) {
+	few, err := fewSince(s.readers.rows(ctx), since)
+	if err != nil {
+		return nil, err
+	}
+	query := headsByUser
+	if few {
+		query = headsByTime
+	}
+	return s.heads(ctx, query, user, since.UnixMilli(), limit)
+}
+
+// fewSince tells whether so few conversations changed at a time or later that they are
+// rather looked at than those of one user.
+func fewSince(each eachRow, since time.Time) (bool, error) {
+	var changed int
+	err := each(func(row scanner) error { return row.Scan(&changed) },
+		`SELECT count(*) FROM (SELECT 1 FROM conversations c WHERE c.last_at >= ? LIMIT ?)`, since.UnixMilli(), fewChanged+1)
+	if err != nil {
+		return false, fmt.Errorf("count changed conversations: %w", err)
+	}
+	return changed <= fewChanged, nil
 }
 
 // heads adds to each direct conversation its two sides.

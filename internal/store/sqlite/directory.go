@@ -92,11 +92,11 @@ func (s *Store) Members(ctx context.Context, user chat.UserID, q chat.MemberQuer
 		return each(func(row scanner) error {
 			var m chat.Member
 			var joinedAt int64
-			err := row.Scan(&m.UserID, &m.Name, &m.Role, &joinedAt)
+			err := row.Scan(&m.UserID, &m.Name, &m.Login, &m.Role, &joinedAt)
 			m.JoinedAt = instant(joinedAt)
 			page.Members = append(page.Members, m)
 			return err
-		}, `SELECT m.user_id, coalesce(u.name, m.user_id), m.role, m.joined_at
+		}, `SELECT m.user_id, coalesce(u.name, m.user_id), coalesce(u.username, ''), m.role, m.joined_at
 			FROM members m LEFT JOIN users u ON u.id = m.user_id
 			WHERE m.conversation_id = ? AND m.user_id > ? ORDER BY m.user_id LIMIT ?`, conversation, q.After, q.Limit+1)
 	})
@@ -110,7 +110,7 @@ func (s *Store) Members(ctx context.Context, user chat.UserID, q chat.MemberQuer
 }
 
 const bansQuery = `
-	SELECT b.user_id, coalesce(u.name, b.user_id), b.banned_by, b.banned_at
+	SELECT b.user_id, coalesce(u.name, b.user_id), coalesce(u.username, ''), b.banned_by, b.banned_at
 	FROM bans b LEFT JOIN users u ON u.id = b.user_id
 	WHERE b.conversation_id = ? AND b.user_id > ? ORDER BY b.user_id LIMIT ?`
 
@@ -132,14 +132,17 @@ func (s *Store) Bans(ctx context.Context, user chat.UserID, q chat.BanQuery) (ch
 		case refusal != nil:
 			return refusal
 		}
-		return each(func(row scanner) error {
+		if err := each(func(row scanner) error {
 			var b chat.Ban
 			var bannedAt int64
-			err := row.Scan(&b.UserID, &b.Name, &b.By, &bannedAt)
+			err := row.Scan(&b.UserID, &b.Name, &b.Login, &b.By, &bannedAt)
 			b.At = instant(bannedAt)
 			page.Bans = append(page.Bans, b)
 			return err
-		}, bansQuery, conversation, q.After, q.Limit+1)
+		}, bansQuery, conversation, q.After, q.Limit+1); err != nil {
+			return err
+		}
+		return nameBans(each, page.Bans)
 	})
 	if err != nil {
 		return chat.BanPage{}, err
@@ -148,4 +151,17 @@ func (s *Store) Bans(ctx context.Context, user chat.UserID, q chat.BanQuery) (ch
 		page.Bans, page.Next = page.Bans[:q.Limit], page.Bans[q.Limit-1].UserID
 	}
 	return page, nil
+}
+
+// nameBans adds how those are called who have banned.
+func nameBans(each eachRow, bans []chat.Ban) error {
+	by := make([]chat.UserID, len(bans))
+	for i := range bans {
+		by[i] = bans[i].By
+	}
+	names, err := namesOf(each, by)
+	for i := range bans {
+		bans[i].Names = names.Of(by[i : i+1])
+	}
+	return err
 }

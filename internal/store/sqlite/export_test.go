@@ -2,7 +2,11 @@ package sqlite
 
 import (
 	"context"
+	"database/sql"
+	"errors"
+	"io/fs"
 	"maps"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -45,6 +49,19 @@ func (s *Store) Break(ctx context.Context, cause error, statements ...string) er
 	})
 }
 
+// Panic is Break, but for a command that panics in the middle of reading rows.
+func (s *Store) Panic(ctx context.Context, cause string, statements ...string) error {
+	return s.writer.do(ctx, func(tx *tx) error {
+		tx.emit(chat.Event{Kind: "broken"})
+		for _, statement := range statements {
+			if _, err := tx.exec(statement); err != nil {
+				return err
+			}
+		}
+		return tx.each(func(scanner) error { panic(cause) }, "SELECT 1 UNION SELECT 2")
+	})
+}
+
 // PagesRead is how many pages of the file the connections that read have looked at, in
 // their caches or outside. Only with one of them it means something.
 func (s *Store) PagesRead(ctx context.Context) (pages int, err error) {
@@ -78,4 +95,14 @@ func (s *Store) Statements() []string {
 		all = slices.AppendSeq(all, maps.Keys(c.prepared))
 	}
 	return all
+}
+
+// MigrateWith brings the database of a folder up to date with other steps than the program's own.
+func MigrateWith(ctx context.Context, dir string, steps fs.FS) error {
+	db, err := sql.Open("sqlite", dataSource(filepath.Join(dir, FileName), DefaultConfig(dir), writing...))
+	if err != nil {
+		return err
+	}
+	db.SetMaxOpenConns(1)
+	return errors.Join(migrateFrom(ctx, db, nil, steps), db.Close())
 }

@@ -53,7 +53,7 @@ func messagePage(each eachRow, limit int, newestFirst bool, query string, args .
 	if newestFirst {
 		slices.Reverse(messages)
 	}
-	return chat.Page{Messages: messages, More: more}, fillReactions(each, messages)
+	return chat.Page{Messages: messages, More: more}, fillMessages(each, messages)
 }
 
 func (s *Store) seqOf(ctx context.Context, conversation, message string) (int64, error) {
@@ -66,41 +66,6 @@ func (s *Store) seqOf(ctx context.Context, conversation, message string) (int64,
 	return seq, err
 }
 
-// unreadQuery takes at most limit messages from each conversation, by its index,
-// and sorts their keys alone before it reads the ones that remain: a user with a
-// long absence costs no more than conversations times limit. CROSS JOIN makes
-// SQLite keep that order.
-const unreadQuery = `
-	WITH behind AS MATERIALIZED (
-		SELECT mb.conversation_id AS id, coalesce(rm.seq, 0) AS mark
-		FROM members mb
-		JOIN conversations c ON c.id = mb.conversation_id
-		LEFT JOIN read_marks rm ON rm.conversation_id = mb.conversation_id AND rm.user_id = mb.user_id
-		WHERE mb.user_id = ?1 AND c.head_seq > coalesce(rm.seq, 0)
-	), newest AS MATERIALIZED (
-		SELECT k.conversation_id, k.seq
-		FROM behind b CROSS JOIN messages k ON k.conversation_id = b.id AND k.seq IN (
-			SELECT x.seq FROM messages x
-			WHERE x.conversation_id = b.id AND x.seq > b.mark AND x.sender_id <> ?1 AND x.deleted_at IS NULL
-			ORDER BY x.seq DESC LIMIT ?2)
-		ORDER BY k.created_at DESC, k.conversation_id DESC, k.seq DESC
-		LIMIT ?2
-	)
-	SELECT ` + messageColumns + `
-	FROM newest n CROSS JOIN messages m ON m.conversation_id = n.conversation_id AND m.seq = n.seq
-	ORDER BY m.created_at DESC, m.conversation_id DESC, m.seq DESC`
-
-// Unread implements [chat.Messages].
-func (s *Store) Unread(ctx context.Context, user chat.UserID, limit int) ([]chat.Message, error) {
-	each := s.readers.rows(ctx)
-	messages, err := readMessages(each, unreadQuery, user, limit)
-	if err != nil {
-		return nil, err
-	}
-	slices.Reverse(messages)
-	return messages, fillReactions(each, messages)
-}
-
 // Pinned implements [chat.Messages].
 func (s *Store) Pinned(ctx context.Context, conversationID string, limit int) ([]chat.Message, error) {
 	each := s.readers.rows(ctx)
@@ -108,7 +73,7 @@ func (s *Store) Pinned(ctx context.Context, conversationID string, limit int) ([
 	if err != nil {
 		return nil, err
 	}
-	return messages, fillReactions(each, messages)
+	return messages, fillMessages(each, messages)
 }
 
 // readMessages reads messages without their reactions.

@@ -45,8 +45,12 @@ var reads = map[string]func(ctx context.Context, c *conversation, around int) er
 		return c.check(thread.Replies, err, around-500, around-10)
 	},
 	"unread": func(ctx context.Context, c *conversation, _ int) error {
-		unread, err := c.Unread(ctx, "anna", 100)
-		return c.check(chat.Page{Messages: unread, More: true}, err, c.n-99, c.n)
+		unread, err := c.Unread(ctx, chat.UnreadQuery{User: "anna", Limit: 100})
+		return c.check(chat.Page{Messages: unread.Messages, More: true}, err, c.n-99, c.n)
+	},
+	"unread in a known conversation": func(ctx context.Context, c *conversation, _ int) error {
+		unread, err := c.Unread(ctx, chat.UnreadQuery{User: "anna", Limit: 100, Since: time.Now().Add(time.Hour), Among: []string{c.id}})
+		return c.check(chat.Page{Messages: unread.Messages, More: true}, err, c.n-99, c.n)
 	},
 	"search": func(ctx context.Context, c *conversation, around int) error {
 		page, err := c.SearchMessages(ctx, chat.MessageSearch{

@@ -41,7 +41,7 @@ func (t *tx) place(e entry, origin string) (chat.Place, error) {
 	_, err = t.exec(`
 		INSERT INTO changes (conversation_id, seq, kind, message_id, user_id, actor_id, at, detail)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
-		e.conversation, seq, e.kind, optional(e.message), optional(string(e.user)), e.actor, at.UnixMilli(), optional(e.detail))
+		e.conversation, seq, e.kind, optional(e.message), optional(e.user), e.actor, at.UnixMilli(), optional(e.detail))
 	if err != nil {
 		return chat.Place{}, fmt.Errorf("log %s: %w", e.kind, err)
 	}

@@ -146,7 +146,8 @@ func (t *tx) giveReceipts(cmd *chat.MarkRead, messages []listed, mark int64) ([]
 			continue
 		}
 		r := chat.Receipt{
-			MessageID: m.id, ConversationID: m.conversation, SenderID: m.sender, ReadBy: cmd.Reader.ID, ReadAt: cmd.At,
+			MessageID: m.id, ConversationID: m.conversation, SenderID: m.sender, ReadBy: cmd.Reader.ID, ReaderName: cmd.Reader.Name,
+			ReadAt: cmd.At,
 		}
 		if _, known := bySender[m.sender]; !known {
 			senders = append(senders, m.sender)

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"time"
 
@@ -35,10 +36,13 @@ func (s *Store) Room(ctx context.Context, id string) (chat.Room, error) {
 	if !found {
 		return chat.Room{}, chat.ErrRoomNotFound
 	}
-	if r.MemberCount > chat.ListedMembers {
-		return r, nil
+	if r.MemberCount <= chat.ListedMembers {
+		if err := s.fillLists(ctx, &r); err != nil {
+			return r, err
+		}
 	}
-	return r, s.fillLists(ctx, &r)
+	r.Names, err = namesOf(s.readers.rows(ctx), r.Nameless())
+	return r, err
 }
 
 const membersQuery = `SELECT user_id, role FROM members WHERE conversation_id = ? ORDER BY joined_seq, user_id LIMIT ?`
@@ -89,6 +93,60 @@ func (s *Store) Memberships(ctx context.Context, user chat.UserID) ([]string, er
 		SELECT r.id FROM members m JOIN rooms r ON r.conversation_id = m.conversation_id
 		WHERE m.user_id = ? ORDER BY r.id`, user)
 	return rooms, err
+}
+
+const amongQuery = `
+	SELECT j.value FROM json_each(?2) j
+	CROSS JOIN rooms r ON r.id = j.value
+	CROSS JOIN members m ON m.conversation_id = r.conversation_id AND m.user_id = ?1
+	ORDER BY j.key`
+
+// MembershipsAmong implements [chat.Rooms].
+func (s *Store) MembershipsAmong(ctx context.Context, user chat.UserID, rooms []string) ([]string, error) {
+	list, err := json.Marshal(rooms)
+	if err != nil {
+		return nil, fmt.Errorf("encode room ids: %w", err)
+	}
+	among := []string{}
+	err = s.readers.each(ctx, func(row scanner) error {
+		var id string
+		err := row.Scan(&id)
+		among = append(among, id)
+		return err
+	}, amongQuery, user, string(list))
+	return among, err
+}
+
+// The members of a conversation, or of a room, who have come by a seq. A room without
+// such has one row, of nobody.
+const (
+	membersByConversation = `
+		SELECT c.head_seq, coalesce(m.user_id, '') FROM conversations c
+		LEFT JOIN members m ON m.conversation_id = c.id AND m.joined_seq <= ?2
+		WHERE c.id = ?1`
+	membersByRoom = `
+		SELECT c.head_seq, coalesce(m.user_id, '') FROM rooms r
+		CROSS JOIN conversations c ON c.id = r.conversation_id
+		LEFT JOIN members m ON m.conversation_id = c.id AND m.joined_seq <= ?2
+		WHERE r.id = ?1`
+)
+
+// MembersBy implements [chat.Rooms].
+func (s *Store) MembersBy(ctx context.Context, room chat.ConversationRef, seq int64) (members []chat.UserID, head int64, err error) {
+	query, id := membersByConversation, room.ConversationID
+	if id == "" {
+		query, id = membersByRoom, room.RoomID
+	}
+	members = []chat.UserID{}
+	err = s.readers.each(ctx, func(row scanner) error {
+		var user chat.UserID
+		err := row.Scan(&head, &user)
+		if user != "" {
+			members = append(members, user)
+		}
+		return err
+	}, query, id, seq)
+	return members, head, err
 }
 
 const accessByConversation = `

@@ -58,6 +58,9 @@ func (t *tx) appendMessage(cmd *chat.Append) (chat.Message, error) {
 	if err := t.keepMentioned(&m); err != nil {
 		return m, err
 	}
+	if err := t.nameMessage(&m); err != nil {
+		return m, err
+	}
 	if err := t.insertMessage(&m, cmd.Fingerprint); err != nil {
 		return m, err
 	}
@@ -172,7 +175,7 @@ func (t *tx) insertMessage(m *chat.Message, fingerprint []byte) error {
 		INSERT INTO messages (id, conversation_id, seq, room_id, recipient_id, sender_id, sender_name,
 			content, type, client_msg_id, fingerprint, reply_to, thread_id, attachments, mentions, created_at)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		m.ID, m.ConversationID, m.Seq, optional(m.RoomID), optional(string(m.RecipientID)), m.SenderID, m.SenderName,
+		m.ID, m.ConversationID, m.Seq, optional(m.RoomID), optional(m.RecipientID), m.SenderID, m.SenderName,
 		m.Content, m.Type, optional(m.ClientMsgID), fingerprint, optional(m.ReplyTo), optional(m.ThreadID),
 		attachments, mentions, at.UnixMilli())
 	if err != nil {
@@ -207,6 +210,6 @@ func listOf[T ~string](list []T) (sql.NullString, error) {
 }
 
 // optional stores an empty string as NULL.
-func optional(s string) sql.NullString {
-	return sql.NullString{String: s, Valid: s != ""}
+func optional[T ~string](s T) sql.NullString {
+	return sql.NullString{String: string(s), Valid: s != ""}
 }

@@ -81,8 +81,7 @@ func (s *Store) Invite(ctx context.Context, cmd chat.Moderate) error {
 			return fmt.Errorf("insert invitation: %w", err)
 		}
 		at := chat.Place{ConversationID: to.conversation, At: cmd.At, By: cmd.Actor.ID, Origin: cmd.Actor.Origin}
-		t.emit(chat.NewMembershipEvent(chat.MemberInvited, at, to.membership(&cmd)))
-		return nil
+		return t.emitNamed(chat.NewMembershipEvent(chat.MemberInvited, at, to.membership(&cmd)))
 	})
 }
 
@@ -188,8 +187,7 @@ func (t *tx) logMembership(kind chat.EventKind, cmd *chat.Moderate, to *target) 
 	if err != nil {
 		return err
 	}
-	t.emit(chat.NewMembershipEvent(kind, at, to.membership(cmd)))
-	return nil
+	return t.emitNamed(chat.NewMembershipEvent(kind, at, to.membership(cmd)))
 }
 
 func (to *target) membership(cmd *chat.Moderate) chat.Membership {

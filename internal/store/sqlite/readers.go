@@ -42,7 +42,7 @@ func (r *readers) with(ctx context.Context, use func(*connection) error) error {
 	if err != nil {
 		return err
 	}
-	defer r.put(c)
+	defer r.giveBack(c)
 	return use(c)
 }
 
@@ -63,7 +63,13 @@ func (r *readers) take(ctx context.Context) (*connection, error) {
 	return newConnection(conn), nil
 }
 
-func (r *readers) put(c *connection) {
+// giveBack makes a connection idle, or closes one that may be in a transaction: whoever
+// had it next would read a state that gets older and older.
+func (r *readers) giveBack(c *connection) {
+	if c.spoilt {
+		c.discard()
+		return
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.idle = append(r.idle, c)
@@ -101,12 +107,16 @@ type eachRow func(scan func(scanner) error, query string, args ...any) error
 // meanwhile.
 func (r *readers) snapshot(ctx context.Context, ask func(eachRow) error) error {
 	return r.with(ctx, func(c *connection) (err error) {
-		if _, err := c.exec(ctx, "BEGIN"); err != nil {
+		// Neither end of the transaction waits for anything, nor listens to ctx: when that
+		// ends at the wrong moment the driver returns its error though SQLite has begun.
+		always := context.WithoutCancel(ctx)
+		if _, err := c.exec(always, "BEGIN"); err != nil {
+			c.spoilt = true
 			return err
 		}
 		defer func() {
-			// Also when ctx has ended: the next one needs another state.
-			_, end := c.exec(context.WithoutCancel(ctx), "ROLLBACK")
+			_, end := c.exec(always, "ROLLBACK")
+			c.spoilt = end != nil
 			err = errors.Join(err, end)
 		}()
 		return ask(func(scan func(scanner) error, query string, args ...any) error {

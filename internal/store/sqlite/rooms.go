@@ -24,6 +24,13 @@ func (t *tx) createRoom(cmd *chat.NewRoom) error {
 	if taken {
 		return chat.ErrRoomExists
 	}
+	has, err := t.holdings(cmd.Creator.ID, cmd.Quota)
+	if err != nil {
+		return err
+	}
+	if err := cmd.Quota.MayMake(has); err != nil {
+		return err
+	}
 	at := r.CreatedAt.UnixMilli()
 	if _, err := t.exec(`
 		INSERT INTO conversations (id, kind, head_seq, member_count, last_at, created_at)
@@ -40,6 +47,21 @@ func (t *tx) createRoom(cmd *chat.NewRoom) error {
 		return fmt.Errorf("insert room: %w", err)
 	}
 	return t.addMember(r.ConversationID, r.ID, cmd.Creator, chat.RoleAdmin, r.CreatedAt)
+}
+
+// holdings counts what a quota limits, and nothing where it does not.
+func (t *tx) holdings(user chat.UserID, quota chat.Quota) (has chat.Holdings, err error) {
+	if quota.Rooms > 0 {
+		if err := t.row(`SELECT count(*) FROM rooms WHERE created_by = ?`, user).Scan(&has.Rooms); err != nil {
+			return has, fmt.Errorf("count rooms: %w", err)
+		}
+	}
+	if quota.Memberships > 0 {
+		if err := t.row(`SELECT count(*) FROM members WHERE user_id = ? AND joined_seq > 0`, user).Scan(&has.Memberships); err != nil {
+			return has, fmt.Errorf("count memberships: %w", err)
+		}
+	}
+	return has, nil
 }
 
 // foldRoom keeps the two apart by a character that nobody looks for.
@@ -77,6 +99,13 @@ func (t *tx) join(cmd *chat.Join) (bool, error) {
 		return false, nil
 	}
 	if err := at.MayJoin(); err != nil {
+		return false, err
+	}
+	has, err := t.holdings(cmd.Actor.ID, cmd.Quota)
+	if err != nil {
+		return false, err
+	}
+	if err := cmd.Quota.MayEnter(has); err != nil {
 		return false, err
 	}
 	if err := t.forget(conversation, cmd.Actor.ID); err != nil {
@@ -198,8 +227,7 @@ func (t *tx) removeMember(d departure) (chat.Role, int, error) {
 		return "", 0, err
 	}
 	change := chat.Membership{RoomID: d.room, UserID: d.user, UserName: d.name, Role: role, Reason: d.reason}
-	t.emit(chat.NewMembershipEvent(chat.MemberLeft, at, change))
-	return role, remaining, nil
+	return role, remaining, t.emitNamed(chat.NewMembershipEvent(chat.MemberLeft, at, change))
 }
 
 // ensureAdmin makes the member of longest standing an admin, if there is none.

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/sockeye-im/sockeye/internal/chat"
@@ -52,11 +53,20 @@ func (t *tx) deleteRoom(cmd *chat.DeleteRoom) error {
 	if err != nil {
 		return fmt.Errorf("read room: %w", err)
 	}
-	if err := t.logRoom(chat.RoomDeleted, conversation, cmd.Actor, &r, cmd.At); err != nil {
+	var members []chat.UserID
+	if err := t.each(func(row scanner) error {
+		var user chat.UserID
+		err := row.Scan(&user)
+		members = append(members, user)
+		return err
+	}, `DELETE FROM members WHERE conversation_id = ? RETURNING user_id`, conversation); err != nil {
+		return fmt.Errorf("remove members: %w", err)
+	}
+	slices.Sort(members) // SQLite promises no order
+	if err := t.logRoom(chat.RoomDeleted, conversation, cmd.Actor, &r, cmd.At, members...); err != nil {
 		return err
 	}
 	for _, statement := range []string{
-		`DELETE FROM members WHERE conversation_id = ?`,
 		`DELETE FROM invites WHERE conversation_id = ?`,
 		`DELETE FROM rooms WHERE conversation_id = ?`,
 		`UPDATE conversations SET member_count = 0 WHERE id = ?`,
@@ -68,11 +78,12 @@ func (t *tx) deleteRoom(cmd *chat.DeleteRoom) error {
 	return nil
 }
 
-func (t *tx) logRoom(kind chat.EventKind, conversation string, by chat.Actor, r *chat.Room, at time.Time) error {
+// logRoom logs and tells the room something about itself; and the users, who are
+// members no longer.
+func (t *tx) logRoom(kind chat.EventKind, conversation string, by chat.Actor, r *chat.Room, at time.Time, users ...chat.UserID) error {
 	place, err := t.place(entry{conversation: conversation, kind: kind, actor: by.ID, at: at}, by.Origin)
 	if err != nil {
 		return err
 	}
-	t.emit(chat.NewRoomEvent(kind, place, *r))
-	return nil
+	return t.emitNamed(chat.NewRoomEvent(kind, place, *r, users...))
 }

@@ -13,9 +13,12 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/sockeye-im/sockeye/internal/account"
 	"github.com/sockeye-im/sockeye/internal/chat"
+	"github.com/sockeye-im/sockeye/internal/store/accounttest"
 	"github.com/sockeye-im/sockeye/internal/store/sqlite"
 	"github.com/sockeye-im/sockeye/internal/store/storetest"
+	"github.com/sockeye-im/sockeye/internal/store/suite"
 )
 
 func TestMain(m *testing.M) {
@@ -27,7 +30,9 @@ func TestMain(m *testing.M) {
 
 func TestConformance(t *testing.T) {
 	asked := collectStatements(t)
-	storetest.Run(t, func(t *testing.T) storetest.Driver { return driver{t.TempDir(), asked} })
+	newDriver := func(t *testing.T) suite.Driver { return driver{t.TempDir(), asked} }
+	t.Run("Chats", func(t *testing.T) { storetest.Run(t, newDriver) })
+	t.Run("Accounts", func(t *testing.T) { accounttest.Run(t, newDriver) })
 }
 
 // driver opens the database of a folder, and collects what is asked of it.
@@ -36,16 +41,17 @@ type driver struct {
 	asked *statements
 }
 
-func (d driver) Open(t testing.TB, sink chat.Sink) chat.Store {
+func (d driver) Open(t testing.TB, chats chat.Sink, accounts account.Sink) (chat.Store, account.Store) {
 	var s *sqlite.Store
 	t.Cleanup(func() { d.asked.of(s) }) // once it is closed
-	s = openStore(t, d.dir, sink)
-	return s
+	s = openStore(t, d.dir, chats)
+	return s, s.Accounts(accounts)
 }
 
-func (d driver) Exec(t testing.TB, statement string) {
+// execute runs a statement on the database of a folder.
+func execute(t testing.TB, dir, statement string) {
 	t.Helper()
-	db, err := sql.Open("sqlite", filepath.Join(d.dir, sqlite.FileName)+"?_pragma=busy_timeout(5000)")
+	db, err := sql.Open("sqlite", filepath.Join(dir, sqlite.FileName)+"?_pragma=busy_timeout(5000)")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +91,7 @@ func ask(t testing.TB, dir, query string) []string {
 // eventually waits for what happens behind the scenes.
 func eventually(t testing.TB, what string, holds func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); !holds(); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); !holds(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("not in time: %s", what)
 		}
@@ -183,7 +189,8 @@ func TestOpenRefuses(t *testing.T) {
 	if err := first.Close(); err != nil {
 		t.Fatal(err)
 	}
-	driver{dir: newer}.Exec(t, `INSERT INTO goose_db_version (version_id, is_applied) VALUES (99999, 1)`)
+	execute(t, newer, `INSERT INTO goose_db_version (version_id, is_applied) VALUES (99999, 1);
+		UPDATE server SET readable_from = 99999`)
 
 	noReaders := sqlite.DefaultConfig(t.TempDir())
 	noReaders.Readers = 0

@@ -20,14 +20,13 @@ import (
 	"embed"
 	"errors"
 	"fmt"
-	"io/fs"
+	"log/slog"
 	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 	"time"
 
-	"github.com/pressly/goose/v3"
 	_ "modernc.org/sqlite" // registers the database/sql driver "sqlite"
 
 	"github.com/sockeye-im/sockeye/internal/chat"
@@ -58,6 +57,8 @@ type Config struct {
 	// BusyTimeout is how long to wait for a lock that another program holds on the
 	// file.
 	BusyTimeout time.Duration
+	// Log is told what an older database was changed in; nil is nowhere.
+	Log *slog.Logger
 
 	beside bool // see OpenBeside
 }
@@ -90,7 +91,10 @@ type Store struct {
 	readers *readers
 	indexer *indexer
 
+	epoch string // see Epoch
+
 	accounts []*Accounts // whose sinks Close waits for
+	probe    probe
 }
 
 var _ chat.Store = (*Store)(nil)
@@ -137,7 +141,7 @@ func open(
 		}
 	}()
 	db.SetMaxOpenConns(1)
-	schema := migrate
+	schema := func(ctx context.Context, db *sql.DB) error { return migrate(ctx, db, cfg.Log) }
 	if cfg.beside {
 		schema = requireSchema
 	}
@@ -151,6 +155,10 @@ func open(
 	if err := checkDurable(ctx, conn); err != nil {
 		return nil, fmt.Errorf("sqlite: %s: %w", path, errors.Join(err, conn.Close()))
 	}
+	epoch, err := epochOf(ctx, conn)
+	if err != nil {
+		return nil, fmt.Errorf("sqlite: read the epoch: %w", errors.Join(err, conn.Close()))
+	}
 	pool, err := sql.Open("sqlite", dataSource(path, cfg, "query_only(1)"))
 	if err != nil {
 		return nil, fmt.Errorf("sqlite: open %s for reading: %w", path, errors.Join(err, conn.Close()))
@@ -159,7 +167,7 @@ func open(
 	pool.SetMaxIdleConns(cfg.Readers)
 	w := startWriter(db, conn, cfg, sink, aroundCommit)
 	r := newReaders(pool, cfg.Readers)
-	return &Store{writer: w, readers: r, indexer: startIndexer(w, r, indexDelay)}, nil
+	return &Store{writer: w, readers: r, epoch: epoch, indexer: startIndexer(w, r, indexDelay)}, nil
 }
 
 // Close refuses new commands, carries out those that wait, returns once all that
@@ -176,22 +184,10 @@ func (s *Store) Close() error {
 	return errors.Join(s.readers.close(), s.writer.close())
 }
 
-// Ping tells whether the store reads and whether its writer takes commands. It
-// waits in the queue like a command, and gives up when ctx ends there.
-func (s *Store) Ping(ctx context.Context) error {
-	var one int
-	if err := s.readers.row(ctx, `SELECT 1`).Scan(&one); err != nil {
-		return fmt.Errorf("sqlite: read: %w", err)
-	}
-	if err := s.writer.do(ctx, func(*tx) error { return nil }); err != nil {
-		return fmt.Errorf("sqlite: write: %w", err)
-	}
-	return nil
-}
-
 // prepareFile creates what is missing of the folder and the file, for the owner
 // only, before SQLite would do it with the umask's permissions. SQLite gives the
-// files beside it the permissions of this one.
+// files beside it the permissions of this one. To SQLite an empty file is a new
+// database; here it is one whose content was lost.
 func prepareFile(dir string) (string, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", err
@@ -199,6 +195,9 @@ func prepareFile(dir string) (string, error) {
 	path, err := filepath.Abs(filepath.Join(dir, FileName))
 	if err != nil {
 		return "", err
+	}
+	if info, err := os.Stat(path); err == nil && info.Size() == 0 {
+		return "", fmt.Errorf("%s is empty: what was in it is lost, or it was never written. Put a copy in its place, or delete it to begin with nothing", path)
 	}
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
@@ -230,39 +229,6 @@ var writing = []string{
 	// file: conversations that are written to often are read and folded rarely.
 	"cache_size(-32768)",
 	"wal_autocheckpoint(4096)",
-}
-
-func migrate(ctx context.Context, db *sql.DB) error {
-	p, current, newest, err := versions(ctx, db)
-	if err != nil {
-		return err
-	}
-	if current > newest {
-		return fmt.Errorf("the schema is version %d, this program knows up to %d: it was written by a newer one", current, newest)
-	}
-	_, err = p.Up(ctx)
-	return err
-}
-
-// requireSchema is migrate for who must not.
-func requireSchema(ctx context.Context, db *sql.DB) error {
-	_, current, newest, err := versions(ctx, db)
-	if err == nil && current != newest {
-		err = fmt.Errorf("the schema is version %d, this program works with %d: it is in use by another version", current, newest)
-	}
-	return err
-}
-
-func versions(ctx context.Context, db *sql.DB) (p *goose.Provider, current, newest int64, err error) {
-	files, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		return nil, 0, 0, err
-	}
-	if p, err = goose.NewProvider(goose.DialectSQLite3, db, files, goose.WithDisableGlobalRegistry(true)); err != nil {
-		return nil, 0, 0, err
-	}
-	current, newest, err = p.GetVersions(ctx)
-	return p, current, newest, err
 }
 
 // checkDurable reads back what an acknowledgement rests upon: a setting that

@@ -25,6 +25,7 @@ type syncRead struct {
 func (s *Store) Sync(ctx context.Context, q chat.SyncQuery) (synced chat.Synced, err error) {
 	err = s.readers.snapshot(ctx, func(each eachRow) error {
 		r := &syncRead{each: each, q: &q, events: q.MaxEvents, bytes: q.MaxBytes}
+		r.out.Epoch = s.epoch
 		if err := r.named(); err != nil {
 			return err
 		}
@@ -64,7 +65,7 @@ func (r *syncRead) named() error {
 			c.Gone = true
 		default:
 			c.FirstSeq, c.Seq, c.Mark = at.first, at.head, at.mark
-			c.Reset = r.q.Unknown(since, at.first, at.head)
+			c.Reset = r.q.Unknown(r.out.Epoch, since, at.first, at.head)
 		}
 		if member && !c.Reset && since < at.head {
 			if c.Events, err = r.after(id, at.room, since); err != nil {
@@ -191,7 +192,7 @@ func readEvents(each eachRow, conversation, room string, since int64, limit int)
 			return nil, err
 		}
 	}
-	return events, nil
+	return events, nameEvents(each, events)
 }
 
 func readLog(each eachRow, conversation string, since int64, limit int) ([]logged, error) {
@@ -236,7 +237,7 @@ func pointedTo(each eachRow, lines []logged) (map[string]*chat.Message, error) {
 	for i := range found {
 		byID[found[i].ID] = &found[i]
 	}
-	return byID, fillReactions(each, found)
+	return byID, fillMessages(each, found)
 }
 
 // complete adds to a line what it points to.

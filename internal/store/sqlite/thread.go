@@ -67,7 +67,8 @@ func oneVisible(each eachRow, user chat.UserID, id string) (chat.Message, error)
 	if len(found) == 0 {
 		return chat.Message{}, chat.ErrMessageNotFound
 	}
-	return found[0], fillReactions(each, found)
+	err = fillMessages(each, found)
+	return found[0], err
 }
 
 // cursorOf returns the seq of the cursor, which belongs to the thread.

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"fmt"
+	"runtime/debug"
 
 	"github.com/sockeye-im/sockeye/internal/chat"
 )
@@ -24,7 +25,7 @@ func (t *tx) within(run func(*tx) error) (refused, lost error) {
 	if err := t.control("SAVEPOINT command"); err != nil {
 		return nil, fmt.Errorf("sqlite: open a savepoint: %w", err)
 	}
-	refused = run(t)
+	refused = contained(t, run)
 	if refused != nil {
 		t.events = t.events[:events]
 		if err := t.control("ROLLBACK TO command"); err != nil {
@@ -36,6 +37,17 @@ func (t *tx) within(run func(*tx) error) (refused, lost error) {
 		return nil, fmt.Errorf("sqlite: release a savepoint: %w", err)
 	}
 	return refused, nil
+}
+
+// contained turns a panic of a command into its error: what is wrong with one is not to
+// end the process, and with it the connections of everybody. Its rows are closed by then.
+func contained(t *tx, run func(*tx) error) (err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			err = fmt.Errorf("sqlite: panic: %v\n%s", cause, debug.Stack())
+		}
+	}()
+	return run(t)
 }
 
 // emit adds an event of the command, to be published after the commit.

@@ -99,7 +99,7 @@ func searchMessages(each eachRow, q *chat.MessageSearch) (chat.Page, error) {
 	if more {
 		messages = messages[:q.Limit]
 	}
-	return chat.Page{Messages: messages, More: more}, fillReactions(each, messages)
+	return chat.Page{Messages: messages, More: more}, fillMessages(each, messages)
 }
 
 // ordinalBefore finds the cursor, if it is one that the user may see.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -48,7 +49,7 @@ func unchanged(*sqlite.Config) {}
 // waitQueued returns when n commands wait in the queue.
 func waitQueued(t *testing.T, s *sqlite.Store, n int) {
 	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); s.Stats().Queued != n; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); s.Stats().Queued != n; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("%d commands wait, want %d", s.Stats().Queued, n)
 		}
@@ -201,6 +202,41 @@ func TestFailingCommandHarmsNoNeighbour(t *testing.T) {
 				t.Errorf("the failing command left something: %+v, error %v", ghost, err)
 			}
 		})
+	}
+}
+
+// A command that panics is refused. Its neighbours do not notice.
+func TestPanicOfACommand(t *testing.T) {
+	s, g := openGated(t, unchanged, func(events []chat.Event) {
+		for _, e := range events {
+			if e.Kind != chat.MessageCreated {
+				t.Errorf("published: %+v", e)
+			}
+		}
+	})
+	closeAtEnd(t, s)
+	first := call(t.Context(), s, "m1")
+	<-g.arrived
+	panicking := make(chan error, 1)
+	go func() {
+		panicking <- s.Panic(context.Background(), "nobody writes", `INSERT INTO users (id, name, created_at) VALUES ('ghost', 'Ghost', 1)`)
+	}()
+	waitQueued(t, s, 1)
+	second := call(t.Context(), s, "m2") // in one batch with it
+	waitQueued(t, s, 2)
+	g.open.Store(true)
+	g.verdicts <- nil
+	if err := <-panicking; err == nil || !strings.Contains(err.Error(), "nobody writes") {
+		t.Errorf("the command that panics: %v", err)
+	}
+	if err := errors.Join(<-first, <-second, <-call(t.Context(), s, "m3")); err != nil {
+		t.Error(err)
+	}
+	if got := ids(history(t, s)); got != "m1=1 m2=2 m3=3 " {
+		t.Errorf("stored: %s", got)
+	}
+	if ghost, found, err := s.Accounts(func([]account.Event) {}).User(t.Context(), "ghost"); err != nil || found {
+		t.Errorf("the command left something: %+v, error %v", ghost, err)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sockeye-im/sockeye/internal/chat"
+	"github.com/sockeye-im/sockeye/internal/refusal"
 	"github.com/sockeye-im/sockeye/internal/store/suite"
 )
 
@@ -43,7 +44,7 @@ func testMarkConversation(f *fixture) {
 	f.Must(mark("bert", 1))
 	f.one()
 	equal(f, "mark", f.conversations("bert")[0].Mark, int64(2))
-	f.Refused(mark("bert", 3), &chat.Error{Code: chat.CodeInvalidField})
+	f.Refused(mark("bert", 3), &refusal.Error{Code: refusal.InvalidField})
 	f.Refused(mark("carl", 1), chat.ErrConversationNotFound)
 	f.Refused(f.store.MarkConversation(f.Context(), chat.MarkConversation{Reader: actor("bert"), ConversationID: "dm:none", Seq: 1}),
 		chat.ErrConversationNotFound)
@@ -133,6 +134,7 @@ func testSync(f *fixture) {
 			want.Message = &now
 		case chat.MembersAdded:
 			want.Added = &chat.Added{RoomID: room.ID, Count: 2, Users: []chat.UserID{"dora"}}
+			want.Names = want.Names.Of(want.Added.Users)
 		case chat.MemberLeft:
 			left := *want.Membership
 			left.Role = ""
@@ -220,13 +222,32 @@ func testHeads(f *fixture) {
 	heads, err = f.store.Changed(f.Context(), start, 10)
 	f.Must(err)
 	equal(f, "changed", len(heads), 2)
-	heads, err = f.store.Heads(f.Context(), "anna", 10)
-	f.Must(err)
-	equal(f, "anna's", heads, []chat.Head{
-		{ConversationID: direct.ConversationID, Seq: 1, Audience: sides},
-		{ConversationID: room.ConversationID, Seq: 1, Audience: chat.Audience{RoomID: room.ID}},
+	headsOf := func(user chat.UserID, since time.Time) []chat.Head {
+		f.Helper()
+		heads, err := f.store.Heads(f.Context(), user, since, 10)
+		f.Must(err)
+		return heads
+	}
+	ofDirect := chat.Head{ConversationID: direct.ConversationID, Seq: 1, Audience: sides}
+	ofRoom := chat.Head{ConversationID: room.ConversationID, Seq: 1, Audience: chat.Audience{RoomID: room.ID}}
+	look := func(others string) {
+		f.Helper()
+		equal(f, "anna's"+others, headsOf("anna", time.Time{}), []chat.Head{ofDirect, ofRoom})
+		equal(f, "anna's since the room"+others, headsOf("anna", start), []chat.Head{ofDirect, ofRoom})
+		equal(f, "anna's since the message"+others, headsOf("anna", start.Add(time.Hour)), []chat.Head{ofDirect})
+		equal(f, "anna's since then"+others, headsOf("anna", start.Add(time.Hour+time.Millisecond)), []chat.Head{})
+		equal(f, "bert's"+others, headsOf("bert", start), []chat.Head{ofDirect})
+	}
+	look("")
+	suite.AtOnce(16, func(i int) { // more than are worth looking at
+		for j := range 40 {
+			r := room
+			r.ID, r.ConversationID = fmt.Sprint("other-", i, "-", j), fmt.Sprint("room:other-", i, "-", j)
+			r.CreatedAt = start.Add(2 * time.Hour)
+			if err := f.store.CreateRoom(f.Context(), chat.NewRoom{Room: r, Creator: actor("carl")}); err != nil {
+				f.Error(err)
+			}
+		}
 	})
-	heads, err = f.store.Heads(f.Context(), "bert", 10)
-	f.Must(err)
-	equal(f, "bert's", len(heads), 1)
+	look(", with many others")
 }

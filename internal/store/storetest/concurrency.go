@@ -140,7 +140,7 @@ func testRefusedAmongAccepted(f *fixture) {
 // database after the death of the first, and the logs go on where they were.
 func testReopen(f *fixture) {
 	room := f.room(chat.RoomPrivate, 10, "anna")
-	f.invite("bert", room.ID)
+	f.invite("anna", room, "bert")
 	f.join("bert", room.ID)
 	cmd := f.toRoom("bert", room.ID, "hi")
 	cmd.Message.ClientMsgID = "c1"
@@ -149,14 +149,14 @@ func testReopen(f *fixture) {
 	f.markRead("anna", said)
 
 	f.Events = &suite.Recorder[chat.Event]{}
-	f.store = f.driver.Open(f, f.Events.Record)
+	f.open()
 	f.Quiet()
 	equal(f, "room messages", f.all(room.ConversationID), []chat.Message{said})
 	equal(f, "direct messages", f.all(direct.ConversationID), []chat.Message{direct})
 	equal(f, "repeated", f.append(cmd), said)
 	equal(f, "joined again", f.join("bert", room.ID), false)
 	equal(f, "receipts given again", f.markRead("anna", said), nil)
-	unread, err := f.store.Unread(f.Context(), "bert", 100)
+	unread, err := f.unread("bert", 100)
 	f.Must(err)
 	equal(f, "unread", contents(unread), []string{"psst"})
 	f.Quiet()
@@ -200,7 +200,7 @@ func testMarkReadAtOnce(f *fixture) {
 	}
 	equal(f, "mark", mark, messages)
 	equal(f, "receipts answered and published", int(answered.Load()), len(receipted))
-	unread, err := f.store.Unread(f.Context(), "bert", 100)
+	unread, err := f.unread("bert", 100)
 	f.Must(err)
 	equal(f, "unread", unread, []chat.Message{})
 }

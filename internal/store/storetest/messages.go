@@ -6,10 +6,12 @@ import (
 	"time"
 
 	"github.com/sockeye-im/sockeye/internal/chat"
+	"github.com/sockeye-im/sockeye/internal/refusal"
 )
 
 func testFriends(f *fixture) {
-	f.driver.Exec(f, `INSERT INTO friends (user_a, user_b, created_at) VALUES ('anna', 'bert', 0)`)
+	f.known("anna", "bert")
+	f.befriend("anna", "bert")
 	for _, test := range []struct {
 		from, to chat.UserID
 		want     error
@@ -28,7 +30,8 @@ func testFriends(f *fixture) {
 }
 
 func testBlocks(f *fixture) {
-	f.driver.Exec(f, `INSERT INTO blocks (blocker_id, blocked_id, created_at) VALUES ('anna', 'bert', 0)`)
+	f.known("anna", "bert")
+	f.block("anna", "bert")
 	for _, test := range []struct {
 		a, b chat.UserID
 		want bool
@@ -209,12 +212,11 @@ func testClientMsgIDOfDeleted(f *fixture) {
 	cmd := f.direct("anna", "bert", "secret")
 	cmd.Message.ClientMsgID = "c1"
 	stored := f.append(cmd)
-	f.driver.Exec(f, fmt.Sprintf(`UPDATE messages SET content = '', fingerprint = NULL, deleted_at = %d WHERE id = '%s'`,
-		start.Add(time.Second).UnixMilli(), stored.ID))
+	f.remove("anna", stored)
 	f.Events.Take()
 
 	tombstone := stored
-	tombstone.Content, tombstone.DeletedAt = "", start.Add(time.Second)
+	tombstone.Content, tombstone.DeletedAt = "", start.Add(time.Minute)
 	equal(f, "tombstone", f.append(cmd), tombstone)
 	other := f.direct("anna", "carl", "secret")
 	other.Message.ClientMsgID = "c1"
@@ -251,9 +253,8 @@ func testRefusedMessages(f *fixture) {
 		f.Must(err)
 		equal(f, "client id is taken", found, false)
 	}
-	var refusal *chat.Error
 	_, err := f.store.AppendMessage(f.Context(), lost)
-	if !errors.As(err, &refusal) || refusal.Field != "replyTo" {
+	if refused := refusal.Of(err); refused == nil || refused.Field != "replyTo" {
 		f.Errorf("refused reply: got %v, want the field replyTo", err)
 	}
 	f.Quiet()
@@ -311,7 +312,7 @@ func testUnread(f *fixture) {
 	send(f.toRoom("bert", room.ID, "own 6"), 6)
 	send(f.toRoom("anna", room.ID, "room 7"), 7)
 	send(f.direct("anna", "carl", "not bert's"), 8)
-	f.driver.Exec(f, fmt.Sprintf(`UPDATE messages SET content = '', deleted_at = 1 WHERE id = '%s'`, deleted.ID))
+	f.remove("anna", deleted)
 	_, err := f.store.MarkRead(f.Context(), chat.MarkRead{Reader: actor("bert"), MessageIDs: []string{read.ID}, At: start})
 	f.Must(err)
 
@@ -320,15 +321,15 @@ func testUnread(f *fixture) {
 		4:   {"direct 1", "room 2", "carl 5", "room 7"},
 		2:   {"carl 5", "room 7"},
 	} {
-		got, err := f.store.Unread(f.Context(), "bert", limit)
+		got, err := f.unread("bert", limit)
 		f.Must(err)
 		equal(f, fmt.Sprintf("newest %d", limit), contents(got), want)
 	}
 	f.leave("bert", room.ID)
-	got, err := f.store.Unread(f.Context(), "bert", 100)
+	got, err := f.unread("bert", 100)
 	f.Must(err)
 	equal(f, "after leaving the room", contents(got), []string{"direct 1", "carl 5"})
-	got, err = f.store.Unread(f.Context(), "stranger", 100)
+	got, err = f.unread("stranger", 100)
 	f.Must(err)
 	equal(f, "of a stranger", got, []chat.Message{})
 }

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"github.com/sockeye-im/sockeye/internal/chat"
+	"github.com/sockeye-im/sockeye/internal/refusal"
 	"github.com/sockeye-im/sockeye/internal/store/suite"
 )
 
@@ -17,14 +18,6 @@ func about(by chat.UserID, room chat.Room, user chat.UserID) chat.Moderate {
 
 func roleOf(by chat.UserID, room chat.Room, user chat.UserID, role chat.Role) chat.SetRole {
 	return chat.SetRole{Moderate: about(by, room, user), Role: role}
-}
-
-// known records users, so that events have their names.
-func (f *fixture) known(users ...chat.UserID) {
-	f.Helper()
-	for _, user := range users {
-		f.driver.Exec(f, fmt.Sprintf(`INSERT INTO users (id, name, created_at) VALUES ('%s', '%s', 0)`, user, actor(user).Name))
-	}
 }
 
 func (f *fixture) read(room chat.Room) chat.Room {
@@ -223,7 +216,7 @@ func testAddMembers(f *fixture) {
 	equal(f, "added again", added, []chat.UserID{})
 	f.Quiet()
 	equal(f, "members", f.read(room).Members, []chat.UserID{"anna", "bert", "dora"})
-	unread, err := f.store.Unread(f.Context(), "bert", 100)
+	unread, err := f.unread("bert", 100)
 	f.Must(err)
 	equal(f, "unread", contents(unread), []string{})
 
@@ -254,8 +247,7 @@ func testUpdateRoom(f *fixture) {
 	}, want))
 	most = 1
 	err := f.store.UpdateRoom(f.Context(), cmd)
-	var refusal *chat.Error
-	if !errors.As(err, &refusal) || refusal.Code != chat.CodeLimitExceeded || refusal.Field != "maxMembers" || refusal.Limit != 2 {
+	if refused := refusal.Of(err); refused == nil || refused.Code != refusal.LimitExceeded || refused.Field != "maxMembers" || refused.Limit != 2 {
 		f.Errorf("fewer than there are: %v", err)
 	}
 	f.Quiet()
@@ -269,7 +261,7 @@ func testDeleteRoom(f *fixture) {
 	f.Must(f.store.DeleteRoom(f.Context(), chat.DeleteRoom{RoomID: room.ID, Actor: actor("anna"), At: start}))
 	e := f.one()
 	equal(f, "event", []any{e.Kind, e.Seq, e.By, e.Audience, e.Room.ID},
-		[]any{chat.RoomDeleted, int64(4), chat.UserID("anna"), chat.Audience{RoomID: room.ID}, room.ID})
+		[]any{chat.RoomDeleted, int64(4), chat.UserID("anna"), chat.Audience{RoomID: room.ID, Users: []chat.UserID{"anna", "bert"}}, room.ID})
 	f.Refused(f.store.DeleteRoom(f.Context(), chat.DeleteRoom{RoomID: room.ID, Actor: actor("anna"), At: start}), chat.ErrRoomNotFound)
 	_, err := f.store.AppendMessage(f.Context(), f.toRoom("bert", room.ID, "?"))
 	f.Refused(err, chat.ErrRoomNotFound)

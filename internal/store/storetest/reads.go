@@ -22,7 +22,7 @@ func (f *fixture) markRead(user chat.UserID, messages ...chat.Message) []chat.Re
 
 func receipt(reader chat.UserID, m chat.Message) chat.Receipt {
 	return chat.Receipt{
-		MessageID: m.ID, ConversationID: m.ConversationID, SenderID: m.SenderID, ReadBy: reader, ReadAt: readTime,
+		MessageID: m.ID, ConversationID: m.ConversationID, SenderID: m.SenderID, ReadBy: reader, ReaderName: actor(reader).Name, ReadAt: readTime,
 	}
 }
 
@@ -46,7 +46,7 @@ func testMarkRead(f *fixture) {
 	equal(f, "events", f.Events.Take(), []chat.Event{
 		markEvent("bert", m[3]), chat.NewReceiptEvent(want, actor("bert").Origin),
 	})
-	unread, err := f.store.Unread(f.Context(), "bert", 100)
+	unread, err := f.unread("bert", 100)
 	f.Must(err)
 	equal(f, "unread", contents(unread), []string{"4"})
 
@@ -55,7 +55,7 @@ func testMarkRead(f *fixture) {
 
 	equal(f, "receipts for an own message", f.markRead("bert", own), nil)
 	equal(f, "events", f.Events.Take(), []chat.Event{markEvent("bert", own)})
-	unread, err = f.store.Unread(f.Context(), "bert", 100)
+	unread, err = f.unread("bert", 100)
 	f.Must(err)
 	equal(f, "unread", unread, []chat.Message{})
 }

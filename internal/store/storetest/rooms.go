@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/sockeye-im/sockeye/internal/chat"
@@ -59,12 +60,12 @@ func testJoin(f *fixture) {
 }
 
 func testJoinRefusals(f *fixture) {
-	public := f.room(chat.RoomPublic, 2, "anna").ID
-	private := f.room(chat.RoomPrivate, 2, "anna").ID
-	direct := f.room(chat.RoomDirect, 2, "anna").ID
-	f.ban("banned", public)
-	f.ban("banned", private)
-	f.invite("banned", private)
+	public := f.room(chat.RoomPublic, 2, "anna")
+	private := f.room(chat.RoomPrivate, 2, "anna")
+	direct := f.room(chat.RoomDirect, 2, "anna")
+	f.invite("anna", private, "banned")
+	f.ban("anna", public, "banned")
+	f.ban("anna", private, "banned")
 	f.Events.Take()
 	for _, test := range []struct {
 		user chat.UserID
@@ -72,27 +73,27 @@ func testJoinRefusals(f *fixture) {
 		want error
 	}{
 		{"bert", "no-such-room", chat.ErrRoomNotFound},
-		{"banned", public, chat.ErrBanned},
-		{"banned", private, chat.ErrBanned},
-		{"bert", private, chat.ErrPrivateRoom},
-		{"bert", direct, chat.ErrJoinNotPermitted},
+		{"banned", public.ID, chat.ErrBanned},
+		{"banned", private.ID, chat.ErrBanned},
+		{"bert", private.ID, chat.ErrPrivateRoom},
+		{"bert", direct.ID, chat.ErrJoinNotPermitted},
 	} {
 		_, err := f.tryJoin(test.user, test.room)
 		f.Refused(err, test.want)
 	}
 	f.Quiet()
 
-	for _, room := range []string{public, private, direct} {
-		f.invite("bert", room)
-		f.invite("late", room)
-		equal(f, "joined by invitation", f.join("bert", room), true)
-		_, err := f.tryJoin("late", room)
+	for _, room := range []chat.Room{public, private, direct} {
+		f.invite("anna", room, "bert")
+		f.invite("anna", room, "late")
+		equal(f, "joined by invitation", f.join("bert", room.ID), true)
+		_, err := f.tryJoin("late", room.ID)
 		f.Refused(err, chat.ErrRoomFull)
 	}
-	f.leave("bert", private)
-	_, err := f.tryJoin("bert", private)
+	f.leave("bert", private.ID)
+	_, err := f.tryJoin("bert", private.ID)
 	f.Refused(err, chat.ErrPrivateRoom) // the invitation is used up
-	equal(f, "the late one's is not", f.join("late", private), true)
+	equal(f, "the late one's is not", f.join("late", private.ID), true)
 }
 
 func testLeave(f *fixture) {
@@ -140,6 +141,7 @@ func testEmptyRooms(f *fixture) {
 	for kind, stays := range map[chat.RoomType]bool{chat.RoomPublic: true, chat.RoomPrivate: true, chat.RoomDirect: false} {
 		room := f.room(kind, 10, "anna")
 		said := f.append(f.toRoom("anna", room.ID, "anybody?"))
+		f.invite("anna", room, "bert")
 		f.leave("anna", room.ID)
 		if !stays {
 			_, err := f.store.Room(f.Context(), room.ID)
@@ -150,7 +152,6 @@ func testEmptyRooms(f *fixture) {
 			equal(f, "messages in a new room of the old id", f.all(renewed.ConversationID), []chat.Message{})
 			continue
 		}
-		f.invite("bert", room.ID)
 		f.join("bert", room.ID)
 		got, err := f.store.Room(f.Context(), room.ID)
 		f.Must(err)
@@ -161,7 +162,7 @@ func testEmptyRooms(f *fixture) {
 
 func testRoomLists(f *fixture) {
 	room := f.room(chat.RoomPublic, 1000, "anna")
-	f.ban("banned", room.ID)
+	f.ban("anna", room, "banned")
 	want := []chat.UserID{"anna"}
 	for i := range chat.ListedMembers - 1 {
 		// Not in the order of the alphabet, to tell it from that of joining.
@@ -204,4 +205,57 @@ func testAccess(f *fixture) {
 		equal(f, fmt.Sprintf("found %+v", test), found, test.found)
 		equal(f, fmt.Sprintf("access %+v", test), got, test.want)
 	}
+}
+
+func testMembershipsAmong(f *fixture) {
+	one, two, three := f.room(chat.RoomPublic, 10, "anna"), f.room(chat.RoomPublic, 10, "bert"), f.room(chat.RoomPublic, 10, "carl")
+	f.join("anna", three.ID)
+	among := func(user chat.UserID, rooms ...string) []string {
+		f.Helper()
+		found, err := f.store.MembershipsAmong(f.Context(), user, rooms)
+		f.Must(err)
+		return found
+	}
+	equal(f, "of some", among("anna", three.ID, two.ID, "none", one.ID), []string{three.ID, one.ID})
+	equal(f, "of one", among("anna", one.ID), []string{one.ID})
+	equal(f, "of others'", among("anna", two.ID), []string{})
+	equal(f, "of none", among("anna"), []string{})
+	f.leave("anna", three.ID)
+	equal(f, "after leaving", among("anna", three.ID), []string{})
+	f.Must(f.store.DeleteRoom(f.Context(), chat.DeleteRoom{RoomID: one.ID, Actor: actor("anna"), At: start}))
+	equal(f, "after its end", among("anna", one.ID), []string{})
+}
+
+// testMembersBy: who has come later than an event did not get it.
+func testMembersBy(f *fixture) {
+	room := f.room(chat.RoomPublic, 10, "anna") // 1
+	f.join("bert", room.ID)                     // 2
+	f.append(f.toRoom("bert", room.ID, "3"))
+	f.join("carl", room.ID) // 4
+	f.leave("bert", room.ID)
+	f.join("bert", room.ID) // 6
+	for _, ref := range []chat.ConversationRef{{ConversationID: room.ConversationID}, {RoomID: room.ID}} {
+		for seq, want := range map[int64][]chat.UserID{
+			0: {}, 1: {"anna"}, 2: {"anna"}, 4: {"anna", "carl"}, 5: {"anna", "carl"}, 6: {"anna", "bert", "carl"}, math.MaxInt64: {"anna", "bert", "carl"},
+		} {
+			members, head, err := f.store.MembersBy(f.Context(), ref, seq)
+			f.Must(err)
+			slices.Sort(members)
+			equal(f, fmt.Sprint("members by ", seq), members, want)
+			equal(f, "head", head, 6)
+		}
+	}
+	f.Must(f.store.DeleteRoom(f.Context(), chat.DeleteRoom{RoomID: room.ID, Actor: actor("anna"), At: start}))
+	again := room
+	again.ConversationID = f.id("room:c")
+	f.Must(f.store.CreateRoom(f.Context(), chat.NewRoom{Room: again, Creator: actor("dora")}))
+	members, _, err := f.store.MembersBy(f.Context(), chat.ConversationRef{ConversationID: room.ConversationID}, 6)
+	f.Must(err)
+	equal(f, "of the log that has ended", members, []chat.UserID{})
+	members, _, err = f.store.MembersBy(f.Context(), chat.ConversationRef{RoomID: room.ID}, 6)
+	f.Must(err)
+	equal(f, "of the room that has its id", members, []chat.UserID{"dora"})
+	members, head, err := f.store.MembersBy(f.Context(), chat.ConversationRef{RoomID: "none"}, 6)
+	f.Must(err)
+	equal(f, "of none", []any{members, head}, []any{[]chat.UserID{}, int64(0)})
 }

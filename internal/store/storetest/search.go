@@ -107,7 +107,7 @@ func testSearchAfterDeath(f *fixture) {
 		}
 	})
 	f.Events = &suite.Recorder[chat.Event]{}
-	f.store = f.driver.Open(f, f.Events.Record)
+	f.open()
 	f.indexed()
 	equal(f, "found", len(f.searchPage(chat.MessageSearch{User: "bert", Terms: lexeme.Query("trout"), Limit: 1000}).Messages), 320)
 }

@@ -1,5 +1,6 @@
 // Package storetest holds the tests that every driver of [chat.Store] must pass.
-// They speak to the store alone; the rules of chat have tests of their own.
+// They speak to the stores alone, also to bring about what they begin with; the rules of
+// chat have tests of their own.
 package storetest
 
 import (
@@ -8,23 +9,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sockeye-im/sockeye/internal/account"
 	"github.com/sockeye-im/sockeye/internal/chat"
 	"github.com/sockeye-im/sockeye/internal/store/suite"
 )
 
-// Driver gives a test one database.
-type Driver interface {
-	// Open opens the database, which is empty at first, and closes it when the
-	// test ends. A second Open while the first is open stands for a process that
-	// died without closing: what was acknowledged must be there.
-	Open(t testing.TB, sink chat.Sink) chat.Store
-	// Exec runs a statement, to bring about what no command can yet (invitations,
-	// bans, friendships). It is plain SQL that all drivers' databases understand.
-	Exec(t testing.TB, statement string)
-}
-
 // Run runs the tests. newDriver returns a new, empty database for each.
-func Run(t *testing.T, newDriver func(t *testing.T) Driver) {
+func Run(t *testing.T, newDriver func(t *testing.T) suite.Driver) {
 	for _, test := range []struct {
 		name string
 		run  func(*fixture)
@@ -42,13 +33,17 @@ func Run(t *testing.T, newDriver func(t *testing.T) Driver) {
 		{"RefusedMessagesLeaveNoTrace", testRefusedMessages},
 		{"Pages", testPages},
 		{"Unread", testUnread},
+		{"UnreadSince", testUnreadSince},
 		{"CreateRoom", testCreateRoom},
 		{"Join", testJoin},
 		{"JoinRefusals", testJoinRefusals},
+		{"Quotas", testQuotas},
 		{"Leave", testLeave},
 		{"AdminFollows", testAdminFollows},
 		{"EmptyRooms", testEmptyRooms},
 		{"RoomLists", testRoomLists},
+		{"MembershipsAmong", testMembershipsAmong},
+		{"MembersBy", testMembersBy},
 		{"Access", testAccess},
 		{"MarkRead", testMarkRead},
 		{"MarkReadOfSeveralConversations", testMarkReadSeveral},
@@ -68,6 +63,9 @@ func Run(t *testing.T, newDriver func(t *testing.T) Driver) {
 		{"Reactions", testReactions},
 		{"ManyReactionsAtOnce", testManyReactions},
 		{"Mentions", testMentions},
+		{"MentionsByLogin", testMentionsByLogin},
+		{"Names", testNames},
+		{"ManyNames", testManyNames},
 		{"Threads", testThreads},
 		{"SettingsAreEnforced", testSettings},
 		{"OnlyAdmins", testOnlyAdmins},
@@ -87,6 +85,7 @@ func Run(t *testing.T, newDriver func(t *testing.T) Driver) {
 		{"Conversations", testConversations},
 		{"UnreadCounts", testUnreadCounts},
 		{"Sync", testSync},
+		{"Epochs", testEpochs},
 		{"SyncAnswers", testSyncAnswers},
 		{"SyncBySize", testSyncBySize},
 		{"Heads", testHeads},
@@ -100,7 +99,7 @@ func Run(t *testing.T, newDriver func(t *testing.T) Driver) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			f := &fixture{Test: suite.New[chat.Event](t), driver: newDriver(t)}
-			f.store = f.driver.Open(t, f.Events.Record)
+			f.open()
 			test.run(f)
 		})
 	}
@@ -112,9 +111,15 @@ var start = time.Date(2024, 2, 29, 23, 59, 59, 123e6, time.UTC)
 // fixture is one test with its database, and short ways to use it.
 type fixture struct {
 	suite.Test[chat.Event]
-	driver Driver
-	store  chat.Store
-	ids    atomic.Int64
+	driver   suite.Driver
+	store    chat.Store
+	accounts account.Store // whose events no test is about
+	ids      atomic.Int64
+}
+
+// open opens the database, or opens it again.
+func (f *fixture) open() {
+	f.store, f.accounts = f.driver.Open(f, f.Events.Record, func([]account.Event) {})
 }
 
 func (f *fixture) id(prefix string) string {
@@ -158,7 +163,7 @@ func (f *fixture) room(kind chat.RoomType, maxMembers int, creator chat.UserID) 
 		ID: f.id("room"), ConversationID: f.id("room:c"), Name: "A room", Description: "For tests", Type: kind,
 		MaxMembers: maxMembers, CreatedBy: creator, CreatedAt: start, MemberCount: 1,
 		Members: []chat.UserID{creator}, Admins: []chat.UserID{creator}, Banned: []chat.UserID{},
-		Settings: chat.DefaultRoomSettings(),
+		Settings: chat.RoomSettings{AllowFileUpload: true, AllowVoiceMessage: true, MessageRetention: 30 * 24 * time.Hour},
 	}
 	f.Must(f.store.CreateRoom(f.Context(), chat.NewRoom{Room: r, Creator: actor(creator)}))
 	return r
@@ -182,14 +187,15 @@ func (f *fixture) leave(user chat.UserID, room string) bool {
 	return left
 }
 
-func (f *fixture) invite(user chat.UserID, room string) {
-	f.driver.Exec(f, fmt.Sprintf(`INSERT INTO invites (conversation_id, user_id, invited_by, invited_at)
-		SELECT conversation_id, '%s', created_by, 0 FROM rooms WHERE id = '%s'`, user, room))
+// invite and ban are what an admin of the room does.
+func (f *fixture) invite(by chat.UserID, room chat.Room, user chat.UserID) {
+	f.Helper()
+	f.Must(f.store.Invite(f.Context(), about(by, room, user)))
 }
 
-func (f *fixture) ban(user chat.UserID, room string) {
-	f.driver.Exec(f, fmt.Sprintf(`INSERT INTO bans (conversation_id, user_id, banned_by, banned_at)
-		SELECT conversation_id, '%s', created_by, 0 FROM rooms WHERE id = '%s'`, user, room))
+func (f *fixture) ban(by chat.UserID, room chat.Room, user chat.UserID) {
+	f.Helper()
+	f.Must(f.store.Ban(f.Context(), about(by, room, user)))
 }
 
 // all returns a whole conversation.

@@ -1,5 +1,5 @@
-// Package suite is what the suites of tests for drivers are made of: a test that
-// knows what was published in it, and a few short ways to say things.
+// Package suite is what the suites of tests for drivers are made of: the driver, a test
+// that knows what was published in it, and a few short ways to say things.
 package suite
 
 import (
@@ -9,7 +9,20 @@ import (
 	"slices"
 	"sync"
 	"testing"
+
+	"github.com/sockeye-im/sockeye/internal/account"
+	"github.com/sockeye-im/sockeye/internal/chat"
 )
+
+// Driver gives a test one database.
+type Driver interface {
+	// Open opens the database, which is empty at first, and closes it when the
+	// test ends. A second Open while the first is open stands for a process that
+	// died without closing: what was acknowledged must be there. Both stores are of the
+	// one database: what one of them has stored of users, friends and blocks, the other
+	// one reads. Each tells its events to the sink of its own.
+	Open(t testing.TB, chats chat.Sink, accounts account.Sink) (chat.Store, account.Store)
+}
 
 // Test is one test, with the events of its store. Its checks end it, so that they are
 // for the goroutine of the test alone.

@@ -18,15 +18,20 @@ const losing = (transport, isLost) => ({
   },
 });
 
+/** A server, a proxy before it, and bob, who talks in the hall. */
+async function hall(t, transport, ...settings) {
+  const server = await Sockeye.start(t, "--chat-dm-policy", "anyone", ...settings);
+  const proxy = await new FaultProxy(new URL(server.url).host, 1).listen();
+  proxy.calm();
+  atEnd(t, () => proxy.stop());
+  const bob = await Person.online(t, server, "bob", transport);
+  const { room } = await bob.client.room.create({ id: "hall", name: "Hall" });
+  return { server, proxy, bob, room, say: (content) => bob.client.send({ roomId: "hall", content }) };
+}
+
 for (const transport of transports) {
   test(`catching up over ${transport.name}`, async (t) => {
-    const server = await Sockeye.start(t, "--chat-dm-policy", "anyone");
-    const proxy = await new FaultProxy(new URL(server.url).host, 1).listen();
-    proxy.calm();
-    atEnd(t, () => proxy.stop());
-    const bob = await Person.online(t, server, "bob", transport);
-    const { room } = await bob.client.room.create({ id: "hall", name: "Hall" });
-    const say = (content) => bob.client.send({ roomId: "hall", content });
+    const { server, proxy, bob, room, say } = await hall(t, transport);
 
     await t.test("a hole is found and filled", async (t) => {
       const isLost = (name, payload) => name === "room:message" && payload.content.startsWith("lost");
@@ -91,7 +96,12 @@ for (const transport of transports) {
     });
 
     await t.test("too much, and a room that one was thrown out of", async (t) => {
+      // Recovery would bring all of it.
+      const { server, proxy, bob, room, say } = await hall(t, transport, "--recovery", "0s");
       const ada = await Person.online(t, server, "ada", transport, { url: proxy.url });
+      await ada.client.room.join({ roomId: "hall" });
+      await bob.client.room.create({ id: "other", name: "Other" });
+      await ada.client.room.join({ roomId: "other" });
       proxy.close();
       await ada.until(() => ada.client.state !== "online");
       const reaction = { messageId: (await say("discussed")).id, emoji: "🐟" };
@@ -102,7 +112,7 @@ for (const transport of transports) {
       await bob.client.room.kick({ roomId: "other", userId: "ada" });
       proxy.open();
       const reset = await ada.next("reset", () => true, 0);
-      assert.deepEqual([reset.conversationId, reset.firstSeq], [room.conversationId, 1]);
+      assert.deepEqual([reset.conversationId, reset.firstSeq, reset.isRestored], [room.conversationId, 1, false]);
       const gone = await ada.next("gone", () => true, 0);
       assert.equal((await bob.client.room.get({ roomId: "other" })).room.conversationId, gone.conversationId);
       const { seq } = await say("after that");

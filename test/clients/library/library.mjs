@@ -31,7 +31,7 @@ export class Person {
 
   /** Makes a client that ends with the test. */
   static of(t, server, user, transport, { url = server.url, ...options } = {}) {
-    const settings = { token: () => server.token(user), storage: memoryStorage(), timing: hasty, ...options };
+    const settings = { token: () => server.token(user), storage: memoryStorage(), timing: hasty, autoConnect: false, ...options };
     const person = new Person(user, new SockeyeClient({ transport: transport.to(url), ...settings }));
     atEnd(t, () => person.client.close());
     return person;

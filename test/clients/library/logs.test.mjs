@@ -84,10 +84,20 @@ test("a hole behind a new beginning is known", () => {
   const entry = (seq) => ({ conversationId: "room:a", seq, event: "room:message", payload: {} });
   logs.follow("room:a", 0);
   logs.take(entry(2002)); // 2001 is missing, and all before
-  logs.restart("room:a", 2000);
+  assert.ok(logs.restart("room:a", 0, 2000));
   assert.deepEqual([told, logs.isBehind], [[], true]);
   logs.take(entry(2001));
   assert.deepEqual([told, logs.isBehind], [[2001, 2002], false]);
+});
+
+test("what has come while a sync was under way is no gap", () => {
+  const logs = new Logs(() => {});
+  logs.follow("room:a", 0);
+  for (const seq of [1, 2, 3]) logs.take({ conversationId: "room:a", seq, event: "room:message", payload: {} });
+  assert.equal(logs.restart("room:a", 0, 3), false);
+  assert.deepEqual(logs.positions, { "room:a": 3 });
+  assert.ok(logs.restart("room:a", 3, 1), "a server that knows less than its client has lost something");
+  assert.deepEqual(logs.positions, { "room:a": 1 });
 });
 
 test("leaving in the middle ends the story", () => {

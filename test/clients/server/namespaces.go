@@ -33,7 +33,7 @@ func (s *instance) namespaces() {
 		return &socketio.ConnectError{Message: "no reason given"}
 	})
 	broken := s.socket.Of("/broken")
-	broken.Use(func(context.Context, *socketio.Socket) error { return errors.New("the password is swordfish") })
+	broken.Use(func(context.Context, *socketio.Socket) error { return errors.New("closed for today") })
 	panicking := s.socket.Of("/panicking")
 	panicking.Use(func(context.Context, *socketio.Socket) error { panic("the password is swordfish") })
 

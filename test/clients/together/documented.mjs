@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 
 const message =
   "id conversationId roomId? recipientId? senderId senderUsername content type timestamp seq edited editedAt? deleted? " +
-  "reactions replyTo threadId? attachments mentions? pinnedAt? pinnedBy? clientMsgId?";
+  "reactions replyTo threadId? attachments mentions? pinnedAt? pinnedBy? clientMsgId? names?";
 const logged = "conversationId seq timestamp";
 const relation = "userId username by timestamp";
 
@@ -12,19 +12,19 @@ const fields = {
   "message:received": message,
   "room:message": message,
   "message:sent": `id recipientId clientMsgId? ${logged}`,
-  "message:edited": `message by ${logged}`,
-  "message:deleted": `messageId deletedBy roomId? ${logged}`,
-  "message:pinned": `message by ${logged}`,
-  "message:unpinned": `message by ${logged}`,
+  "message:edited": `message by names? ${logged}`,
+  "message:deleted": `messageId deletedBy roomId? names? ${logged}`,
+  "message:pinned": `message by names? ${logged}`,
+  "message:unpinned": `message by names? ${logged}`,
   "reaction:added": `messageId roomId? userId username emoji ${logged}`,
   "reaction:removed": `messageId roomId? userId username emoji ${logged}`,
   "room:user_joined": `roomId userId username ${logged}`,
-  "room:user_left": `roomId userId username reason? by? ${logged}`,
-  "room:role": `roomId userId role ${logged}`,
-  "room:updated": `room by ${logged}`,
-  "room:deleted": `roomId deletedBy ${logged}`,
-  "room:invited": "roomId userId username by conversationId timestamp",
-  "message:read": "messageId conversationId readBy readAt",
+  "room:user_left": `roomId userId username reason? by? names? ${logged}`,
+  "room:role": `roomId userId username role ${logged}`,
+  "room:updated": `room by names? ${logged}`,
+  "room:deleted": `roomId deletedBy names? ${logged}`,
+  "room:invited": "roomId userId username by names? conversationId timestamp",
+  "message:read": "messageId conversationId readBy readAt names?",
   "conversation:read": "conversationId seq",
   "typing:start": "userId username roomId?",
   "typing:stop": "userId roomId?",

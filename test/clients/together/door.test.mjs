@@ -118,6 +118,7 @@ test("a full server", async (t) => {
   const waiting = [new NpmWire(t, server.ws), new NpmWire(t, server.ws, ["sockeye.v1"])];
   for (const wire of waiting) await wire.open();
   const ada = await connect(t, server, "ada", ways.socketio);
+  assert.ok((await ada.ask("room:list", {})).ok); // she counts by now
   assert.equal((await new NpmWire(t, `${server.ws}?token=${server.token("bob")}`).turnedAway()).status, 503);
   for (const wire of waiting) {
     const read = frames(wire);

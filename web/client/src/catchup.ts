@@ -7,6 +7,8 @@ export interface Reset {
   conversationId: string;
   firstSeq: number;
   seq: number;
+  /** The server was restored from a backup: a `seq` of before, also of a read mark, says nothing any more. */
+  isRestored: boolean;
 }
 
 export interface CatchupOwner {
@@ -29,11 +31,25 @@ export class CatchUp {
   #running: Promise<void> | undefined;
   #isWanted = false;
   #isStopped = false;
+  #epoch: string | undefined; // of the server's database, as it was told last
+  #former: string | undefined; // the one before, of which the positions of outdated conversations are
+  readonly #outdated = new Set<string>();
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(logs: Logs, owner: CatchupOwner) {
+  /** `epoch` is that of which the logs' positions are, if that is known. */
+  constructor(logs: Logs, owner: CatchupOwner, epoch: string | undefined) {
     this.#logs = logs;
     this.#owner = owner;
+    this.#epoch = epoch;
+  }
+
+  get epoch(): string | undefined {
+    return this.#epoch;
+  }
+
+  /** The server's epoch was told on connecting. Where another one is known, the sync that follows tells what that means. */
+  learn(epoch: string): void {
+    this.#epoch ??= epoch;
   }
 
   /** Something is missing: it is asked for, unless it comes by itself in a moment. */
@@ -85,9 +101,12 @@ export class CatchUp {
 
   /** Asks once, and tells whether to ask again at once. */
   async #sync(): Promise<boolean> {
-    const since = this.#logs.since();
+    const isOutdated = this.#outdated.size > 0;
+    const since = this.#logs.since(this.#outdated);
     const { strangers } = this.#logs;
-    const answer = await this.#owner.ask("sync", { conversations: since });
+    const epoch = isOutdated ? this.#former : this.#epoch;
+    const answer = await this.#owner.ask("sync", { conversations: since, ...(epoch !== undefined && { epoch }) });
+    if (this.#enter(epoch, answer.epoch)) return this.#startAfresh(since, answer);
     let isAdvancing = answer.new.filter((conversation) => this.#introduce(conversation)).length > 0;
     for (const [id, catchup] of Object.entries(answer.conversations)) {
       if (!this.#logs.has(id)) continue; // left meanwhile
@@ -96,8 +115,8 @@ export class CatchUp {
         this.#owner.gone(id);
       } else if (catchup.reset) {
         const { firstSeq = 0, seq = 0 } = catchup;
-        this.#logs.restart(id, seq);
-        this.#owner.reset({ conversationId: id, firstSeq, seq });
+        if (!this.#logs.restart(id, since[id] ?? 0, seq)) continue;
+        this.#owner.reset({ conversationId: id, firstSeq, seq, isRestored: false });
         isAdvancing = true;
       } else {
         this.#logs.catchUp(id, catchup, since[id] ?? 0, !answer.more);
@@ -107,6 +126,39 @@ export class CatchUp {
     if (isAdvancing && answer.more) return true;
     for (const id of strangers) this.#logs.dismiss(id); // those that were not introduced
     return isAdvancing && this.#logs.isBehind;
+  }
+
+  /** Takes the epoch of an answer to a question of an epoch, and tells whether the positions of the question say nothing in it. */
+  #enter(asked: string | undefined, now: string | undefined): boolean {
+    if (now === undefined) return false; // a server that knows of none
+    const isNew = asked !== undefined && now !== asked;
+    if (isNew && now !== this.#epoch) {
+      this.#former = asked;
+      this.#outdated.clear();
+      for (const id of Object.keys(this.#logs.positions)) this.#outdated.add(id);
+      this.#logs.dropAhead();
+    }
+    this.#epoch = now;
+    return isNew;
+  }
+
+  /** The server was restored from a backup: every conversation is read again. What has come since is asked for once more. */
+  #startAfresh(since: Record<string, number>, { conversations, new: unknown }: Commands["sync"]["answer"]): boolean {
+    for (const id of Object.keys(since)) {
+      this.#outdated.delete(id);
+      const { gone, firstSeq = 0, seq = 0 } = conversations[id] ?? { gone: true };
+      if (!this.#logs.has(id)) continue; // left meanwhile
+      if (gone) {
+        this.#logs.forget(id);
+        this.#owner.gone(id);
+      } else {
+        this.#logs.replace(id, seq);
+        this.#owner.reset({ conversationId: id, firstSeq, seq, isRestored: true });
+      }
+    }
+    for (const id of this.#outdated) if (!this.#logs.has(id)) this.#outdated.delete(id);
+    for (const conversation of unknown) this.#introduce(conversation);
+    return true;
   }
 
   /**

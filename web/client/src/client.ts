@@ -1,8 +1,8 @@
-import { CatchUp, type Reset } from "./catchup.js";
+import { CatchUp, type CatchupOwner, type Reset } from "./catchup.js";
 import { type Command, type CommandMethods, commandMethods } from "./commands.js";
 import { Emitter, type Listener } from "./emitter.js";
 import type { Refused } from "./errors.js";
-import { type ConnectionState, defaultTiming, Link, type Timing } from "./link.js";
+import { type ConnectionState, type ConnectionStatus, Link, type Timing, timingOf } from "./link.js";
 import { type Entry, Logs } from "./logs.js";
 import { Outbox, type Sent } from "./outbox.js";
 import { defaultStorage, type Outgoing, type QueueStorage } from "./storage.js";
@@ -33,7 +33,19 @@ export interface ClientOptions {
   queueLimit?: number;
   /** Where conversations were followed to, as an earlier client's `positions` said: events go on from there. */
   positions?: Record<string, number>;
-  /** Waiting times, for tests mostly. */
+  /** The `epoch` of that client: where the server was restored from a backup since, every conversation is told of by `reset`. */
+  epoch?: string;
+  /** Whether to connect by itself, as soon as the program that makes the client has come to a rest; true. Else `connect()` begins. */
+  autoConnect?: boolean;
+  /** Whether to come back after a failed attempt or a lost connection; true. Else the client waits for `connect()`. */
+  reconnection?: boolean;
+  /** After how many failed attempts in a row `reconnect_failed` is reported; 5. It goes on after that, every 30 s. */
+  reconnectionAttempts?: number;
+  /** How long to wait before the first attempt to come back, in ms; 500. It doubles with each, and half of it is random. */
+  reconnectionDelay?: number;
+  /** How long a connection or an answer may take, in ms; 10,000. */
+  timeout?: number;
+  /** Further waiting times, for tests mostly; they go before those above. */
   timing?: Partial<Timing>;
 }
 
@@ -41,7 +53,7 @@ export interface ClientOptions {
 export type Draft = OneOf<{ roomId: string; recipientId: string }> & Omit<Commands["room:message"]["payload"], "roomId">;
 
 /** What the client deals with itself. `conversation:heads` and the like say what it finds out from them in its own events. */
-type Internal = "conversation:head" | "conversation:heads" | "messages:unread" | "message:sent" | "room:messages";
+type Internal = "conversation:head" | "conversation:heads" | "server:epoch" | "messages:unread" | "message:sent" | "room:messages";
 
 /** All events. Those of a conversation come in the order of its log, each once. */
 export interface ClientEvents extends Omit<ServerEvents, Internal> {
@@ -90,9 +102,10 @@ export class SockeyeClient {
   #me: { userId: string; username: string } | undefined;
   /** Positions are known: what is new from now on is to be told. */
   #isFollowing: boolean;
+  #isClosed = false;
 
   constructor(options: ClientOptions) {
-    const { storage = defaultStorage, positions, token } = options;
+    const { storage = defaultStorage, positions, epoch, token } = options;
     this.#storage = typeof storage === "function" ? storage : () => storage;
     this.#tokens = new TokenKeeper(token);
     this.#logs = new Logs((entry) => this.#deliver(entry));
@@ -115,15 +128,15 @@ export class SockeyeClient {
         unauthorized: () => emit("unauthorized", undefined),
         disconnected: () => emit("disconnected", undefined),
       },
-      { ...defaultTiming, ...options.timing },
-      userId,
+      { timing: timingOf(options), reconnection: options.reconnection ?? true, userId },
     );
-    this.#catchUp = new CatchUp(this.#logs, {
+    const owner: CatchupOwner = {
       ask: (command, payload) => this.#link.ask(command, payload),
       introduced: (conversation) => emit("conversation", conversation),
       reset: (reset) => emit("reset", reset),
       gone: (conversationId) => emit("gone", { conversationId }),
-    });
+    };
+    this.#catchUp = new CatchUp(this.#logs, owner, epoch);
     const link = this.#link;
     this.#outbox = new Outbox(
       {
@@ -140,6 +153,8 @@ export class SockeyeClient {
     );
     if (typeof storage !== "function" || userId !== "") void this.#outbox.attach(this.#storage(userId));
     Object.assign(this, commandMethods((command, payload) => this.#carryOut(command, payload)));
+    // Not before listeners have been added.
+    if (options.autoConnect ?? true) queueMicrotask(() => this.#isClosed || this.connect());
   }
 
   /** Who is signed in; undefined before the first connection. */
@@ -149,6 +164,11 @@ export class SockeyeClient {
 
   get state(): ConnectionState {
     return this.#link.state;
+  }
+
+  /** The connection of now. The event `state` tells of changes. */
+  get connectionStatus(): ConnectionStatus {
+    return this.#link.status;
   }
 
   /** The messages that wait to be sent, in order. */
@@ -161,6 +181,11 @@ export class SockeyeClient {
     return this.#logs.positions;
   }
 
+  /** The life of the server's database: another one after a restore from a backup. For the `epoch` of a later client. */
+  get epoch(): string | undefined {
+    return this.#catchUp.epoch;
+  }
+
   /** Connects, and stays so until `close()`. Also tries at once when it is waiting to try again. */
   connect(): void {
     this.#link.connect();
@@ -168,6 +193,7 @@ export class SockeyeClient {
 
   /** Ends the connection. What waits stays in the queue's storage, for the next client. The client is of no more use. */
   async close(): Promise<void> {
+    this.#isClosed = true;
     this.#catchUp.stop();
     this.#link.close();
     await this.#outbox.close();
@@ -295,6 +321,8 @@ export class SockeyeClient {
     switch (name) {
       case "conversation:heads":
         return (payload as Head[]).forEach((head) => this.#announced(head));
+      case "server:epoch":
+        return this.#catchUp.learn((payload as ServerEvents["server:epoch"]).epoch);
       case "conversation:head":
         return this.#announced(payload as Head);
       case "messages:unread": // in the list of conversations

@@ -3,7 +3,7 @@ export type { Reset } from "./catchup.js";
 export type { Command, CommandMethods } from "./commands.js";
 export { Refused, Unanswered } from "./errors.js";
 export type { Listener } from "./emitter.js";
-export type { ConnectionState, Timing } from "./link.js";
+export type { ConnectionState, ConnectionStatus, Timing } from "./link.js";
 export type { Sent } from "./outbox.js";
 export { indexedDBStorage, memoryStorage, type Outgoing, type QueueStorage } from "./storage.js";
 export type { TokenSource } from "./token.js";

@@ -23,7 +23,53 @@ export interface Timing {
   silence: number;
 }
 
-export const defaultTiming: Timing = { firstRetry: 500, slowestRetry: 30_000, attempts: 5, patience: 10_000, silence: 25_000 };
+const defaultTiming: Timing = { firstRetry: 500, slowestRetry: 30_000, attempts: 5, patience: 10_000, silence: 25_000 };
+
+/** How a client was told to connect, in the words of stock clients. */
+export interface Reconnection {
+  reconnectionAttempts?: number;
+  reconnectionDelay?: number;
+  timeout?: number;
+  timing?: Partial<Timing>;
+}
+
+/** Throws RangeError for times that cannot be. */
+export function timingOf({ reconnectionAttempts, reconnectionDelay, timeout, timing }: Reconnection): Timing {
+  const check = (name: string, value: number | undefined, least: number): void => {
+    if (value !== undefined && !(value >= least)) throw new RangeError(`${name} is ${value}, it must be at least ${least}`);
+  };
+  check("reconnectionAttempts", reconnectionAttempts, 1);
+  check("reconnectionDelay", reconnectionDelay, 0);
+  check("timeout", timeout, 1);
+  return {
+    ...defaultTiming,
+    ...(reconnectionAttempts !== undefined && { attempts: reconnectionAttempts }),
+    ...(reconnectionDelay !== undefined && { firstRetry: reconnectionDelay }),
+    ...(timeout !== undefined && { patience: timeout }),
+    ...timing,
+  };
+}
+
+/** A connection as it is at one moment. */
+export interface ConnectionStatus {
+  /** Signed in and caught up. */
+  readonly connected: boolean;
+  /** The server's id of the connection; undefined without one. */
+  readonly id: string | undefined;
+  /** `websocket` or `polling`; undefined without a connection. */
+  readonly transport: string | undefined;
+  /** How many attempts have failed since the client was online. */
+  readonly attempts: number;
+}
+
+/** How one client connects. */
+export interface LinkOptions {
+  timing: Timing;
+  /** Whether to come back by itself. */
+  reconnection: boolean;
+  /** Whose client it is, if that is known: nobody else is signed in. */
+  userId: string;
+}
 
 /** What the link tells its client. */
 export interface LinkOwner {
@@ -60,6 +106,7 @@ export class Link {
   readonly #tokens: TokenKeeper;
   readonly #owner: LinkOwner;
   readonly #timing: Timing;
+  readonly #comesBack: boolean;
 
   #state: ConnectionState = "offline";
   #wanted = false;
@@ -80,17 +127,22 @@ export class Link {
   #pulse: ReturnType<typeof setTimeout> | undefined;
   #refresh: ReturnType<typeof setTimeout> | undefined;
 
-  /** `userId`: whose client it is, if that is known: nobody else is signed in. */
-  constructor(transport: Transport, tokens: TokenKeeper, owner: LinkOwner, timing: Timing, userId: string) {
+  constructor(transport: Transport, tokens: TokenKeeper, owner: LinkOwner, { timing, reconnection, userId }: LinkOptions) {
     this.#transport = transport;
     this.#tokens = tokens;
     this.#owner = owner;
     this.#timing = timing;
+    this.#comesBack = reconnection;
     this.#userId = userId;
   }
 
   get state(): ConnectionState {
     return this.#state;
+  }
+
+  get status(): ConnectionStatus {
+    const { id, transport } = (this.#isOpen && this.#connection) || {};
+    return { connected: this.#isReady, id, transport, attempts: this.#failures };
   }
 
   /** Signed in and caught up. */
@@ -300,6 +352,7 @@ export class Link {
     const failed = !this.#isReady;
     this.#end();
     if (failed) this.#failures++;
+    if (!this.#comesBack) return this.#stop();
     const pause = this.#failures >= attempts ? slowestRetry : Math.min(firstRetry * 2 ** this.#failures, slowestRetry);
     this.#retry = setTimeout(() => void this.#try(), pause * (0.5 + Math.random() / 2));
     const isOff = this.#failures >= attempts || globalThis.navigator?.onLine === false;

@@ -104,9 +104,9 @@ export class Logs {
     for (const entry of entries) this.#deliver(entry);
   }
 
-  /** What to ask a sync about: those that are behind first, as many as one may name. */
-  since(): Record<string, number> {
-    const all = [...this.#logs].sort(([, a], [, b]) => Number(isBehind(b)) - Number(isBehind(a)));
+  /** What to ask a sync about, of some or of all: those that are behind first, as many as one may name. */
+  since(some?: ReadonlySet<string>): Record<string, number> {
+    const all = [...this.#logs].filter(([id]) => !some?.size || some.has(id)).sort(([, a], [, b]) => Number(isBehind(b)) - Number(isBehind(a)));
     return Object.fromEntries(all.slice(0, mostNamed).map(([id, { seq }]) => [id, seq]));
   }
 
@@ -129,13 +129,28 @@ export class Logs {
     this.#drain(id, log);
   }
 
-  /** Goes on from seq: what lies before cannot be told any more. */
-  restart(id: string, seq: number): void {
+  /**
+   * Goes on from seq: what lies between `since`, which a sync has asked about, and there cannot be told any more. False when
+   * all of it has come meanwhile, as by a recovery.
+   */
+  restart(id: string, since: number, seq: number): boolean {
     const log = this.#logs.get(id);
-    if (!log) return;
+    if (!log || (since <= seq && log.seq >= seq)) return false;
     log.seq = seq;
     log.head = Math.max(seq, ...log.ahead.keys()); // what has come since, with a hole before it
     this.#drain(id, log);
+    return true;
+  }
+
+  /** Forgets what waits for events before it: those of another epoch never come. */
+  dropAhead(): void {
+    for (const log of this.#logs.values()) log.ahead.clear();
+  }
+
+  /** Goes on from seq, wherever it was: the log is another one. */
+  replace(id: string, seq: number): void {
+    const log = this.#logs.get(id);
+    if (log) this.#logs.set(id, { seq, head: seq, ahead: new Map() });
   }
 
   #drain(id: string, log: Log): void {

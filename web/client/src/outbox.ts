@@ -3,7 +3,7 @@ import type { Outgoing, QueueStorage } from "./storage.js";
 import type { Commands, Message } from "./wire.js";
 
 /** What the server says of a message that it has stored. */
-export type Sent = Commands["message:send"]["answer"];
+export type Sent = Omit<Commands["message:send"]["answer"], "recipientId"> & { recipientId?: string; roomId?: string };
 
 /** What the outbox needs of the client. */
 export interface Courier {

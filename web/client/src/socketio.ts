@@ -47,6 +47,14 @@ class StockConnection implements Connection {
     socket.connect();
   }
 
+  get id(): string | undefined {
+    return this.#socket.id;
+  }
+
+  get transport(): string | undefined {
+    return this.#socket.io.engine?.transport.name;
+  }
+
   send(command: string, payload: object, answer: (ack: Ack) => void): void {
     this.#socket.emit(command, payload, (ack: Ack) => {
       if (!this.#isOver) answer(ack);

@@ -8,6 +8,10 @@ export interface Transport {
 
 /** One connection, from opening to its end. */
 export interface Connection {
+  /** The server's id of it, once it is open. */
+  readonly id?: string | undefined;
+  /** What carries it at the moment: `websocket` or `polling`. */
+  readonly transport?: string | undefined;
   /** Sends a command, once it is open. `answer` is called with the acknowledgement, never when the connection ends before. */
   send(command: string, payload: object, answer: (ack: Ack) => void): void;
   /** Makes the server say something. Absent where the transport itself finds out that a connection is dead. */

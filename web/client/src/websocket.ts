@@ -39,6 +39,8 @@ interface Frame {
 }
 
 class PlainConnection implements Connection {
+  readonly transport = "websocket";
+  id: string | undefined;
   readonly #socket: SocketLike;
   readonly #receiver: Receiver;
   readonly #answers = new Map<unknown, (ack: Ack) => void>();
@@ -84,7 +86,9 @@ class PlainConnection implements Connection {
       this.#answers.delete(ref);
       answer(fields as unknown as Ack);
     } else if (type === "connection") {
+      this.id = fields["clientId"] as string | undefined;
       this.#receiver.opened();
+      if (typeof fields["epoch"] === "string") this.#receiver.event("server:epoch", { epoch: fields["epoch"] });
     } else if (type !== "pong") {
       this.#receiver.event(type, payloadOf(fields));
     }

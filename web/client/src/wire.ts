@@ -1,5 +1,5 @@
 // What travels between client and server. Written by "go test ./internal/typescript -update" from the
-// server's own types and docs/protocol.md. Do not edit.
+// server's own types. Do not edit.
 
 /** Exactly one of the fields. */
 export type OneOf<T> = { [K in keyof T]: { [P in K]: T[P] } & { [P in Exclude<keyof T, K>]?: never } }[keyof T];
@@ -7,8 +7,10 @@ export type OneOf<T> = { [K in keyof T]: { [P in K]: T[P] } & { [P in Exclude<ke
 export interface BannedUser {
   userId: string;
   username: string;
+  login?: string;
   bannedBy: string;
   bannedAt: string;
+  names?: Record<string, Named>;
 }
 
 export interface Catchup {
@@ -23,6 +25,7 @@ export interface Catchup {
 export interface Contact {
   userId: string;
   username: string;
+  login?: string;
   since: string;
   online?: boolean;
 }
@@ -33,6 +36,8 @@ export interface ContactCounts {
   received: number;
   blocked: number;
 }
+
+export type ContactList = "friends" | "sent" | "received" | "blocked";
 
 export interface Conversation {
   conversationId: string;
@@ -45,6 +50,10 @@ export interface Conversation {
   lastMessage: Message | null;
   unread: number;
   mentions: number;
+}
+
+export interface Epoch {
+  epoch: string;
 }
 
 export interface Head {
@@ -62,6 +71,7 @@ export interface LoggedEvent {
 export interface Member {
   userId: string;
   username: string;
+  login?: string;
   role: Role;
   joinedAt: string;
 }
@@ -70,6 +80,7 @@ export interface MembersAdded {
   roomId: string;
   count: number;
   userIds: string[];
+  names?: Record<string, Named>;
   conversationId: string;
   seq?: number;
   timestamp: string;
@@ -81,6 +92,7 @@ export interface Membership {
   username: string;
   reason?: LeaveReason;
   by?: string;
+  names?: Record<string, Named>;
   conversationId: string;
   seq?: number;
   timestamp: string;
@@ -108,11 +120,13 @@ export interface Message {
   pinnedAt?: string;
   pinnedBy?: string;
   clientMsgId?: string;
+  names?: Record<string, Named>;
 }
 
 export interface MessageChange {
   message: Message;
   by: string;
+  names?: Record<string, Named>;
   conversationId: string;
   seq?: number;
   timestamp: string;
@@ -122,12 +136,18 @@ export interface MessageDeletion {
   messageId: string;
   deletedBy: string;
   roomId?: string;
+  names?: Record<string, Named>;
   conversationId: string;
   seq?: number;
   timestamp: string;
 }
 
 export type MessageType = "text" | "image" | "video" | "audio" | "voice" | "file" | "system";
+
+export interface Named {
+  username: string;
+  login?: string;
+}
 
 export interface Passing {
   userId: string;
@@ -138,6 +158,7 @@ export interface Passing {
 export interface Peer {
   userId: string;
   username: string;
+  login?: string;
 }
 
 export interface Presence {
@@ -170,6 +191,7 @@ export interface ReadReceipt {
   messageId: string;
   conversationId: string;
   readBy: string;
+  names?: Record<string, Named>;
   readAt: string;
 }
 
@@ -196,6 +218,7 @@ export type Role = "admin" | "member";
 export interface RoleChange {
   roomId: string;
   userId: string;
+  username: string;
   role: Role;
   conversationId: string;
   seq?: number;
@@ -216,11 +239,13 @@ export interface Room {
   admins?: string[];
   banned?: string[];
   settings: RoomSettings;
+  names?: Record<string, Named>;
 }
 
 export interface RoomChange {
   room: Room;
   by: string;
+  names?: Record<string, Named>;
   conversationId: string;
   seq?: number;
   timestamp: string;
@@ -229,6 +254,7 @@ export interface RoomChange {
 export interface RoomDeletion {
   roomId: string;
   deletedBy: string;
+  names?: Record<string, Named>;
   conversationId: string;
   seq?: number;
   timestamp: string;
@@ -251,8 +277,8 @@ export interface User {
 
 /** Commands by name: what they take, and what acknowledges them beside `ok`. */
 export interface Commands {
-  "message:send": { payload: { recipientId: string; content: string; type?: MessageType; clientMsgId?: string; replyTo?: string; attachments?: string[] }; answer: { id: string; recipientId?: string; roomId?: string; timestamp: string; conversationId: string; seq: number; clientMsgId?: string } };
-  "room:message": { payload: { roomId: string; content: string; type?: MessageType; clientMsgId?: string; replyTo?: string; attachments?: string[] }; answer: { id: string; recipientId?: string; roomId?: string; timestamp: string; conversationId: string; seq: number; clientMsgId?: string } };
+  "message:send": { payload: { recipientId: string; content: string; type?: MessageType; clientMsgId?: string; replyTo?: string; attachments?: string[] }; answer: { id: string; recipientId: string; timestamp: string; conversationId: string; seq: number; clientMsgId?: string } };
+  "room:message": { payload: { roomId: string; content: string; type?: MessageType; clientMsgId?: string; replyTo?: string; attachments?: string[] }; answer: { id: string; roomId: string; timestamp: string; conversationId: string; seq: number; clientMsgId?: string } };
   "message:edit": { payload: { messageId: string; content: string }; answer: { message: Message } };
   "message:delete": { payload: { messageId: string }; answer: { message: Message } };
   "message:pin": { payload: { messageId: string }; answer: { message: Message } };
@@ -263,14 +289,14 @@ export interface Commands {
   "history": { payload: OneOf<{ conversationId: string; roomId: string; userId: string }> & { before?: string; after?: string; limit?: number }; answer: { messages: Message[]; more: boolean } };
   "thread": { payload: { messageId: string; before?: string; after?: string; limit?: number }; answer: { messages: Message[]; more: boolean; root?: Message } };
   "message:search": { payload: { query: string; conversationId?: string; before?: string; limit?: number }; answer: { messages: Message[]; more: boolean } };
-  "room:create": { payload: { id?: string; name: string; description?: string; type?: RoomType; maxMembers?: number }; answer: { room: Room } };
+  "room:create": { payload: { id?: string; name: string; description?: string; type?: RoomType; maxMembers?: number; settings?: { allowFileUpload?: boolean; allowVoiceMessage?: boolean; messageRetention?: number } }; answer: { room: Room } };
   "room:join": { payload: { roomId: string }; answer: { room: Room; messages: Message[] } };
   "room:leave": { payload: { roomId: string }; answer: object };
   "room:get": { payload: { roomId: string }; answer: { room: Room } };
   "room:list": { payload: { mine?: boolean; invited?: boolean; after?: string; limit?: number }; answer: { rooms: Room[]; next?: string } };
   "room:members": { payload: { roomId: string; after?: string; limit?: number }; answer: { members: Member[]; next?: string } };
   "room:bans": { payload: { roomId: string; after?: string; limit?: number }; answer: { users: BannedUser[]; next?: string } };
-  "room:search": { payload: { query: string; limit?: number }; answer: { rooms: Room[]; next?: string } };
+  "room:search": { payload: { query: string; limit?: number }; answer: { rooms: Room[] } };
   "room:update": { payload: { roomId: string; name?: string; description?: string; type?: RoomType; maxMembers?: number; settings?: { allowFileUpload?: boolean; allowVoiceMessage?: boolean; messageRetention?: number } }; answer: { room: Room } };
   "room:delete": { payload: { roomId: string }; answer: object };
   "room:invite": { payload: { roomId: string; userId: string }; answer: object };
@@ -282,12 +308,12 @@ export interface Commands {
   "message:read": { payload: { messageIds: string[] }; answer: object };
   "conversation:read": { payload: { conversationId: string; seq: number }; answer: object };
   "conversation:list": { payload: { after?: string; limit?: number }; answer: { conversations: Conversation[]; next?: string } };
-  "sync": { payload: { conversations: Record<string, number> }; answer: { conversations: Record<string, Catchup>; new: Conversation[]; more: boolean } };
+  "sync": { payload: { conversations: Record<string, number>; epoch?: string }; answer: { epoch: string; conversations: Record<string, Catchup>; new: Conversation[]; more: boolean } };
   "friend:request": { payload: { userId: string }; answer: { relation: Relation } };
   "friend:accept": { payload: { userId: string }; answer: { relation: Relation } };
   "friend:decline": { payload: { userId: string }; answer: { relation: Relation } };
   "friend:remove": { payload: { userId: string }; answer: { relation: Relation } };
-  "friend:list": { payload: { list?: string; after?: string; limit?: number }; answer: { friends?: Contact[]; sent?: Contact[]; received?: Contact[]; blocked?: Contact[]; counts: ContactCounts } };
+  "friend:list": { payload: { list?: ContactList; after?: string; limit?: number }; answer: { friends?: Contact[]; sent?: Contact[]; received?: Contact[]; blocked?: Contact[]; counts: ContactCounts } };
   "user:block": { payload: { userId: string }; answer: { relation: Relation } };
   "user:unblock": { payload: { userId: string }; answer: { relation: Relation } };
   "user:get": { payload: { userId: string }; answer: { user: User; relation?: Relation } };
@@ -366,7 +392,7 @@ export interface ServerEvents {
   "message:pinned": MessageChange;
   "message:read": ReadReceipt;
   "message:received": Message;
-  "message:sent": { id: string; recipientId?: string; roomId?: string; timestamp: string; conversationId: string; seq: number; clientMsgId?: string };
+  "message:sent": { id: string; recipientId: string; timestamp: string; conversationId: string; seq: number; clientMsgId?: string };
   "message:unpinned": MessageChange;
   "messages:unread": Message[];
   "notification": { timestamp: string; [field: string]: unknown };
@@ -384,6 +410,7 @@ export interface ServerEvents {
   "room:user_joined": Membership;
   "room:user_left": Membership;
   "room:user_unbanned": Membership;
+  "server:epoch": Epoch;
   "typing:start": Passing;
   "typing:stop": Passing;
   "user:blocked": RelationChange;

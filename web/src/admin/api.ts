@@ -1,5 +1,7 @@
 // What the page asks the server for, in the words of its OpenAPI document.
 
+import type { Names } from "../model/place";
+import { explainRefusal } from "../words/words.svelte";
 export interface Quantiles {
   count: number;
   p50: number;
@@ -45,6 +47,7 @@ export interface Connection {
   id: string;
   userId: string;
   username: string;
+  login?: string;
   address: string;
   transport: "websocket" | "polling";
   protocol: "socket.io" | "socket.io-2" | "ws" | "sockeye.v1";
@@ -69,6 +72,7 @@ export interface Room {
   name: string;
   type: "public" | "private" | "direct";
   createdBy: string;
+  names?: Names;
   createdAt: string;
   memberCount: number;
   onlineUsers: number;
@@ -85,6 +89,7 @@ export interface Block {
   until: string;
   reason: string;
   by: string;
+  names?: Names;
   createdAt: string;
 }
 
@@ -173,7 +178,7 @@ export class Api {
       signal: signal ?? null,
     });
     if (response.ok) return response;
-    const problem = (await response.json().catch(() => ({}))) as { code?: string; detail?: string };
-    throw new Refusal(response.status, problem.code ?? "", problem.detail ?? `HTTP ${response.status}`);
+    const { code = "", detail, ...where } = (await response.json().catch(() => ({}))) as { code?: string; detail?: string; field?: string; limit?: number };
+    throw new Refusal(response.status, code, explainRefusal({ code, message: detail ?? `HTTP ${response.status}`, ...where }));
   }
 }

@@ -1,22 +1,36 @@
-// Numbers and times as text, in the reader's own locale.
+// Numbers and times as text, in the language of the page.
 
-const whole = new Intl.NumberFormat(undefined, { maximumFractionDigits: 0 });
-const one = new Intl.NumberFormat(undefined, { maximumFractionDigits: 1 });
-const short = new Intl.NumberFormat(undefined, { notation: "compact", maximumFractionDigits: 1 });
-const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
-const day = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
-const relative = new Intl.RelativeTimeFormat(undefined, { numeric: "auto", style: "short" });
+import { locale } from "../words/words.svelte";
+import { words } from "./words";
 
-export const count = (n: number): string => whole.format(n);
-export const decimal = (n: number): string => (n >= 100 ? whole.format(n) : one.format(n));
-export const compact = (n: number): string => (n < 10_000 ? decimal(n) : short.format(n));
+const formatsOf = (tag: string) => ({
+  whole: new Intl.NumberFormat(tag, { maximumFractionDigits: 0 }),
+  one: new Intl.NumberFormat(tag, { maximumFractionDigits: 1 }),
+  short: new Intl.NumberFormat(tag, { notation: "compact", maximumFractionDigits: 1 }),
+  clock: new Intl.DateTimeFormat(tag, { hour: "2-digit", minute: "2-digit", second: "2-digit" }),
+  day: new Intl.DateTimeFormat(tag, { dateStyle: "medium", timeStyle: "short" }),
+  relative: new Intl.RelativeTimeFormat(tag, { numeric: "auto", style: "short" }),
+});
+
+/** Made once for each language: they are slow to make. */
+const made = new Map<string, ReturnType<typeof formatsOf>>();
+
+function formats(): ReturnType<typeof formatsOf> {
+  const tag = locale();
+  if (!made.has(tag)) made.set(tag, formatsOf(tag));
+  return made.get(tag)!;
+}
+
+export const count = (n: number): string => formats().whole.format(n);
+export const decimal = (n: number): string => formats()[n >= 100 ? "whole" : "one"].format(n);
+export const compact = (n: number): string => (n < 10_000 ? decimal(n) : formats().short.format(n));
 export const percent = (n: number): string => `${decimal(n)} %`;
 
 /** Milliseconds. */
 export function latency(ms: number): string {
-  if (ms >= 1000) return `${one.format(ms / 1000)} s`;
+  if (ms >= 1000) return `${formats().one.format(ms / 1000)} s`;
   if (ms >= 1) return `${decimal(ms)} ms`;
-  return `${whole.format(ms * 1000)} µs`;
+  return `${count(ms * 1000)} µs`;
 }
 
 const units = ["B", "KiB", "MiB", "GiB", "TiB"];
@@ -27,14 +41,15 @@ export function bytes(n: number): string {
     n /= 1024;
     unit++;
   }
-  return `${unit === 0 ? whole.format(n) : decimal(n)} ${units[unit]}`;
+  return `${unit === 0 ? count(n) : decimal(n)} ${units[unit]}`;
 }
 
-export const time = (at: Date): string => clock.format(at);
-export const dateTime = (at: Date): string => day.format(at);
+export const time = (at: Date): string => formats().clock.format(at);
+export const dateTime = (at: Date): string => formats().day.format(at);
 
 /** How long ago, or how long until then. */
 export function fromNow(at: Date, now = Date.now()): string {
+  const { relative } = formats();
   const seconds = Math.round((at.getTime() - now) / 1000);
   const size = Math.abs(seconds);
   if (size < 60) return relative.format(seconds, "second");
@@ -45,14 +60,15 @@ export function fromNow(at: Date, now = Date.now()): string {
 
 /** How long, in its two largest units. */
 export function duration(seconds: number): string {
+  const { units } = words();
   const parts: [number, string][] = [
-    [Math.floor(seconds / 86_400), "d"],
-    [Math.floor(seconds / 3600) % 24, "h"],
-    [Math.floor(seconds / 60) % 60, "min"],
-    [Math.floor(seconds) % 60, "s"],
+    [Math.floor(seconds / 86_400), units.day],
+    [Math.floor(seconds / 3600) % 24, units.hour],
+    [Math.floor(seconds / 60) % 60, units.minute],
+    [Math.floor(seconds) % 60, units.second],
   ];
   const first = parts.findIndex(([n]) => n > 0);
-  if (first < 0) return "0 s";
+  if (first < 0) return `0 ${units.second}`;
   return parts
     .slice(first, first + 2)
     .filter(([n]) => n > 0)

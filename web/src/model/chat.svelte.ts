@@ -1,12 +1,14 @@
-import { type Commands, type Message, newClientMsgId, type Outgoing, Refused, type Role, type Room, SockeyeClient, type ConnectionState } from "@sockeye/client";
+import { type Commands, type Message, type Named, newClientMsgId, type Outgoing, Refused, type Role, type Room, SockeyeClient, type ConnectionState } from "@sockeye/client";
 import { SvelteMap } from "svelte/reactivity";
 import type { SignedIn } from "../session";
 import { explain, t } from "../words/words.svelte";
 import { type Asked, Conversation } from "./conversation.svelte";
+import { labelFor, type Picks } from "./draft";
 import { listen } from "./events";
 import { Invitations } from "./invitations.svelte";
+import { type Mentioned, withMentions } from "./markup";
 import { type Act, People } from "./people.svelte";
-import { addressee, type Kind, type Person, type Place, placeKey, source } from "./place";
+import { addressee, isMade, type Kind, type Names, type Person, type Place, placeKey, source } from "./place";
 import { forgetUser, rememberCurrent, rememberedCurrent, rememberedFailed, rememberedNames, rememberedReceipts, rememberFailed, rememberNames } from "./remembered";
 import { Thread } from "./thread.svelte";
 import type { Failed } from "./timeline";
@@ -50,7 +52,7 @@ export class Chat {
   /** The reader is at the newest message of the open conversation. */
   isAtEnd = true;
   /** How users are called, by their ids. */
-  readonly names = new SvelteMap<string, string>();
+  readonly names = new SvelteMap<string, Named>();
 
   readonly rooms = $derived(this.conversations.filter(({ kind }) => kind === "room").sort((a, b) => a.name.localeCompare(b.name)));
   /** Those with whom something was said or who are friends, the latest first. */
@@ -64,8 +66,8 @@ export class Chat {
 
   constructor({ user, tokens }: SignedIn, onSignedOut: (notice: string) => void) {
     const userId = user.id;
-    this.me = { userId, username: user.name };
-    this.client = new SockeyeClient({ token: tokens, userId });
+    this.me = { userId, username: user.name, login: user.login };
+    this.client = new SockeyeClient({ token: tokens, userId, autoConnect: false });
     this.failed = rememberedFailed(userId);
     this.#rememberedNames = rememberedNames(userId);
     this.typing = new Typing(this.client);
@@ -135,8 +137,9 @@ export class Chat {
     this.open(this.conversation(kind, id));
   }
 
-  openDirect({ userId, username }: Person): void {
-    this.open(this.conversation("direct", userId, username));
+  openDirect(person: Person): void {
+    this.named(person);
+    this.open(this.conversation("direct", person.userId, person.username));
   }
 
   show(panel: Panel | undefined): void {
@@ -191,6 +194,7 @@ export class Chat {
   async #lookUp(conversation: Conversation): Promise<void> {
     try {
       const { room } = await this.client.room.get({ roomId: conversation.id });
+      this.learn(room.names);
       conversation.renew(room);
       if (!room.admins) conversation.role = await this.#roleIn(room.id);
     } catch {
@@ -286,7 +290,7 @@ export class Chat {
     return isDone;
   }
 
-  async createRoom(draft: { id?: string; name: string; description?: string; type: "public" | "private" }): Promise<boolean> {
+  async createRoom(draft: Commands["room:create"]["payload"]): Promise<boolean> {
     return this.attempt(async () => this.#enter((await this.client.room.create(draft)).room, []));
   }
 
@@ -318,14 +322,52 @@ export class Chat {
     return conversation.room?.admins?.includes(this.me.userId) ?? conversation.role === "admin";
   }
 
-  nameOf(userId: string): string {
-    return userId === this.me.userId ? this.me.username : (this.names.get(userId) ?? userId);
+  /** How a user is called, who may be named beside the id. Nobody is shown an id. */
+  nameOf(userId: string, names?: Names): string {
+    return this.nameIfKnown(userId, names) ?? t().somebody;
   }
 
-  named({ userId, username }: Person): void {
+  nameIfKnown(userId: string, names?: Names): string | undefined {
+    if (userId === this.me.userId) return this.me.username;
+    return this.names.get(userId)?.username ?? names?.[userId]?.username;
+  }
+
+  loginOf(userId: string, names?: Names): string | undefined {
+    return this.names.get(userId)?.login ?? names?.[userId]?.login;
+  }
+
+  /** Whom a message may name in its text. */
+  mentionedIn({ mentions = [], names }: Pick<Message, "mentions" | "names">): Mentioned[] {
+    return mentions.map((userId) => ({ userId, login: this.loginOf(userId, names) }));
+  }
+
+  /** Whom a text names by an id, as far as this page knows them: for texts that the server has not seen. */
+  namedIn(content: string): Mentioned[] {
+    const ids = Array.from(content.matchAll(/@([\p{L}\p{N}_.|:-]*[\p{L}\p{N}])/gu), ([, id]) => id!);
+    return ids.filter((id) => this.names.has(id)).map((userId) => ({ userId }));
+  }
+
+  /** What a message says, with the names of those whom it mentions. */
+  plain(message: Pick<Message, "content" | "mentions" | "names">): string {
+    return withMentions(message.content, this.mentionedIn(message), (userId) => `@${this.nameOf(userId, message.names)}`);
+  }
+
+  /** A message as its writer has it to change: see spelled for the way back. */
+  editable(message: Message, picks: Picks): string {
+    const person = (userId: string): Person => ({ userId, username: this.nameOf(userId, message.names), login: this.loginOf(userId, message.names) });
+    return withMentions(message.content, this.mentionedIn(message), (userId) => labelFor(person(userId), picks));
+  }
+
+  /** Takes how users are called. */
+  learn(names: Names | undefined): void {
+    for (const [userId, { username, login }] of Object.entries(names ?? {})) this.named({ userId, username, login });
+  }
+
+  named({ userId, username, login = this.names.get(userId)?.login ?? (userId === this.me.userId ? this.me.login : undefined) }: Person): void {
     if (username === "") return;
-    if (this.names.get(userId) !== username) this.names.set(userId, username);
-    if (userId === this.me.userId && this.me.username !== username) this.me = { userId, username };
+    const known = this.names.get(userId);
+    if (known?.username !== username || known.login !== login) this.names.set(userId, { username, ...(login !== undefined && { login }) });
+    if (userId === this.me.userId && (this.me.username !== username || this.me.login !== login)) this.me = { userId, username, login };
     const conversation = this.find({ kind: "direct", id: userId });
     if (conversation) conversation.name = username;
   }
@@ -336,8 +378,11 @@ export class Chat {
       if (name) known.name = name;
       return known;
     }
-    const conversation = new Conversation({ kind, id }, name ?? this.names.get(id) ?? this.#rememberedNames[placeKey({ kind, id })] ?? id);
-    conversation.receipts = rememberedReceipts(this.me.userId, conversation.key);
+    const remembered = this.names.get(id)?.username ?? this.#rememberedNames[placeKey({ kind, id })];
+    const conversation = new Conversation({ kind, id }, name ?? remembered ?? this.#nameless({ kind, id }));
+    const { names = {}, ...receipts } = rememberedReceipts(this.me.userId, conversation.key);
+    for (const [userId, named] of Object.entries(names)) if (!this.names.has(userId)) this.names.set(userId, named);
+    conversation.receipts = receipts;
     this.conversations = [...this.conversations, conversation];
     return conversation;
   }
@@ -353,7 +398,14 @@ export class Chat {
     this.conversations = this.conversations.filter((other) => other !== conversation);
   }
 
+  /** What a place is called until its name has come. The ids of rooms may be words of people. */
+  #nameless({ kind, id }: Place): string {
+    if (kind === "direct") return t().somebody;
+    return isMade(id) ? t().room : id;
+  }
+
   #enter(room: Room, messages: readonly Message[]): void {
+    this.learn(room.names);
     this.invitations.drop(room.id);
     const conversation = this.conversation("room", room.id, room.name);
     conversation.renew(room);

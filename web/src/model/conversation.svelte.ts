@@ -1,5 +1,6 @@
 import type { Conversation as Summary, Message, Role, Room } from "@sockeye/client";
 import { SvelteMap } from "svelte/reactivity";
+import type { Picks } from "./draft";
 import { type Kind, type Place, placeKey } from "./place";
 
 /** Something that happened and was not said. It is told while the page is open; histories have messages only. */
@@ -71,8 +72,9 @@ export class Conversation implements Place {
   banChanges = $state(0);
   /** The message to bring into view. */
   target = $state<string | undefined>();
-  /** What stands in the composer. */
+  /** What stands in the composer, and whom it names. */
   draft = $state("");
+  readonly picks: Picks = new Map();
   replyTo = $state.raw<Message | undefined>();
   editing = $state.raw<Message | undefined>();
   /** How many replies the messages of the stretch have there, by the root. */
@@ -240,6 +242,16 @@ export class Conversation implements Place {
     this.#clear();
     this.isLoaded = this.hasLater = false;
     this.hasEarlier = true;
+  }
+
+  /** The server was restored from a backup: what was known of the log, and of who has read how far, is of another one. */
+  startAfresh(): void {
+    this.reset();
+    this.last = this.unreadAfter = this.target = undefined;
+    this.lastAt = "";
+    this.unread = this.mentions = this.readSeq = this.#counted = this.#newest = 0;
+    this.readers.clear();
+    this.#receipts.clear();
   }
 
   /** Nobody looks at it any more: keeps the newest part only. */

@@ -32,10 +32,12 @@ export function listen(chat: Chat, onSignedOut: (notice: string) => void): void 
 
   client.on("conversation", (summary) => introduced(chat, summary));
   client.on("gone", ({ conversationId }) => gone(chat, conversationId));
-  client.on("reset", ({ conversationId }) => {
+  client.on("reset", ({ conversationId, isRestored }) => {
     const conversation = chat.findById(conversationId);
-    conversation?.reset();
-    if (conversation && conversation === chat.current) void chat.refresh(conversation);
+    if (!conversation) return;
+    conversation.reset();
+    if (isRestored) startAfresh(chat, conversation);
+    if (conversation === chat.current) void chat.refresh(conversation);
   });
   listenToMessages(chat);
   listenToRooms(chat);
@@ -43,7 +45,10 @@ export function listen(chat: Chat, onSignedOut: (notice: string) => void): void 
 
 function listenToMessages(chat: Chat): void {
   const { client } = chat;
-  const replace = ({ message }: MessageChange): void => change(chat, message.conversationId, message.id, () => message);
+  const replace = ({ message, names }: MessageChange): void => {
+    chat.learn(names);
+    change(chat, message.conversationId, message.id, () => message);
+  };
   client.on("room:message", (message) => arrived(chat, message));
   client.on("message:received", (message) => arrived(chat, message));
   client.on("message:edited", replace);
@@ -83,12 +88,17 @@ function listenToRooms(chat: Chat): void {
   client.on("room:user_unbanned", (event) => noteOf(event, { what: "unbanned", name: event.username }));
   client.on("room:role", (event) => {
     const what = event.role === "admin" ? "promoted" : "demoted";
+    chat.named(event);
     const conversation = note(event, { what, name: chat.nameOf(event.userId) });
     if (conversation && event.userId === me.userId) conversation.role = event.role;
     if (conversation?.room) conversation.room = withMember(conversation.room, event.userId, what);
   });
-  client.on("room:members_added", (event) => note(event, { what: "added", count: event.count }));
+  client.on("room:members_added", (event) => {
+    chat.learn(event.names);
+    note(event, { what: "added", count: event.count });
+  });
   client.on("room:updated", (event) => {
+    chat.learn(event.names);
     note({ ...event, roomId: event.room.id }, { what: "updated", by: chat.nameOf(event.by) })?.renew(event.room);
   });
   client.on("room:deleted", ({ roomId }) => {
@@ -125,7 +135,8 @@ function introduce(chat: Chat, summary: Summary): Conversation {
   const conversation = room ? chat.conversation("room", room.id, room.name) : chat.conversation("direct", peer!.userId, peer!.username);
   conversation.summarise(summary);
   if (room) chat.invitations.drop(room.id);
-  if (summary.lastMessage) chat.named({ userId: summary.lastMessage.senderId, username: summary.lastMessage.senderUsername });
+  if (peer) chat.named(peer);
+  if (summary.lastMessage) hear(chat, summary.lastMessage);
   return conversation;
 }
 
@@ -133,7 +144,10 @@ function introduce(chat: Chat, summary: Summary): Conversation {
 function introduced(chat: Chat, summary: Summary): void {
   const { room, peer } = summary;
   if (room) introduce(chat, summary);
-  else if (peer) chat.conversation("direct", peer.userId, peer.username).conversationId = summary.conversationId;
+  else if (peer) {
+    chat.named(peer);
+    chat.conversation("direct", peer.userId, peer.username).conversationId = summary.conversationId;
+  }
 }
 
 function gone(chat: Chat, conversationId: string): void {
@@ -145,15 +159,21 @@ function gone(chat: Chat, conversationId: string): void {
 
 function arrived(chat: Chat, message: Message): void {
   const conversation = chat.conversationOf(message);
-  chat.named({ userId: message.senderId, username: message.senderUsername });
+  hear(chat, message);
   chat.typing.stopped(conversation, message.senderId);
   if (conversation.arrive(message, chat.me.userId)) {
     const where = conversation.kind === "room" ? conversation.name : undefined;
-    chat.announcement = t().heard(message.senderUsername, where, message.content);
+    chat.announcement = t().heard(message.senderUsername, where, chat.plain(message));
   }
   tidy(chat, conversation);
   chat.thread?.arrive(message);
   if (conversation === chat.current) chat.markRead();
+}
+
+/** Takes how those are called whom a message names. */
+function hear(chat: Chat, { senderId, senderUsername, names }: Message): void {
+  chat.named({ userId: senderId, username: senderUsername });
+  chat.learn(names);
 }
 
 /** A page may stay open for weeks: only who has scrolled back needs all that is there. */
@@ -171,7 +191,7 @@ function stored(chat: Chat, outgoing: Chat["queue"][number], sent: { id: string;
   if (conversation.find(id)) return;
   conversation.stored({
     id, conversationId, seq, timestamp, ...place, content, type, replyTo, clientMsgId, senderId: chat.me.userId,
-    senderUsername: chat.me.username, edited: false, reactions: {}, attachments: [],
+    senderUsername: chat.me.username, edited: false, reactions: {}, attachments: [], mentions: chat.namedIn(content).map(({ userId }) => userId),
   });
 }
 
@@ -197,11 +217,25 @@ function reacted(chat: Chat, { conversationId, messageId, userId, username, emoj
   });
 }
 
-function wasRead(chat: Chat, { conversationId, messageId, readBy }: ReadReceipt): void {
+function wasRead(chat: Chat, { conversationId, messageId, readBy, names }: ReadReceipt): void {
+  chat.learn(names);
   const conversation = chat.findById(conversationId);
   if (!conversation) return;
   conversation.wasRead(messageId, readBy);
-  rememberReceipts(chat.me.userId, conversation.key, conversation.receipts);
+  keepReceipts(chat, conversation);
+}
+
+/** What the list says of it comes when the client is online. */
+function startAfresh(chat: Chat, conversation: Conversation): void {
+  conversation.startAfresh();
+  keepReceipts(chat, conversation);
+}
+
+function keepReceipts(chat: Chat, conversation: Conversation): void {
+  const { receipts } = conversation;
+  const readers = [...Object.keys(receipts.readers), ...Object.keys(receipts.unplaced)];
+  const known = readers.flatMap((userId) => (chat.names.has(userId) ? [[userId, chat.names.get(userId)!] as const] : []));
+  rememberReceipts(chat.me.userId, conversation.key, { ...receipts, names: Object.fromEntries(known) });
 }
 
 function left(chat: Chat, event: Membership, note: (event: Membership, happening: Happening) => unknown): void {

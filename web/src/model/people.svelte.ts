@@ -91,7 +91,7 @@ export class People {
     }
   }
 
-  /** Finds others by the beginning of a name, or by an exact id. Throws Refused or Unanswered. */
+  /** Finds others by a part of a name, or by an exact id. Throws Refused or Unanswered. */
   async find(query: string): Promise<Person[]> {
     const [exact, { users }] = await Promise.all([this.#byId(query), this.#client.user.search({ query, limit: foundAtOnce })]);
     const found = new Map([...exact, ...users].map((person) => [person.userId, person]));
@@ -145,12 +145,12 @@ export class People {
     return contacts.sort((a, b) => b.since.localeCompare(a.since));
   }
 
-  #set({ userId, username }: Person, relation: Relation, since: string): void {
+  #set({ userId, username, login = this.#contacts.get(userId)?.login }: Person, relation: Relation, since: string): void {
     this.#changes++;
     if (relation !== "friends" && this.relation(userId) === "friends") this.#online.delete(userId); // Nothing more will be heard.
     if (relation === "none") this.#contacts.delete(userId);
-    else this.#contacts.set(userId, { userId, username, relation, since });
-    this.#onlooker.named({ userId, username });
+    else this.#contacts.set(userId, { userId, username, login, relation, since });
+    this.#onlooker.named({ userId, username, login });
   }
 
   #renamed({ userId, username }: Person): void {
@@ -184,7 +184,7 @@ export class People {
         if (page.length === 0) break;
         people.push(...page);
       }
-      for (const { userId, username, since } of people) contacts.push({ userId, username, since, relation: list });
+      for (const { userId, username, login, since } of people) contacts.push({ userId, username, login, since, relation: list });
     }
     return contacts;
   }

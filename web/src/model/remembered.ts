@@ -1,16 +1,19 @@
 import { browser, forget, forgetAll, load, save, tab } from "../storage";
 import type { Receipts } from "./conversation.svelte";
-import { type Place, placeKey } from "./place";
+import { type Names, type Place, placeKey } from "./place";
 import type { Failed } from "./timeline";
 
 // What a tab or a browser remembers of a user beside what waits to be sent, which the client keeps.
 
 const mostNames = 500;
 
+/** Receipts, and how those are called who have read. */
+export type Kept = Receipts & { names?: Names };
+
 const isString = (value: unknown): value is string => typeof value === "string";
 const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null;
 const isNames = (value: unknown): value is Record<string, string> => isRecord(value) && Object.values(value).every(isString);
-const isReceipts = (value: unknown): value is Receipts => isRecord(value) && isRecord(value.readers) && isRecord(value.unplaced);
+const isReceipts = (value: unknown): value is Kept => isRecord(value) && isRecord(value.readers) && isRecord(value.unplaced);
 const isList = (value: unknown): value is Failed[] => Array.isArray(value) && value.every((item) => isRecord(item) && "message" in item);
 
 /** The key of the place that was open. */
@@ -42,11 +45,11 @@ export function rememberFailed(userId: string, failed: readonly Failed[]): void 
 }
 
 /** Who has read what in a place. */
-export function rememberedReceipts(userId: string, place: string): Receipts {
+export function rememberedReceipts(userId: string, place: string): Kept {
   return load(browser, receiptsKey(userId, place), isReceipts, { readers: {}, unplaced: {} });
 }
 
-export function rememberReceipts(userId: string, place: string, receipts: Receipts): void {
+export function rememberReceipts(userId: string, place: string, receipts: Kept): void {
   save(browser, receiptsKey(userId, place), receipts);
 }
 

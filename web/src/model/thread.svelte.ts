@@ -1,5 +1,6 @@
 import type { Message, SockeyeClient } from "@sockeye/client";
 import type { Conversation } from "./conversation.svelte";
+import type { Picks } from "./draft";
 
 /** A message and the replies to it, as the panel beside the conversation shows them. */
 export class Thread {
@@ -9,6 +10,7 @@ export class Thread {
   replies = $state.raw<readonly Message[]>([]);
   isLoaded = $state(false);
   draft = $state("");
+  readonly picks: Picks = new Map();
   #client: SockeyeClient;
 
   constructor(client: SockeyeClient, conversation: Conversation, message: Message) {

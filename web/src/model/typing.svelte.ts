@@ -1,5 +1,6 @@
 import type { Passing, SockeyeClient } from "@sockeye/client";
 import { SvelteMap } from "svelte/reactivity";
+import { t } from "../words/words.svelte";
 import { addressee, type Place, placeKey } from "./place";
 
 const sayAgainAfter = 3000; // ms, while the text changes
@@ -68,7 +69,7 @@ export class Typing {
     const key = placeKey(place);
     const typists = this.#typists.get(key) ?? [];
     const expiry = setTimeout(() => this.stopped(place, userId), expiresAfter);
-    const typist: Typist = { userId, name: event.username ?? userId, expiry };
+    const typist: Typist = { userId, name: event.username ?? t().somebody, expiry };
     const known = typists.find((other) => other.userId === userId);
     clearTimeout(known?.expiry);
     this.#typists.set(key, known ? typists.map((other) => (other === known ? typist : other)) : [...typists, typist]);

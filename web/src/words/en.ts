@@ -58,6 +58,11 @@ export const en = {
   noRooms: "You are in no room yet.",
   noDirects: "Nobody yet. Find somebody to write to.",
   you: "You",
+  /** Somebody whose name is not known here. */
+  somebody: "Somebody",
+  says: (who: string, text: string) => `${who}: ${text}`,
+  others: (count: number) => (count === 1 ? "1 other" : `${number(count)} others`),
+  listed: (names: readonly string[]) => names.join(", "),
   deletedPreview: "Message deleted",
   unreadMessages: "unread messages: ",
   mentionsYou: "mentions: ",
@@ -168,7 +173,18 @@ export const en = {
   access: "Access",
   public: "Public: anybody can find and join it",
   private: "Private: by invitation only",
-  retention: "Keep messages for (days, 0: for ever)",
+  retention: "Keep messages",
+  forEver: "For ever",
+  forDays: "For some days",
+  days: "Days",
+  byDefault: "As this server does by default",
+  retentionHints: {
+    byDefault: "For ever, unless its operator has chosen otherwise.",
+    forEver: "Nothing is deleted by itself.",
+    forDays: "What is older is deleted for everybody, and cannot be brought back.",
+  },
+  maxMembers: "Members at most",
+  maxMembersHint: (most: number) => `When there are as many, nobody else can join. 1 to ${number(most)}.`,
   newRoom: "New room",
   create: "Create room",
   join: "Join",
@@ -183,8 +199,8 @@ export const en = {
 
   // People.
   people: "People",
-  searchPeople: "Name or id",
-  nobodyFound: "Nobody of that name or id is here.",
+  searchPeople: "Name or login name",
+  nobodyFound: "Nobody of that name is here.",
   friends: "Friends",
   sentRequests: "Requests sent",
   blockedPeople: "Blocked",
@@ -229,6 +245,8 @@ export const en = {
   noAnswer: "The server did not answer. Try again when you are connected.",
   /** By the server's code; what is not here is shown in the server's words. */
   errors: {} as Record<string, string>,
+  /** What is wrong with a field, where the server's words do not do. */
+  wrong: (_code: string, _field: string, _limit?: number): string | undefined => undefined,
 };
 
 export type Words = typeof en;

@@ -50,11 +50,12 @@ export function explain(error: unknown): string {
   return asSentence(error instanceof Error ? error.message : String(error));
 }
 
-export function explainRefusal({ code, message }: { code: string; message: string }): string {
-  return t().errors[code] ?? asSentence(message);
+export function explainRefusal({ code, message, field = "", limit }: { code: string; message: string; field?: string; limit?: number }): string {
+  return t().errors[code] ?? t().wrong(code, field, limit) ?? asSentence(message);
 }
 
 function asSentence(text: string): string {
+  if (text === "") return "";
   return /[.!?…。！？]$/.test(text) ? text : `${text}.`;
 }
 

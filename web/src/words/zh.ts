@@ -2,6 +2,23 @@ import type { Words } from "./en";
 
 const number = (value: number): string => value.toLocaleString("zh-CN");
 
+/** What the server calls the fields that people fill in. */
+const fields: Record<string, string> = {
+  login: "登录名",
+  password: "密码",
+  username: "显示名称",
+  name: "名称",
+  id: "ID",
+  description: "简介",
+  content: "消息",
+  query: "搜索内容",
+  maxMembers: "成员上限",
+  messageRetention: "消息保留天数",
+  address: "IP 地址",
+  seconds: "时长",
+  reason: "原因",
+};
+
 export const zh: Words = {
   tagline: "消息必达，永不丢失。",
   signIn: "登录",
@@ -57,6 +74,10 @@ export const zh: Words = {
   noRooms: "你还没有加入任何房间。",
   noDirects: "暂无私信，找个人聊聊吧。",
   you: "你",
+  somebody: "某人",
+  says: (who, text) => `${who}：${text}`,
+  others: (count) => `另外 ${number(count)} 人`,
+  listed: (names) => names.join("、"),
   deletedPreview: "消息已删除",
   unreadMessages: "未读消息：",
   mentionsYou: "提到你：",
@@ -163,7 +184,18 @@ export const zh: Words = {
   access: "权限",
   public: "公开：任何人都能找到并加入",
   private: "私密：仅限受邀者",
-  retention: "消息保留天数（0 为永久）",
+  retention: "消息保留",
+  forEver: "永久保留",
+  forDays: "保留若干天",
+  days: "天数",
+  byDefault: "按此服务器的默认设置",
+  retentionHints: {
+    byDefault: "永久保留，除非服务器管理者另有设置。",
+    forEver: "消息不会自动删除。",
+    forDays: "更早的消息会对所有人删除，且无法恢复。",
+  },
+  maxMembers: "成员上限",
+  maxMembersHint: (most) => `达到上限后，其他人无法加入。1 至 ${number(most)}。`,
   newRoom: "新建房间",
   create: "创建房间",
   join: "加入",
@@ -177,8 +209,8 @@ export const zh: Words = {
   noPublicRooms: "还没有公开房间，来创建第一个吧。",
 
   people: "用户",
-  searchPeople: "名字或 ID",
-  nobodyFound: "没有找到这个名字或 ID 的用户。",
+  searchPeople: "名字或登录名",
+  nobodyFound: "没有找到叫这个名字的用户。",
   friends: "好友",
   sentRequests: "已发送的请求",
   blockedPeople: "已屏蔽",
@@ -240,12 +272,26 @@ export const zh: Words = {
     delete_not_permitted: "你不能删除这条消息。",
     pin_not_permitted: "只有管理员可以置顶。",
     too_many_pins: "置顶消息太多。",
+    too_many_rooms: "你创建的房间已达上限。",
+    too_many_memberships: "你加入的房间已达上限。",
     too_many_reactions: "这条消息的回应种类太多。",
     registration_closed: "此服务器未开放注册。",
     accounts_off: "此服务器没有自己的账号。",
     login_taken: "该登录名已被占用。",
+    common_password: "这个密码太常见，容易被猜到。",
     invalid_credentials: "登录名或密码不正确。",
     busy: "服务器繁忙，请稍后再试。",
     internal: "服务器出错，请重试。",
+    own_address: "这是你自己的地址。",
+    connection_not_found: "该连接已不存在。",
+  },
+  wrong: (code, field, limit) => {
+    const name = fields[field];
+    if (name === undefined) return undefined;
+    if (code === "limit_exceeded") return limit === undefined ? `${name}超出上限。` : `${name}超出上限（${number(limit)}）。`;
+    if (code !== "invalid_field") return undefined;
+    if (field === "password" && limit !== undefined) return `密码太短，至少需要 ${limit} 个字节（一个汉字为 3 个字节）。`;
+    if (field === "login") return "登录名须以字母或数字开头，至少 2 个字符，只能包含字母 a 至 z、数字和 _ . - + @。";
+    return `${name}不符合要求，请换一个。`;
   },
 };

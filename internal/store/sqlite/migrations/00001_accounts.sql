@@ -1,5 +1,3 @@
--- +goose Up
-
 -- Who there is: users, what they are found by, how they sign in, and what they are to
 -- each other.
 --

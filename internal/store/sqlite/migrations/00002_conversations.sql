@@ -1,5 +1,3 @@
--- +goose Up
-
 -- Where people talk, who may, and how far each has read.
 
 -- head_seq is the seq of the last event, first_seq that of the oldest one still

@@ -1,5 +1,3 @@
--- +goose Up
-
 -- What was said, what became of it, and the log that tells both in order.
 
 -- ordinal is the place of a message among all, in the order of their storing; seq is its

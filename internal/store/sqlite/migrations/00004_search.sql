@@ -1,5 +1,3 @@
--- +goose Up
-
 -- What belongs to SQLite alone stands in this file: the index of words. The program
 -- cuts text into words; the tokenizer only finds them again between the spaces. scope
 -- is one word for the conversation, rowid the message's ordinal. What is deleted is

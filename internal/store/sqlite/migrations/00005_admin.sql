@@ -1,5 +1,3 @@
--- +goose Up
-
 -- Who may administer the server, and whom its administrators keep out.
 
 CREATE INDEX users_admin ON users (admin, id) WHERE admin = 1;

@@ -1,0 +1,247 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/sockeye-im/sockeye/engineio"
+	"github.com/sockeye-im/sockeye/internal/account"
+	"github.com/sockeye-im/sockeye/internal/chat"
+	"github.com/sockeye-im/sockeye/internal/command"
+	"github.com/sockeye-im/sockeye/internal/feed"
+	"github.com/sockeye-im/sockeye/internal/gateway"
+	"github.com/sockeye-im/sockeye/internal/httpapi"
+	"github.com/sockeye-im/sockeye/internal/hub"
+	"github.com/sockeye-im/sockeye/internal/monitor"
+	"github.com/sockeye-im/sockeye/internal/netloop"
+	"github.com/sockeye-im/sockeye/internal/ops"
+	"github.com/sockeye-im/sockeye/internal/presence"
+	"github.com/sockeye-im/sockeye/internal/store/sqlite"
+	"github.com/sockeye-im/sockeye/internal/web"
+	"github.com/sockeye-im/sockeye/socketio"
+)
+
+// The bounds of an HTTP request. What upgrades to a WebSocket is the connection
+// loop's from then on, and a poll, which may wait for longer, has its own write
+// deadline once there is an answer.
+const (
+	headerTimeout = 10 * time.Second
+	writeTimeout  = 2 * time.Minute
+	idleTimeout   = 2 * time.Minute
+	maxHeader     = 32 << 10 // a token may take 8 KiB
+	bodyTimeout   = 30 * time.Second
+	bodyRate      = 1 << 10 // bytes a second, for which a body may take longer
+)
+
+// socketPath is where Socket.IO is served.
+const socketPath = "/socket.io/"
+
+// Server is the object graph. Each part is made of those above it. Two ways lead back up:
+// the door asks the gateway, which opens it, how many are there; and the feed tells parts
+// what became true. Tests reach into it; nobody else does.
+type Server struct {
+	settings Settings
+	log      *slog.Logger
+	parts    parts
+	listener net.Listener
+
+	secure    secure
+	Issuer    *account.Issuer // of the server's own tokens
+	verifiers *account.Verifiers
+	Registry  *prometheus.Registry
+	counts    *counts
+	Door      *gateway.Door
+	Queues    *engineio.QueueMemory // of all connections
+	Sockets   *socketio.Server
+	index     *gateway.Index // of plain WebSockets
+	Feed      feed.Feed
+	Store     *sqlite.Store
+	Hub       *hub.Hub
+	Accounts  *account.Service
+	Presence  *presence.Tracker
+	Typing    *presence.Typing
+	Chat      *chat.Service
+	Commands  *command.Table
+	Gateway   *gateway.Gateway
+	Overview  *gateway.Overview
+	Monitor   *monitor.Monitor
+	health    *ops.Health
+	http      *http.Server
+}
+
+// New builds a server, which takes no connections yet. Stop ends it: it stops the parts in
+// the reverse order.
+func New(ctx context.Context, settings Settings, log *slog.Logger) (*Server, error) {
+	s := &Server{settings: settings, log: log}
+	for _, build := range []func(context.Context) error{
+		// What the process has: its folder, its address, its memory, its certificates and keys.
+		s.lockData, s.listen, s.limitMemory, s.buildTLS, s.buildTrust, s.buildCounts,
+		// The way out: what is committed goes by the feed to the hub, and from there to sockets.
+		s.buildSockets, s.buildFeed, s.buildStore, s.buildHub,
+		// The rules, and who is here.
+		s.buildAccounts, s.buildPresence, s.buildChat,
+		// The way in: commands, from sockets and over HTTP.
+		s.buildCommands, s.buildGateway, s.buildMonitor, s.buildHTTP,
+		// What publishes by itself, once all who are to be told are there.
+		s.buildUpkeep,
+	} {
+		if err := build(ctx); err != nil {
+			s.Stop()
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+func (s *Server) lockData(context.Context) error {
+	unlock, err := claimFolder(s.settings.Account.Data)
+	if err != nil {
+		return err
+	}
+	s.parts.add("data folder", unlock)
+	return nil
+}
+
+// listen takes the address before anything is changed in the folder. Who connects waits
+// until the server is built.
+func (s *Server) listen(ctx context.Context) (err error) {
+	if s.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", s.settings.Listen); err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	s.parts.add("listener", func() error {
+		if err := s.listener.Close(); !errors.Is(err, net.ErrClosed) {
+			return err
+		}
+		return nil // by the server
+	})
+	return nil
+}
+
+// buildSockets makes the door, which is shut, and the Socket.IO server behind it.
+func (s *Server) buildSockets(context.Context) (err error) {
+	door := s.settings.Door
+	if most := door.WebSockets(); door.Room > 0 && door.MaxConnections > most {
+		s.log.Warn("max-connections is more than the limit for open files allows", "max-connections", door.MaxConnections, "used", most)
+		door.MaxConnections = most
+	}
+	if s.Door, err = gateway.NewDoor(door, gateway.DoorDeps{Metrics: s.counts, Now: s.settings.Now}); err != nil {
+		return err
+	}
+	s.Queues = engineio.NewQueueMemory(int64(s.settings.Limits.QueueMemory)) // behind the memory limit
+	cfg := s.settings.Sockets
+	cfg.Logger = s.log
+	cfg.Engine.QueueMemory = s.Queues
+	cfg.Engine.OnTrusted = func(r *http.Request) { s.Door.Vouch(r.RemoteAddr) }
+	cfg.Engine.OnRefuse = func(why engineio.Refusal) { s.counts.ConnectionRefused(string(why)) }
+	cfg.Engine.AllowRequest = s.Door.Admit
+	if s.Sockets, err = socketio.NewServer(cfg); err != nil {
+		return err
+	}
+	s.parts.add("sockets", func() error { return ended(s.Sockets.Shutdown) })
+	return nil
+}
+
+func (s *Server) buildStore(ctx context.Context) (err error) {
+	cfg := sqlite.DefaultConfig(s.settings.Account.Data)
+	cfg.Log = s.log
+	if s.Store, err = sqlite.Open(ctx, cfg, news{s.Feed}.chats); err != nil {
+		return err
+	}
+	s.parts.add("store", s.Store.Close)
+	return nil
+}
+
+func (s *Server) buildHub(context.Context) (err error) {
+	s.index = gateway.NewIndex()
+	s.Hub, err = hub.New(s.settings.Hub, hub.Deps{
+		Audiences: []hub.Audience{gateway.Sockets(s.Sockets.Of("/")), s.index}, Members: s.settings.Members(s.Store), Log: s.log,
+		Observe: s.counts.delivery.Observe,
+	})
+	if err != nil {
+		return err
+	}
+	s.parts.add("hub", func() error { s.Hub.Stop(); return nil })
+	s.Feed.Follow(s.Hub.Tell)
+	return nil
+}
+
+func (s *Server) buildChat(context.Context) (err error) {
+	s.Chat, err = chat.New(s.settings.Rules, chat.Deps{Store: s.settings.Chats(s.Store), Now: s.settings.Said, NewID: s.settings.NewID})
+	return err
+}
+
+func (s *Server) buildUpkeep(context.Context) error {
+	u := &upkeep{chat: s.Chat, announce: news{s.Feed}.heads, heed: s.Accounts.Heed, now: time.Now, log: s.log}
+	u.start()
+	s.parts.add("upkeep", u.stop)
+	return nil
+}
+
+func (s *Server) buildCommands(context.Context) (err error) {
+	s.Commands, err = command.New(command.Deps{
+		Events: s.settings.Events, Chat: s.Chat, Accounts: s.Accounts, Presence: s.Presence, Typing: s.Typing,
+		Metrics: s.counts, Log: s.log, Now: s.settings.Now,
+	})
+	return err
+}
+
+// buildGateway opens the door: connections may come from here on.
+func (s *Server) buildGateway(context.Context) (err error) {
+	native := s.settings.Native
+	native.QueueMemory = s.Queues
+	s.Gateway, err = gateway.New(native, gateway.Deps{
+		Door: s.Door, Sockets: s.Sockets, Index: s.index, Hub: s.Hub, Commands: s.Commands, Chat: s.Chat, Accounts: s.settings.SignIn(s.Accounts),
+		Presence: s.Presence, Typing: s.Typing, Metrics: s.counts, Log: s.log, Now: s.settings.Now,
+	})
+	if err != nil {
+		return err
+	}
+	s.parts.add("gateway", func() error { defer s.Gateway.Stop(); return ended(s.Gateway.Shutdown) })
+	s.Feed.Heed(func(facts *feed.Facts) { s.Gateway.Heard(facts.Accounts) }) // behind the accounts
+	s.Overview = s.Gateway.Overview()
+	return nil
+}
+
+func (s *Server) buildHTTP(context.Context) (err error) {
+	s.health, err = ops.NewHealth(ops.HealthConfig{
+		Version: s.settings.Version, Connections: s.Gateway.Connections, Now: time.Now, Log: s.log,
+		Checks: []ops.Check{{Name: "database", Run: s.Store.Ping}},
+	})
+	if err != nil {
+		return err
+	}
+	mux := http.NewServeMux()
+	routes := ops.Routes{Health: s.health, Pprof: s.settings.Pprof.On}
+	if s.settings.Metrics.On {
+		routes.Metrics = s.Registry
+	}
+	routes.Register(mux)
+	api, err := httpapi.New(s.settings.API, httpapi.Deps{
+		Accounts: s.Accounts, Chat: s.Chat, Commands: s.Commands, Notifier: news{s.Feed}, Presence: s.Presence, Clients: s.Door,
+		Overview: s.Overview, Monitor: s.Monitor, Log: s.log, Now: time.Now,
+	})
+	if err != nil {
+		return err
+	}
+	api.Register(mux)
+	if s.settings.Dev {
+		httpapi.NewDevLogin(s.Issuer, s.log).Register(mux)
+	}
+	mux.Handle(socketPath, s.Sockets)
+	mux.Handle("/ws", s.Gateway.Native())
+	mux.Handle("/", web.Handler())
+	guard := bodyGuard(s.settings.Config, func(why netloop.Refusal) { s.counts.ConnectionRefused(string(why)) })
+	s.http = &http.Server{
+		Handler: strict(s.settings.TLS.HSTS, guard.Handler(mux)), ReadHeaderTimeout: headerTimeout, WriteTimeout: writeTimeout,
+		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader, ConnState: s.Door.ConnState,
+		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+	}
+	return nil
+}

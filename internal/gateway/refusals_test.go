@@ -1,0 +1,34 @@
+package gateway_test
+
+import (
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// A client that comes again and again with a bad token does not fill the log.
+func TestRefusalsAreLoggedOnceAMinute(t *testing.T) {
+	var later atomic.Int64
+	n := serve(t, func(s *setup) {
+		s.Now = func() time.Time { return time.Now().Add(time.Duration(later.Load())) }
+	})
+	try := func() {
+		t.Helper()
+		if status := n.refusedUpgrade("nonsense"); status != http.StatusUnauthorized {
+			t.Fatalf("refused with %d", status)
+		}
+	}
+	for range 5 {
+		try()
+	}
+	if got := strings.Count(n.log.String(), "sign-in refused"); got != 1 {
+		t.Errorf("%d lines of 5 refusals", got)
+	}
+	later.Store(int64(time.Minute))
+	try()
+	if log := n.log.String(); strings.Count(log, "sign-in refused") != 2 || !strings.Contains(log, `"more":4`) {
+		t.Errorf("the log says\n%s", log)
+	}
+}
