@@ -239,7 +239,9 @@ func (s *server) openSocket(t *testing.T, version string) (*engineio.Session, *s
 	if sid := parseOpen(t, c.text()).SID; sid == "" {
 		t.Fatal("no sid")
 	}
-	return next(t, s.sessions), c
+	session := next(t, s.sessions)
+	until(t, "its heartbeat has begun", session.Beats)
+	return session, c
 }
 
 func (c *socket) frame() ws.Frame {
