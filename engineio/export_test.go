@@ -108,6 +108,13 @@ func (s *Session) Posting() bool {
 	return s.poll != nil && s.poll.posting
 }
 
+// Beats reports whether the heartbeat has begun, or the session has ended before.
+func (s *Session) Beats() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.closed || !s.due.IsZero()
+}
+
 // Stopping reports whether new sessions are refused.
 func (s *Server) Stopping() bool {
 	s.mu.Lock()

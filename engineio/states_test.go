@@ -108,9 +108,15 @@ var sessionEvents = map[string]func(r *rig) (sees func() string){
 		return func() string { next(r.t, quiet); return "quiet" }
 	},
 	"Shutdown": func(r *rig) func() string {
-		go func() { _ = r.Shutdown(r.t.Context()) }() // ends with the test where a closing handshake does not
+		done := make(chan struct{})
+		go func() { _ = r.Shutdown(r.t.Context()); close(done) }() // ends with the test where a closing handshake does not
 		until(r.t, "new sessions are refused", r.Stopping)
-		return r.read
+		return func() string {
+			if r.c == nil && r.waiting == nil && r.probe == nil { // the loop stops at once, and a poll with it that comes just then
+				next(r.t, done)
+			}
+			return r.read()
+		}
 	},
 }
 

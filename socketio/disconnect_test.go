@@ -16,7 +16,6 @@ import (
 )
 
 func TestReasons(t *testing.T) {
-	engine := engineio.Config{PingInterval: 20 * time.Millisecond, PingTimeout: 20 * time.Millisecond}
 	for _, tt := range []struct {
 		want   socketio.Reason
 		engine engineio.Config
@@ -31,7 +30,11 @@ func TestReasons(t *testing.T) {
 		{"transport close", engineio.Config{}, func(_ *harness, c *testClient, _ *socketio.Socket) { c.burst("1") }},
 		{"transport error", engineio.Config{}, func(_ *harness, c *testClient, _ *socketio.Socket) { c.burst("2") }},
 		{"parse error", engineio.Config{}, func(_ *harness, c *testClient, _ *socketio.Socket) { c.send("9") }},
-		{"ping timeout", engine, func(_ *harness, c *testClient, _ *socketio.Socket) { c.deaf() }},
+		{"ping timeout", engineio.Config{}, func(_ *harness, c *testClient, s *socketio.Socket) {
+			c.deaf()
+			socketio.Beat(s) // a ping
+			socketio.Beat(s) // that was not answered
+		}},
 		{"server shutting down", engineio.Config{}, func(h *harness, _ *testClient, _ *socketio.Socket) { h.stop() }},
 		{"slow consumer", engineio.Config{MaxQueuedBytes: 64 << 10}, func(_ *harness, c *testClient, s *socketio.Socket) {
 			c.deaf()
@@ -146,19 +149,32 @@ func TestEventsAfterServerDisconnect(t *testing.T) {
 }
 
 func TestConnectTimeout(t *testing.T) {
-	h := serve(t, socketio.Config{ConnectTimeout: 50 * time.Millisecond})
-	ctxEnded := make(chan error, 1)
+	for timeout := 50 * time.Millisecond; !testConnectTimeout(t, timeout); timeout *= 2 {
+		t.Log("the test has stalled") // a busy machine needs longer to join
+	}
+}
+
+// testConnectTimeout reports false when the machine was too slow to show it.
+func testConnectTimeout(t *testing.T, timeout time.Duration) bool {
+	t.Helper()
+	h := serve(t, socketio.Config{ConnectTimeout: timeout})
+	entered, ctxEnded := make(chan struct{}, 1), make(chan error, 1)
 	h.Of("/slow").Use(func(ctx context.Context, s *socketio.Socket) error {
+		entered <- struct{}{}
 		<-ctx.Done() // the middleware counts, and learns of the end
 		ctxEnded <- ctx.Err()
 		return ctx.Err()
 	})
-	idle, refused, slow, joined := h.dial(4), h.dial(4), h.dial(4), h.dial(4)
-	joined.connect("/", "")
+	joined := h.dial(4)
+	joined.send("0")
+	idle, refused, slow := h.dial(4), h.dial(4), h.dial(4)
 	refused.send("0/none,")
 	slow.send("0/slow,")
 	for _, c := range []*testClient{idle, refused, slow} {
 		c.closed()
+	}
+	if len(entered) == 0 || !joined.joins() {
+		return false
 	}
 	if err := receive(t, ctxEnded, "the end of the context"); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
@@ -168,15 +184,37 @@ func TestConnectTimeout(t *testing.T) {
 	}
 	joined.expect(`["e"]`)
 	eventually(t, "the others to be forgotten", func() bool { return h.Connections() == 1 })
+	return true
+}
+
+// joins reports whether the client, which has asked for it, has joined "/", or else its connection has ended.
+func (c *testClient) joins() (joined bool) {
+	c.t.Helper()
+	c.await("an end of joining", func() bool {
+		joined = slices.ContainsFunc(c.arrived, func(p clientPacket) bool { return p.kind == '0' })
+		return joined || c.ended
+	})
+	return joined
 }
 
 // A middleware that knows by now who it is may take longer; once it has refused, the client is a stranger as before.
 func TestConnectTimeoutHeld(t *testing.T) {
-	h := serve(t, socketio.Config{ConnectTimeout: 50 * time.Millisecond})
-	entered, release := make(chan struct{}, 2), make(chan struct{})
+	for timeout := 50 * time.Millisecond; !testConnectTimeoutHeld(t, timeout); timeout *= 2 {
+		t.Log("the test has stalled") // a busy machine needs longer to get to the middleware
+	}
+}
+
+// testConnectTimeoutHeld reports false when the machine was too slow to show it.
+func testConnectTimeoutHeld(t *testing.T, timeout time.Duration) bool {
+	t.Helper()
+	h := serve(t, socketio.Config{ConnectTimeout: timeout})
+	entered, release := make(chan bool, 2), make(chan struct{})
+	letGo := sync.OnceFunc(func() { close(release) })
+	defer letGo()
+	start := time.Now()
 	h.Of("/slow").Use(func(_ context.Context, s *socketio.Socket) error {
 		s.HoldConnectTimeout()
-		entered <- struct{}{}
+		entered <- time.Since(start) < timeout // else its time may have been over before
 		<-release
 		var auth struct{ Good bool }
 		if err := s.Auth(&auth); err != nil || auth.Good {
@@ -187,14 +225,32 @@ func TestConnectTimeoutHeld(t *testing.T) {
 	good, bad := h.dial(4), h.dial(4)
 	good.send(`0/slow,{"good":true}`)
 	bad.send("0/slow,")
-	receive(t, entered, "the first one")
-	receive(t, entered, "the second one")
+	for _, c := range []*testClient{good, bad} {
+		if !c.enters(entered) {
+			return false
+		}
+	}
 	h.dial(4).closed() // its time is over, and so was theirs
-	close(release)
+	letGo()
 	good.packet('0', "/slow")
 	bad.packet('4', "/slow")
 	bad.closed()
 	eventually(t, "the refused one to be forgotten", func() bool { return h.Connections() == 1 })
+	return true
+}
+
+// enters reports whether a middleware was entered, in time, before the end of the connection.
+func (c *testClient) enters(entered <-chan bool) bool {
+	c.t.Helper()
+	select {
+	case inTime := <-entered:
+		return inTime
+	case <-c.done:
+		return false
+	case <-time.After(patience):
+		c.t.Fatal("no middleware was entered")
+		return false
+	}
 }
 
 // Middlewares may do what handlers may, and learn when the client goes away or

@@ -89,6 +89,9 @@ func ConnectTimeout(s *Socket) {
 	}
 }
 
+// Beat is what happens when the heartbeat of the connection of s is due.
+func Beat(s *Socket) { s.client.session.Expire(nil) }
+
 // Keep keeps a session in rooms, as of a client that was lost now, and
 // KeptIn tells whether one is in a room.
 func (l *Rooms) Keep(id string, rooms ...string) {

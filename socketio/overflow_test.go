@@ -82,7 +82,7 @@ func probe(t *testing.T, url string) (net.Conn, *bufio.Reader) {
 func TestStoppedMembersShareOneBound(t *testing.T) {
 	const members, stopped, limit = 50, 20, 16 << 20
 	memory := engineio.NewQueueMemory(limit)
-	h := serve(t, socketio.Config{Engine: engineio.Config{QueueMemory: memory}})
+	h := serve(t, socketio.Config{Engine: engineio.Config{QueueMemory: memory, WriteStall: time.Hour}}) // it is the memory that ends them
 	root := h.Of("/")
 	left := make(chan socketio.Reason, members)
 	root.OnDisconnect(func(_ *socketio.Socket, why socketio.Reason) { left <- why })

@@ -411,19 +411,19 @@ func (d *device) message(name string) message {
 	return m
 }
 
-// logged takes the oldest event that has a seq.
+// logged takes the oldest event of a log.
 func (d *device) logged() message {
 	d.t.Helper()
 	var m message
 	d.find("an event of a log", func(p *packet) bool {
 		m = message{}
-		return p.kind == '2' && json.Unmarshal(p.arg, &m) == nil && m.Seq > 0
+		return p.kind == '2' && !slices.Contains(unasked, p.name) && json.Unmarshal(p.arg, &m) == nil && m.Seq > 0
 	})
 	return m
 }
 
-// unasked are events that come by themselves as devices sign in and go.
-var unasked = []string{"server:epoch", "conversation:heads", "presence", "user:online", "user:offline"}
+// unasked are events that come by themselves as devices sign in and go, and as time passes.
+var unasked = []string{"server:epoch", "conversation:heads", "conversation:head", "presence", "user:online", "user:offline"}
 
 // quiet proves that nothing more has come of all that was done before, but for
 // what comes by itself.

@@ -151,7 +151,7 @@ func (n *node) notify(topics []string, users []account.UserID, body any) {
 // block keeps an address out.
 func (n *node) block(address netip.Addr) {
 	n.t.Helper()
-	if _, err := n.accounts.BlockAddress(n.t.Context(), account.BlockAddress{Address: address, For: account.MinBlock}); err != nil {
+	if _, err := n.accounts.BlockAddress(n.t.Context(), account.BlockAddress{Address: address, For: time.Hour}); err != nil {
 		n.t.Fatal(err)
 	}
 }

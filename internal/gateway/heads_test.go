@@ -1,10 +1,12 @@
 package gateway_test
 
 import (
-	"github.com/sockeye-im/sockeye/internal/feed"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/sockeye-im/sockeye/internal/feed"
 )
 
 type head struct {
@@ -51,6 +53,9 @@ func TestHeadsAreAnnounced(t *testing.T) {
 		}
 	}
 	eve.quiet(n, "a conversation of others")
+	if slices.ContainsFunc(eve.unread(), func(p packet) bool { return p.name == "conversation:head" }) {
+		t.Errorf("a conversation of others: got %s", eve.unread())
+	}
 }
 
 // What has not changed since the user was here is not told: it would be the more, the longer the list of rooms.

@@ -106,15 +106,12 @@ func TestRecoveryWithOtherTopics(t *testing.T) {
 }
 
 func TestRecoveryNeedsAGoodToken(t *testing.T) {
-	t.Parallel() // it waits
 	n := serve(t)
-	short := n.tokenFor("ada", 4*time.Second)
-	watch := n.deviceWith(short)
-	lost := n.deviceWith(short)
+	expired := n.sign("ada", jwt.MapClaims{"iat": time.Now().Add(-2 * time.Hour).Unix(), "exp": time.Now().Add(-time.Hour).Unix()})
+	lost := n.device("ada")
 	n.lose(lost)
-	watch.closed() // the token has expired
 	const want = `{"message":"Authentication failed","data":{"code":"authentication_failed","message":"Authentication failed"}}`
-	for _, token := range []string{short, "", "nonsense"} {
+	for _, token := range []string{expired, "", "nonsense"} {
 		d := n.mustDial(4, nil, nil)
 		if got := d.refused(text(map[string]string{"token": token, "pid": lost.pid, "offset": lost.offset})); got != want {
 			t.Errorf("got %s", got)

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log"
+	"net"
+	"net/http"
 	"os"
 	"strings"
 	"sync"
@@ -224,6 +227,37 @@ func TestAttachWhileAndAfterStop(t *testing.T) {
 		}
 		until(t, "as many descriptors as before", func() bool { return descriptors(t) <= before })
 	})
+}
+
+// Listeners may be closed while their loop stops.
+func TestListenersCloseAsTheLoopStops(t *testing.T) {
+	for range 20 {
+		loop := newLoop(t, netloop.Config{})
+		listeners := make([]net.Listener, 20)
+		for i := range listeners {
+			inner, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			cfg := netloop.ListenerConfig{Handler: http.HandlerFunc(byWhom), ErrorLog: log.Default(), Run: func(task netloop.Task) { go task.Run() }}
+			if listeners[i], err = loop.Listen(inner, cfg); err != nil {
+				t.Fatal(err)
+			}
+		}
+		begin, stopped := make(chan struct{}), make(chan struct{})
+		go func() {
+			defer close(stopped)
+			<-begin
+			loop.Stop()
+		}()
+		close(begin)
+		for _, l := range listeners {
+			if err := l.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+		next(t, stopped)
+	}
 }
 
 // A connection may be attached before the loop stops, and started after it.

@@ -83,6 +83,8 @@ func (l *epollLink) hold(c *Conn, data []byte, err error, hungUp bool) {
 			return
 		}
 		a.deaf = true
+	case a.deaf && !ended: // nobody hears it, but the answer is to be read by whoever has sent it
+		return
 	case !ended:
 		a.early = append(a.early, data...)
 		if !c.kept.set(c.loop.cfg.Partial.budget(true), cap(a.early)) {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"time"
 
 	"github.com/gobwas/ws"
 )
@@ -54,6 +55,18 @@ func (w *Wheel) Armed() int {
 		}
 	}
 	return n
+}
+
+// Farthest is how long it is until the last timer of a wheel fires.
+func (w *Wheel) Farthest() (d time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, t := range w.slots {
+		for ; t != nil; t = t.next {
+			d = max(d, time.Until(w.start.Add(time.Duration(t.due)*wheelTick)))
+		}
+	}
+	return d
 }
 
 // nowhere is a link that takes everything and never calls back.

@@ -78,7 +78,7 @@ func TestPauseFromTheHandler(t *testing.T) {
 func TestSlowConsumerByBytes(t *testing.T) {
 	onEachLink(t, func(t *testing.T, kind linkKind) {
 		const most, size = 100_000, 20_000
-		s := serve(t, kind, netloop.Config{MaxQueuedBytes: most}, netloop.UpgradeOptions{})
+		s := serve(t, kind, netloop.Config{MaxQueuedBytes: most, WriteStall: time.Hour, CloseTimeout: patience}, netloop.UpgradeOptions{})
 		s.tiny.Store(true)
 		c, conn := s.connect(t)
 		m := netloop.NewMessage(netloop.Binary, false, bytes.Repeat([]byte("x"), size))
@@ -145,7 +145,7 @@ func wholeMessages(c *client, size int) (got int) {
 
 func TestSlowConsumerByStall(t *testing.T) {
 	onEachLink(t, func(t *testing.T, kind linkKind) {
-		s := serve(t, kind, netloop.Config{WriteStall: 50 * time.Millisecond}, netloop.UpgradeOptions{})
+		s := serve(t, kind, netloop.Config{WriteStall: 50 * time.Millisecond, CloseTimeout: patience}, netloop.UpgradeOptions{})
 		s.tiny.Store(true)
 		c, conn := s.connect(t)
 		const size = 3 << 20 // more than the limit: allowed for one message alone

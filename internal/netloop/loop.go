@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 )
@@ -200,7 +201,7 @@ func (l *Loop) Stop() {
 		return
 	}
 	l.stopped = true
-	doors := l.doors
+	doors := slices.Clone(l.doors) // which may be closed meanwhile
 	parked := make([]*Conn, 0, len(l.conns))
 	for c := range l.conns {
 		parked = append(parked, c)

@@ -276,10 +276,10 @@ func TestStallIsClosedInTime(t *testing.T) {
 		const stall = 300 * time.Millisecond
 		s := serve(t, kind, netloop.Config{WriteStall: stall}, netloop.UpgradeOptions{})
 		_, conns := s.stopped(t, 1)
+		start := time.Now()
 		if err := conns[0].Send(netloop.NewMessage(netloop.Binary, false, make([]byte, 3<<20))); err != nil {
 			t.Fatal(err)
 		}
-		start := time.Now()
 		next(t, s.closed)
 		if took := time.Since(start); took < stall {
 			t.Errorf("closed after %v", took)

@@ -58,9 +58,14 @@ func TestTheHeadDecides(t *testing.T) {
 
 // A client that goes on sending gets its answer all the same, and nothing is kept of it.
 func TestAnswerBesideARefusedBody(t *testing.T) {
-	h, kept, _ := guarded(t, 1<<20, echo)
+	sent := make(chan struct{})
+	h, kept, _ := guarded(t, 1<<20, func(w http.ResponseWriter, r *http.Request) {
+		<-sent // what comes while the answer is made is not kept either
+		echo(w, r)
+	})
 	p := h.dial(t)
 	go func() {
+		defer close(sent)
 		_, _ = io.WriteString(p, "POST /poll/none HTTP/1.1\r\nHost: a\r\nContent-Length: 999999\r\n\r\n"+strings.Repeat("x", 999_999))
 	}()
 	if response, _ := p.answer(); response.StatusCode != http.StatusOK {
