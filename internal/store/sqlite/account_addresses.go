@@ -43,20 +43,15 @@ func (a *Accounts) UnblockAddress(ctx context.Context, address netip.Addr) error
 
 // BlockedAddresses implements [account.Addresses].
 func (a *Accounts) BlockedAddresses(ctx context.Context, now time.Time) ([]account.BlockedAddress, error) {
-	list := []account.BlockedAddress{}
-	err := a.readers().each(ctx, func(row scanner) error {
-		var b account.BlockedAddress
+	return collect(a.readers().rows(ctx), []account.BlockedAddress{}, func(row scanner) (b account.BlockedAddress, err error) {
 		var address string
 		var until, at int64
 		if err := row.Scan(&address, &until, &b.Reason, &b.By, &at); err != nil {
-			return err
+			return b, err
 		}
 		b.Until, b.At = instant(until), instant(at)
-		var err error
 		b.Address, err = netip.ParseAddr(address)
-		list = append(list, b)
-		return err
+		return b, err
 	}, `SELECT address, until, reason, blocked_by, created_at FROM blocked_addresses
 		WHERE until > ? ORDER BY until, address`, now.UnixMilli())
-	return list, err
 }

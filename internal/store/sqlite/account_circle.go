@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -84,13 +83,15 @@ func readContacts(each eachRow, list *contactList, userID account.UserID, q acco
 		after = q.After
 		return row.Scan(&since)
 	}, list.since(), userID, q.After)
-	contacts := []account.Contact{}
-	return contacts, errors.Join(err, each(func(row scanner) error {
-		var contact account.Contact
-		var since int64
-		err := scanUser(row, &contact.User, &since)
-		contact.Since = instant(since)
-		contacts = append(contacts, contact)
-		return err
-	}, list.page(), userID, since, after, q.Limit))
+	if err != nil {
+		return nil, err
+	}
+	return collect(each, []account.Contact{}, scanContact, list.page(), userID, since, after, q.Limit)
+}
+
+func scanContact(row scanner) (contact account.Contact, err error) {
+	var since int64
+	err = scanUser(row, &contact.User, &since)
+	contact.Since = instant(since)
+	return contact, err
 }

@@ -26,11 +26,7 @@ func (a *Accounts) Pair(ctx context.Context, one, other account.UserID) (account
 
 // ChangePair implements [account.Friends].
 func (a *Accounts) ChangePair(ctx context.Context, cmd account.ChangePair) (after account.Pair, err error) {
-	err = a.do(ctx, func(t *accountTx) (err error) {
-		after, err = t.changePair(&cmd)
-		return err
-	})
-	return after, err
+	return result(ctx, a.do, func(t *accountTx) (account.Pair, error) { return t.changePair(&cmd) })
 }
 
 func (t *accountTx) changePair(cmd *account.ChangePair) (account.Pair, error) {
@@ -166,12 +162,5 @@ func (a *Accounts) BlockedIDs(ctx context.Context, userID account.UserID) ([]acc
 }
 
 func (a *Accounts) ids(ctx context.Context, query string, userID account.UserID) ([]account.UserID, error) {
-	ids := []account.UserID{}
-	err := a.readers().each(ctx, func(row scanner) error {
-		var id account.UserID
-		err := row.Scan(&id)
-		ids = append(ids, id)
-		return err
-	}, query, userID)
-	return ids, err
+	return collect(a.readers().rows(ctx), []account.UserID{}, scanOne[account.UserID], query, userID)
 }

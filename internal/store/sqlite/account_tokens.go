@@ -51,10 +51,7 @@ func (a *Accounts) Revoked(ctx context.Context, now time.Time, yield func(accoun
 		return err
 	}
 	err := a.readers().each(ctx, func(row scanner) error {
-		var r account.Revocation
-		var by int64
-		err := row.Scan(&r.UserID, &by)
-		r.IssuedBy = instant(by)
+		r, err := scanRevokedUser(row)
 		yield(r)
 		return err
 	}, `SELECT user_id, issued_by FROM revoked_users`)
@@ -77,16 +74,15 @@ func (a *Accounts) Revoked(ctx context.Context, now time.Time, yield func(accoun
 
 // RevokedUsers implements [account.Revocations].
 func (a *Accounts) RevokedUsers(ctx context.Context, since time.Time) ([]account.Revocation, error) {
-	revoked := []account.Revocation{}
-	err := a.readers().each(ctx, func(row scanner) error {
-		var r account.Revocation
-		var by int64
-		err := row.Scan(&r.UserID, &by)
-		r.IssuedBy = instant(by)
-		revoked = append(revoked, r)
-		return err
-	}, `SELECT user_id, issued_by FROM revoked_users WHERE issued_by >= ? ORDER BY issued_by, user_id`, since.UnixMilli())
-	return revoked, err
+	return collect(a.readers().rows(ctx), []account.Revocation{}, scanRevokedUser,
+		`SELECT user_id, issued_by FROM revoked_users WHERE issued_by >= ? ORDER BY issued_by, user_id`, since.UnixMilli())
+}
+
+func scanRevokedUser(row scanner) (r account.Revocation, err error) {
+	var by int64
+	err = row.Scan(&r.UserID, &by)
+	r.IssuedBy = instant(by)
+	return r, err
 }
 
 // RevokedBy implements [account.Revocations].
@@ -135,21 +131,14 @@ func (a *Accounts) APIKeyByHash(ctx context.Context, hash []byte) (account.APIKe
 
 // APIKeys implements [account.APIKeys].
 func (a *Accounts) APIKeys(ctx context.Context) ([]account.APIKey, error) {
-	keys := []account.APIKey{}
-	err := a.readers().each(ctx, func(row scanner) error {
-		k, err := scanAPIKey(row)
-		keys = append(keys, k)
-		return err
-	}, `SELECT `+apiKeyColumns+` FROM api_keys ORDER BY created_at, id`)
-	return keys, err
+	return collect(a.readers().rows(ctx), []account.APIKey{}, scanAPIKey,
+		`SELECT `+apiKeyColumns+` FROM api_keys ORDER BY created_at, id`)
 }
 
 // RevokeAPIKey implements [account.APIKeys].
 func (a *Accounts) RevokeAPIKey(ctx context.Context, id string, at time.Time) (found bool, err error) {
-	err = a.do(ctx, func(t *accountTx) error {
+	return result(ctx, a.do, func(t *accountTx) (bool, error) {
 		rows, err := t.exec(`UPDATE api_keys SET revoked_at = coalesce(revoked_at, ?) WHERE id = ?`, at.UnixMilli(), id)
-		found = rows == 1
-		return err
+		return rows == 1, err
 	})
-	return found && err == nil, err
 }

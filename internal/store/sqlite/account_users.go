@@ -119,11 +119,7 @@ func (a *Accounts) ChangeUser(ctx context.Context, cmd account.ChangeUser) (acco
 	case !changes(&u):
 		return u, nil
 	}
-	err = a.do(ctx, func(t *accountTx) (err error) {
-		u, err = t.changeUser(&cmd)
-		return err
-	})
-	return u, err
+	return result(ctx, a.do, func(t *accountTx) (account.User, error) { return t.changeUser(&cmd) })
 }
 
 func (t *accountTx) changeUser(cmd *account.ChangeUser) (account.User, error) {
@@ -159,17 +155,12 @@ func (t *accountTx) changeUser(cmd *account.ChangeUser) (account.User, error) {
 
 // renamed tells a user and all friends of the user's new name.
 func (t *accountTx) renamed(u *account.User, at time.Time, origin string) error {
-	e := account.Event{Kind: account.UserChanged, At: at, Actor: account.Person{ID: u.ID, Name: u.Name}, Origin: origin}
-	err := t.each(func(row scanner) error {
-		var friend account.UserID
-		err := row.Scan(&friend)
-		e.Friends = append(e.Friends, friend)
-		return err
-	}, friendIDsQuery, u.ID)
+	friends, err := collect(t.each, nil, scanOne[account.UserID], friendIDsQuery, u.ID)
 	if err != nil {
 		return fmt.Errorf("look up friends: %w", err)
 	}
-	t.tell(e)
+	actor := account.Person{ID: u.ID, Name: u.Name}
+	t.tell(account.Event{Kind: account.UserChanged, At: at, Actor: actor, Friends: friends, Origin: origin})
 	return nil
 }
 
@@ -205,14 +196,10 @@ func (a *Accounts) Admins(ctx context.Context) ([]account.User, error) {
 }
 
 func (a *Accounts) users(ctx context.Context, query string, args ...any) ([]account.User, error) {
-	users := []account.User{}
-	err := a.readers().each(ctx, func(row scanner) error {
-		var u account.User
-		err := scanUser(row, &u)
-		users = append(users, u)
-		return err
+	return collect(a.readers().rows(ctx), []account.User{}, func(row scanner) (u account.User, err error) {
+		err = scanUser(row, &u)
+		return u, err
 	}, query, args...)
-	return users, err
 }
 
 // Unsettled implements [account.Users].
@@ -226,12 +213,10 @@ func (a *Accounts) Unsettled(ctx context.Context, limit int) (first []account.Us
 
 // Settle implements [account.Users].
 func (a *Accounts) Settle(ctx context.Context, issuer string) (users int, err error) {
-	err = a.do(ctx, func(t *accountTx) error {
+	return result(ctx, a.do, func(t *accountTx) (int, error) {
 		rows, err := t.exec(`UPDATE users SET issuer = ? WHERE issuer IS NULL`, issuer)
-		users = int(rows)
-		return err
+		return int(rows), err
 	})
-	return users, err
 }
 
 // Reassigned implements [account.Users].
@@ -318,17 +303,15 @@ func (a *Accounts) local(ctx context.Context, query string, key any) (l account.
 
 // ReplacePassword implements [account.Locals].
 func (a *Accounts) ReplacePassword(ctx context.Context, cmd account.ReplacePassword) (replaced bool, err error) {
-	err = a.do(ctx, func(t *accountTx) error {
+	return result(ctx, a.do, func(t *accountTx) (bool, error) {
 		rows, err := t.exec(`UPDATE local_accounts SET password_hash = ? WHERE user_id = ? AND password_hash = ?`,
 			cmd.New, cmd.UserID, cmd.Old)
 		if err != nil {
-			return fmt.Errorf("update password: %w", err)
+			return false, fmt.Errorf("update password: %w", err)
 		}
-		replaced = rows == 1
-		if !replaced || cmd.Revoke == nil {
-			return nil
+		if rows != 1 || cmd.Revoke == nil {
+			return rows == 1, nil
 		}
-		return t.revoke(cmd.Revoke)
+		return true, t.revoke(cmd.Revoke)
 	})
-	return replaced && err == nil, err
 }

@@ -10,15 +10,8 @@ import (
 )
 
 // AddMembers implements [chat.Moderation].
-func (s *Store) AddMembers(ctx context.Context, cmd chat.AddMembers) (added []chat.UserID, err error) {
-	err = s.writer.do(ctx, func(tx *tx) (err error) {
-		added, err = tx.addMembers(&cmd)
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	return added, nil
+func (s *Store) AddMembers(ctx context.Context, cmd chat.AddMembers) ([]chat.UserID, error) {
+	return result(ctx, s.writer.do, func(tx *tx) ([]chat.UserID, error) { return tx.addMembers(&cmd) })
 }
 
 func (t *tx) addMembers(cmd *chat.AddMembers) ([]chat.UserID, error) {

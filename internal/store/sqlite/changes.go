@@ -11,12 +11,8 @@ import (
 )
 
 // EditMessage implements [chat.Changes].
-func (s *Store) EditMessage(ctx context.Context, cmd chat.Edit) (m chat.Message, err error) {
-	err = s.writer.do(ctx, func(tx *tx) (err error) {
-		m, err = tx.editMessage(&cmd)
-		return err
-	})
-	return m, err
+func (s *Store) EditMessage(ctx context.Context, cmd chat.Edit) (chat.Message, error) {
+	return result(ctx, s.writer.do, func(tx *tx) (chat.Message, error) { return tx.editMessage(&cmd) })
 }
 
 func (t *tx) editMessage(cmd *chat.Edit) (chat.Message, error) {
@@ -63,12 +59,8 @@ func (t *tx) editMessage(cmd *chat.Edit) (chat.Message, error) {
 }
 
 // DeleteMessage implements [chat.Changes].
-func (s *Store) DeleteMessage(ctx context.Context, cmd chat.Delete) (m chat.Message, err error) {
-	err = s.writer.do(ctx, func(tx *tx) (err error) {
-		m, err = tx.deleteMessage(&cmd)
-		return err
-	})
-	return m, err
+func (s *Store) DeleteMessage(ctx context.Context, cmd chat.Delete) (chat.Message, error) {
+	return result(ctx, s.writer.do, func(tx *tx) (chat.Message, error) { return tx.deleteMessage(&cmd) })
 }
 
 func (t *tx) deleteMessage(cmd *chat.Delete) (chat.Message, error) {
@@ -121,12 +113,8 @@ func (t *tx) wipe(m *chat.Message) error {
 }
 
 // PinMessage implements [chat.Changes].
-func (s *Store) PinMessage(ctx context.Context, cmd chat.Pin) (m chat.Message, err error) {
-	err = s.writer.do(ctx, func(tx *tx) (err error) {
-		m, err = tx.pinMessage(&cmd)
-		return err
-	})
-	return m, err
+func (s *Store) PinMessage(ctx context.Context, cmd chat.Pin) (chat.Message, error) {
+	return result(ctx, s.writer.do, func(tx *tx) (chat.Message, error) { return tx.pinMessage(&cmd) })
 }
 
 func (t *tx) pinMessage(cmd *chat.Pin) (chat.Message, error) {

@@ -78,26 +78,20 @@ const listQuery = `
 	ORDER BY p.last_at DESC, p.id DESC`
 
 // Conversations implements [chat.Reads].
-func (s *Store) Conversations(ctx context.Context, q chat.ConversationQuery) (list []chat.Summary, err error) {
+func (s *Store) Conversations(ctx context.Context, q chat.ConversationQuery) ([]chat.Summary, error) {
 	before, id := int64(math.MaxInt64), ""
 	if q.After.ConversationID != "" {
 		before, id = q.After.LastAt.UnixMilli(), q.After.ConversationID
 	}
-	err = s.readers.snapshot(ctx, func(each eachRow) error {
-		list, err = summaries(each, listQuery, q.User, chat.MaxUnreadCount, before, id, q.Limit)
-		return err
+	return result(ctx, s.readers.snapshot, func(each eachRow) ([]chat.Summary, error) {
+		return summaries(each, listQuery, q.User, chat.MaxUnreadCount, before, id, q.Limit)
 	})
-	return list, err
 }
 
 // summaries reads conversations with their last messages.
 func summaries(each eachRow, query string, args ...any) ([]chat.Summary, error) {
-	list := []chat.Summary{}
-	if err := each(func(row scanner) error {
-		one, err := scanSummary(row)
-		list = append(list, one)
-		return err
-	}, query, args...); err != nil {
+	list, err := collect(each, []chat.Summary{}, scanSummary, query, args...)
+	if err != nil {
 		return nil, fmt.Errorf("read conversations: %w", err)
 	}
 	return list, fillLast(each, list)

@@ -60,13 +60,8 @@ func (s *Store) SearchRooms(ctx context.Context, folded string, limit int) ([]ch
 }
 
 func (s *Store) rooms(ctx context.Context, query string, args ...any) ([]chat.Room, error) {
-	rooms := []chat.Room{}
-	err := s.readers.each(ctx, func(row scanner) error {
-		r, err := scanRoom(row)
-		rooms = append(rooms, r)
-		return err
-	}, query, args...)
-	return rooms, err
+	scan := func(row scanner) (chat.Room, error) { return scanRoom(row) }
+	return collect(s.readers.rows(ctx), []chat.Room{}, scan, query, args...)
 }
 
 // Members implements [chat.Directory].

@@ -78,11 +78,6 @@ func (s *Store) Pinned(ctx context.Context, conversationID string, limit int) ([
 
 // readMessages reads messages without their reactions.
 func readMessages(each eachRow, query string, args ...any) ([]chat.Message, error) {
-	messages := []chat.Message{}
-	err := each(func(row scanner) error {
-		m, err := scanMessage(row)
-		messages = append(messages, m)
-		return err
-	}, query, args...)
-	return messages, err
+	scan := func(row scanner) (chat.Message, error) { return scanMessage(row) }
+	return collect(each, []chat.Message{}, scan, query, args...)
 }

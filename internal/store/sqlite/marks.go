@@ -33,21 +33,16 @@ func (s *Store) MarkRead(ctx context.Context, cmd chat.MarkRead) ([]chat.Receipt
 	if len(unread) == 0 {
 		return nil, nil
 	}
-	var receipts []chat.Receipt
-	err = s.writer.do(ctx, func(tx *tx) error {
+	return result(ctx, s.writer.do, func(tx *tx) (receipts []chat.Receipt, err error) {
 		for _, group := range unread {
 			given, err := tx.markRead(&cmd, group)
 			if err != nil {
-				return err
+				return nil, err
 			}
 			receipts = append(receipts, given...)
 		}
-		return nil
+		return receipts, nil
 	})
-	if err != nil {
-		return nil, err
-	}
-	return receipts, nil
 }
 
 const listedQuery = `
@@ -65,14 +60,10 @@ func (s *Store) listed(ctx context.Context, cmd *chat.MarkRead) ([]listed, error
 	if err != nil {
 		return nil, fmt.Errorf("encode message ids: %w", err)
 	}
-	var messages []listed
-	err = s.readers.each(ctx, func(row scanner) error {
-		var m listed
-		err := row.Scan(&m.id, &m.conversation, &m.seq, &m.sender, &m.deleted, &m.mark)
-		messages = append(messages, m)
-		return err
+	return collect(s.readers.rows(ctx), nil, func(row scanner) (m listed, err error) {
+		err = row.Scan(&m.id, &m.conversation, &m.seq, &m.sender, &m.deleted, &m.mark)
+		return m, err
 	}, listedQuery, cmd.Reader.ID, string(ids))
-	return messages, err
 }
 
 // byConversation groups the sorted messages, without the read ones.

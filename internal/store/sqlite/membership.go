@@ -50,7 +50,7 @@ const membersQuery = `SELECT user_id, role FROM members WHERE conversation_id = 
 
 // fillLists adds who is in the room, and the newest bans.
 func (s *Store) fillLists(ctx context.Context, r *chat.Room) error {
-	r.Members, r.Admins, r.Banned = []chat.UserID{}, []chat.UserID{}, []chat.UserID{}
+	r.Members, r.Admins = []chat.UserID{}, []chat.UserID{}
 	err := s.readers.each(ctx, func(row scanner) error {
 		var user chat.UserID
 		var role chat.Role
@@ -65,12 +65,7 @@ func (s *Store) fillLists(ctx context.Context, r *chat.Room) error {
 		return fmt.Errorf("read members: %w", err)
 	}
 	r.MemberCount = len(r.Members) // who came or went since the room was read
-	err = s.readers.each(ctx, func(row scanner) error {
-		var user chat.UserID
-		err := row.Scan(&user)
-		r.Banned = append(r.Banned, user)
-		return err
-	}, `
+	r.Banned, err = collect(s.readers.rows(ctx), []chat.UserID{}, scanOne[chat.UserID], `
 		SELECT user_id FROM (
 			SELECT user_id, banned_at FROM bans WHERE conversation_id = ?
 			ORDER BY banned_at DESC, user_id DESC LIMIT ?)
@@ -123,14 +118,7 @@ func (s *Store) MembershipsAmong(ctx context.Context, user chat.UserID, rooms []
 
 // ids reads the only column of a query.
 func (s *Store) ids(ctx context.Context, query string, args ...any) ([]string, error) {
-	ids := []string{}
-	err := s.readers.each(ctx, func(row scanner) error {
-		var id string
-		err := row.Scan(&id)
-		ids = append(ids, id)
-		return err
-	}, query, args...)
-	return ids, err
+	return collect(s.readers.rows(ctx), []string{}, scanOne[string], query, args...)
 }
 
 // The members of a conversation, or of a room, who have come by a seq. A room without

@@ -13,15 +13,7 @@ import (
 
 // AppendMessage implements [chat.Messages].
 func (s *Store) AppendMessage(ctx context.Context, cmd chat.Append) (chat.Message, error) {
-	var m chat.Message
-	err := s.writer.do(ctx, func(tx *tx) (err error) {
-		m, err = tx.appendMessage(&cmd)
-		return err
-	})
-	if err != nil {
-		return chat.Message{}, err
-	}
-	return m, nil
+	return result(ctx, s.writer.do, func(tx *tx) (chat.Message, error) { return tx.appendMessage(&cmd) })
 }
 
 // StartAppend implements [chat.Messages].

@@ -30,13 +30,8 @@ const dueAtOnce = 1000
 // Retain implements [chat.Upkeep].
 func (s *Store) Retain(ctx context.Context, cmd chat.Retain) (removed int, err error) {
 	for {
-		var due []string
-		err := s.readers.each(ctx, func(row scanner) error {
-			var id string
-			err := row.Scan(&id)
-			due = append(due, id)
-			return err
-		}, dueQuery, cmd.Now.UnixMilli(), cmd.DirectRetention.Milliseconds(), dueAtOnce)
+		due, err := collect(s.readers.rows(ctx), nil, scanOne[string],
+			dueQuery, cmd.Now.UnixMilli(), cmd.DirectRetention.Milliseconds(), dueAtOnce)
 		if err != nil {
 			return removed, fmt.Errorf("look for old entries: %w", err)
 		}
@@ -56,11 +51,7 @@ func (s *Store) Retain(ctx context.Context, cmd chat.Retain) (removed int, err e
 // retain works on one conversation until nothing in it is due.
 func (s *Store) retain(ctx context.Context, conversation string, cmd *chat.Retain) (removed int, err error) {
 	for more := true; more; {
-		var n int
-		err := s.writer.do(ctx, func(tx *tx) (err error) {
-			n, err = tx.retain(conversation, cmd)
-			return err
-		})
+		n, err := result(ctx, s.writer.do, func(tx *tx) (int, error) { return tx.retain(conversation, cmd) })
 		if err != nil {
 			return removed, err
 		}

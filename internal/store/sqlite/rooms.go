@@ -71,11 +71,7 @@ func foldRoom(name, description string) string {
 
 // Join implements [chat.Rooms].
 func (s *Store) Join(ctx context.Context, cmd chat.Join) (joined bool, err error) {
-	err = s.writer.do(ctx, func(tx *tx) (err error) {
-		joined, err = tx.join(&cmd)
-		return err
-	})
-	return joined && err == nil, err
+	return result(ctx, s.writer.do, func(tx *tx) (bool, error) { return tx.join(&cmd) })
 }
 
 func (t *tx) join(cmd *chat.Join) (bool, error) {
@@ -158,11 +154,7 @@ func (t *tx) insertMember(at chat.Place, user chat.UserID, role chat.Role) error
 
 // Leave implements [chat.Rooms].
 func (s *Store) Leave(ctx context.Context, cmd chat.Leave) (left bool, err error) {
-	err = s.writer.do(ctx, func(tx *tx) (err error) {
-		left, err = tx.leave(&cmd)
-		return err
-	})
-	return left && err == nil, err
+	return result(ctx, s.writer.do, func(tx *tx) (bool, error) { return tx.leave(&cmd) })
 }
 
 func (t *tx) leave(cmd *chat.Leave) (bool, error) {

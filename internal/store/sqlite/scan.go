@@ -47,6 +47,22 @@ func scanMessage(row scanner, more ...any) (chat.Message, error) {
 	return m, nil
 }
 
+// scanOne reads the only column of a row.
+func scanOne[T any](row scanner) (one T, err error) {
+	err = row.Scan(&one)
+	return one, err
+}
+
+// collect adds to list what scan makes of each row.
+func collect[T any](each eachRow, list []T, scan func(scanner) (T, error), query string, args ...any) ([]T, error) {
+	err := each(func(row scanner) error {
+		one, err := scan(row)
+		list = append(list, one)
+		return err
+	}, query, args...)
+	return list, err
+}
+
 func readList[T ~string](text sql.NullString, list *[]T) error {
 	if !text.Valid {
 		return nil

@@ -53,13 +53,9 @@ func (t *tx) deleteRoom(cmd *chat.DeleteRoom) error {
 	if err != nil {
 		return fmt.Errorf("read room: %w", err)
 	}
-	var members []chat.UserID
-	if err := t.each(func(row scanner) error {
-		var user chat.UserID
-		err := row.Scan(&user)
-		members = append(members, user)
-		return err
-	}, `DELETE FROM members WHERE conversation_id = ? RETURNING user_id`, conversation); err != nil {
+	members, err := collect(t.each, nil, scanOne[chat.UserID],
+		`DELETE FROM members WHERE conversation_id = ? RETURNING user_id`, conversation)
+	if err != nil {
 		return fmt.Errorf("remove members: %w", err)
 	}
 	slices.Sort(members) // SQLite promises no order

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 
@@ -22,20 +23,16 @@ type syncRead struct {
 }
 
 // Sync implements [chat.CatchUp].
-func (s *Store) Sync(ctx context.Context, q chat.SyncQuery) (synced chat.Synced, err error) {
-	err = s.readers.snapshot(ctx, func(each eachRow) error {
+func (s *Store) Sync(ctx context.Context, q chat.SyncQuery) (chat.Synced, error) {
+	return result(ctx, s.readers.snapshot, func(each eachRow) (chat.Synced, error) {
 		r := &syncRead{each: each, q: &q, events: q.MaxEvents, bytes: q.MaxBytes}
 		r.out.Epoch = s.epoch
 		if err := r.named(); err != nil {
-			return err
+			return r.out, err
 		}
-		if err := r.fresh(); err != nil {
-			return err
-		}
-		synced = r.out
-		return nil
+		err := r.fresh()
+		return r.out, err
 	})
-	return synced, err
 }
 
 // ends are those of a log as a member sees it.
@@ -46,11 +43,7 @@ type ends struct {
 
 // named answers about the conversations that the caller has named.
 func (r *syncRead) named() error {
-	ids := make([]string, 0, len(r.q.Since))
-	for id := range r.q.Since {
-		ids = append(ids, id)
-	}
-	slices.Sort(ids)
+	ids := slices.Sorted(maps.Keys(r.q.Since))
 	known, err := r.ends(ids)
 	if err != nil {
 		return fmt.Errorf("read ends of logs: %w", err)
@@ -144,11 +137,7 @@ const newQuery = `
 
 // fresh introduces the conversations that the caller has not named.
 func (r *syncRead) fresh() error {
-	ids := make([]string, 0, len(r.q.Since))
-	for id := range r.q.Since {
-		ids = append(ids, id)
-	}
-	list, err := json.Marshal(ids)
+	list, err := json.Marshal(slices.AppendSeq([]string{}, maps.Keys(r.q.Since)))
 	if err != nil {
 		return fmt.Errorf("encode conversation ids: %w", err)
 	}
@@ -196,8 +185,7 @@ func readEvents(each eachRow, conversation, room string, since int64, limit int)
 }
 
 func readLog(each eachRow, conversation string, since int64, limit int) ([]logged, error) {
-	var lines []logged
-	err := each(func(row scanner) error {
+	return collect(each, nil, func(row scanner) (logged, error) {
 		line := logged{event: chat.Event{ConversationID: conversation}}
 		e := &line.event
 		var message, user, name, detail sql.NullString
@@ -205,10 +193,8 @@ func readLog(each eachRow, conversation string, since int64, limit int) ([]logge
 		err := row.Scan(&e.Seq, &e.Kind, &message, &user, &name, &e.By, &detail, &at)
 		e.At = instant(at)
 		line.message, line.user, line.name, line.detail = message.String, chat.UserID(user.String), name.String, detail.String
-		lines = append(lines, line)
-		return err
+		return line, err
 	}, eventsQuery, conversation, since, limit)
-	return lines, err
 }
 
 const eventsQuery = `
@@ -260,11 +246,12 @@ func (l *logged) complete(each eachRow, room string, messages map[string]*chat.M
 		e.Added = &chat.Added{RoomID: room, Count: count}
 		return e, l.whoCame(each, e.Added)
 	case chat.RoomUpdated, chat.RoomDeleted:
-		return e, each(func(row scanner) error {
+		err := each(func(row scanner) error {
 			r, err := scanRoom(row)
 			e.Room = &r
 			return err
 		}, roomQuery, room)
+		return e, err
 	default:
 		e.Membership = &chat.Membership{RoomID: room, UserID: l.user, UserName: l.name}
 		if e.Kind == chat.MemberLeft {
@@ -279,12 +266,8 @@ func (l *logged) complete(each eachRow, room string, messages map[string]*chat.M
 const cameQuery = `SELECT user_id FROM members WHERE conversation_id = ? AND joined_seq = ? ORDER BY user_id LIMIT ?`
 
 // whoCame lists those who still are members by this event.
-func (l *logged) whoCame(each eachRow, added *chat.Added) error {
-	added.Users = []chat.UserID{}
-	return each(func(row scanner) error {
-		var user chat.UserID
-		err := row.Scan(&user)
-		added.Users = append(added.Users, user)
-		return err
-	}, cameQuery, l.event.ConversationID, l.event.Seq, chat.ListedMembers)
+func (l *logged) whoCame(each eachRow, added *chat.Added) (err error) {
+	added.Users, err = collect(each, []chat.UserID{}, scanOne[chat.UserID],
+		cameQuery, l.event.ConversationID, l.event.Seq, chat.ListedMembers)
+	return err
 }

@@ -18,12 +18,8 @@ const (
 )
 
 // Thread implements [chat.Messages].
-func (s *Store) Thread(ctx context.Context, user chat.UserID, q chat.ThreadQuery) (thread chat.Thread, err error) {
-	err = s.readers.snapshot(ctx, func(each eachRow) error {
-		thread, err = readThread(each, user, &q)
-		return err
-	})
-	return thread, err
+func (s *Store) Thread(ctx context.Context, user chat.UserID, q chat.ThreadQuery) (chat.Thread, error) {
+	return result(ctx, s.readers.snapshot, func(each eachRow) (chat.Thread, error) { return readThread(each, user, &q) })
 }
 
 func readThread(each eachRow, user chat.UserID, q *chat.ThreadQuery) (chat.Thread, error) {

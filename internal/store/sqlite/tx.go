@@ -50,6 +50,20 @@ func contained(t *tx, run func(*tx) error) (err error) {
 	return run(t)
 }
 
+// result is what run returns, which do carries out: a command of the writer's or a read of
+// one state. It is zero if that failed, in the commit too.
+func result[X, T any](ctx context.Context, do func(context.Context, func(X) error) error, run func(X) (T, error)) (T, error) {
+	var out, none T
+	err := do(ctx, func(x X) (err error) {
+		out, err = run(x)
+		return err
+	})
+	if err != nil {
+		return none, err
+	}
+	return out, nil
+}
+
 // emit adds an event of the command, to be published after the commit.
 func (t *tx) emit(e chat.Event) {
 	t.events = append(t.events, e)

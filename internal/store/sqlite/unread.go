@@ -82,16 +82,8 @@ func (s *Store) Unread(ctx context.Context, q chat.UnreadQuery) (unread chat.Unr
 }
 
 func unreadConversations(each eachRow, q *chat.UnreadQuery) ([]string, error) {
-	ids := []string{}
-	add := func(row scanner) error {
-		var id string
-		err := row.Scan(&id)
-		ids = append(ids, id)
-		return err
-	}
 	if q.Since.IsZero() {
-		err := each(add, unreadInAll, q.User)
-		return ids, err
+		return collect(each, []string{}, scanOne[string], unreadInAll, q.User)
 	}
 	query := unreadByUser
 	byTime, err := rarelyChanged(each, q.User, q.Since)
@@ -105,6 +97,5 @@ func unreadConversations(each eachRow, q *chat.UnreadQuery) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encode conversation ids: %w", err)
 	}
-	err = each(add, query, q.User, among, q.Since.UnixMilli())
-	return ids, err
+	return collect(each, []string{}, scanOne[string], query, q.User, among, q.Since.UnixMilli())
 }

@@ -66,12 +66,8 @@ const foundQuery = `SELECT ` + messageColumns + `
 	ORDER BY w.rowid DESC LIMIT ?5`
 
 // SearchMessages implements [chat.Search].
-func (s *Store) SearchMessages(ctx context.Context, q chat.MessageSearch) (page chat.Page, err error) {
-	err = s.readers.snapshot(ctx, func(each eachRow) error {
-		page, err = searchMessages(each, &q)
-		return err
-	})
-	return page, err
+func (s *Store) SearchMessages(ctx context.Context, q chat.MessageSearch) (chat.Page, error) {
+	return result(ctx, s.readers.snapshot, func(each eachRow) (chat.Page, error) { return searchMessages(each, &q) })
 }
 
 func searchMessages(each eachRow, q *chat.MessageSearch) (chat.Page, error) {
@@ -86,20 +82,11 @@ func searchMessages(each eachRow, q *chat.MessageSearch) (chat.Page, error) {
 	if len(scopes) == 0 {
 		return chat.Page{Messages: []chat.Message{}}, nil
 	}
-	messages := []chat.Message{}
-	err = each(func(row scanner) error {
-		m, err := scanMessage(row)
-		messages = append(messages, m)
-		return err
-	}, foundQuery, q.User, match(q.Terms, scopes), before, q.ConversationID, q.Limit+1)
+	page, err := messagePage(each, q.Limit, false, foundQuery, q.User, match(q.Terms, scopes), before, q.ConversationID, q.Limit+1)
 	if err != nil {
 		return chat.Page{}, fmt.Errorf("look up words: %w", err)
 	}
-	more := len(messages) > q.Limit
-	if more {
-		messages = messages[:q.Limit]
-	}
-	return chat.Page{Messages: messages, More: more}, fillMessages(each, messages)
+	return page, nil
 }
 
 // ordinalBefore finds the cursor, if it is one that the user may see.
@@ -122,15 +109,11 @@ func ordinalBefore(each eachRow, q *chat.MessageSearch) (int64, error) {
 // scopesOf returns the words of the conversations to look at, one more than fit if
 // there are too many.
 func scopesOf(each eachRow, q *chat.MessageSearch) ([]string, error) {
-	var scopes []string
-	err := each(func(row scanner) error {
-		var id string
-		err := row.Scan(&id)
-		scopes = append(scopes, scopeOf(id))
-		return err
+	return collect(each, nil, func(row scanner) (string, error) {
+		id, err := scanOne[string](row)
+		return scopeOf(id), err
 	}, `SELECT conversation_id FROM members WHERE user_id = ?1 AND (?2 = '' OR conversation_id = ?2) LIMIT ?3`,
 		q.User, q.ConversationID, maxScopes+1)
-	return scopes, err
 }
 
 // match writes the question to the index. Lexemes are letters, digits and marks,
