@@ -26,34 +26,26 @@ type messageAck struct {
 	Message wire.Message `json:"message"`
 }
 
+func messageAckOf(m chat.Message, err error) (messageAck, error) {
+	return messageAck{done, wire.MessageOf(&m)}, err
+}
+
 type editPayload struct {
 	MessageID string `json:"messageId"`
 	Content   string `json:"content"`
 }
 
 func editMessage(ctx context.Context, c *call, p editPayload) (messageAck, error) {
-	m, err := c.table.deps.Chat.EditMessage(ctx, c.Actor, p.MessageID, p.Content)
-	if err != nil {
-		return messageAck{}, err
-	}
-	return messageAck{done, wire.MessageOf(&m)}, nil
+	return messageAckOf(c.table.deps.Chat.EditMessage(ctx, c.Actor, p.MessageID, p.Content))
 }
 
 func deleteMessage(ctx context.Context, c *call, p messagePayload) (messageAck, error) {
-	m, err := c.table.deps.Chat.DeleteMessage(ctx, c.Actor, p.MessageID)
-	if err != nil {
-		return messageAck{}, err
-	}
-	return messageAck{done, wire.MessageOf(&m)}, nil
+	return messageAckOf(c.table.deps.Chat.DeleteMessage(ctx, c.Actor, p.MessageID))
 }
 
 func pinMessage(pinned bool) func(context.Context, *call, messagePayload) (messageAck, error) {
 	return func(ctx context.Context, c *call, p messagePayload) (messageAck, error) {
-		m, err := c.table.deps.Chat.PinMessage(ctx, c.Actor, p.MessageID, pinned)
-		if err != nil {
-			return messageAck{}, err
-		}
-		return messageAck{done, wire.MessageOf(&m)}, nil
+		return messageAckOf(c.table.deps.Chat.PinMessage(ctx, c.Actor, p.MessageID, pinned))
 	}
 }
 
@@ -73,10 +65,7 @@ func pinnedMessages(ctx context.Context, c *call, p conversationPayload) (messag
 	messages, err := c.table.deps.Chat.Pinned(ctx, c.Actor, chat.HistoryQuery{
 		ConversationID: p.ConversationID, RoomID: p.RoomID, UserID: p.UserID,
 	})
-	if err != nil {
-		return messagesAck{}, err
-	}
-	return messagesAck{done, wire.MessagesOf(messages)}, nil
+	return messagesAck{done, wire.MessagesOf(messages)}, err
 }
 
 type reactionPayload struct {

@@ -19,11 +19,7 @@ var directoryRows = []row{
 }
 
 func getRoom(ctx context.Context, c *call, p roomPayload) (roomAck, error) {
-	room, err := c.table.deps.Chat.Room(ctx, c.Actor, p.RoomID)
-	if err != nil {
-		return roomAck{}, err
-	}
-	return roomAck{done, wire.RoomOf(&room)}, nil
+	return roomAckOf(c.table.deps.Chat.Room(ctx, c.Actor, p.RoomID))
 }
 
 type listRoomsPayload struct {
@@ -48,10 +44,7 @@ func listRooms(ctx context.Context, c *call, p listRoomsPayload) (roomsAck, erro
 		filter = chat.RoomsInvited
 	}
 	page, err := c.table.deps.Chat.Rooms(ctx, c.Actor, chat.RoomQuery{Filter: filter, After: p.After, Limit: p.Limit})
-	if err != nil {
-		return roomsAck{}, err
-	}
-	return roomsAck{done, wire.RoomsOf(page.Rooms), page.Next}, nil
+	return roomsAck{done, wire.RoomsOf(page.Rooms), page.Next}, err
 }
 
 type searchRoomsPayload struct {
@@ -66,10 +59,7 @@ type foundRoomsAck struct {
 
 func searchRooms(ctx context.Context, c *call, p searchRoomsPayload) (foundRoomsAck, error) {
 	rooms, err := c.table.deps.Chat.SearchRooms(ctx, p.Query, p.Limit)
-	if err != nil {
-		return foundRoomsAck{}, err
-	}
-	return foundRoomsAck{done, wire.RoomsOf(rooms)}, nil
+	return foundRoomsAck{done, wire.RoomsOf(rooms)}, err
 }
 
 type membersPayload struct {
@@ -94,14 +84,11 @@ type membersAck struct {
 
 func listMembers(ctx context.Context, c *call, p membersPayload) (membersAck, error) {
 	page, err := c.table.deps.Chat.Members(ctx, c.Actor, chat.MemberQuery(p))
-	if err != nil {
-		return membersAck{}, err
-	}
 	answer := membersAck{accepted: done, Members: make([]member, len(page.Members)), Next: page.Next}
 	for i, m := range page.Members {
 		answer.Members[i] = member{m.UserID, m.Name, m.Login, m.Role, wire.Time(m.JoinedAt)}
 	}
-	return answer, nil
+	return answer, err
 }
 
 type bansPayload struct {
@@ -127,14 +114,11 @@ type bansAck struct {
 
 func listBans(ctx context.Context, c *call, p bansPayload) (bansAck, error) {
 	page, err := c.table.deps.Chat.Bans(ctx, c.Actor, chat.BanQuery(p))
-	if err != nil {
-		return bansAck{}, err
-	}
 	answer := bansAck{accepted: done, Users: make([]bannedUser, len(page.Bans)), Next: page.Next}
 	for i, b := range page.Bans {
 		answer.Users[i] = bannedUser{b.UserID, b.Name, b.Login, b.By, wire.Time(b.At), wire.NamesOf(b.Names)}
 	}
-	return answer, nil
+	return answer, err
 }
 
 // updateRoomPayload changes what it names and leaves the rest.
@@ -148,16 +132,11 @@ type updateRoomPayload struct {
 }
 
 func updateRoom(ctx context.Context, c *call, p updateRoomPayload) (roomAck, error) {
-	cmd := chat.UpdateRoom{
+	return roomAckOf(c.table.deps.Chat.UpdateRoom(ctx, c.Actor, chat.UpdateRoom{
 		RoomID: p.RoomID, Name: p.Name, Description: p.Description, Type: p.Type, MaxMembers: p.MaxMembers,
 		AllowFileUpload: p.Settings.AllowFileUpload, AllowVoiceMessage: p.Settings.AllowVoiceMessage,
 		MessageRetention: retentionIn(p.Settings),
-	}
-	room, err := c.table.deps.Chat.UpdateRoom(ctx, c.Actor, cmd)
-	if err != nil {
-		return roomAck{}, err
-	}
-	return roomAck{done, wire.RoomOf(&room)}, nil
+	}))
 }
 
 // retentionOf converts days. What would overflow is as wrong as what is just

@@ -30,10 +30,7 @@ type pageAck struct {
 
 func history(ctx context.Context, c *call, p historyPayload) (pageAck, error) {
 	page, err := c.table.deps.Chat.History(ctx, c.Actor, chat.HistoryQuery(p))
-	if err != nil {
-		return pageAck{}, err
-	}
-	return pageAck{done, wire.MessagesOf(page.Messages), page.More}, nil
+	return pageAck{done, wire.MessagesOf(page.Messages), page.More}, err
 }
 
 type threadPayload struct {
@@ -50,15 +47,11 @@ type threadAck struct {
 
 func thread(ctx context.Context, c *call, p threadPayload) (threadAck, error) {
 	found, err := c.table.deps.Chat.Thread(ctx, c.Actor, chat.ThreadQuery(p))
-	if err != nil {
-		return threadAck{}, err
-	}
 	answer := threadAck{pageAck: pageAck{done, wire.MessagesOf(found.Replies.Messages), found.Replies.More}}
 	if found.Root != nil {
-		root := wire.MessageOf(found.Root)
-		answer.Root = &root
+		answer.Root = new(wire.MessageOf(found.Root))
 	}
-	return answer, nil
+	return answer, err
 }
 
 type searchPayload struct {
@@ -70,8 +63,5 @@ type searchPayload struct {
 
 func searchMessages(ctx context.Context, c *call, p searchPayload) (pageAck, error) {
 	messages, more, err := c.table.deps.Chat.SearchMessages(ctx, c.Actor, chat.SearchMessages(p))
-	if err != nil {
-		return pageAck{}, err
-	}
-	return pageAck{done, wire.MessagesOf(messages), more}, nil
+	return pageAck{done, wire.MessagesOf(messages), more}, err
 }

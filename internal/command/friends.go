@@ -91,7 +91,6 @@ func (c *call) addPresence(friends []wire.Contact) {
 		here[id] = true
 	}
 	for i := range friends {
-		online := here[friends[i].UserID]
-		friends[i].Online = &online
+		friends[i].Online = new(here[friends[i].UserID])
 	}
 }

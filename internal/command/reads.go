@@ -44,10 +44,7 @@ type conversationsAck struct {
 
 func listConversations(ctx context.Context, c *call, p listConversationsPayload) (conversationsAck, error) {
 	page, err := c.table.deps.Chat.Conversations(ctx, c.Actor, p.After, p.Limit)
-	if err != nil {
-		return conversationsAck{}, err
-	}
-	return conversationsAck{done, wire.ConversationsOf(page.Conversations), page.Next}, nil
+	return conversationsAck{done, wire.ConversationsOf(page.Conversations), page.Next}, err
 }
 
 type syncPayload struct {
@@ -65,9 +62,6 @@ type syncAck struct {
 
 func synchronize(ctx context.Context, c *call, p syncPayload) (syncAck, error) {
 	synced, err := c.table.deps.Chat.Sync(ctx, c.Actor, p.Conversations, p.Epoch)
-	if err != nil {
-		return syncAck{}, err
-	}
 	answer := syncAck{
 		accepted: done, Epoch: synced.Epoch, More: synced.More,
 		Conversations: make(map[string]wire.Catchup, len(synced.Conversations)), New: wire.ConversationsOf(synced.New),
@@ -75,5 +69,5 @@ func synchronize(ctx context.Context, c *call, p syncPayload) (syncAck, error) {
 	for i := range synced.Conversations {
 		answer.Conversations[synced.Conversations[i].ConversationID] = wire.CatchupOf(&synced.Conversations[i])
 	}
-	return answer, nil
+	return answer, err
 }

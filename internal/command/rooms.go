@@ -34,8 +34,7 @@ func retentionIn(s settingsChange) *time.Duration {
 	if s.MessageRetention == nil {
 		return nil
 	}
-	retention := retentionOf(*s.MessageRetention)
-	return &retention
+	return new(retentionOf(*s.MessageRetention))
 }
 
 type roomAck struct {
@@ -43,16 +42,16 @@ type roomAck struct {
 	Room wire.Room `json:"room"`
 }
 
+func roomAckOf(room chat.Room, err error) (roomAck, error) {
+	return roomAck{done, wire.RoomOf(&room)}, err
+}
+
 func createRoom(ctx context.Context, c *call, p createRoomPayload) (roomAck, error) {
-	room, err := c.table.deps.Chat.CreateRoom(ctx, c.Actor, chat.CreateRoom{
+	return roomAckOf(c.table.deps.Chat.CreateRoom(ctx, c.Actor, chat.CreateRoom{
 		ID: p.ID, Name: p.Name, Description: p.Description, Type: p.Type, MaxMembers: p.MaxMembers,
 		AllowFileUpload: p.Settings.AllowFileUpload, AllowVoiceMessage: p.Settings.AllowVoiceMessage,
 		MessageRetention: retentionIn(p.Settings),
-	})
-	if err != nil {
-		return roomAck{}, err
-	}
-	return roomAck{done, wire.RoomOf(&room)}, nil
+	}))
 }
 
 type roomPayload struct {

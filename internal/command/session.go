@@ -31,13 +31,5 @@ func authRefresh(ctx context.Context, c *call, p refreshPayload) (refreshAck, er
 		return refreshAck{}, errNoConnection
 	}
 	expires, err := c.Device.Refresh(ctx, p.Token)
-	if err != nil {
-		return refreshAck{}, err
-	}
-	answer := refreshAck{accepted: done}
-	if !expires.IsZero() {
-		at := wire.Time(expires)
-		answer.ExpiresAt = &at
-	}
-	return answer, nil
+	return refreshAck{done, wire.TimeOrNone(expires)}, err
 }

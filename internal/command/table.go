@@ -159,7 +159,7 @@ func (t *Table) outcome(r *row, began time.Time, answer any, err error) (any, *R
 	return nil, why
 }
 
-// declare makes a row that takes a P and is acknowledged by an A.
+// declare makes a row that takes a P and is acknowledged by an A, which counts only without an error.
 func declare[P, A any](name, fault string, run func(ctx context.Context, c *call, p P) (A, error)) row {
 	r := row{name: name, fault: fault, payload: reflect.TypeFor[P](), answer: reflect.TypeFor[A]()}
 	r.run = func(ctx context.Context, c *call, decode Decode) (any, error) {

@@ -46,8 +46,5 @@ type usersAck struct {
 
 func searchUsers(ctx context.Context, c *call, p searchUsersPayload) (usersAck, error) {
 	users, err := c.table.deps.Accounts.SearchUsers(ctx, p.Query, p.Limit)
-	if err != nil {
-		return usersAck{}, err
-	}
-	return usersAck{done, wire.UsersOf(users)}, nil
+	return usersAck{done, wire.UsersOf(users)}, err
 }
