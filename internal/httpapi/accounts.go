@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 
@@ -72,10 +73,7 @@ type sessionAnswer struct {
 }
 
 func sessionOf(s account.Session, err error) (sessionAnswer, error) {
-	if err != nil {
-		return sessionAnswer{}, err
-	}
-	return sessionAnswer{Token: s.Token.Text, ExpiresAt: wire.Time(s.Token.ExpiresAt), User: accountOf(&s.User)}, nil
+	return sessionAnswer{Token: s.Token.Text, ExpiresAt: wire.Time(s.Token.ExpiresAt), User: accountOf(&s.User)}, err
 }
 
 type registerPayload struct {
@@ -127,11 +125,7 @@ type passwordPayload struct {
 
 // changePassword counts as a login: who has a token that was left lying about must not try passwords with it.
 func (a *API) changePassword(ctx context.Context, c *caller, p passwordPayload) (sessionAnswer, error) {
-	name := c.user.Username
-	if name == "" {
-		name = string(c.user.ID)
-	}
-	if err := a.takeAttempt(ctx, c, name); err != nil {
+	if err := a.takeAttempt(ctx, c, cmp.Or(c.user.Username, string(c.user.ID))); err != nil {
 		return sessionAnswer{}, err
 	}
 	return sessionOf(a.deps.Accounts.ChangePassword(ctx, c.user.ID, account.ChangePassword{

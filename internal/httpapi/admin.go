@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"net/netip"
@@ -180,30 +181,22 @@ func blockOf(b *account.BlockedAddress, names chat.Names) blockBody {
 	}
 }
 
-// namesOfBlockers are of who has blocked addresses.
-func (a *API) namesOfBlockers(ctx context.Context, blocks ...account.BlockedAddress) (chat.Names, error) {
-	users := make([]chat.UserID, len(blocks))
-	for i := range blocks {
-		users[i] = blocks[i].By
-	}
-	return a.deps.Chat.Names(ctx, users)
-}
-
 type blocksAnswer struct {
 	Blocks []blockBody `json:"blocks"`
 }
 
 func (a *API) listBlocks(ctx context.Context, _ *caller, _ nothing) (blocksAnswer, error) {
 	list := a.deps.Accounts.BlockedAddresses()
-	names, err := a.namesOfBlockers(ctx, list...)
-	if err != nil {
-		return blocksAnswer{}, err
+	users := make([]chat.UserID, len(list))
+	for i := range list {
+		users[i] = list[i].By
 	}
+	names, err := a.deps.Chat.Names(ctx, users)
 	answer := blocksAnswer{Blocks: make([]blockBody, len(list))}
 	for i := range list {
 		answer.Blocks[i] = blockOf(&list[i], names)
 	}
-	return answer, nil
+	return answer, err
 }
 
 type blockPayload struct {
@@ -235,11 +228,8 @@ func (a *API) blockAddress(ctx context.Context, c *caller, p blockPayload) (bloc
 	}
 	ended := a.deps.Overview.EndAddress(address)
 	a.audit(c, "block", "address", address.String(), "until", b.Until, "reason", b.Reason, "disconnected", ended)
-	names, err := a.namesOfBlockers(ctx, b)
-	if err != nil {
-		return blockAnswer{}, err
-	}
-	return blockAnswer{blockOf(&b, names), ended}, nil
+	names, err := a.deps.Chat.Names(ctx, []chat.UserID{b.By})
+	return blockAnswer{blockOf(&b, names), ended}, err
 }
 
 type addressPayload struct {
@@ -290,10 +280,8 @@ type allRoomsAnswer struct {
 }
 
 func (a *API) listAllRooms(ctx context.Context, _ *caller, p listAllRoomsPayload) (allRoomsAnswer, error) {
-	if p.Limit == 0 {
-		p.Limit = defaultAdminRooms
-	}
-	page, err := a.deps.Chat.AllRooms(ctx, chat.AllRoomsQuery{Text: p.Query, After: p.After, Limit: p.Limit})
+	q := chat.AllRoomsQuery{Text: p.Query, After: p.After, Limit: cmp.Or(p.Limit, defaultAdminRooms)}
+	page, err := a.deps.Chat.AllRooms(ctx, q)
 	if err != nil {
 		return allRoomsAnswer{}, err
 	}

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -13,13 +14,7 @@ import (
 
 // query checks what is asked of the connections. It is nil or an error: the types differ.
 func (p *listConnectionsPayload) query() (monitor.ConnectionQuery, error) {
-	q := monitor.ConnectionQuery{Text: p.Query, Order: p.Order, Limit: p.Limit}
-	if q.Limit == 0 {
-		q.Limit = defaultConnections
-	}
-	if q.Order == "" {
-		q.Order = monitor.Newest
-	}
+	q := monitor.ConnectionQuery{Text: p.Query, Order: cmp.Or(p.Order, monitor.Newest), Limit: cmp.Or(p.Limit, defaultConnections)}
 	switch {
 	case utf8.RuneCountInString(q.Text) > chat.MaxQuery:
 		wrong := refusal.Invalid("query", fmt.Sprintf("must have at most %d characters", chat.MaxQuery))

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -53,9 +54,7 @@ type onlineAnswer struct {
 }
 
 func (a *API) listOnline(_ context.Context, _ *caller, p listOnlinePayload) (onlineAnswer, error) {
-	if p.Limit == 0 {
-		p.Limit = defaultOnline
-	}
+	p.Limit = cmp.Or(p.Limit, defaultOnline)
 	if p.Limit < 1 || p.Limit > maxOnline {
 		wrong := refusal.Invalid("limit", fmt.Sprintf("must be from 1 to %d", maxOnline))
 		wrong.Limit = maxOnline

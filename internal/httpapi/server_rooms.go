@@ -62,10 +62,7 @@ func (a *API) createServerRoom(ctx context.Context, _ *caller, p serverRoomPaylo
 	room, err := a.deps.Chat.CreateRoom(ctx, owner, chat.CreateRoom{
 		ID: p.ID, Name: p.Name, Description: p.Description, Type: p.Type, MaxMembers: p.MaxMembers, ByBackend: true,
 	})
-	if err != nil {
-		return roomAnswer{}, err
-	}
-	return roomAnswer{wire.RoomOf(&room)}, nil
+	return roomAnswer{wire.RoomOf(&room)}, err
 }
 
 // actorOf is a user for whom the backend does something; field is where the request names the user.
@@ -89,10 +86,7 @@ type addMembersAnswer struct {
 func (a *API) addMembers(ctx context.Context, _ *caller, p addMembersPayload) (addMembersAnswer, error) {
 	system := chat.Actor{ID: chat.SystemUser, Name: string(chat.SystemUser)}
 	added, err := a.deps.Chat.AddMembers(ctx, system, p.RoomID, p.UserIDs)
-	if err != nil {
-		return addMembersAnswer{}, err
-	}
-	return addMembersAnswer{append([]chat.UserID{}, added...)}, nil
+	return addMembersAnswer{append([]chat.UserID{}, added...)}, err
 }
 
 type memberPayload struct {
@@ -122,10 +116,7 @@ type messageAnswer struct {
 }
 
 func messageOf(m chat.Message, err error) (messageAnswer, error) {
-	if err != nil {
-		return messageAnswer{}, err
-	}
-	return messageAnswer{wire.MessageOf(&m)}, nil
+	return messageAnswer{wire.MessageOf(&m)}, err
 }
 
 type postToRoomPayload struct {

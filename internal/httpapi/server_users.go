@@ -59,10 +59,7 @@ func (a *API) putUser(ctx context.Context, c *caller, p putUserPayload) (putUser
 		}
 	}
 	user, created, err := a.deps.Accounts.PutUser(ctx, account.PutUser{ID: p.UserID, Name: p.Username, Admin: p.Admin, Issuer: p.Issuer})
-	if err != nil {
-		return putUserAnswer{}, inField(err, "id", "userId")
-	}
-	return putUserAnswer{accountAnswer{accountOf(&user)}, created}, nil
+	return putUserAnswer{accountAnswer{accountOf(&user)}, created}, inField(err, "id", "userId")
 }
 
 type userPayload struct {
@@ -71,10 +68,7 @@ type userPayload struct {
 
 func (a *API) getServerUser(ctx context.Context, _ *caller, p userPayload) (accountAnswer, error) {
 	user, err := a.deps.Accounts.User(ctx, p.UserID)
-	if err != nil {
-		return accountAnswer{}, err
-	}
-	return accountAnswer{accountOf(&user)}, nil
+	return accountAnswer{accountOf(&user)}, err
 }
 
 type disconnectAnswer struct {
