@@ -26,11 +26,7 @@ type Peer struct {
 
 // ConversationsOf are conversations as they travel.
 func ConversationsOf(summaries []chat.Summary) []Conversation {
-	out := make([]Conversation, len(summaries))
-	for i := range summaries {
-		out[i] = conversationOf(&summaries[i])
-	}
-	return out
+	return allOf(summaries, conversationOf)
 }
 
 func conversationOf(s *chat.Summary) Conversation {
@@ -39,15 +35,13 @@ func conversationOf(s *chat.Summary) Conversation {
 		LastAt: Time(s.LastAt), Unread: s.Unread, Mentions: s.Mentions,
 	}
 	if s.Room != nil {
-		room := RoomOf(s.Room)
-		out.Room = &room
+		out.Room = new(RoomOf(s.Room))
 	}
 	if s.Peer != nil {
 		out.Peer = &Peer{UserID: s.Peer.ID, Username: s.Peer.Name, Login: s.Peer.Login}
 	}
 	if s.Last != nil {
-		last := MessageOf(s.Last)
-		out.LastMessage = &last
+		out.LastMessage = new(MessageOf(s.Last))
 	}
 	return out
 }
@@ -93,9 +87,5 @@ func HeadOf(h *chat.Head) Head { return Head{ConversationID: h.ConversationID, S
 
 // HeadsOf are heads as they travel.
 func HeadsOf(heads []chat.Head) []Head {
-	out := make([]Head, len(heads))
-	for i := range heads {
-		out[i] = HeadOf(&heads[i])
-	}
-	return out
+	return allOf(heads, HeadOf)
 }

@@ -17,11 +17,7 @@ func UserOf(u *account.User) User {
 
 // UsersOf are users as they travel.
 func UsersOf(users []account.User) []User {
-	out := make([]User, len(users))
-	for i := range users {
-		out[i] = UserOf(&users[i])
-	}
-	return out
+	return allOf(users, UserOf)
 }
 
 // Contact is a user in a list of friends, requests or blocks, as it travels.
@@ -35,12 +31,9 @@ type Contact struct {
 
 // ContactsOf are contacts as they travel.
 func ContactsOf(contacts []account.Contact) []Contact {
-	out := make([]Contact, len(contacts))
-	for i := range contacts {
-		c := &contacts[i]
-		out[i] = Contact{UserID: c.User.ID, Username: c.User.Name, Login: c.User.Username, Since: Time(c.Since)}
-	}
-	return out
+	return allOf(contacts, func(c *account.Contact) Contact {
+		return Contact{UserID: c.User.ID, Username: c.User.Name, Login: c.User.Username, Since: Time(c.Since)}
+	})
 }
 
 // Presence is whether a user is here, as it travels.

@@ -28,8 +28,7 @@ func TimeOrNone(t time.Time) *Time {
 	if t.IsZero() {
 		return nil
 	}
-	out := Time(t)
-	return &out
+	return new(Time(t))
 }
 
 // Message is a message as it travels.
@@ -119,13 +118,18 @@ func MessageOf(m *chat.Message) Message {
 	return out
 }
 
-// MessagesOf are messages as they travel.
-func MessagesOf(messages []chat.Message) []Message {
-	out := make([]Message, len(messages))
-	for i := range messages {
-		out[i] = MessageOf(&messages[i])
+// allOf writes a list, one after the other.
+func allOf[Fact, Shape any](list []Fact, write func(*Fact) Shape) []Shape {
+	out := make([]Shape, len(list))
+	for i := range list {
+		out[i] = write(&list[i])
 	}
 	return out
+}
+
+// MessagesOf are messages as they travel.
+func MessagesOf(messages []chat.Message) []Message {
+	return allOf(messages, MessageOf)
 }
 
 // Room is a room as it travels. Above chat.ListedMembers members the count
@@ -181,9 +185,5 @@ func RoomOf(r *chat.Room) Room {
 
 // RoomsOf are rooms as they travel.
 func RoomsOf(rooms []chat.Room) []Room {
-	out := make([]Room, len(rooms))
-	for i := range rooms {
-		out[i] = RoomOf(&rooms[i])
-	}
-	return out
+	return allOf(rooms, RoomOf)
 }
