@@ -93,7 +93,7 @@ func (q *Queue[J]) take(owner Owner[J], last []J) []J {
 type Workers struct {
 	mu   sync.Mutex
 	n    int
-	idle chan struct{} // made by Wait, closed when n falls to 0
+	idle signal // n has fallen to 0
 }
 
 // Add counts a goroutine that is about to start.
@@ -108,10 +108,7 @@ func (w *Workers) Done() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.n--
-	if w.n == 0 && w.idle != nil {
-		close(w.idle)
-		w.idle = nil
-	}
+	w.idle.sendIf(w.n == 0)
 }
 
 // Len is the number of goroutines counted at the moment.
@@ -128,15 +125,7 @@ func (w *Workers) Wait(ctx context.Context) error {
 		w.mu.Unlock()
 		return nil
 	}
-	if w.idle == nil {
-		w.idle = make(chan struct{})
-	}
-	idle := w.idle
+	idle := w.idle.receive()
 	w.mu.Unlock()
-	select {
-	case <-idle:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return await(ctx, idle)
 }
