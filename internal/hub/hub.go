@@ -210,7 +210,7 @@ func (h *Hub) subscribe(e *chat.Event) error {
 	case chat.MemberJoined:
 		return h.join([]string{UserRoom(e.Membership.UserID)}, ChatRoom(e.Membership.RoomID))
 	case chat.MembersAdded:
-		return h.join(devicesOf(e.Added.Users), ChatRoom(e.Added.RoomID))
+		return h.join(userRooms(e.Added.Users), ChatRoom(e.Added.RoomID))
 	}
 	return nil
 }

@@ -112,15 +112,7 @@ func (h *Hub) Audience(ctx context.Context, roomID string) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read members: %w", err)
 	}
-	return devicesOf(users), nil
-}
-
-func devicesOf(users []chat.UserID) []string {
-	rooms := make([]string, len(users))
-	for i, user := range users {
-		rooms[i] = UserRoom(user)
-	}
-	return rooms
+	return userRooms(users), nil
 }
 
 // anySeq is that of what is in no log.
@@ -156,7 +148,7 @@ func (h *Hub) gather(r *warmRoom, room chat.ConversationRef, seq int64) error {
 		return errors.Join(err, fmt.Errorf("read members: %w", readErr))
 	}
 	r.read = min(seq, head)
-	err = errors.Join(err, h.join(devicesOf(users), ChatRoom(r.id)))
+	err = errors.Join(err, h.join(userRooms(users), ChatRoom(r.id)))
 	r.ready.Store(true)
 	return err
 }
@@ -181,7 +173,7 @@ func (h *Hub) warmFor(e *chat.Event) error {
 	room := chat.ConversationRef{ConversationID: e.ConversationID, RoomID: e.Audience.RoomID}
 	switch {
 	case e.Kind == chat.RoomDeleted:
-		return h.join(devicesOf(e.Audience.Users), ChatRoom(room.RoomID))
+		return h.join(userRooms(e.Audience.Users), ChatRoom(room.RoomID))
 	case e.Kind == chat.MemberJoined && e.Seq == 1:
 		return h.begin(room.RoomID)
 	}
