@@ -51,37 +51,21 @@ type Handlers struct {
 }
 
 // Use adds a middleware; they run in the order they were added.
-func (h *Handlers) Use(m Middleware) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.middlewares = append(h.middlewares, m)
-}
+func (h *Handlers) Use(m Middleware) { add(h, &h.middlewares, m) }
 
 // OnConnect adds a handler for sockets that have joined. It runs before any
 // event of the socket.
-func (h *Handlers) OnConnect(f func(context.Context, *Socket)) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.connect = append(h.connect, f)
-}
+func (h *Handlers) OnConnect(f func(context.Context, *Socket)) { add(h, &h.connect, f) }
 
 // OnDisconnect adds a handler for sockets that have left. It runs once for each
 // that was connected, after its last event. Socket.OnDisconnect is for one socket,
 // and says more.
-func (h *Handlers) OnDisconnect(f func(*Socket, Reason)) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.disconnect = append(h.disconnect, f)
-}
+func (h *Handlers) OnDisconnect(f func(*Socket, Reason)) { add(h, &h.disconnect, f) }
 
 // Filter adds a handler that sees every event before its handlers do, and keeps
 // it from them by returning an error: what Node calls a middleware of the
 // socket.
-func (h *Handlers) Filter(f EventHandler) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.filters = append(h.filters, f)
-}
+func (h *Handlers) Filter(f EventHandler) { add(h, &h.filters, f) }
 
 // On adds a handler for an event. See Handle for one with a typed argument. It
 // panics with ErrReservedEvent for the names that never come: connect,
@@ -98,29 +82,17 @@ func (h *Handlers) On(event string, f EventHandler) {
 }
 
 // OnAny adds a handler for all events, called before those of On.
-func (h *Handlers) OnAny(f EventHandler) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.any = append(h.any, f)
-}
+func (h *Handlers) OnAny(f EventHandler) { add(h, &h.any, f) }
 
 // OnAnyOutgoing adds a handler that sees all events sent to sockets, for each
 // socket, volatile ones that were lost too. It is called by the sender, after
 // the event is on its way, and must not block.
-func (h *Handlers) OnAnyOutgoing(f func(s *Socket, event string, args []any)) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.outgoing = append(h.outgoing, f)
-}
+func (h *Handlers) OnAnyOutgoing(f func(s *Socket, event string, args []any)) { add(h, &h.outgoing, f) }
 
 // OnError adds a handler for errors of event handlers and filters, on whose
 // goroutine it runs. Without one they are logged. It may acknowledge the event
 // with something else than the client is told otherwise.
-func (h *Handlers) OnError(f func(*Event, error)) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.failures = append(h.failures, f)
-}
+func (h *Handlers) OnError(f func(*Event, error)) { add(h, &h.failures, f) }
 
 // OnServerSide adds a handler for events that other servers send with
 // ServerSideEmit. What it returns is the acknowledgement, if one is asked for.
@@ -133,6 +105,13 @@ func (h *Handlers) OnServerSide(event string, f func(Args) ([]any, error)) {
 		h.serverSide = make(map[string][]func(Args) ([]any, error))
 	}
 	h.serverSide[event] = append(h.serverSide[event], f)
+}
+
+// add adds a handler to one of the lists of h.
+func add[F any](h *Handlers, list *[]F, f F) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	*list = append(*list, f)
 }
 
 // admit runs the middlewares.
