@@ -78,13 +78,13 @@ func (l *listAdmins) Run(ctx context.Context, p Program) error {
 		_, _ = fmt.Fprintln(table, "ID\tNAME\tLOGIN\tLAST SEEN")
 		for i := range users {
 			u := &users[i]
-			_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", u.ID, u.Name, orDash(u.Username), seen(u.LastSeen))
+			_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", u.ID, u.Name, orDash(u.Username), dateOrDash(u.LastSeen))
 		}
 		return table.Flush()
 	})
 }
 
-func seen(at time.Time) string {
+func dateOrDash(at time.Time) string {
 	if at.IsZero() {
 		return "-"
 	}

@@ -47,18 +47,14 @@ func (a *accountsOf) with(ctx context.Context, p Program, do func(*account.Servi
 type createKey struct {
 	accountsOf `embed:""`
 
-	Name   string   `required:"" help:"What it is for."`
-	Scopes []string `name:"scope" required:"" placeholder:"SCOPE" help:"What it permits, one or more of: users, sessions, rooms, messages, notifications, presence, or * for all."`
+	Name   string          `required:"" help:"What it is for."`
+	Scopes []account.Scope `name:"scope" required:"" placeholder:"SCOPE" help:"What it permits, one or more of: users, sessions, rooms, messages, notifications, presence, or * for all."`
 }
 
 // Run prints the key and nothing else; its id goes to Stderr.
 func (c *createKey) Run(ctx context.Context, p Program) error {
-	scopes := make([]account.Scope, len(c.Scopes))
-	for i, scope := range c.Scopes {
-		scopes[i] = account.Scope(scope)
-	}
 	return c.with(ctx, p, func(accounts *account.Service) error {
-		key, secret, err := accounts.CreateAPIKey(ctx, c.Name, scopes)
+		key, secret, err := accounts.CreateAPIKey(ctx, c.Name, c.Scopes)
 		if err != nil {
 			return err
 		}
@@ -93,11 +89,8 @@ func keyRow(k *account.APIKey) string {
 	for i, scope := range k.Scopes {
 		scopes[i] = string(scope)
 	}
-	revoked := "-"
-	if !k.RevokedAt.IsZero() {
-		revoked = k.RevokedAt.Format(time.DateTime)
-	}
-	return strings.Join([]string{k.ID, k.Name, strings.Join(scopes, ","), k.CreatedAt.Format(time.DateTime), revoked}, "\t")
+	columns := []string{k.ID, k.Name, strings.Join(scopes, ","), k.CreatedAt.Format(time.DateTime), dateOrDash(k.RevokedAt)}
+	return strings.Join(columns, "\t")
 }
 
 type revokeKey struct {

@@ -90,7 +90,7 @@ func printUsers(to io.Writer, list []account.User) error {
 	for i := range list {
 		u := &list[i]
 		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n",
-			u.ID, u.Name, orDash(u.Username), orDash(u.Issuer), yesOrDash(u.Admin), u.CreatedAt.Format(time.DateTime), seen(u.LastSeen))
+			u.ID, u.Name, orDash(u.Username), orDash(u.Issuer), yesOrDash(u.Admin), u.CreatedAt.Format(time.DateTime), dateOrDash(u.LastSeen))
 	}
 	return table.Flush()
 }
@@ -118,7 +118,7 @@ func (s *showUser) Run(ctx context.Context, p Program) error {
 		table := tabwriter.NewWriter(p.Stdout, 0, 0, 2, ' ', 0)
 		for _, line := range [][2]string{
 			{"id", string(u.ID)}, {"name", u.Name}, {"login", orDash(u.Username)}, {"issuer", orDash(u.Issuer)}, {"admin", yesOrDash(u.Admin)},
-			{"created", u.CreatedAt.Format(time.DateTime)}, {"last seen", seen(u.LastSeen)},
+			{"created", u.CreatedAt.Format(time.DateTime)}, {"last seen", dateOrDash(u.LastSeen)},
 		} {
 			_, _ = fmt.Fprintf(table, "%s\t%s\n", line[0], line[1])
 		}
