@@ -132,9 +132,7 @@ func (t *tx) findThread(m *chat.Message) error {
 		return fmt.Errorf("look up replied message: %w", err)
 	}
 	if !found {
-		refusal := *chat.ErrMessageNotFound
-		refusal.Field = "replyTo"
-		return &refusal
+		return chat.ErrMessageNotFound.In("replyTo")
 	}
 	return nil
 }

@@ -69,19 +69,16 @@ func oneVisible(each eachRow, user chat.UserID, id string) (chat.Message, error)
 
 // cursorOf returns the seq of the cursor, which belongs to the thread.
 func cursorOf(each eachRow, root string, q *chat.ThreadQuery) (int64, error) {
-	field := "before"
-	if q.After != "" {
-		field = "after"
-	}
 	seq, found := int64(0), false
 	err := each(func(row scanner) error {
 		found = true
 		return row.Scan(&seq)
 	}, `SELECT seq FROM messages WHERE id = ?1 AND (id = ?2 OR thread_id = ?2)`, q.Before+q.After, root)
-	if err == nil && !found {
-		refusal := *chat.ErrMessageNotFound
-		refusal.Field = field
-		return 0, &refusal
+	if err != nil || found {
+		return seq, err
 	}
-	return seq, err
+	if q.After != "" {
+		return 0, chat.ErrMessageNotFound.In("after")
+	}
+	return 0, chat.ErrMessageNotFound.In("before")
 }
