@@ -1,6 +1,7 @@
 package engineio
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"slices"
@@ -133,9 +134,7 @@ func (c Config) withDefaults() (Config, error) {
 	if c.QueueMemory == nil {
 		c.QueueMemory = NewQueueMemory(0)
 	}
-	if c.HTTPCompression == 0 {
-		c.HTTPCompression = 1024
-	}
+	c.HTTPCompression = cmp.Or(c.HTTPCompression, 1024)
 	if len(c.Transports) == 0 {
 		c.Transports = []string{Polling, WebSocket}
 	}
@@ -146,12 +145,8 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.Cookie != nil {
 		cookie := *c.Cookie
-		if cookie.Name == "" {
-			cookie.Name = "io"
-		}
-		if cookie.Path == "" {
-			cookie.Path = "/"
-		}
+		cookie.Name = cmp.Or(cookie.Name, "io")
+		cookie.Path = cmp.Or(cookie.Path, "/")
 		c.Cookie = &cookie
 	}
 	return c, nil

@@ -2,6 +2,7 @@ package engineio
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"net"
 	"net/http"
@@ -34,11 +35,7 @@ func (s *Server) Serve(srv *http.Server, l net.Listener) error {
 
 // ListenAndServe is Serve on the TCP address srv.Addr, ":http" if that is empty.
 func (s *Server) ListenAndServe(srv *http.Server) error {
-	addr := srv.Addr
-	if addr == "" {
-		addr = ":http"
-	}
-	l, err := net.Listen("tcp", addr)
+	l, err := net.Listen("tcp", cmp.Or(srv.Addr, ":http"))
 	if err != nil {
 		return err
 	}
@@ -62,16 +59,13 @@ func (s *Server) listenerConfig(srv *http.Server, l net.Listener) netloop.Listen
 		Terms:         s.terms,
 		IdleTimeout:   srv.IdleTimeout,
 		BodyTimeout:   requestTimeout,
-		HeaderTimeout: srv.ReadHeaderTimeout,
+		HeaderTimeout: cmp.Or(srv.ReadHeaderTimeout, srv.ReadTimeout),
 		ConnState:     srv.ConnState,
 		ErrorLog:      srv.ErrorLog,
 		Run:           func(t netloop.Task) { s.door.Start(t) },
 	}
 	if cfg.Handler == nil {
 		cfg.Handler = http.DefaultServeMux
-	}
-	if cfg.HeaderTimeout == 0 {
-		cfg.HeaderTimeout = srv.ReadTimeout
 	}
 	cfg.Context = contextOf(srv, l)
 	return cfg

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -203,11 +204,7 @@ func hasBinary(tree any) bool {
 	case Binary:
 		return true
 	case []any:
-		for _, element := range node {
-			if hasBinary(element) {
-				return true
-			}
-		}
+		return slices.ContainsFunc(node, hasBinary)
 	case map[string]any:
 		for _, element := range node {
 			if hasBinary(element) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -248,12 +249,7 @@ const MaxTerms = 24
 func Terms(username, name string) []string {
 	terms := make([]string, 0, MaxTerms)
 	add := func(term string) {
-		for _, t := range terms {
-			if t == term {
-				return
-			}
-		}
-		if term != "" && len(terms) < MaxTerms {
+		if term != "" && len(terms) < MaxTerms && !slices.Contains(terms, term) {
 			terms = append(terms, term)
 		}
 	}

@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -204,9 +205,7 @@ func (s *Service) SearchRooms(ctx context.Context, query string, limit int) ([]R
 	if err := checkQuery(query); err != nil {
 		return nil, err
 	}
-	if limit == 0 {
-		limit = DefaultFound
-	}
+	limit = cmp.Or(limit, DefaultFound)
 	if err := checkLimit(limit, MaxFound); err != nil {
 		return nil, err
 	}
@@ -238,8 +237,6 @@ func checkPage(roomID string, after UserID, limit *int) error {
 }
 
 func checkListed(limit *int) error {
-	if *limit == 0 {
-		*limit = DefaultListed
-	}
+	*limit = cmp.Or(*limit, DefaultListed)
 	return checkLimit(*limit, MaxListed)
 }

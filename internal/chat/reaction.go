@@ -3,6 +3,7 @@ package chat
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -69,13 +70,8 @@ func (c *React) adds(m *Message, s Standing) (change bool, err error) {
 // reacted looks through the listed users, who are all in a direct conversation.
 func (m *Message) reacted(user UserID, emoji string) bool {
 	for _, r := range m.Reactions {
-		if r.Emoji != emoji {
-			continue
-		}
-		for _, u := range r.Users {
-			if u == user {
-				return true
-			}
+		if r.Emoji == emoji && slices.Contains(r.Users, user) {
+			return true
 		}
 	}
 	return false

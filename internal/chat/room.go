@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -107,12 +108,8 @@ func (s *Service) CreateRoom(ctx context.Context, a Actor, cmd CreateRoom) (Room
 	if cmd.ID == "" {
 		cmd.ID = s.newID()
 	}
-	if cmd.Type == "" {
-		cmd.Type = RoomPublic
-	}
-	if cmd.MaxMembers == 0 {
-		cmd.MaxMembers = DefaultMaxMembers
-	}
+	cmd.Type = cmp.Or(cmd.Type, RoomPublic)
+	cmd.MaxMembers = cmp.Or(cmd.MaxMembers, DefaultMaxMembers)
 	if err := s.checkRoom(&cmd); err != nil {
 		return Room{}, err
 	}
