@@ -65,7 +65,7 @@ func TestPingTimeout(t *testing.T) {
 			}
 			c.expectClose()
 
-			_, query := s.open(t, version)
+			query := s.begin(t, version)
 			s.expectEnd(t, engineio.PingTimeout)
 			if a := s.get(t, query); !strings.Contains(a.body, `"code":1`) {
 				t.Errorf("version %s: afterwards %d %s", version, a.status, a.body)
@@ -77,10 +77,18 @@ func TestPingTimeout(t *testing.T) {
 	})
 }
 
+// begin is open for a session that may be over before its handshake is answered, and returns the query of its requests.
+func (s *server) begin(t *testing.T, version string) string {
+	t.Helper()
+	query := "EIO=" + version + "&transport=polling"
+	s.get(t, query)
+	return query + "&sid=" + next(t, s.sessions).ID()
+}
+
 // A client that polls but does not answer pings is dead all the same.
 func TestPollsAreNoSignOfLife(t *testing.T) {
 	s := serve(t, dying(engineio.Config{}))
-	_, query := s.open(t, "4")
+	query := s.begin(t, "4")
 	for s.get(t, query).status == 200 { //nolint:revive // ends with the session
 	}
 	s.expectEnd(t, engineio.PingTimeout)
@@ -91,7 +99,7 @@ func TestAbandonedSessions(t *testing.T) {
 	s := serve(t, engineio.Config{PingInterval: 300 * time.Millisecond, PingTimeout: 300 * time.Millisecond})
 	const n = 300
 	for range n {
-		s.open(t, "4")
+		s.begin(t, "4")
 	}
 	for range n {
 		s.expectEnd(t, engineio.PingTimeout)
@@ -166,8 +174,9 @@ func testResumeGivesTimeForThePong(t *testing.T, timeout time.Duration) bool {
 // A session whose queue has overflowed while its client was waited for ends at once, and
 // is given no time for a pong when it is read again.
 func TestResumeOfAnOverflowedSession(t *testing.T) {
-	s := serve(t, beating(engineio.Config{MaxQueuedBytes: 1}))
+	s := serve(t, engineio.Config{MaxQueuedBytes: 1})
 	session, query := s.open(t, "4")
+	session.Expire(nil)
 	s.poll(t, query, "2")
 	session.Pause()
 	for session.Send(engineio.NewText([]byte("x"))) == nil { //nolint:revive // until it overflows
