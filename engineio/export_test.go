@@ -75,6 +75,9 @@ func UnwrapJSONP(form []byte) ([]byte, error) { return unwrapJSONP(form) }
 // NewID makes a session id.
 func NewID() string { return newID() }
 
+// UpgradeHold is how long a poll waits during an upgrade.
+const UpgradeHold = upgradeHold
+
 // Reachable counts the sessions that a request can find, ended ones too.
 func (s *Server) Reachable() int {
 	s.mu.Lock()

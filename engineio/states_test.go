@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/gobwas/ws"
 
@@ -59,12 +60,16 @@ var sessionEvents = map[string]func(r *rig) (sees func() string){
 		return func() string { return r.session.Transport() }
 	},
 	"poll": func(r *rig) func() string {
+		asked := time.Now()
 		polled := r.later(r.t, "GET", r.pollQuery(), "")
 		sees := ""
 		until(r.t, "the poll", func() bool {
 			select {
 			case a := <-polled:
 				sees = a.words()
+				if sees == "6" && time.Since(asked) >= engineio.UpgradeHold { // so long it waits during an upgrade
+					sees = "waits"
+				}
 			default:
 				if r.c == nil && r.waiting == nil && r.session.Writable() {
 					sees, r.waiting = "waits", polled

@@ -169,7 +169,6 @@ func (s *session) leave(why socketio.Reason) {
 	}
 	g, device := s.gateway, s.link.ID()
 	g.roster.leave(s, why)
-	g.deps.Metrics.ConnectionClosed(string(s.whyIdle(why)))
 	g.expiry.clear(&s.expires)
 	if s.idling != nil {
 		g.expiry.clear(&s.idling.deadline)
@@ -178,6 +177,7 @@ func (s *session) leave(why socketio.Reason) {
 	if g.deps.Presence.Devices(s.user) == 0 {
 		g.deps.Typing.EndAll(s.user)
 	}
+	g.deps.Metrics.ConnectionClosed(string(s.whyIdle(why))) // what is counted has gone from everywhere
 }
 
 func (s *session) person() account.Person {

@@ -28,6 +28,7 @@ type setup struct {
 	api      httpapi.Config
 	accounts account.Config
 	events   ratelimit.Rate
+	now      func() time.Time // the clock of the API
 }
 
 const secret = apptest.Secret
@@ -51,7 +52,7 @@ type node struct {
 // serve starts a node that ends with the test. Rates are off, passwords cheap.
 func serve(t testing.TB, options ...func(*setup)) *node {
 	t.Helper()
-	s := setup{api: httpapi.DefaultConfig(), accounts: account.DefaultConfig()}
+	s := setup{api: httpapi.DefaultConfig(), accounts: account.DefaultConfig(), now: time.Now}
 	s.api.Requests, s.api.KeyRequests, s.api.Logins = ratelimit.Rate{}, ratelimit.Rate{}, ratelimit.Rate{}
 	s.accounts.Hashing = account.Hashing{MemoryKiB: 8, Passes: 1, Lanes: 1, AtOnce: 2, Wait: time.Minute}
 	for _, option := range options {
@@ -69,7 +70,7 @@ func serve(t testing.TB, options ...func(*setup)) *node {
 	var err error
 	n.api, err = httpapi.New(s.api, httpapi.Deps{
 		Accounts: n.accounts, Chat: n.chat, Commands: below.Commands, Notifier: n.told, Presence: n.presence, Clients: n,
-		Overview: n.overview, Monitor: below.Monitor, Log: slog.New(slog.NewJSONHandler(n.log, nil)), Now: time.Now,
+		Overview: n.overview, Monitor: below.Monitor, Log: slog.New(slog.NewJSONHandler(n.log, nil)), Now: s.now,
 	})
 	if err != nil {
 		t.Fatal(err)

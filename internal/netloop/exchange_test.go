@@ -364,6 +364,7 @@ func takesItsTime(t *testing.T, whole string, head time.Duration) bool {
 	h := newHouse(t, netloop.ListenerConfig{
 		Serves: func([]byte) bool { return true }, MaxBody: 1000, HeaderTimeout: head, BodyTimeout: patience,
 	}, echo)
+	start := time.Now()
 	p := h.dial(t)
 	p.say(whole[:len(whole)-3])
 	readable := make(chan error, 1)
@@ -372,7 +373,7 @@ func takesItsTime(t *testing.T, whole string, head time.Duration) bool {
 		readable <- err
 	}()
 	until(t, "the time for the body runs", func() bool { return len(readable) > 0 || h.loop.Wheel().Farthest() > patience/2 })
-	if len(readable) > 0 {
+	if len(readable) > 0 || time.Since(start) >= head {
 		return false
 	}
 	time.Sleep(3 * head) // far beyond the time for a head

@@ -67,12 +67,28 @@ func (c *claim) set(of *budget, bytes int) bool {
 	if c.of != nil {
 		c.of.used.Add(-int64(c.bytes))
 	}
-	*c = claim{of, bytes}
-	if of == nil || bytes == 0 || of.used.Add(int64(bytes)) <= of.most {
+	*c = claim{}
+	if of == nil || bytes == 0 {
 		return true
 	}
-	c.release()
-	return false
+	if !of.take(int64(bytes)) {
+		return false
+	}
+	*c = claim{of, bytes}
+	return true
+}
+
+// take uses bytes if there are as many: who is refused takes nothing from others, not for a moment either.
+func (b *budget) take(bytes int64) bool {
+	for {
+		used := b.used.Load()
+		if used+bytes > b.most {
+			return false
+		}
+		if b.used.CompareAndSwap(used, used+bytes) {
+			return true
+		}
+	}
 }
 
 func (c *claim) release() { c.set(nil, 0) }

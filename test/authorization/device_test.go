@@ -116,11 +116,24 @@ func connect(t testing.TB, s *server, w wire, token string) *device {
 		t.Fatalf("HTTP %d", status)
 	}
 	d.say(w.hello(token))
-	if _, err := d.find(func(f frame) bool { return w.welcomed(f.raw) }); err != nil {
-		t.Fatalf("sign-in: %v: %v", err, d.take())
+	if !d.welcome() {
+		t.Fatalf("sign-in: %v", d.take())
 	}
 	_ = d.ask(w.leave(), map[string]any{}) // is refused once the device is in its rooms
 	return d
+}
+
+// welcome waits for what comes of signing in, and reports whether the device was let in.
+func (d *device) welcome() (let bool) {
+	d.t.Helper()
+	_, err := d.find(func(f frame) bool {
+		let = d.wire.welcomed(f.raw)
+		return let || strings.HasPrefix(f.raw, "44")
+	})
+	if errors.Is(err, errLate) {
+		d.t.Fatalf("sign-in: %v: %v", err, d.take())
+	}
+	return let
 }
 
 // drop ends the connection. It may be called again.

@@ -278,32 +278,49 @@ func TestExpiredWhileConnected(t *testing.T) {
 	for name, as := range wires {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := s.in(t)
-			expires := time.Now().Add(3 * time.Second).Truncate(time.Second)
-			token := sign(t, ownSecret, claims("ada-"+name, jwt.MapClaims{"exp": expires.Unix()}))
-			d := connect(t, s, as, token)
-			asked := time.Now()
-			for {
-				asking := time.Now()
-				if _, err := d.receive(d.send(as.leave(), map[string]any{})); err != nil {
-					break
-				}
-				asked = asking
-				time.Sleep(time.Millisecond)
-			}
-			if late := asked.Sub(expires); late > time.Second {
-				t.Errorf("a command was answered %s after the token had expired", late)
-			}
-			if code := d.closed(); name != "socketio" && code != unauthenticated {
-				t.Errorf("closed with %d", code)
-			}
-			if time.Now().Before(expires) {
-				t.Error("closed before the token has expired")
-			}
-			(&world{server: s}).endedBy(d, "token_expired")
-			if got := s.perform(t, s.operations["listRooms"], token, nil); got.code != authentication {
-				t.Errorf("over HTTP: %s", got)
+			for life := 3 * time.Second; !s.in(t).expires(name, as, life); life *= 2 {
+				t.Log("the test has stalled") // a busy machine needs longer to sign in, and to ask
 			}
 		})
 	}
+}
+
+// expires has a device ask until its token has expired; false when the machine was too slow to show what comes of it.
+func (s *server) expires(name string, as wire, life time.Duration) bool {
+	s.t.Helper()
+	expires := time.Now().Add(life).Truncate(time.Second)
+	token := sign(s.t, ownSecret, claims("ada-"+name, jwt.MapClaims{"exp": expires.Unix()}))
+	d, _ := dial(s.t, s, as, "")
+	defer d.drop()
+	d.say(as.hello(token))
+	if !d.welcome() && time.Now().After(expires) {
+		return false
+	}
+	asked, slowest := time.Now(), time.Duration(0)
+	for {
+		asking := time.Now()
+		slowest = max(slowest, asking.Sub(asked))
+		if _, err := d.receive(d.send(as.leave(), map[string]any{})); err != nil {
+			break
+		}
+		asked = asking
+		time.Sleep(time.Millisecond)
+	}
+	if late := asked.Sub(expires); late > time.Second {
+		if slowest > time.Second/4 {
+			return false
+		}
+		s.t.Errorf("a command was answered %s after the token had expired", late)
+	}
+	if code := d.closed(); name != "socketio" && code != unauthenticated {
+		s.t.Errorf("closed with %d", code)
+	}
+	if time.Now().Before(expires) {
+		s.t.Error("closed before the token has expired")
+	}
+	(&world{server: s}).endedBy(d, "token_expired")
+	if got := s.perform(s.t, s.operations["listRooms"], token, nil); got.code != authentication {
+		s.t.Errorf("over HTTP: %s", got)
+	}
+	return true
 }
