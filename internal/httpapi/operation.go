@@ -46,7 +46,7 @@ type fields struct {
 	answer            []shape.Field
 }
 
-// operate makes an operation that takes a P and answers with an A.
+// operate makes an operation that takes a P and answers with an A, which counts only without an error.
 func operate[P, A any](op operation, run func(ctx context.Context, c *caller, p P) (A, error)) operation {
 	op.shape = command.Shape{Payload: reflect.TypeFor[P](), Answer: reflect.TypeFor[A]()}
 	op.run = func(ctx context.Context, c *caller, decode command.Decode) (any, error) {
