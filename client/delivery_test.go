@@ -77,10 +77,17 @@ func TestEverythingComesOnce(t *testing.T) {
 		const count = 1000
 		s := startServer(t)
 		net := startProxy(t, s.addr)
-		ada := dial(t, s.config(net.addr, "ada", protocol))
-		bob := dial(t, s.config(net.addr, "bob", protocol))
-		must[client.Room](t)(ada.CreateRoom(t.Context(), client.NewRoom{ID: "hall", Name: "Hall"}))
-		must[client.Joined](t)(bob.JoinRoom(t.Context(), "hall"))
+		founder, guest := dial(t, s.config(s.addr, "ada", protocol)), dial(t, s.config(s.addr, "bob", protocol))
+		must[client.Room](t)(founder.CreateRoom(t.Context(), client.NewRoom{ID: "hall", Name: "Hall"}))
+		must[client.Joined](t)(guest.JoinRoom(t.Context(), "hall"))
+		founder.Close()
+		guest.Close()
+		hasty := func(user string) *client.Client {
+			cfg := s.config(net.addr, user, protocol)
+			cfg.Timeout = 2 * time.Second // until a deaf network is noticed
+			return dial(t, cfg)
+		}
+		ada, bob := hasty("ada"), hasty("bob")
 		for i := range count {
 			must[string](t)(ada.Queue(t.Context(), client.Outgoing{RoomID: "hall", Draft: client.Draft{Content: strconv.Itoa(i)}}))
 		}

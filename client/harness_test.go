@@ -108,10 +108,11 @@ func (s *server) token(user string, lasts time.Duration) string {
 	return token
 }
 
-// config is for a user who connects to addr, and is quick to come back.
+// config is for a user who connects to addr, and is quick to come back, but not to give a connection up: a slow machine is
+// no fault.
 func (s *server) config(addr, user string, p client.Protocol) client.Config {
 	return client.Config{
-		URL: "http://" + addr, Protocol: p, Token: client.StaticToken(s.token(user, time.Hour)), Timeout: 2 * time.Second,
+		URL: "http://" + addr, Protocol: p, Token: client.StaticToken(s.token(user, time.Hour)), Timeout: patience,
 		Backoff: client.Backoff{First: 10 * time.Millisecond, Longest: 200 * time.Millisecond, Slow: 200 * time.Millisecond},
 	}
 }

@@ -3,6 +3,7 @@ package client_test
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -14,14 +15,19 @@ func TestUserChanged(t *testing.T) {
 	bothProtocols(t, func(t *testing.T, protocol client.Protocol) {
 		s := startServer(t)
 		cfg := s.config(s.addr, "ada", protocol)
-		given := 0
+		var isIn atomic.Bool
+		given := 0 // since she is in
 		cfg.Token = func(context.Context) (string, error) {
-			if given++; given <= 2 {
+			if isIn.Load() {
+				given++
+			}
+			if given <= 1 {
 				return s.token("ada", 4*time.Second), nil
 			}
 			return s.token("bob", time.Hour), nil
 		}
 		c := dial(t, cfg)
+		isIn.Store(true)
 		wantChanged(t, c)
 		if c.UserID() != "ada" {
 			t.Errorf("is %q", c.UserID())

@@ -34,9 +34,10 @@ type running struct {
 	tls     *tls.Config // of clients; nil: plain
 }
 
+// settings are those of the flags, the last of a name counts. A drain has time, however slow the machine is.
 func settings(t *testing.T, args ...string) config.Config {
 	t.Helper()
-	cfg, err := config.Parse(append([]string{"--listen", "127.0.0.1:0"}, args...), func(string) (string, bool) { return "", false })
+	cfg, err := config.Parse(append([]string{"--listen", "127.0.0.1:0", "--drain-timeout", patience.String()}, args...), func(string) (string, bool) { return "", false })
 	if err != nil {
 		t.Fatal(err)
 	}

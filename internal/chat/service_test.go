@@ -67,7 +67,7 @@ func newWorld(t *testing.T, cfg chat.Config, filter chat.Filter) *world {
 // exec writes what no command can yet.
 func (w *world) exec(statement string, args ...any) {
 	w.Helper()
-	db, err := sql.Open("sqlite", filepath.Join(w.dir, sqlite.FileName)+"?_pragma=busy_timeout(5000)")
+	db, err := sql.Open("sqlite", filepath.Join(w.dir, sqlite.FileName)+"?_pragma=busy_timeout(60000)")
 	w.must(err)
 	_, err = db.ExecContext(w.Context(), statement, args...)
 	w.must(errors.Join(err, db.Close()))

@@ -224,7 +224,8 @@ func (l *link) until(t *testing.T, prefix string) (string, error) {
 func TestNobodyWithoutSignIn(t *testing.T) {
 	skipIfShort(t)
 	t.Parallel()
-	h := newHall(t, setup{args: []string{"--auth-timeout", "500ms"}})
+	const patient = 10 * time.Second // for a slow machine to sign in
+	h := newHall(t, setup{args: []string{"--auth-timeout", patient.String()}})
 	t.Run("event instead", func(t *testing.T) {
 		l := h.open(t)
 		if err := l.text(`420["room:message",{"roomId":"hall","content":"x"}]`); err != nil {
@@ -241,7 +242,7 @@ func TestNobodyWithoutSignIn(t *testing.T) {
 		if err := l.drain(t); errors.Is(err, os.ErrDeadlineExceeded) {
 			t.Error("the connection stays open")
 		}
-		if took := time.Since(began); took < 400*time.Millisecond {
+		if took := time.Since(began); took < patient*8/10 {
 			t.Errorf("it was closed after %s already", took)
 		}
 	})
@@ -268,7 +269,7 @@ func TestTokenRunsOut(t *testing.T) {
 		t.Fatal(err)
 	}
 	short := func(user string) string {
-		return signed(t, jwt.SigningMethodHS256, []byte(secret), jwt.MapClaims{"sub": user, "exp": time.Now().Add(2 * time.Second).Unix()})
+		return signed(t, jwt.SigningMethodHS256, []byte(secret), jwt.MapClaims{"sub": user, "exp": time.Now().Add(10 * time.Second).Unix()})
 	}
 	leaves, err := signIn(t.Context(), h.addr, short("ada"))
 	if err != nil {

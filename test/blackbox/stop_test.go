@@ -51,12 +51,15 @@ func stopInTraffic(t *testing.T, signal syscall.Signal) {
 	c.check(t, next)
 }
 
+// stopped is where the server listens that comes back on its port; see loopback. Nothing else uses this address.
+const stopped = "127.0.0.11:0"
+
 // TestStop looks at a stop from outside, step by step. A request that is half here keeps the server from ending, so
 // that there is time to look.
 func TestStop(t *testing.T) {
 	skipIfShort(t)
 	t.Parallel()
-	s := start(t, setup{})
+	s := start(t, setup{listen: stopped})
 	question := ask(t, s.addr)
 	ada := s.connect("ada")
 	s.signal(syscall.SIGTERM)

@@ -21,6 +21,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/sockeye-im/sockeye/test/clients/server"
+	"github.com/sockeye-im/sockeye/test/program"
 )
 
 // patience is how long one file of tests may take; every wait in it has a deadline of its own.
@@ -37,7 +38,7 @@ func TestStockClients(t *testing.T) {
 	for _, file := range testFiles(t, ".") {
 		t.Run(strings.TrimSuffix(file, ".test.mjs"), func(t *testing.T) {
 			t.Parallel()
-			runNode(t, file, "CONTROL_URL="+startControl(t))
+			runNode(t, file, "CONTROL_URL="+startControl(t), "LOOPBACK="+program.Loopback())
 		})
 	}
 }

@@ -11,6 +11,9 @@ const require = createRequire(import.meta.url);
 /** Long enough for a slow machine; nothing in these tests waits for it to pass. */
 export const patience = 60_000; // ms
 
+/** Where servers listen; nobody else does, so that one that has ended finds its port free when it comes back. */
+export const loopback = process.env.LOOPBACK ?? "127.0.0.1";
+
 /** The stock Socket.IO clients. `auth` tells whether their connect packets carry one. */
 export const clients = [
   { name: "socket.io-client 4.8", io: require("sio4"), version: 4, auth: true },
@@ -124,7 +127,7 @@ export class Server {
   #journalEnd;
 
   static async start(t, settings = {}) {
-    const { id, url } = await request("POST", "/servers", settings);
+    const { id, url } = await request("POST", "/servers", { host: loopback, ...settings });
     const server = new Server(id, url, settings);
     await server.#follow();
     atEnd(t, () => server.stop());

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/sockeye-im/sockeye/test/program"
 )
 
 // libraryFolder is where the client library, web/client, is built to.
@@ -23,7 +25,7 @@ func TestLibrary(t *testing.T) {
 	for _, file := range testFiles(t, "library") {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".test.mjs"), func(t *testing.T) {
 			t.Parallel()
-			runNode(t, file, "SOCKEYE="+binary)
+			runNode(t, file, "SOCKEYE="+binary, "LOOPBACK="+program.Loopback())
 		})
 	}
 }
@@ -36,7 +38,7 @@ func TestSoakLibrary(t *testing.T) {
 	requireLibrary(t)
 	binary := buildServer(t)
 	for range 5 { // of other seeds
-		runNode(t, filepath.Join("library", "faults.test.mjs"), "SOCKEYE="+binary, "SOCKEYE_MESSAGES=5000")
+		runNode(t, filepath.Join("library", "faults.test.mjs"), "SOCKEYE="+binary, "LOOPBACK="+program.Loopback(), "SOCKEYE_MESSAGES=5000")
 	}
 }
 

@@ -109,8 +109,10 @@ describe("slow consumers", { concurrency: true }, () => {
     const url = `${server.url}/socket.io/?EIO=4&transport=polling`;
     const { sid } = JSON.parse((await (await fetch(url)).text()).slice(1));
     const session = `${url}&sid=${sid}`;
+    const poll = fetch(session); // is there before there is anything to say: a slow machine may not send it in time
+    await server.act("polling", { session: sid });
     await fetch(session, { method: "POST", body: "40" });
-    const id = JSON.parse((await (await fetch(session)).text()).slice(2)).sid;
+    const id = JSON.parse((await (await poll).text()).slice(2)).sid;
     await fetch(session, { method: "POST", body: `42${JSON.stringify(["pour", { count: 1, size: 10 }])}` });
     assert.equal(await server.reasonOf(id), "slow consumer");
   });

@@ -12,7 +12,7 @@ export class Proxy {
 
   /** A relay to `server` that lives as long as the test. */
   static async start(t, server) {
-    const proxy = new Proxy(server.port);
+    const proxy = new Proxy(new URL(server.url));
     await proxy.listen();
     atEnd(t, () => proxy.stop());
     return proxy;
@@ -34,7 +34,7 @@ export class Proxy {
       client.destroy();
       return;
     }
-    const server = net.connect(this.target, "127.0.0.1");
+    const server = net.connect(Number(this.target.port), this.target.hostname);
     const pair = { client, server, severed: false };
     this.#pairs.add(pair);
     for (const [from, to] of [[client, server], [server, client]]) {

@@ -100,7 +100,7 @@ async function acknowledged(t, client, way, server) {
   // One keeps silent, another answers in binary.
   sockets[1].off("poll");
   sockets[2].off("poll").on("poll", (_, answer) => answer(Buffer.from("bin")));
-  const [late, silent, ...some] = await ask(sockets[0], "ask all", { ...question, timeout: 3000 }, "it is");
+  const [late, silent, ...some] = await ask(sockets[0], "ask all", { ...question, timeout: 10_000 }, "it is");
   assert.match(late, /1 acknowledgements missing: context deadline exceeded/);
   assert.equal(silent, 1);
   assert.equal(some.length, 2);

@@ -27,10 +27,11 @@ func TestTogether(t *testing.T) {
 	requirePackages(t)
 	requireBrowser(t)
 	binary := buildServer(t)
-	cert, key := issueCertificate(t)
+	address := program.Loopback()
+	cert, key := issueCertificate(t, address)
 	for _, file := range testFiles(t, "together") {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".test.mjs"), func(t *testing.T) {
-			runNode(t, file, "SOCKEYE="+binary, "TLS_CERT="+cert, "TLS_KEY="+key, "NODE_EXTRA_CA_CERTS="+cert)
+			runNode(t, file, "SOCKEYE="+binary, "LOOPBACK="+address, "TLS_CERT="+cert, "TLS_KEY="+key, "NODE_EXTRA_CA_CERTS="+cert)
 		})
 	}
 }
@@ -56,8 +57,8 @@ func buildServer(t *testing.T) (path string) {
 	return path
 }
 
-// issueCertificate makes a certificate for 127.0.0.1 in two files, PEM.
-func issueCertificate(t *testing.T) (cert, key string) {
+// issueCertificate makes a certificate for an address in two files, PEM.
+func issueCertificate(t *testing.T, address string) (cert, key string) {
 	t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -65,7 +66,7 @@ func issueCertificate(t *testing.T) (cert, key string) {
 	}
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true,
+		IPAddresses: []net.IP{net.ParseIP(address)}, IsCA: true, BasicConstraintsValid: true,
 	}
 	raw, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
 	if err != nil {

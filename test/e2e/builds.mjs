@@ -2,6 +2,7 @@
 
 import { createHash } from "node:crypto";
 import { createServer } from "node:http";
+import { loopback } from "./server.mjs";
 
 const kept = ["content-type", "content-security-policy", "cache-control"];
 const sum = (text) => createHash("sha256").update(text).digest("hex");
@@ -29,9 +30,9 @@ export class Builds {
 
   async start() {
     this.#proxy = createServer((request, response) => void this.#answer(request, response).catch(() => response.destroy()));
-    await new Promise((resolve) => this.#proxy.listen(this.#port, "127.0.0.1", resolve));
+    await new Promise((resolve) => this.#proxy.listen(this.#port, loopback, resolve));
     this.#port = this.#proxy.address().port;
-    this.url = `http://127.0.0.1:${this.#port}`;
+    this.url = `http://${loopback}:${this.#port}`;
   }
 
   /** Nobody answers any more. */

@@ -37,7 +37,7 @@ func TestChatInTheBrowser(t *testing.T) {
 	for _, name := range []string{"chat", "network", "shell", "history", "rooms", "overtaking", "session", "names", "restore"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel() // they wait a lot
-			browse(t, name+".test.mjs", "SOCKEYE_BINARY="+binary)
+			browse(t, name+".test.mjs", "SOCKEYE_BINARY="+binary, "LOOPBACK="+program.Loopback())
 		})
 	}
 }

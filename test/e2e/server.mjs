@@ -11,11 +11,14 @@ import { promisify } from "node:util";
 const readyPrefix = "Sockeye is ready: ";
 const offlineGrace = "10s"; // more than the default: a slow machine may need 5 s to reload a page
 
+/** Where servers listen; nobody else does, so that one that has ended finds its port free when it comes back. */
+export const loopback = process.env.LOOPBACK ?? "127.0.0.1";
+
 export class Server {
   #flags;
   #data;
   #process;
-  #listen = "127.0.0.1:0";
+  #listen = `${loopback}:0`;
   url = "";
 
   /** Starts `$SOCKEYE_BINARY serve --dev` with these flags, and with a folder of its own. */

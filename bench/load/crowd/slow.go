@@ -299,7 +299,7 @@ func (s *slowTrial) letRead(result *SlowResult) error {
 	}
 	err := s.run(func() (bool, error) { return len(s.told) == s.slow.Stopped, nil })
 	if err == nil {
-		result.Counted, err = slowConsumers(s.plan.Addr)
+		result.Counted, err = countSlow(s.plan.Addr, s.slow.Stopped)
 	}
 	result.Closed = make(map[string]int)
 	for _, reason := range s.told {

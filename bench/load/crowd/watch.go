@@ -59,6 +59,16 @@ func connectionsOf(addr string) (int, error) {
 	return health.Connections, err
 }
 
+// countSlow waits until the server has counted so many slow consumers, which it does behind their end, and returns how many it
+// has counted then, or when it does not come so far.
+func countSlow(addr string, want int) (counted int, err error) {
+	for late := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
+		if counted, err = slowConsumers(addr); err != nil || counted >= want || time.Now().After(late) {
+			return counted, err
+		}
+	}
+}
+
 // slowConsumers is how many connections the server has closed because they did not read.
 func slowConsumers(addr string) (int, error) {
 	answer, err := http.Get("http://" + addr + "/metrics")

@@ -38,6 +38,9 @@ var built = sync.OnceValues(func() (string, error) {
 	return program.Raced(context.Background(), folder)
 })
 
+// patience is how long the program tries to connect, where a test says nothing else.
+const patience = "1m0s"
+
 // world is a server, and the program as its users start it.
 type world struct {
 	t    *testing.T
@@ -94,7 +97,7 @@ func (w *world) token(user string) string {
 
 // command is the program as a user starts it, who has set the environment.
 func (w *world) command(user string, args ...string) *exec.Cmd {
-	c := exec.CommandContext(w.t.Context(), w.path, append([]string{"chat"}, args...)...)
+	c := exec.CommandContext(w.t.Context(), w.path, append([]string{"chat", args[0], "--patience", patience}, args[1:]...)...)
 	c.Env = append(os.Environ(), "SOCKEYE_URL="+w.url)
 	if user != "" {
 		c.Env = append(c.Env, "SOCKEYE_TOKEN="+w.token(user))
@@ -102,7 +105,7 @@ func (w *world) command(user string, args ...string) *exec.Cmd {
 	return c
 }
 
-// run runs it to its end.
+// run runs it to its end. That a slow machine takes a while to connect is no complaint.
 func (w *world) run(user, input string, args ...string) (code int, stdout, stderr string) {
 	w.t.Helper()
 	c := w.command(user, args...)
@@ -112,7 +115,8 @@ func (w *world) run(user, input string, args ...string) (code int, stdout, stder
 	if err := c.Run(); err != nil && !errors.As(err, &failed) {
 		w.t.Fatal(err)
 	}
-	return c.ProcessState.ExitCode(), out.String(), problems.String()
+	said := strings.TrimPrefix(problems.String(), w.url+" does not answer yet, trying for "+patience+"\n")
+	return c.ProcessState.ExitCode(), out.String(), said
 }
 
 // succeed runs it and wants no complaint.

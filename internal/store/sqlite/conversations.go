@@ -182,33 +182,40 @@ const (
 		WHERE mb.user_id = ?1 AND c.last_at >= ?2 ORDER BY c.last_at DESC LIMIT ?3`
 )
 
-// fewChanged is how many conversations of all users are rather looked at than all of
-// one user's.
-const fewChanged = 500
-
 // Heads implements [chat.CatchUp].
 func (s *Store) Heads(ctx context.Context, user chat.UserID, since time.Time, limit int) ([]chat.Head, error) {
-	few, err := fewSince(s.readers.rows(ctx), since)
+	byTime, err := rarelyChanged(s.readers.rows(ctx), user, since)
 	if err != nil {
 		return nil, err
 	}
 	query := headsByUser
-	if few {
+	if byTime {
 		query = headsByTime
 	}
 	return s.heads(ctx, query, user, since.UnixMilli(), limit)
 }
 
-// fewSince tells whether so few conversations changed at a time or later that they are
-// rather looked at than those of one user.
-func fewSince(each eachRow, since time.Time) (bool, error) {
-	var changed int
-	err := each(func(row scanner) error { return row.Scan(&changed) },
-		`SELECT count(*) FROM (SELECT 1 FROM conversations c WHERE c.last_at >= ? LIMIT ?)`, since.UnixMilli(), fewChanged+1)
+// Of how many conversations all are looked at: of a user's own rather than of what
+// changed; of what changed rather than of the own of a user with more.
+const (
+	fewOwn     = 50
+	fewChanged = 500
+)
+
+// rarelyChangedQuery counts the conversations of user ?1, and where they are more than ?3
+// those that changed at ?2 or later, each up to where it is known that there are many.
+const rarelyChangedQuery = `
+	WITH own AS MATERIALIZED (SELECT count(*) AS n FROM (SELECT 1 FROM members WHERE user_id = ?1 LIMIT ?3 + 1))
+	SELECT n > ?3 AND (SELECT count(*) FROM (SELECT 1 FROM conversations c WHERE c.last_at >= ?2 LIMIT ?4 + 1)) <= ?4 FROM own`
+
+// rarelyChanged reports whether those conversations of a user that changed at a time or
+// later are rather looked for among all that changed than among the user's.
+func rarelyChanged(each eachRow, user chat.UserID, since time.Time) (rarely bool, err error) {
+	err = each(func(row scanner) error { return row.Scan(&rarely) }, rarelyChangedQuery, user, since.UnixMilli(), fewOwn, fewChanged)
 	if err != nil {
 		return false, fmt.Errorf("count changed conversations: %w", err)
 	}
-	return changed <= fewChanged, nil
+	return rarely, nil
 }
 
 // heads adds to each direct conversation its two sides.

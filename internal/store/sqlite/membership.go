@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/sockeye-im/sockeye/internal/chat"
@@ -83,38 +84,53 @@ func (s *Store) fillLists(ctx context.Context, r *chat.Room) error {
 
 // Memberships implements [chat.Rooms].
 func (s *Store) Memberships(ctx context.Context, user chat.UserID) ([]string, error) {
-	rooms := []string{}
-	err := s.readers.each(ctx, func(row scanner) error {
-		var id string
-		err := row.Scan(&id)
-		rooms = append(rooms, id)
-		return err
-	}, `
+	return s.ids(ctx, `
 		SELECT r.id FROM members m JOIN rooms r ON r.conversation_id = m.conversation_id
 		WHERE m.user_id = ? ORDER BY r.id`, user)
-	return rooms, err
 }
 
-const amongQuery = `
-	SELECT j.value FROM json_each(?2) j
-	CROSS JOIN rooms r ON r.id = j.value
-	CROSS JOIN members m ON m.conversation_id = r.conversation_id AND m.user_id = ?1
-	ORDER BY j.key`
+// Among few memberships rooms are looked for in the list of them, a row each, without
+// a room where it is a direct conversation; among many each room is looked up.
+const (
+	fewOfUser = `
+		SELECT coalesce(r.id, '') FROM (SELECT conversation_id FROM members WHERE user_id = ?1 LIMIT ?2) m
+		LEFT JOIN rooms r ON r.conversation_id = m.conversation_id`
+	amongQuery = `
+		SELECT j.value FROM json_each(?2) j
+		CROSS JOIN rooms r ON r.id = j.value
+		CROSS JOIN members m ON m.conversation_id = r.conversation_id AND m.user_id = ?1
+		ORDER BY j.key`
+)
 
 // MembershipsAmong implements [chat.Rooms].
 func (s *Store) MembershipsAmong(ctx context.Context, user chat.UserID, rooms []string) ([]string, error) {
+	if len(rooms) == 0 {
+		return []string{}, nil
+	}
+	own, err := s.ids(ctx, fewOfUser, user, fewOwn+1)
+	if err != nil {
+		return nil, err
+	}
+	if len(own) <= fewOwn {
+		return slices.DeleteFunc(slices.Clone(rooms), func(room string) bool { return !slices.Contains(own, room) }), nil
+	}
 	list, err := json.Marshal(rooms)
 	if err != nil {
 		return nil, fmt.Errorf("encode room ids: %w", err)
 	}
-	among := []string{}
-	err = s.readers.each(ctx, func(row scanner) error {
+	return s.ids(ctx, amongQuery, user, string(list))
+}
+
+// ids reads the only column of a query.
+func (s *Store) ids(ctx context.Context, query string, args ...any) ([]string, error) {
+	ids := []string{}
+	err := s.readers.each(ctx, func(row scanner) error {
 		var id string
 		err := row.Scan(&id)
-		among = append(among, id)
+		ids = append(ids, id)
 		return err
-	}, amongQuery, user, string(list))
-	return among, err
+	}, query, args...)
+	return ids, err
 }
 
 // The members of a conversation, or of a room, who have come by a seq. A room without

@@ -17,7 +17,7 @@ import (
 // match, and what is allowed to cost its whole length.
 var scannable = regexp.MustCompile(`SCAN (` + strings.Join([]string{
 	`CONSTANT ROW`, `\d+-ROW VALUES CLAUSE`, `json_each`, `\(subquery-\d+\)`,
-	`b`, `e`, `j`, `n`, `p`, `t`, `x`, `behind`, `newest`, `page`, // lists that queries name so
+	`b`, `e`, `j`, `m`, `n`, `own`, `p`, `t`, `x`, `behind`, `newest`, `page`, // lists that queries name so
 	`w`, `message_words`, // what the index of words finds
 	`word_progress`,                                                    // has one row
 	`r USING INDEX rooms_public`,                                       // searched for what may be inside a word

@@ -51,7 +51,7 @@ func (d driver) Open(t testing.TB, chats chat.Sink, accounts account.Sink) (chat
 // execute runs a statement on the database of a folder.
 func execute(t testing.TB, dir, statement string) {
 	t.Helper()
-	db, err := sql.Open("sqlite", filepath.Join(dir, sqlite.FileName)+"?_pragma=busy_timeout(5000)")
+	db, err := sql.Open("sqlite", filepath.Join(dir, sqlite.FileName)+"?_pragma=busy_timeout(60000)")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +64,7 @@ func execute(t testing.TB, dir, statement string) {
 // ask returns the rows that a query finds in the database of a folder, as text.
 func ask(t testing.TB, dir, query string) []string {
 	t.Helper()
-	db, err := sql.Open("sqlite", filepath.Join(dir, sqlite.FileName)+"?_pragma=busy_timeout(5000)")
+	db, err := sql.Open("sqlite", filepath.Join(dir, sqlite.FileName)+"?_pragma=busy_timeout(60000)")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -94,11 +94,11 @@ func unreadConversations(each eachRow, q *chat.UnreadQuery) ([]string, error) {
 		return ids, err
 	}
 	query := unreadByUser
-	few, err := fewSince(each, q.Since)
+	byTime, err := rarelyChanged(each, q.User, q.Since)
 	if err != nil {
 		return nil, err
 	}
-	if few {
+	if byTime {
 		query = unreadByTime
 	}
 	among, err := listOf(q.Among)

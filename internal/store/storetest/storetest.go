@@ -169,6 +169,23 @@ func (f *fixture) room(kind chat.RoomType, maxMembers int, creator chat.UserID) 
 	return r
 }
 
+// createMany creates n rooms of a user at a time, some of them at once, as they are there to be many.
+func (f *fixture) createMany(n int, creator chat.UserID, at time.Time) {
+	f.Helper()
+	const callers = 20
+	suite.AtOnce(callers, func(i int) {
+		for j := i; j < n; j += callers {
+			id := fmt.Sprint("many-", creator, "-", j)
+			err := f.store.CreateRoom(f.Context(), chat.NewRoom{Creator: actor(creator), Room: chat.Room{
+				ID: id, ConversationID: "room:" + id, Name: "One of many", Type: chat.RoomPublic, MaxMembers: 10, CreatedBy: creator, CreatedAt: at,
+			}})
+			if err != nil {
+				f.Error(err)
+			}
+		}
+	})
+}
+
 func (f *fixture) join(user chat.UserID, room string) bool {
 	f.Helper()
 	joined, err := f.tryJoin(user, room)

@@ -1,12 +1,10 @@
 package storetest
 
 import (
-	"fmt"
 	"slices"
 	"time"
 
 	"github.com/sockeye-im/sockeye/internal/chat"
-	"github.com/sockeye-im/sockeye/internal/store/suite"
 )
 
 // unread asks about all of a user's conversations.
@@ -52,16 +50,9 @@ func testUnreadSince(f *fixture) {
 		ask("neither"+others, hour(9), nil, []string{})
 	}
 	look("")
-	suite.AtOnce(16, func(i int) { // more than are worth looking at
-		for j := range 40 {
-			r := hall
-			r.ID, r.ConversationID = fmt.Sprint("other-", i, "-", j), fmt.Sprint("room:other-", i, "-", j)
-			r.CreatedAt = hour(24)
-			if err := f.store.CreateRoom(f.Context(), chat.NewRoom{Room: r, Creator: actor("carl")}); err != nil {
-				f.Error(err)
-			}
-		}
-	})
+	f.createMany(60, "bert", start.Add(-time.Hour)) // more than are worth looking at
+	look(", with many quiet ones")
+	f.createMany(640, "carl", hour(24))
 	look(", with many others")
 	f.markRead("bert", den3)
 	f.leave("bert", hall.ID)

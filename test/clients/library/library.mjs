@@ -13,7 +13,7 @@ export const transports = [
 ];
 
 /** Waiting times of tests: attempts follow each other at once, and patience is as long as a slow machine needs. */
-export const hasty = { firstRetry: 10, slowestRetry: 200, attempts: 5, patience: 5000, silence: 1000 };
+export const hasty = { firstRetry: 10, slowestRetry: 200, attempts: 5, patience: 30_000, silence: 1000 };
 
 const logged = [
   "room:message", "message:received", "message:edited", "message:deleted", "message:pinned", "message:unpinned", "reaction:added",

@@ -38,11 +38,11 @@ describe("sessions", { concurrency: true }, () => {
       const fourth = new Promise((resolve) => (renewed = resolve));
       const token = () => {
         if (++given === 4) renewed();
-        return server.token("ada", 5);
+        return server.token("ada", 10);
       };
       const ada = await Person.online(t, server, "ada", transport, { token });
       const subscribed = await ada.client.notification.subscribe({ topics: ["news"] });
-      await within(fourth, () => "the token to be renewed three times"); // after 2 s each: the first has ended
+      await within(fourth, () => "the token to be renewed three times"); // after half their time each: the first has ended
       assert.deepEqual(await ada.client.notification.subscribe({ topics: ["sports"] }).then(({ topics }) => topics), ["news", "sports"]);
       assert.deepEqual([subscribed.topics, ada.all("state")], [["news"], ["connecting", "online"]]);
     });
@@ -57,7 +57,7 @@ describe("sessions", { concurrency: true }, () => {
       let isDown = false;
       const token = async () => {
         if (isDown) throw new Error("the backend is down");
-        return server.token("ada", 2);
+        return server.token("ada", 5);
       };
       const ada = await Person.online(t, server, "ada", transport, { token });
       isDown = true;

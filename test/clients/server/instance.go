@@ -18,7 +18,8 @@ import (
 // has the package's own default.
 type settings struct {
 	Protocol       string    `json:"protocol"` // socket.io, the default, or engine.io
-	Port           int       `json:"port"`     // 0: a free one
+	Host           string    `json:"host"`
+	Port           int       `json:"port"` // 0: a free one
 	PingInterval   int       `json:"pingInterval"`
 	PingTimeout    int       `json:"pingTimeout"`
 	MaxPayload     int       `json:"maxPayload"`
@@ -87,7 +88,7 @@ func start(cfg settings, log *slog.Logger) (*instance, error) {
 		released: make(chan struct{}),
 		revoked:  make(map[string]bool),
 	}
-	listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", cfg.Port))
+	listener, err := net.Listen("tcp", fmt.Sprintf("%s:%d", cfg.Host, cfg.Port))
 	if err != nil {
 		return nil, err
 	}

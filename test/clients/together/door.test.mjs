@@ -85,7 +85,7 @@ test("signing in", async (t) => {
     }));
 
   await t.test("a token that runs out ends all connections, and a new one keeps them", async () => {
-    const short = { url: server.url, ws: server.ws, token: (user) => server.token(user, 8) };
+    const short = { url: server.url, ws: server.ws, token: (user) => server.token(user, 15) };
     const gather = async () => {
       const devices = [];
       for (const way of [ways.socketio, ways.v1, ways.v1Chromium]) devices.push(await connect(t, short, "ada", way, page));
@@ -114,7 +114,7 @@ test("origins", async (t) => {
 });
 
 test("a full server", async (t) => {
-  const server = await Sockeye.start(t, "--max-connections", "1");
+  const server = await Sockeye.start(t, "--max-connections", "1", "--auth-timeout", "1m");
   const waiting = [new NpmWire(t, server.ws), new NpmWire(t, server.ws, ["sockeye.v1"])];
   for (const wire of waiting) await wire.open();
   const ada = await connect(t, server, "ada", ways.socketio);

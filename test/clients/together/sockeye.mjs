@@ -8,7 +8,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { atEnd, within } from "../harness.mjs";
+import { atEnd, loopback, within } from "../harness.mjs";
 
 const binary = process.env.SOCKEYE;
 const secret = "a secret that these tests and their server share";
@@ -23,7 +23,7 @@ export class Sockeye {
     const folder = await mkdtemp(join(tmpdir(), "sockeye-together-"));
     atEnd(t, () => rm(folder, { recursive: true, force: true }));
     const server = new Sockeye(folder, flags);
-    await server.#launch("127.0.0.1:0");
+    await server.#launch(`${loopback}:0`);
     atEnd(t, () => server.stop());
     return server;
   }
