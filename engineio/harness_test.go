@@ -68,6 +68,9 @@ func serve(t *testing.T, cfg engineio.Config) *server {
 		closes:   make(chan ended, 10_000),
 		client:   &http.Client{Transport: &http.Transport{DisableCompression: true}, Timeout: patience},
 	}
+	if cfg.PingInterval == 0 {
+		cfg.PingInterval = time.Hour // a busy machine may need longer than the default, and a ping comes between
+	}
 	first := cfg.OnSession
 	cfg.OnSession = func(session *engineio.Session) engineio.Handler {
 		if first != nil {
