@@ -1,12 +1,23 @@
 package client
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"reflect"
+)
 
 // KnowsEvent tells whether there is a type for an event, which must go by that
 // name.
 func KnowsEvent(name string) bool {
 	e := newEvent(name)
 	return e != nil && e.name() == name
+}
+
+// EventType is the type for an event; nil if there is none.
+func EventType(name string) reflect.Type {
+	if e := newEvent(name); e != nil {
+		return reflect.TypeOf(e).Elem()
+	}
+	return nil
 }
 
 // ParseFrames reads a frame in both protocols, as far as a client would.
