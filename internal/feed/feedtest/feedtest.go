@@ -151,8 +151,12 @@ func (h *held) note(facts *feed.Facts) {
 func testEveryFact(f *fixture) {
 	facts := sample()
 	for i, value := 0, reflect.ValueOf(facts); i < value.NumField(); i++ {
-		if value.Field(i).IsZero() {
-			f.Fatalf("there is no %s in the facts of the test", value.Type().Field(i).Name)
+		name, kind := value.Type().Field(i).Name, value.Field(i)
+		if kind.IsZero() {
+			f.Fatalf("there is no %s in the facts of the test", name)
+		}
+		for _, missing := range empty(kind) {
+			f.Errorf("of %s in the facts of the test none has %s", name, missing)
 		}
 	}
 	all := f.listen()
@@ -168,6 +172,23 @@ func testEveryFact(f *fixture) {
 			f.Errorf("told %d times", len(n.all()))
 		}
 	}
+}
+
+// empty are the fields that are empty in all of a list.
+func empty(list reflect.Value) (fields []string) {
+	if list.Kind() != reflect.Slice {
+		return nil
+	}
+	for i, of := 0, list.Type().Elem(); i < of.NumField(); i++ {
+		has := false
+		for j := range list.Len() {
+			has = has || !list.Index(j).Field(i).IsZero()
+		}
+		if !has {
+			fields = append(fields, of.Field(i).Name)
+		}
+	}
+	return fields
 }
 
 func testOrder(f *fixture) {

@@ -18,7 +18,10 @@ func sample() feed.Facts {
 		ID: "m", ConversationID: "room:c", Seq: 7, RoomID: "hall", SenderID: "ada", SenderName: "Ada", Content: "Grüß dich 👋",
 		Type: chat.TypeText, Timestamp: at,
 	}
-	member := chat.Membership{RoomID: "hall", UserID: "bob", UserName: "Bob", Role: chat.RoleAdmin, Reason: chat.LeftKicked}
+	kicked := chat.NewMembershipEvent(chat.MemberLeft, place, chat.Membership{
+		RoomID: "hall", UserID: "bob", UserName: "Bob", Role: chat.RoleAdmin, Reason: chat.LeftKicked,
+	})
+	kicked.Names = chat.Names{"ada": {Name: "Ada", Login: "ada"}}
 	var passing []feed.Passing
 	//exhaustive:enforce
 	kinds := map[feed.PassingKind]feed.Passing{
@@ -36,7 +39,7 @@ func sample() feed.Facts {
 		Chat: []chat.Event{
 			chat.NewMessageEvent(message, "a connection"),
 			chat.NewReactionEvent(chat.ReactionAdded, place, message, chat.Reaction{MessageID: "m", RoomID: "hall", UserID: "ada", UserName: "Ada", Emoji: "👍"}),
-			chat.NewMembershipEvent(chat.MemberLeft, place, member),
+			kicked,
 			chat.NewAddedEvent(place, chat.Added{RoomID: "hall", Count: 2, Users: []chat.UserID{"bob", "cyd"}}),
 			chat.NewRoomEvent(chat.RoomDeleted, place, chat.Room{ID: "hall", Name: "Hall", CreatedAt: at}, "ada", "bob"),
 			chat.NewReceiptEvent([]chat.Receipt{{MessageID: "m", SenderID: "ada", ReadBy: "bob", ReadAt: at}}, "a connection"),
