@@ -116,6 +116,15 @@ func TestUpgradeFromEverySchema(t *testing.T) {
 	}
 }
 
+// TestSeedsFillEveryTable: what an upgrade leaves of a table is tried only if there is something in it.
+func TestSeedsFillEveryTable(t *testing.T) {
+	for table, holds := range everything(t, seeded(t)) {
+		if len(holds.rows) == 0 {
+			t.Errorf("%s is empty: give seeds a row of it", table)
+		}
+	}
+}
+
 // TestFailedMigrationChangesNothing: whichever step fails, those before it are undone too.
 func TestFailedMigrationChangesNothing(t *testing.T) {
 	dir := unpack(t, filepath.Join("testdata", "schema-05.db.gz"))
@@ -177,6 +186,16 @@ func TestNewerSchema(t *testing.T) {
 			t.Errorf("two ahead: %v does not say %q", err, says)
 		}
 	}
+}
+
+// seeded is a database of now with all seeds.
+func seeded(t *testing.T) (dir string) {
+	t.Helper()
+	all, err := fs.Glob(os.DirFS("."), "migrations/*.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return builtFrom(t, all)
 }
 
 // builtFrom makes a database by the first steps, and fills it.
