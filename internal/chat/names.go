@@ -84,6 +84,7 @@ func (r *Room) Nameless() []UserID {
 // those of its message and its room, which have their own.
 func (e *Event) Nameless() []UserID {
 	var ids idList
+	//exhaustive:enforce
 	switch e.Kind {
 	case MessageEdited, MessagePinned, MessageUnpinned, MessageDeleted, RoomUpdated, RoomDeleted:
 		ids.add(e.By)

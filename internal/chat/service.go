@@ -8,8 +8,9 @@
 // message id) is a part of the command that the driver carries out in one
 // transaction, and comes back as one of this package's errors.
 //
-// Refusals are always an *[Error] with a stable code and a message that is safe
-// to show. Any other error is a fault; [Public] maps it once, at the edge.
+// Refusals are always a *[refusal.Error] with a stable code and a message that is
+// safe to show. Any other error is a fault; [refusal.Public] maps it once, at the
+// edge.
 package chat
 
 import (
