@@ -3,7 +3,9 @@ package command_test
 import (
 	"cmp"
 	"encoding/json"
+	"os"
 	"reflect"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -40,6 +42,27 @@ func TestDescribe(t *testing.T) {
 	}
 	if _, found := command.Describe("room:explode"); found {
 		t.Error("a command that is none is described")
+	}
+}
+
+// TestCodes holds Codes to the constants of the packages that refuse: a code that is missing has no status over HTTP, no line in
+// the document and no name in the metrics.
+func TestCodes(t *testing.T) {
+	codes := command.Codes()
+	for _, file := range []string{"../refusal/refusal.go", "../chat/errors.go", "../account/errors.go", "refusal.go"} {
+		source, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := regexp.MustCompile(`(?m)^\t\w+ +(?:(?:refusal\.)?Code +)?= "([a-z_]+)"`).FindAllStringSubmatch(string(source), -1)
+		if len(found) < 4 {
+			t.Errorf("%s: found %d codes", file, len(found))
+		}
+		for _, constant := range found {
+			if !slices.Contains(codes, constant[1]) {
+				t.Errorf("%s: Codes lacks %s", file, constant[1])
+			}
+		}
 	}
 }
 
