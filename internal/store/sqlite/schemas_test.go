@@ -71,7 +71,7 @@ var seeds = []struct {
 
 // TestUpgradeFromEverySchema: a database of every earlier schema, as a program of its time left it, becomes one of now, and
 // everything that it held is still in it. The files in testdata stay as they are for ever; -update writes those that are
-// missing, which is the one of the newest schema before a migration is added.
+// missing: once there is a new migration, the one of the schema before it.
 func TestUpgradeFromEverySchema(t *testing.T) {
 	all, err := fs.Glob(os.DirFS("."), "migrations/*.sql")
 	if err != nil {

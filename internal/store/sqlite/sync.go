@@ -229,6 +229,7 @@ func pointedTo(each eachRow, lines []logged) (map[string]*chat.Message, error) {
 // complete adds to a line what it points to.
 func (l *logged) complete(each eachRow, room string, messages map[string]*chat.Message) (chat.Event, error) {
 	e := l.event
+	//exhaustive:enforce
 	switch e.Kind {
 	case chat.MessageCreated, chat.MessageEdited, chat.MessageDeleted, chat.MessagePinned, chat.MessageUnpinned:
 		e.Message = messages[l.message]
@@ -252,13 +253,14 @@ func (l *logged) complete(each eachRow, room string, messages map[string]*chat.M
 			return err
 		}, roomQuery, room)
 		return e, err
-	default:
+	case chat.MemberJoined, chat.MemberLeft, chat.MemberRole, chat.MemberBanned, chat.MemberUnbanned:
 		e.Membership = &chat.Membership{RoomID: room, UserID: l.user, UserName: l.name}
 		if e.Kind == chat.MemberLeft {
 			e.Membership.Reason = chat.LeaveReason(l.detail)
 		} else {
 			e.Membership.Role = chat.Role(l.detail)
 		}
+	case chat.MessageRead, chat.ConversationRead, chat.MemberInvited: // are not logged
 	}
 	return e, nil
 }
