@@ -61,14 +61,7 @@ test: build test-tools ## Install what the tests need and run all of them, with 
 
 .PHONY: test-tools
 test-tools: $(NODE_TESTS:%=%/node_modules/.package-lock.json)
-	@missing=; \
-	for tool in chromium strace; do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
-	if [ -z "$$missing" ]; then exit 0; fi; \
-	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-		apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -yq --no-install-recommends $$missing; \
-	else \
-		echo "The tests need$$missing. Please install: sudo apt-get install$$missing" >&2; exit 1; \
-	fi
+	@test/install-tools
 
 .PHONY: check
 check: lint ## Check format, vet, lint and types, and run the quick tests
@@ -95,7 +88,7 @@ $(LINT):
 	mv $(@D)/golangci-lint $@
 
 .PHONY: bench
-bench: bench/peers/node_modules/.package-lock.json ## Measure the library beside its peers, the whole server, growth, hostile clients, in some 20 minutes, into bench/RESULTS.md
+bench: bench/peers/node_modules/.package-lock.json ## Measure the library beside its peers, the whole server, the stores, growth, hostile clients, in some 20 minutes, into bench/RESULTS.md
 	go run ./bench $(ARGS)
 
 .PHONY: web-figures

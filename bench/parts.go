@@ -9,6 +9,7 @@ import (
 	"github.com/sockeye-im/sockeye/bench/growth"
 	"github.com/sockeye-im/sockeye/bench/hostile"
 	"github.com/sockeye-im/sockeye/bench/product"
+	"github.com/sockeye-im/sockeye/bench/store"
 )
 
 // part is a measurement that gives a section of the results of its own, behind the comparison with peers.
@@ -19,11 +20,13 @@ type part struct {
 
 var parts = []part{
 	{"product", runProduct},
+	{"store", runStore},
 	{"growth", runGrowth},
 	{"hostile", runHostile},
 }
 
-// partRounds is how often parts measure at most: with the comparison all of it is to take less than half an hour.
+// partRounds is how often parts measure at most, if they take long: with the comparison all of it is to take less than
+// half an hour.
 const partRounds = 2
 
 func partNames() []string {
@@ -53,6 +56,16 @@ func runHostile(ctx context.Context, options compare.Options) (string, error) {
 func runProduct(ctx context.Context, options compare.Options) (string, error) {
 	report, err := product.Run(ctx, product.Options{
 		Rounds: min(options.Rounds, partRounds), Short: options.Short, Only: options.Scenarios, Profile: options.Profile, Progress: options.Progress,
+	})
+	if report == nil {
+		return "", err
+	}
+	return report.Markdown(), err
+}
+
+func runStore(ctx context.Context, options compare.Options) (string, error) {
+	report, err := store.Run(ctx, store.Options{
+		Rounds: options.Rounds, Short: options.Short, Profile: options.Profile, Progress: options.Progress,
 	})
 	if report == nil {
 		return "", err

@@ -30,10 +30,14 @@ func Available() (Cores, error) {
 	return cores, nil
 }
 
-// start starts a command that finds itself on these cores only: a child inherits them from the thread that starts it.
-func (c Cores) start(command *exec.Cmd) error {
+// start starts a command that finds itself on these cores only.
+func (c Cores) start(command *exec.Cmd) error { return c.Do(command.Start) }
+
+// Do runs a function of this goroutine on these cores. Processes that it starts stay there: a child inherits the cores from
+// the thread that starts it.
+func (c Cores) Do(do func() error) error {
 	if len(c) == 0 {
-		return command.Start()
+		return do()
 	}
 	var before, wanted unix.CPUSet
 	for _, core := range c {
@@ -47,7 +51,7 @@ func (c Cores) start(command *exec.Cmd) error {
 	if err := unix.SchedSetaffinity(0, &wanted); err != nil {
 		return fmt.Errorf("pin to cores %v: %w", c, err)
 	}
-	err := command.Start()
+	err := do()
 	if restoreErr := unix.SchedSetaffinity(0, &before); err == nil {
 		err = restoreErr
 	}

@@ -23,8 +23,10 @@ func main() {
 	os.Exit(cli.Program{
 		Serve:    app.Run,
 		Accounts: app.OpenAccounts,
+		Secret:   app.KnownSecret,
 		Backup:   app.Backup,
 		Restore:  app.Restore,
+		Migrate:  app.Migrate,
 		Doctor:   app.Doctor,
 		Version:  version,
 		Stdin:    os.Stdin,

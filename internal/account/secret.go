@@ -51,6 +51,13 @@ func (s Secret) Validate() error {
 	return nil
 }
 
+// NewSecret returns a random secret, as a line of text.
+func NewSecret() Secret {
+	var key [32]byte
+	_, _ = rand.Read(key[:]) // never fails: the runtime aborts the process when there is no randomness
+	return Secret(base64.StdEncoding.EncodeToString(key[:]))
+}
+
 // OpenSecret reads the server's own secret from the data folder, and makes the folder (0700) and a random secret (0600)
 // when they are missing. A secret that others can read is mended, see [MendSecret]. Several processes may call it at once: all get the same secret, whole.
 //
@@ -123,16 +130,13 @@ func readSecret(path string) (Secret, error) {
 // createSecret writes the secret under a passing name and links it to path: the link fails when path exists, and no
 // reader ever sees half a secret, not even after a crash.
 func createSecret(dir, path string) (err error) {
-	var key [32]byte
-	_, _ = rand.Read(key[:]) // never fails: the runtime aborts the process when there is no randomness
-
 	f, err := os.CreateTemp(dir, "."+SecretFile+"-*") // O_EXCL, 0600
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.Remove(f.Name())) }()
 
-	_, err = f.WriteString(base64.StdEncoding.EncodeToString(key[:]) + "\n")
+	_, err = f.WriteString(string(NewSecret()) + "\n")
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err
 	}

@@ -40,14 +40,24 @@ func (s *Server) Serve(ctx context.Context, ready func(addr string)) error {
 	var err error
 	select {
 	case err = <-served:
+	case <-s.Store.Lost():
+		return errors.Join(errLost, inOrder(s.drain(served)))
 	case <-ctx.Done():
 		err = s.drain(served)
 	}
+	return inOrder(err)
+}
+
+// inOrder is the error of a listener, which is none after it was closed.
+func inOrder(err error) error {
 	if errors.Is(err, http.ErrServerClosed) {
 		return nil
 	}
 	return err
 }
+
+// errLost ends a server that must not serve any longer.
+var errLost = errors.New("another server has taken the database, which this one had not reached for long")
 
 // Stop stops all parts, the last one first, and drops what is left of connections.
 func (s *Server) Stop() { s.parts.stop(s.log) }

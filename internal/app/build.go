@@ -23,7 +23,6 @@ import (
 	"github.com/sockeye-im/sockeye/internal/netloop"
 	"github.com/sockeye-im/sockeye/internal/ops"
 	"github.com/sockeye-im/sockeye/internal/presence"
-	"github.com/sockeye-im/sockeye/internal/store/sqlite"
 	"github.com/sockeye-im/sockeye/internal/web"
 	"github.com/sockeye-im/sockeye/socketio"
 )
@@ -62,7 +61,7 @@ type Server struct {
 	Sockets   *socketio.Server
 	index     *gateway.Index // of plain WebSockets
 	Feed      feed.Feed
-	Store     *sqlite.Store
+	Store     Store
 	Hub       *hub.Hub
 	Accounts  *account.Service
 	Presence  *presence.Tracker
@@ -81,12 +80,12 @@ type Server struct {
 func New(ctx context.Context, settings Settings, log *slog.Logger) (*Server, error) {
 	s := &Server{settings: settings, log: log}
 	for _, build := range []func(context.Context) error{
-		// What the process has: its folder, its address, its memory, its certificates and keys.
-		s.lockData, s.listen, s.limitMemory, s.buildTLS, s.buildTrust, s.buildCounts,
+		// What the process has: its folder, its address, its memory, its certificates.
+		s.lockData, s.listen, s.limitMemory, s.buildTLS, s.buildCounts,
 		// The way out: what is committed goes by the feed to the hub, and from there to sockets.
 		s.buildSockets, s.buildFeed, s.buildStore, s.buildHub,
-		// The rules, and who is here.
-		s.buildAccounts, s.buildPresence, s.buildChat,
+		// The rules, whose tokens are good, and who is here.
+		s.buildTrust, s.buildAccounts, s.buildPresence, s.buildChat,
 		// The way in: commands, from sockets and over HTTP.
 		s.buildCommands, s.buildGateway, s.buildMonitor, s.buildHTTP,
 		// What publishes by itself, once all who are to be told are there.
@@ -149,9 +148,7 @@ func (s *Server) buildSockets(context.Context) (err error) {
 }
 
 func (s *Server) buildStore(ctx context.Context) (err error) {
-	cfg := sqlite.DefaultConfig(s.settings.Account.Data)
-	cfg.Log = s.log
-	if s.Store, err = sqlite.Open(ctx, cfg, news{s.Feed}.chats); err != nil {
+	if s.Store, err = databaseOf(s.settings.Account.Signing).open(ctx, s.log, news{s.Feed}.chats); err != nil {
 		return err
 	}
 	s.parts.add("store", s.Store.Close)

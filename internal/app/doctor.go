@@ -18,10 +18,14 @@ import (
 
 // Doctor looks at the server that has these settings, whether it runs or not. environ is its environment.
 func Doctor(ctx context.Context, cfg config.Config, environ []string) []doctor.Finding {
-	return doctor.Examine(ctx, &doctor.Patient{
+	patient := doctor.Patient{
 		Config: cfg, Environ: environ, Machine: thisMachine(cfg.Account.Data), Running: inUse(cfg.Account.Data),
 		Database: examined{}, Now: time.Now(),
-	})
+	}
+	if cfg.Account.Database != "" {
+		patient.Remote = postgresDatabase{cfg.Account.Signing}
+	}
+	return doctor.Examine(ctx, &patient)
 }
 
 func thisMachine(data string) doctor.Machine {

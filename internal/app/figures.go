@@ -56,7 +56,7 @@ func (s *Server) buildMonitor(context.Context) (err error) {
 
 // reading is for the monitor.
 func (s *Server) reading() monitor.Reading {
-	sockets, traffic, store := s.Sockets.Census(), s.Sockets.Traffic(), s.Store.Stats()
+	sockets, traffic, store := s.Sockets.Census(), s.Sockets.Traffic(), s.Store.Load()
 	counts, native := s.Gateway.Counts(), s.Gateway.Native().Open()
 	received, answered := s.Gateway.Native().Traffic()
 	return monitor.Reading{
@@ -85,8 +85,8 @@ func (s *Server) watch() error {
 		m.Watch("sockeye_users_online", "Users who are online.", func() float64 { return float64(s.Presence.Count()) }),
 		m.Watch("sockeye_queue_bytes", "Bytes that wait for slow connections; what waits for many of them counts once.", func() float64 { return float64(s.Queues.Held()) }),
 		m.Watch("sockeye_hub_queue", "Commits whose events wait to be told to connections.", func() float64 { return float64(s.Feed.Waiting()) }),
-		m.Watch("sockeye_store_queue", "Commands that wait for the store's writer.", func() float64 { return float64(s.Store.Stats().Queued) }),
-		m.WatchTotal("sockeye_store_commands_total", "Commands that were in the store's transactions.", func() float64 { return float64(s.Store.Stats().Commands) }),
-		m.WatchTotal("sockeye_store_batches_total", "Transactions that the store has ended; commands by batches is the mean batch.", func() float64 { return float64(s.Store.Stats().Batches) }),
+		m.Watch("sockeye_store_queue", "Commands that wait for the store's writer.", func() float64 { return float64(s.Store.Load().Queued) }),
+		m.WatchTotal("sockeye_store_commands_total", "Commands that were in the store's transactions.", func() float64 { return float64(s.Store.Load().Commands) }),
+		m.WatchTotal("sockeye_store_batches_total", "Transactions that the store has ended; commands by batches is the mean batch.", func() float64 { return float64(s.Store.Load().Batches) }),
 	)
 }

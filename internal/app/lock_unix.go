@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 )
 
@@ -31,4 +32,18 @@ func lockFolder(dir string) (unlock func() error, err error) {
 		return nil, fmt.Errorf("lock data folder %s: %w", dir, err)
 	}
 	return file.Close, nil
+}
+
+// lockPlace is the file by which a folder is locked, by a name that no other file has, here or elsewhere: who has it
+// locked is the only one. It is empty where the machine does not say which one it is.
+func lockPlace(dir string) string {
+	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return ""
+	}
+	var at syscall.Stat_t
+	if err := syscall.Stat(filepath.Join(dir, lockName), &at); err != nil {
+		return ""
+	}
+	return fmt.Sprintf("%s %d %d", strings.TrimSpace(string(boot)), at.Dev, at.Ino)
 }

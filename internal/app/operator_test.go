@@ -9,6 +9,7 @@ import (
 	"github.com/sockeye-im/sockeye/internal/account"
 	"github.com/sockeye-im/sockeye/internal/app"
 	"github.com/sockeye-im/sockeye/internal/config"
+	"github.com/sockeye-im/sockeye/internal/store/postgres/pgtest"
 )
 
 // logIn returns the token of a local account, empty if it was refused.
@@ -24,9 +25,19 @@ func (r *running) logIn(password string) string {
 
 // What the operator does beside a server holds there when it is done.
 func TestServerHeedsTheOperator(t *testing.T) {
-	data := t.TempDir()
-	r := start(t, data)
-	operator, closeAll, err := app.OpenAccounts(t.Context(), config.Signing{Data: data})
+	t.Run("in a folder", func(t *testing.T) { heeds(t, config.Signing{Data: t.TempDir()}) })
+	t.Run("in a database", func(t *testing.T) {
+		heeds(t, config.Signing{Data: t.TempDir(), Database: config.DatabaseURL(pgtest.Database(t))})
+	})
+}
+
+func heeds(t *testing.T, at config.Signing) {
+	var args []string
+	if at.Database != "" {
+		args = []string{"--database", string(at.Database)}
+	}
+	r := start(t, at.Data, args...)
+	operator, closeAll, err := app.OpenAccounts(t.Context(), at)
 	if err != nil {
 		t.Fatal(err)
 	}

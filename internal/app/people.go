@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"net/http"
-	"path/filepath"
 	"time"
 
 	"github.com/sockeye-im/sockeye/internal/account"
@@ -14,17 +13,7 @@ import (
 
 // buildTrust reads the keys by which tokens are signed and verified.
 func (s *Server) buildTrust(ctx context.Context) error {
-	if s.settings.Account.JWTSecret == "" {
-		mended, err := account.MendSecret(s.settings.Account.Data)
-		if err != nil {
-			return err
-		}
-		if mended {
-			s.log.Warn("others could read the signing secret, and sign tokens for anybody; its mode is 0600 now. Delete it for a new one, which signs everybody out",
-				"file", filepath.Join(s.settings.Account.Data, account.SecretFile))
-		}
-	}
-	secret, err := s.settings.Account.Secret()
+	secret, err := s.Store.Secret(ctx)
 	if err != nil {
 		return err
 	}

@@ -16,6 +16,8 @@ const (
 	retainEvery = time.Hour
 	// heedEvery is how often it is looked what the operator's commands have revoked.
 	heedEvery = time.Second
+	// tellEvery is how often it is logged that a task still fails.
+	tellEvery = time.Minute
 )
 
 // upkeep is what the server does by itself now and then.
@@ -33,9 +35,9 @@ type upkeep struct {
 func (u *upkeep) start() {
 	ctx, cancel := context.WithCancel(context.Background())
 	u.cancel = cancel
-	u.done.Go(func() { u.every(ctx, announceEvery, u.announceHeads) })
-	u.done.Go(func() { u.every(ctx, retainEvery, u.retain) })
-	u.done.Go(func() { u.every(ctx, heedEvery, u.heedOperator) })
+	u.done.Go(func() { u.every(ctx, announceEvery, "announce conversations", u.announceHeads) })
+	u.done.Go(func() { u.every(ctx, retainEvery, "remove what is kept no longer", u.retain) })
+	u.done.Go(func() { u.every(ctx, heedEvery, "look for what the operator has revoked", u.heedOperator) })
 }
 
 func (u *upkeep) stop() error {
@@ -44,54 +46,56 @@ func (u *upkeep) stop() error {
 	return nil
 }
 
-func (u *upkeep) every(ctx context.Context, interval time.Duration, do func(context.Context)) {
+// every does a task again and again. That it fails is logged at once, but not each time while it does, such as when the
+// database is away; that it works again is logged too.
+func (u *upkeep) every(ctx context.Context, interval time.Duration, task string, do func(context.Context) error) {
 	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
+	var failed, told time.Time
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
-			do(ctx)
+		}
+		err := do(ctx)
+		now := u.now()
+		switch {
+		case err == nil && !failed.IsZero():
+			u.log.Info("upkeep works again", "task", task, "failed for", now.Sub(failed).Round(time.Second).String())
+			failed, told = time.Time{}, time.Time{}
+		case err != nil && ctx.Err() == nil && now.Sub(told) >= tellEvery:
+			u.log.Error("upkeep failed", "task", task, "err", err)
+			told = now
+		}
+		if err != nil && failed.IsZero() {
+			failed = now
 		}
 	}
 }
 
 // announceHeads tells what changed since a little before the last time, so that
 // nothing falls between two rounds. A device that has all of it ignores it.
-func (u *upkeep) announceHeads(ctx context.Context) {
+func (u *upkeep) announceHeads(ctx context.Context) error {
 	heads, err := u.chat.Changed(ctx, u.now().Add(-announceEvery*3/2))
-	if err != nil {
-		u.fault(ctx, "announce conversations", err)
-		return
+	if err == nil {
+		u.announce(heads)
 	}
-	u.announce(heads)
+	return err
 }
 
-func (u *upkeep) retain(ctx context.Context) {
+func (u *upkeep) retain(ctx context.Context) error {
 	removed, err := u.chat.Retain(ctx, u.now())
-	if err != nil {
-		u.fault(ctx, "remove what is kept no longer", err)
-		return
-	}
 	if removed > 0 {
 		u.log.Info("removed what is kept no longer", "entries", removed)
 	}
+	return err
 }
 
-func (u *upkeep) heedOperator(ctx context.Context) {
+func (u *upkeep) heedOperator(ctx context.Context) error {
 	users, err := u.heed(ctx)
-	if err != nil {
-		u.fault(ctx, "look for what the operator has revoked", err)
-		return
-	}
 	if users > 0 {
 		u.log.Info("tokens were revoked by the operator", "users", users)
 	}
-}
-
-func (u *upkeep) fault(ctx context.Context, what string, err error) {
-	if ctx.Err() == nil {
-		u.log.Error("upkeep failed", "task", what, "err", err)
-	}
+	return err
 }

@@ -2,8 +2,10 @@ package app
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -54,6 +56,28 @@ func TestUpkeep(t *testing.T) {
 			if span <= announceEvery {
 				t.Fatalf("asked for the last %s only: rounds must overlap", span)
 			}
+		}
+	})
+}
+
+// TestUpkeepThatFails: the log has it at once, then every minute, and when it is over.
+func TestUpkeepThatFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log strings.Builder
+		began := time.Now()
+		u := &upkeep{now: time.Now, log: slog.New(slog.NewTextHandler(&log, nil)), heed: func(context.Context) (int, error) {
+			if time.Since(began) < 150*time.Second {
+				return 0, errors.New("the database is away")
+			}
+			return 0, nil
+		}}
+		ctx, cancel := context.WithCancel(t.Context())
+		u.done.Go(func() { u.every(ctx, heedEvery, "heed", u.heedOperator) })
+		time.Sleep(5 * time.Minute)
+		cancel()
+		u.done.Wait()
+		if failed, over := strings.Count(log.String(), "upkeep failed"), strings.Count(log.String(), `"failed for"=2m29s`); failed != 3 || over != 1 {
+			t.Errorf("it says:\n%s", &log)
 		}
 	})
 }

@@ -61,7 +61,7 @@ var (
 // Codes returns all codes, with those of package refusal.
 func Codes() []refusal.Code {
 	return []refusal.Code{
-		refusal.Internal, refusal.MissingFields, refusal.InvalidField, refusal.LimitExceeded, CodeNotFriends, CodeClientMsgIDReused,
+		refusal.Internal, refusal.Unavailable, refusal.MissingFields, refusal.InvalidField, refusal.LimitExceeded, CodeNotFriends, CodeClientMsgIDReused,
 		CodeMessageNotFound, CodeConversationNotFound, CodeRoomNotFound, CodeRoomExists, CodeRoomFull, CodeBanned,
 		CodePrivateRoom, CodeJoinNotPermitted, CodeNotInRoom, CodeUserNotInRoom, CodeNotAdmin, CodeLastAdmin,
 		CodeNotOwnMessage, CodeEditWindowExceeded, CodeDeleteNotPermitted, CodePinNotPermitted, CodeTooManyPins,

@@ -69,11 +69,12 @@ type Account struct {
 	RefreshFor       time.Duration `default:"720h" help:"How long after logging in a token can be exchanged for a new one."`
 }
 
-// Signing says where the secret of the server's own tokens comes from. It stands alone because every command that signs
-// a token needs just this.
+// Signing says where everything is kept, and with it the secret of the server's own tokens. It stands alone because
+// every command beside the server needs just this.
 type Signing struct {
 	Data      string         `default:"./data" help:"Data folder, made when missing."`
-	JWTSecret account.Secret `name:"jwt-secret" placeholder:"SECRET" help:"Secret for tokens, in place of the one in the data folder. Other users of the machine see flags: prefer the environment."`
+	Database  DatabaseURL    `placeholder:"URL" help:"PostgreSQL database, postgres://user:password@host:5432/name, in place of SQLite in the data folder. Other users of the machine see flags: prefer the environment."`
+	JWTSecret account.Secret `name:"jwt-secret" placeholder:"SECRET" help:"Secret for tokens, in place of the one in the data folder or the database. Other users of the machine see flags: prefer the environment."`
 }
 
 // Secret returns the configured secret, else the data folder's, which it makes when there is none.

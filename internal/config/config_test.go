@@ -1,6 +1,8 @@
 package config_test
 
 import (
+	"encoding/json"
+	"fmt"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -74,7 +76,7 @@ func TestOneNameEverywhere(t *testing.T) {
 	values := map[string]string{
 		"listen": "127.0.0.1:4000", "origins": "https://a.example,http://b.example:8080", "dev": "true",
 		"tls-cert": "cert.pem", "tls-key": "key.pem", "acme-email": "admin@example.com", "acme-directory": "https://acme.example/", "hsts": "24h",
-		"data": "/var/lib/sockeye", "jwt-secret": "a-secret-of-enough-bytes-for-this-test", "jwt-leeway": "3s",
+		"data": "/var/lib/sockeye", "database": "postgres://db.example/chat", "jwt-secret": "a-secret-of-enough-bytes-for-this-test", "jwt-leeway": "3s",
 		"issuers":  `[{issuer: "https://a.example", secret: "a secret of 32 bytes or even more", algorithms: [HS384]}]`,
 		"users-of": "https://a.example",
 		"limits":   "off", "max-connections": "77", "max-connections-per-ip": "7", "max-connections-per-user": "3", "rate-events": "5/s", "rate-connections": "off",
@@ -395,11 +397,38 @@ func TestSecretsAreNotPrinted(t *testing.T) {
 	for _, env := range []environment{
 		{"SOCKEYE_JWT_SECRET": secret},
 		{"SOCKEYE_ISSUERS": "[{issuer: a, secret: " + secret + "}]"},
+		{"SOCKEYE_DATABASE": "mysql://sockeye:" + secret + "@db.example/chat"},
 	} {
 		_, err := config.Parse(nil, env.lookup)
-		mustSay(t, err, "secret", "at least 32")
+		if _, isDatabase := env["SOCKEYE_DATABASE"]; isDatabase {
+			mustSay(t, err, "SOCKEYE_DATABASE", "is not like postgres://")
+		} else {
+			mustSay(t, err, "secret", "at least 32")
+		}
 		if strings.Contains(err.Error(), secret) {
 			t.Errorf("printed: %v", err)
+		}
+	}
+}
+
+func TestDatabaseURL(t *testing.T) {
+	for url, shown := range map[string]string{
+		"postgres://sockeye:hunter2@db.example:5432/chat?sslmode=verify-full&password=hunter3": "postgres://db.example:5432/chat",
+		"postgresql://sockeye:hunter2@a.example:5432,b.example:6432/chat":                      "postgresql://a.example:5432,b.example:6432/chat",
+		"postgres:///chat?host=/run/postgresql&user=sockeye":                                   "postgres:///chat",
+		"postgres://sockeye:hunt@er2@db.example/chat":                                          "postgres://db.example/chat",
+		"postgres://sockeye:hunter?2@db.example/chat":                                          "postgres://[hidden]",
+	} {
+		c, err := config.Parse([]string{"--database", url}, environment{}.lookup)
+		if err != nil || string(c.Account.Database) != url {
+			t.Fatalf("%s: %v", url, err)
+		}
+		text, err := json.Marshal(c.Account.Database)
+		printed := []string{fmt.Sprint(c.Account.Database), fmt.Sprintf("%#v", c.Account.Database), strings.Trim(string(text), `"`), c.Account.Database.LogValue().String()}
+		for _, got := range printed {
+			if got != shown || err != nil {
+				t.Errorf("%s prints as %s (%v), want %s", url, got, err, shown)
+			}
 		}
 	}
 }

@@ -39,7 +39,9 @@ type Patient struct {
 	Machine  Machine
 	Running  bool // a server has the data folder
 	Database Database
-	Now      time.Time
+	// Remote is the database where the settings name one; nil where they do not, and everything is in the data folder.
+	Remote Remote
+	Now    time.Time
 }
 
 // Machine is what there is for the server.
@@ -61,8 +63,9 @@ type Database interface {
 
 // What can be wrong with a database.
 var (
-	ErrDamaged = errors.New("what is stored cannot be trusted")
-	ErrNewer   = errors.New("this version cannot work with it")
+	ErrDamaged    = errors.New("what is stored cannot be trusted")
+	ErrNewer      = errors.New("this version cannot work with it")
+	ErrUnfinished = errors.New("it is being filled")
 )
 
 // State is what a database says of itself.
@@ -70,6 +73,26 @@ type State struct {
 	Schema, Newest int64     // the version of its schema, and the newest that the program knows
 	Size, Log      int64     // bytes of the file, and of the log beside it
 	Latest         time.Time // of what was stored last; zero if nothing was
+}
+
+// Remote is a database behind a server of its own.
+type Remote interface {
+	// Examine looks at it. Its error is why no server could work with it; it wraps ErrNewer and ErrUnfinished where it is
+	// that.
+	Examine(ctx context.Context) (Condition, error)
+}
+
+// Condition is what a remote database and its server say of themselves.
+type Condition struct {
+	Schema, Newest int64     // as of a State; 0 without one
+	Latest         time.Time // as of a State
+	Secret         error     // why the secret of tokens that the settings give, or not, is not that of the database; nil if it is
+
+	Connections, Used int  // that programs may have at a time, and those of now
+	Needed            int  // by a server
+	Private           bool // nobody on the way can read what is sent
+	Standbys          int  // that copy the database, and for which no commit waits
+	FullPageWrites    bool
 }
 
 // check is one of the things that are looked at. One that finds nothing is fine.

@@ -76,8 +76,8 @@ func checkRestore(_ context.Context, p *Patient, found *findings) {
 
 // checkSecret looks at the key of all tokens.
 func checkSecret(_ context.Context, p *Patient, found *findings) {
-	if p.Config.Account.JWTSecret != "" {
-		return // it was checked with the settings
+	if p.Config.Account.JWTSecret != "" || p.Remote != nil {
+		return // it was checked with the settings, or is with the database
 	}
 	path := filepath.Join(p.Config.Account.Data, account.SecretFile)
 	info, err := os.Stat(path)
@@ -111,6 +111,10 @@ func checkDatabase(ctx context.Context, p *Patient, found *findings) {
 	dir := p.Config.Account.Data
 	path := filepath.Join(dir, databaseName)
 	info, err := os.Stat(path)
+	if p.Remote != nil {
+		checkRemote(ctx, p, err == nil, found)
+		return
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		found.note("Look for a slip in --data, unless the server has never run.", "there is no database %s yet", path)
 		return
@@ -141,8 +145,13 @@ func checkDatabase(ctx context.Context, p *Patient, found *findings) {
 		found.warn("See whether a backup or another program hangs that has the database open; a restart of the server folds it into the file.",
 			"the log beside the database has %s", backup.Bytes(state.Log))
 	}
-	if ahead := state.Latest.Sub(p.Now); ahead > time.Minute {
-		found.trouble("Set the clock right; until then what is written seems to be of "+state.Latest.Format(time.RFC3339)+".",
+	checkLatest(p, state.Latest, found)
+}
+
+// checkLatest compares when something was stored last with the clock.
+func checkLatest(p *Patient, latest time.Time, found *findings) {
+	if ahead := latest.Sub(p.Now); ahead > time.Minute {
+		found.trouble("Set the clock right; until then what is written seems to be of "+latest.Format(time.RFC3339)+".",
 			"the clock is %v behind what is stored already", ahead.Round(time.Second))
 	}
 }

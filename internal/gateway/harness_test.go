@@ -18,7 +18,6 @@ import (
 	"github.com/sockeye-im/sockeye/internal/hub"
 	"github.com/sockeye-im/sockeye/internal/presence"
 	"github.com/sockeye-im/sockeye/internal/ratelimit"
-	"github.com/sockeye-im/sockeye/internal/store/sqlite"
 	"github.com/sockeye-im/sockeye/socketio"
 )
 
@@ -48,7 +47,7 @@ func limits(cfg gateway.Config) apptest.Option {
 type node struct {
 	t        testing.TB
 	url      string
-	store    *sqlite.Store
+	store    app.Store
 	chat     *chat.Service
 	feed     feed.Feed
 	hub      *hub.Hub

@@ -59,6 +59,7 @@ var statuses = map[refusal.Code]int{
 	command.CodeUnknownCommand:     http.StatusNotFound,
 
 	refusal.Internal:      http.StatusInternalServerError,
+	refusal.Unavailable:   http.StatusServiceUnavailable,
 	refusal.MissingFields: http.StatusBadRequest,
 	refusal.InvalidField:  http.StatusBadRequest,
 	refusal.LimitExceeded: http.StatusBadRequest,

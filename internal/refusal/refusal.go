@@ -12,10 +12,12 @@ import (
 // Code names a refusal for programs. Codes never change their meaning.
 type Code string
 
-// The codes that rules of all kinds have; others stand with their rules. Internal is
-// the only one for faults of the server.
+// The codes that rules of all kinds have; others stand with their rules. Internal and
+// Unavailable are the only ones that are not the caller's: a fault of the server, and
+// what passes by itself.
 const (
 	Internal      Code = "internal"
+	Unavailable   Code = "unavailable"
 	MissingFields Code = "missing_fields"
 	InvalidField  Code = "invalid_field"
 	LimitExceeded Code = "limit_exceeded"

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"testing"
 	"time"
+
+	"github.com/sockeye-im/sockeye/internal/store/postgres/pgtest"
 )
 
 const crashers = 50 // clients
@@ -16,12 +18,23 @@ const crashers = 50 // clients
 // is shown by TestAcknowledgedMeansSynced.
 func TestCrash(t *testing.T) {
 	skipIfShort(t)
-	killRepeatedly(t, 5)
+	killRepeatedly(t, crowded(), 5)
 }
 
 func TestSoakCrash(t *testing.T) {
 	soak(t)
-	killRepeatedly(t, 50)
+	killRepeatedly(t, crowded(), 50)
+}
+
+// TestCrashOnPostgres and its long form do the same with a server that keeps everything in PostgreSQL.
+func TestCrashOnPostgres(t *testing.T) {
+	skipIfShort(t)
+	killRepeatedly(t, onPostgres(pgtest.Database(t)), 5)
+}
+
+func TestSoakCrashOnPostgres(t *testing.T) {
+	soak(t)
+	killRepeatedly(t, onPostgres(pgtest.Database(t)), 50)
 }
 
 // moment is when to kill.
@@ -59,13 +72,12 @@ func crashSeed(t *testing.T) uint64 {
 	return seed
 }
 
-func killRepeatedly(t *testing.T, kills int) {
+func killRepeatedly(t *testing.T, as setup, kills int) {
 	seed := crashSeed(t)
 	random := rand.New(rand.NewPCG(seed, 0))
 	began := time.Now()
 	// As it is shipped: a race detector slows the server down to where little is under way when it dies.
 	// TestStopInTraffic has the same clients at a server with one.
-	as := crowded()
 	as.shipped = true
 	s := start(t, as)
 	as.data, as.listen = s.data, s.addr
@@ -96,6 +108,12 @@ func killRepeatedly(t *testing.T, kills int) {
 // crowded is a server for a crowd. Everybody may write to everybody: friendship is not what is tested.
 func crowded() setup {
 	return setup{listen: loopback, args: []string{"--chat-dm-policy=anyone"}}
+}
+
+func onPostgres(database string) setup {
+	s := crowded()
+	s.database = database
+	return s
 }
 
 // killAt waits for the moment, counted from what was before the last start, and kills the server at once, or a little

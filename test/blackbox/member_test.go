@@ -41,6 +41,8 @@ type connection struct {
 	again   bool                                   // sync once more after that
 	ready   bool                                   // it has caught up and sent again what was open
 	heads   map[string]summary                     // at the end; nil: not known yet
+	later   []func() error                         // requests that the server could not carry out for now
+	pause   <-chan time.Time                       // after which they are sent again; nil: there are none
 	idle    bool                                   // as the crowd knows
 }
 
@@ -52,6 +54,8 @@ type figures struct {
 	repeated int // of these, messages that were stored before
 	resets   int // times that it had missed too much and read the history
 	lost     int // connections
+	// postponed are requests that were refused for now, and sent again on the same connection.
+	postponed int
 }
 
 // lostError is a server that is not there, or no longer.
@@ -127,6 +131,10 @@ func (m *member) stay(ctx context.Context) error {
 		select {
 		case <-more:
 		case <-changed:
+		case <-m.pause:
+			if err := m.sendLater(); err != nil {
+				return err
+			}
 		case <-ctx.Done():
 			return fmt.Errorf("%d commands and %d requests were not answered, missing %v: %w", len(m.outbox), len(m.waiting), m.missing(), ctx.Err())
 		}
@@ -143,7 +151,7 @@ func (m *member) act(o orders) (done bool, err error) {
 			return false, err
 		}
 	}
-	quiet := len(m.outbox) == 0 && len(m.waiting) == 0
+	quiet := len(m.outbox) == 0 && len(m.waiting) == 0 && len(m.later) == 0
 	m.setIdle(o != talk && quiet)
 	if o == settle && m.heads == nil && quiet {
 		return false, m.askHeads()
@@ -254,13 +262,40 @@ func (m *member) transmit(c *command) error {
 	return m.request(c.name, c.payload, func(raw json.RawMessage) error { return m.acknowledged(c, raw) })
 }
 
-// request sends; then is called with the answer, unless the connection is lost before.
+// request sends; then is called with the answer, unless the connection is lost before. What the server cannot carry out
+// for now is sent again.
 func (m *member) request(name string, payload object, then func(json.RawMessage) error) error {
 	number, err := m.send(name, payload)
 	if err != nil {
 		return &lostError{err}
 	}
-	m.waiting[number] = then
+	m.waiting[number] = func(raw json.RawMessage) error {
+		said, err := parseAnswer(raw)
+		if err != nil || said.OK || said.Error.Code != "unavailable" {
+			return then(raw)
+		}
+		if said.Error.RetryAfter < 1 {
+			return fmt.Errorf("%s: refused for now, without a time to wait: %+v", name, said.Error)
+		}
+		m.postponed++
+		m.later = append(m.later, func() error { return m.request(name, payload, then) })
+		if m.pause == nil {
+			m.pause = time.After(time.Duration(said.Error.RetryAfter) * time.Second)
+		}
+		return nil
+	}
+	return nil
+}
+
+// sendLater sends what was refused for now, in the same order.
+func (m *member) sendLater() error {
+	requests := m.later
+	m.later, m.pause = nil, nil
+	for _, again := range requests {
+		if err := again(); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

@@ -13,11 +13,7 @@ import (
 // tokenFor signs a token with the secret of a server's data folder.
 func tokenFor(t *testing.T, data, user string) string {
 	t.Helper()
-	secret, err := account.OpenSecret(data)
-	if err != nil {
-		t.Fatal(err)
-	}
-	issuer, err := account.NewIssuer(secret, time.Now)
+	issuer, err := account.NewIssuer(secretOf(t, data), time.Now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -26,6 +22,16 @@ func tokenFor(t *testing.T, data, user string) string {
 		t.Fatal(err)
 	}
 	return token
+}
+
+// secretOf is the secret of a data folder, which is made where there is none.
+func secretOf(t *testing.T, data string) account.Secret {
+	t.Helper()
+	secret, err := account.OpenSecret(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return secret
 }
 
 // connect signs a user in for the length of the test.

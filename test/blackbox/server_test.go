@@ -22,23 +22,26 @@ const patience = time.Minute
 // setup says how to start a server. The zero value is a server on a free port with a fresh data folder and the rates
 // lifted.
 type setup struct {
-	data   string // folder; empty: a new one
-	listen string // empty: a free port of 127.0.0.1
-	args   []string
-	env    []string // more of the environment
-	limits bool     // let rates and counts per address hold
-	wrap   []string // a program that runs the server, with its arguments
+	data string // folder; empty: a new one
+	// database is a PostgreSQL database in place of the folder's. The secret of tokens is the folder's all the same.
+	database string
+	listen   string // empty: a free port of 127.0.0.1
+	args     []string
+	env      []string // more of the environment
+	limits   bool     // let rates and counts per address hold
+	wrap     []string // a program that runs the server, with its arguments
 	// shipped takes the server as it is shipped in place of one with the race detector, which multiplies memory.
 	shipped bool
 }
 
 // server is a running server.
 type server struct {
-	t    *testing.T
-	data string
-	addr string // host:port, once it is ready
-	cmd  *exec.Cmd
-	log  *journal
+	t        *testing.T
+	data     string
+	database string // see setup
+	addr     string // host:port, once it is ready
+	cmd      *exec.Cmd
+	log      *journal
 
 	ready  chan struct{} // closed when it has said that it is ready
 	exited chan struct{} // closed when the process has ended
@@ -85,7 +88,10 @@ func launch(t *testing.T, s setup) *server {
 	}
 	line := append(append([]string{}, s.wrap...), path, "serve", "--listen", s.listen, "--data", s.data)
 	line = append(line, s.args...)
-	srv := &server{t: t, data: s.data, log: new(journal), ready: make(chan struct{}), exited: make(chan struct{})}
+	if s.database != "" {
+		s.env = append(s.env, "SOCKEYE_DATABASE="+s.database, "SOCKEYE_JWT_SECRET="+string(secretOf(t, s.data)))
+	}
+	srv := &server{t: t, data: s.data, database: s.database, log: new(journal), ready: make(chan struct{}), exited: make(chan struct{})}
 	srv.cmd = exec.Command(line[0], line[1:]...)
 	srv.cmd.Env = append(environment(s.limits), s.env...)
 	srv.cmd.Stderr = srv.log

@@ -7,7 +7,8 @@ import (
 	"slices"
 	"testing"
 
-	_ "modernc.org/sqlite" // to read the log of a server that has stopped
+	_ "github.com/jackc/pgx/v5/stdlib" // to read the log of a server that has stopped
+	_ "modernc.org/sqlite"
 )
 
 // check compares, once everybody has left: what was acknowledged, what the histories and a first sync say, what the log in
@@ -19,7 +20,7 @@ func (c *crowd) check(t *testing.T, s *server) {
 	fresh := c.syncAfresh(t, s)
 	t.Logf("who begins afresh: %+v", total(fresh))
 	s.stop()
-	logs := readLogs(t, s.data)
+	logs := s.readLogs()
 	checkHistories(t, histories, logs)
 	for _, m := range slices.Concat(c.members, fresh) {
 		m.checkTranscripts(t, histories, logs)
@@ -180,16 +181,20 @@ func (c *crowd) syncAfresh(t *testing.T, s *server) []*member {
 
 // readLogs reads the logs of all conversations from the database, which no server has open: each has seq 1, 2, 3, …
 // without a hole.
-func readLogs(t *testing.T, data string) map[string][]entry {
-	t.Helper()
-	db, err := sql.Open("sqlite", "file:"+filepath.Join(data, "sockeye.db")+"?mode=ro")
+func (s *server) readLogs() map[string][]entry {
+	s.t.Helper()
+	driver, source := "sqlite", "file:"+filepath.Join(s.data, "sockeye.db")+"?mode=ro"
+	if s.database != "" {
+		driver, source = "pgx", s.database
+	}
+	db, err := sql.Open(driver, source)
 	if err != nil {
-		t.Fatal(err)
+		s.t.Fatal(err)
 	}
 	defer func() { _ = db.Close() }()
-	rows, err := db.QueryContext(t.Context(), `SELECT conversation_id, seq, kind, coalesce(message_id, user_id) FROM events ORDER BY conversation_id, seq`)
+	rows, err := db.QueryContext(s.t.Context(), `SELECT conversation_id, seq, kind, coalesce(message_id, user_id) FROM events ORDER BY conversation_id, seq`)
 	if err != nil {
-		t.Fatal(err)
+		s.t.Fatal(err)
 	}
 	defer func() { _ = rows.Close() }()
 	logs := make(map[string][]entry)
@@ -198,15 +203,15 @@ func readLogs(t *testing.T, data string) map[string][]entry {
 		var seq int64
 		var e entry
 		if err := rows.Scan(&conversation, &seq, &e.event, &e.about); err != nil {
-			t.Fatal(err)
+			s.t.Fatal(err)
 		}
 		logs[conversation] = append(logs[conversation], e)
 		if want := int64(len(logs[conversation])); seq != want {
-			t.Errorf("%s: the log has seq %d where %d belongs", conversation, seq, want)
+			s.t.Errorf("%s: the log has seq %d where %d belongs", conversation, seq, want)
 		}
 	}
 	if err := rows.Err(); err != nil {
-		t.Fatal(err)
+		s.t.Fatal(err)
 	}
 	return logs
 }

@@ -38,36 +38,40 @@ import (
 	"flag"
 	"os"
 	"strconv"
+	"sync"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
 	"pgregory.net/rapid"
+
+	"github.com/sockeye-im/sockeye/internal/store/postgres/pgtest"
 )
 
 const (
 	sequences     = 500
 	soakSequences = 10_000
+	// one in so many of these runs on PostgreSQL, which takes longer: the rules are the same.
+	onPostgres = 5
 	// steps is how many actions a sequence has on average, between its beginning and its end.
 	steps, soakSteps = 20, 50
 )
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	total, length := sequences, steps
-	if soaking() {
-		total, length = soakSequences, soakSteps
-	}
-	preset("rapid.checks", total/len(kinds))
-	preset("rapid.steps", length)
 	goleak.VerifyTestMain(m)
 }
 
-// preset chooses a flag's value unless the caller has.
+// byCaller are the flags that the caller has chosen.
+var byCaller = sync.OnceValue(func() map[string]bool {
+	names := make(map[string]bool)
+	flag.Visit(func(f *flag.Flag) { names[f.Name] = true })
+	return names
+})
+
+// preset chooses a flag's value unless the caller has. No test runs meanwhile.
 func preset(name string, value int) {
-	chosen := os.Getenv("RAPID_CHECKS")+os.Getenv("RAPID_STEPS") != ""
-	flag.Visit(func(f *flag.Flag) { chosen = chosen || f.Name == name })
-	if !chosen {
+	if !byCaller()[name] && os.Getenv("RAPID_CHECKS")+os.Getenv("RAPID_STEPS") == "" {
 		_ = flag.Set(name, strconv.Itoa(value)) // rapid defines both, as integers
 	}
 }
@@ -79,15 +83,33 @@ func TestModel(t *testing.T) {
 	if soaking() {
 		t.Skip("TestSoakModel does the same for longer")
 	}
-	run(t)
+	run(t, sequences, steps, inFolder)
+}
+
+// TestModelOnPostgres is TestModel with another store.
+func TestModelOnPostgres(t *testing.T) {
+	if soaking() {
+		t.Skip("TestSoakModelOnPostgres does the same for longer")
+	}
+	run(t, sequences/onPostgres, steps, pgtest.Database)
 }
 
 func TestSoakModel(t *testing.T) {
 	if !soaking() {
 		t.Skip("takes minutes; SOCKEYE_SOAK=1 runs it")
 	}
-	run(t)
+	run(t, soakSequences, soakSteps, inFolder)
 }
+
+func TestSoakModelOnPostgres(t *testing.T) {
+	if !soaking() {
+		t.Skip("takes minutes; SOCKEYE_SOAK=1 runs it")
+	}
+	run(t, soakSequences/onPostgres, soakSteps, pgtest.Database)
+}
+
+// inFolder is a server's own database.
+func inFolder(testing.TB) (database string) { return "" }
 
 // kinds are the servers that sequences run against, each its share.
 var kinds = []struct {
@@ -98,11 +120,14 @@ var kinds = []struct {
 	{"retained", 10 * day},
 }
 
-func run(t *testing.T) {
+// run tries so many sequences of so many steps on average, on servers whose databases are from a source.
+func run(t *testing.T, total, length int, database func(testing.TB) string) {
+	preset("rapid.checks", total/len(kinds))
+	preset("rapid.steps", length)
 	for _, kind := range kinds {
 		t.Run(kind.name, func(t *testing.T) {
 			t.Parallel()
-			s := &servers{t: t, directRetention: kind.directRetention}
+			s := &servers{t: t, directRetention: kind.directRetention, database: database}
 			rapid.Check(t, func(t *rapid.T) { newMachine(t, s.next()).run() })
 		})
 	}

@@ -32,6 +32,7 @@ const between = 300 * day
 type servers struct {
 	t               *testing.T
 	directRetention time.Duration
+	database        func(testing.TB) string // see run
 	current         *server
 	taken           int
 }
@@ -43,7 +44,7 @@ func (s *servers) next() *server {
 		if s.current != nil {
 			s.current.stop()
 		}
-		s.current = serve(s.t, s.directRetention)
+		s.current = serve(s.t, s.database(s.t), s.directRetention)
 	}
 	s.taken++
 	s.current.prefix = fmt.Sprintf("s%06d", s.taken)
@@ -72,10 +73,14 @@ func (s *server) now() time.Time { return time.UnixMilli(s.clock.Load()).UTC() }
 
 func (s *server) newID() string { return fmt.Sprintf("%s.%05d", s.prefix, s.ids.Add(1)) }
 
-func serve(t *testing.T, directRetention time.Duration) *server {
+func serve(t *testing.T, database string, directRetention time.Duration) *server {
 	t.Helper()
 	s := &server{directRetention: directRetention}
-	whole := apptest.Serve(t, nil, func(all *app.Settings) {
+	var flags []string
+	if database != "" {
+		flags = []string{"--database", database}
+	}
+	whole := apptest.Serve(t, flags, func(all *app.Settings) {
 		all.Said, all.NewID = s.now, s.newID
 		// Nobody goes for good within a sequence: when users were last seen is told by the real clock, which has nothing
 		// to do with when messages were sent, and heads go by both.

@@ -73,6 +73,8 @@ type Result struct {
 	Elapsed    time.Duration // that time
 	CPU        time.Duration // what the server spent on cores in it, in user and kernel mode
 	OwnCPU     time.Duration // what this process did
+	// DatabaseCPU is what the processes of a database server did; 0 where there is none.
+	DatabaseCPU time.Duration
 	// FramesPerWrite is the mean number of messages in a TCP segment that came; 0 where it means nothing. As no
 	// segment is merged with another on the way, and none is split below 64 KiB, a segment is a call of the server's.
 	FramesPerWrite float64

@@ -24,7 +24,7 @@ func operateWith(t *testing.T, stdin string, args ...string) (code int, stdout, 
 	t.Helper()
 	var out, problems strings.Builder
 	code = cli.Program{
-		Accounts: app.OpenAccounts, Stdin: strings.NewReader(stdin), Stdout: &out, Stderr: &problems,
+		Accounts: app.OpenAccounts, Secret: app.KnownSecret, Stdin: strings.NewReader(stdin), Stdout: &out, Stderr: &problems,
 		Lookup: func(string) (string, bool) { return "", false },
 	}.Run(t.Context(), args)
 	return code, out.String(), problems.String()

@@ -12,19 +12,24 @@ import (
 	"syscall"
 
 	"github.com/sockeye-im/sockeye/internal/backup"
+	"github.com/sockeye-im/sockeye/internal/config"
 )
 
 // standard is the name that stands for standard input or output.
 const standard = "-"
 
 type backupCommand struct {
-	Settings string `name:"config" placeholder:"FILE" help:"The server's settings file, which says where its data folder is."`
-	Data     string `default:"./data" help:"Data folder of the server, which may run."`
-	File     string `arg:"" help:"Where the backup goes, or - for standard output. A backup of that name is replaced once the new one is whole."`
+	Settings string             `name:"config" placeholder:"FILE" help:"The server's settings file, which says where its data folder is."`
+	Data     string             `default:"./data" help:"Data folder of the server, which may run."`
+	Database config.DatabaseURL `placeholder:"URL" help:"The server's PostgreSQL database, which is backed up by its own tools: this command refuses."`
+	File     string             `arg:"" help:"Where the backup goes, or - for standard output. A backup of that name is replaced once the new one is whole."`
 }
 
 // Run says what it has written, on standard error where standard output is the backup.
 func (b *backupCommand) Run(ctx context.Context, p Program) error {
+	if b.Database != "" {
+		return usageError{fmt.Errorf("the server keeps everything in %s, which has its own tools: use pg_dump --format=custom --file=%s with the same address, and keep what else is in the data folder", b.Database, b.File)}
+	}
 	said := p.Stdout
 	if b.File == standard {
 		if isTerminal(p.Stdout) {

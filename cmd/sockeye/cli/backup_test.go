@@ -187,6 +187,7 @@ func TestBackupRefusals(t *testing.T) {
 		args []string
 	}{
 		{"no server has run in the folder", []string{"backup", "--data", path("nowhere"), path("b")}},
+		{"pg_dump --format=custom --file=" + path("b"), []string{"backup", "--data", data, "--database", "postgres://ada:hunter2@db.example/chat", path("b")}},
 		{"inside the data folder", []string{"backup", "--data", data, filepath.Join(data, "b")}},
 		{"inside the data folder", []string{"backup", "--data", data, filepath.Join(data, "acme", "b")}},
 		{"there is no folder " + path("nowhere"), []string{"backup", "--data", data, path("nowhere/b")}},

@@ -16,6 +16,7 @@ import (
 type bar struct {
 	to    io.Writer // nil: nothing is shown
 	what  string
+	size  func(int64) string // how much is written
 	began time.Time
 	shown time.Time
 }
@@ -23,8 +24,11 @@ type bar struct {
 // barEvery is how often it changes at most.
 const barEvery = 100 * time.Millisecond
 
-func newBar(to io.Writer, what string) *bar {
-	b := &bar{what: what, began: time.Now()}
+// newBar is for bytes.
+func newBar(to io.Writer, what string) *bar { return newBarOf(to, what, backup.Bytes) }
+
+func newBarOf(to io.Writer, what string, size func(int64) string) *bar {
+	b := &bar{what: what, size: size, began: time.Now()}
 	if isTerminal(to) {
 		b.to = to
 	}
@@ -41,7 +45,7 @@ func (b *bar) progress(done, total int64) {
 	full := int(done * width / total)
 	speed := float64(done) / max(now.Sub(b.began).Seconds(), 0.001)
 	_, _ = fmt.Fprintf(b.to, "\r%s [%s%s] %3d %% of %s, %s/s\x1b[K", b.what, strings.Repeat("#", full), strings.Repeat(".", width-full),
-		done*100/total, backup.Bytes(total), backup.Bytes(int64(speed)))
+		done*100/total, b.size(total), b.size(int64(speed)))
 }
 
 // end takes the bar away.

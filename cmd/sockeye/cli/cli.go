@@ -34,11 +34,15 @@ const (
 type Program struct {
 	// Serve runs the server until ctx ends. It calls ready once, with the address it listens on.
 	Serve func(ctx context.Context, c config.Config, log *slog.Logger, ready func(addr string)) error
-	// Accounts opens the accounts of a data folder, whether a server runs on it or not. What it returns must be closed.
+	// Accounts opens the accounts of a server, whether it runs or not. What it returns must be closed.
 	Accounts func(ctx context.Context, s config.Signing) (accounts *account.Service, closeAll func() error, err error)
+	// Secret is that of the server's own tokens. It makes none.
+	Secret func(ctx context.Context, s config.Signing) (account.Secret, error)
 	// Backup and Restore are app's.
 	Backup  func(ctx context.Context, dir, version string, to io.Writer, ready func(backup.Manifest) error, progress backup.Progress) (skipped []string, err error)
 	Restore func(ctx context.Context, dir string, from io.Reader, ready func(backup.Manifest) error, progress backup.Progress) error
+	// Migrate copies everything from the data folder into the database.
+	Migrate func(ctx context.Context, s config.Signing, progress func(stage string, done, total int64)) (moved string, err error)
 	// Doctor looks at the server that has these settings.
 	Doctor  func(ctx context.Context, c config.Config, environ []string) []doctor.Finding
 	Version string
@@ -59,6 +63,7 @@ type commands struct {
 	Backup      backupCommand  `cmd:"" help:"Write all that the server keeps into one file, also while it runs."`
 	Verify      verifyCommand  `cmd:"" help:"Say whether the file of a backup is as it was written."`
 	Restore     restoreCommand `cmd:"" help:"Make a data folder of a backup."`
+	Migrate     migrateCommand `cmd:"" help:"Copy everything from the data folder into a PostgreSQL database."`
 	Doctor      doctorCommand  `cmd:"" help:"Look for what is wrong with a server's settings, data, machine and surroundings, and say what to do."`
 	Chat        chatCommands   `cmd:"" help:"Talk to people on a server, from a terminal or a script."`
 	Version     version        `cmd:"" help:"Print the version."`
@@ -72,7 +77,7 @@ type usageError struct{ error }
 func (e usageError) Unwrap() error { return e.error }
 
 // Run runs the command that args (without the program's name) name and returns the process's exit code: 0 for success, 1
-// for a failure, 2 for a wrong call, 130 for a backup, verify, restore or doctor that was interrupted. An error is one line on Stderr. Stdout has the command's result only.
+// for a failure, 2 for a wrong call, 130 for a backup, verify, restore, migrate or doctor that was interrupted. An error is one line on Stderr. Stdout has the command's result only.
 func (p Program) Run(ctx context.Context, args []string) int {
 	err := p.run(ctx, args)
 	switch {

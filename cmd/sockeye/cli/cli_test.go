@@ -19,6 +19,7 @@ import (
 
 	"github.com/sockeye-im/sockeye/cmd/sockeye/cli"
 	"github.com/sockeye-im/sockeye/internal/account"
+	"github.com/sockeye-im/sockeye/internal/app"
 	"github.com/sockeye-im/sockeye/internal/config"
 	"github.com/sockeye-im/sockeye/internal/store/sqlite"
 )
@@ -32,7 +33,7 @@ func run(t *testing.T, env map[string]string, serve serveFunc, args ...string) (
 	t.Helper()
 	var out, problems strings.Builder
 	code = cli.Program{
-		Serve: serve, Version: "1.2.3", Stdout: &out, Stderr: &problems,
+		Serve: serve, Secret: app.KnownSecret, Version: "1.2.3", Stdout: &out, Stderr: &problems,
 		Lookup: func(name string) (string, bool) { value, ok := env[name]; return value, ok },
 	}.Run(t.Context(), args)
 	return code, out.String(), problems.String()

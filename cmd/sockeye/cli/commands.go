@@ -64,8 +64,8 @@ type token struct {
 }
 
 // Run prints the token and nothing else. It makes no secret: no server would know it.
-func (t *token) Run(p Program) error {
-	secret, err := t.KnownSecret()
+func (t *token) Run(ctx context.Context, p Program) error {
+	secret, err := p.Secret(ctx, t.Signing)
 	if err != nil {
 		return err
 	}

@@ -44,6 +44,8 @@ func Run(t *testing.T, newDriver func(t *testing.T) suite.Driver) {
 		{"SignIns", testSignIns},
 		{"EventsInOrder", testEventOrder},
 		{"EndedContextStoresNothing", testEndedContext},
+		{"StrangeText", testStrangeText},
+		{"OrderOfIDs", testOrderOfIDs},
 		{"SurvivesReopening", testReopen},
 	} {
 		t.Run(test.name, func(t *testing.T) {

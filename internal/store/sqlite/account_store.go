@@ -46,7 +46,7 @@ func (t *accountTx) tell(e account.Event) { t.told = append(t.told, e) }
 func (a *Accounts) do(ctx context.Context, run func(*accountTx) error) error {
 	var events []account.Event
 	var before, after chan struct{}
-	err := a.store.writer.do(ctx, func(tx *tx) error {
+	err := a.store.writer.Do(ctx, func(tx *tx) error {
 		before, after = a.last, make(chan struct{})
 		a.last = after
 		t := &accountTx{tx: tx}

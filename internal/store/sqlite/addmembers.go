@@ -11,7 +11,7 @@ import (
 
 // AddMembers implements [chat.Moderation].
 func (s *Store) AddMembers(ctx context.Context, cmd chat.AddMembers) ([]chat.UserID, error) {
-	return result(ctx, s.writer.do, func(tx *tx) ([]chat.UserID, error) { return tx.addMembers(&cmd) })
+	return result(ctx, s.writer.Do, func(tx *tx) ([]chat.UserID, error) { return tx.addMembers(&cmd) })
 }
 
 func (t *tx) addMembers(cmd *chat.AddMembers) ([]chat.UserID, error) {

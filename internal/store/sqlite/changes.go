@@ -12,7 +12,7 @@ import (
 
 // EditMessage implements [chat.Changes].
 func (s *Store) EditMessage(ctx context.Context, cmd chat.Edit) (chat.Message, error) {
-	return result(ctx, s.writer.do, func(tx *tx) (chat.Message, error) { return tx.editMessage(&cmd) })
+	return result(ctx, s.writer.Do, func(tx *tx) (chat.Message, error) { return tx.editMessage(&cmd) })
 }
 
 func (t *tx) editMessage(cmd *chat.Edit) (chat.Message, error) {
@@ -60,7 +60,7 @@ func (t *tx) editMessage(cmd *chat.Edit) (chat.Message, error) {
 
 // DeleteMessage implements [chat.Changes].
 func (s *Store) DeleteMessage(ctx context.Context, cmd chat.Delete) (chat.Message, error) {
-	return result(ctx, s.writer.do, func(tx *tx) (chat.Message, error) { return tx.deleteMessage(&cmd) })
+	return result(ctx, s.writer.Do, func(tx *tx) (chat.Message, error) { return tx.deleteMessage(&cmd) })
 }
 
 func (t *tx) deleteMessage(cmd *chat.Delete) (chat.Message, error) {
@@ -114,7 +114,7 @@ func (t *tx) wipe(m *chat.Message) error {
 
 // PinMessage implements [chat.Changes].
 func (s *Store) PinMessage(ctx context.Context, cmd chat.Pin) (chat.Message, error) {
-	return result(ctx, s.writer.do, func(tx *tx) (chat.Message, error) { return tx.pinMessage(&cmd) })
+	return result(ctx, s.writer.Do, func(tx *tx) (chat.Message, error) { return tx.pinMessage(&cmd) })
 }
 
 func (t *tx) pinMessage(cmd *chat.Pin) (chat.Message, error) {

@@ -14,7 +14,7 @@ import (
 
 // MarkConversation implements [chat.Reads].
 func (s *Store) MarkConversation(ctx context.Context, cmd chat.MarkConversation) error {
-	return s.writer.do(ctx, func(tx *tx) error { return tx.markConversation(&cmd) })
+	return s.writer.Do(ctx, func(tx *tx) error { return tx.markConversation(&cmd) })
 }
 
 func (t *tx) markConversation(cmd *chat.MarkConversation) error {

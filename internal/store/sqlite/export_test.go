@@ -24,7 +24,7 @@ func OpenAroundCommit(ctx context.Context, cfg Config, sink chat.Sink, around fu
 
 // WriterPragma asks the writer's own connection for a setting.
 func (s *Store) WriterPragma(ctx context.Context, name string) (value string, err error) {
-	err = s.writer.do(ctx, func(tx *tx) error { return tx.row("PRAGMA " + name).Scan(&value) })
+	err = s.writer.Do(ctx, func(tx *tx) error { return tx.row("PRAGMA " + name).Scan(&value) })
 	return value, err
 }
 
@@ -38,7 +38,7 @@ func (s *Store) ReaderExec(ctx context.Context, statement string) error {
 
 // Break runs statements as a command that has an event and then fails with cause.
 func (s *Store) Break(ctx context.Context, cause error, statements ...string) error {
-	return s.writer.do(ctx, func(tx *tx) error {
+	return s.writer.Do(ctx, func(tx *tx) error {
 		tx.emit(chat.Event{Kind: "broken"})
 		for _, statement := range statements {
 			if _, err := tx.exec(statement); err != nil {
@@ -51,7 +51,7 @@ func (s *Store) Break(ctx context.Context, cause error, statements ...string) er
 
 // Panic is Break, but for a command that panics in the middle of reading rows.
 func (s *Store) Panic(ctx context.Context, cause string, statements ...string) error {
-	return s.writer.do(ctx, func(tx *tx) error {
+	return s.writer.Do(ctx, func(tx *tx) error {
 		tx.emit(chat.Event{Kind: "broken"})
 		for _, statement := range statements {
 			if _, err := tx.exec(statement); err != nil {
@@ -106,3 +106,6 @@ func MigrateWith(ctx context.Context, dir string, steps fs.FS) error {
 	db.SetMaxOpenConns(1)
 	return errors.Join(migrateFrom(ctx, db, nil, steps), db.Close())
 }
+
+// BehindQuery is how rows are read in order, see [Copy.After].
+var BehindQuery = behindQuery

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sockeye-im/sockeye/internal/chat/lexeme"
@@ -34,6 +35,8 @@ type indexer struct {
 	portion int // how many messages to take next
 	cancel  context.CancelFunc
 	done    sync.WaitGroup
+
+	failures atomic.Uint64
 }
 
 func startIndexer(w *writer, r *readers, delay time.Duration) *indexer {
@@ -56,12 +59,12 @@ func (x *indexer) run(ctx context.Context) {
 			if ctx.Err() != nil || errors.Is(err, ErrClosed) {
 				return
 			}
-			x.writer.counters.indexFailed()
+			x.failures.Add(1)
 			pause = indexRetry
 			continue
 		}
 		select {
-		case <-x.writer.indexable:
+		case <-x.writer.tx.toIndex:
 		case <-ctx.Done():
 			return
 		}
@@ -77,7 +80,7 @@ func (x *indexer) catchUp(ctx context.Context) error {
 		if err != nil || len(texts) == 0 {
 			return err
 		}
-		if err := x.writer.do(ctx, func(tx *tx) error { return tx.indexPortion(texts) }); err != nil {
+		if err := x.writer.Do(ctx, func(tx *tx) error { return tx.indexPortion(texts) }); err != nil {
 			return err
 		}
 		x.portion = min(max(2*len(texts), smallPortion), largePortion)

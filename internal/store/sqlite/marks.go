@@ -33,7 +33,7 @@ func (s *Store) MarkRead(ctx context.Context, cmd chat.MarkRead) ([]chat.Receipt
 	if len(unread) == 0 {
 		return nil, nil
 	}
-	return result(ctx, s.writer.do, func(tx *tx) (receipts []chat.Receipt, err error) {
+	return result(ctx, s.writer.Do, func(tx *tx) (receipts []chat.Receipt, err error) {
 		for _, group := range unread {
 			given, err := tx.markRead(&cmd, group)
 			if err != nil {

@@ -13,13 +13,13 @@ import (
 
 // AppendMessage implements [chat.Messages].
 func (s *Store) AppendMessage(ctx context.Context, cmd chat.Append) (chat.Message, error) {
-	return result(ctx, s.writer.do, func(tx *tx) (chat.Message, error) { return tx.appendMessage(&cmd) })
+	return result(ctx, s.writer.Do, func(tx *tx) (chat.Message, error) { return tx.appendMessage(&cmd) })
 }
 
 // StartAppend implements [chat.Messages].
 func (s *Store) StartAppend(ctx context.Context, cmd chat.Append, done func(chat.Message, error)) {
 	var m chat.Message
-	s.writer.begin(ctx, func(tx *tx) (err error) {
+	s.writer.Begin(ctx, func(tx *tx) (err error) {
 		m, err = tx.appendMessage(&cmd)
 		return err
 	}, func(err error) {

@@ -19,7 +19,7 @@ type target struct {
 
 // moderate runs change for an actor who may administer the room.
 func (s *Store) moderate(ctx context.Context, cmd *chat.Moderate, change func(*tx, *target) error) error {
-	return s.writer.do(ctx, func(tx *tx) error {
+	return s.writer.Do(ctx, func(tx *tx) error {
 		conversation, err := tx.administered(cmd.RoomID, cmd.Actor.ID)
 		if err != nil {
 			return err

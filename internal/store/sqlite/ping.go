@@ -30,12 +30,12 @@ func (s *Store) Ping(ctx context.Context) error {
 	defer s.probe.mu.Unlock()
 	now := time.Now()
 	if s.probe.good && now.Sub(s.probe.at) < probeEvery {
-		if err := s.writer.do(ctx, func(*tx) error { return nil }); err != nil {
+		if err := s.writer.Do(ctx, func(*tx) error { return nil }); err != nil {
 			return fmt.Errorf("sqlite: write: %w", err)
 		}
 		return nil
 	}
-	err := s.writer.do(ctx, func(tx *tx) error {
+	err := s.writer.Do(ctx, func(tx *tx) error {
 		_, err := tx.exec(`
 			INSERT INTO probes (one, at) VALUES (1, ?1) ON CONFLICT (one) DO UPDATE SET at = ?1`, now.UnixMilli())
 		return err

@@ -10,7 +10,7 @@ import (
 
 // React implements [chat.Changes].
 func (s *Store) React(ctx context.Context, cmd chat.React) error {
-	return s.writer.do(ctx, func(tx *tx) error { return tx.react(&cmd) })
+	return s.writer.Do(ctx, func(tx *tx) error { return tx.react(&cmd) })
 }
 
 func (t *tx) react(cmd *chat.React) error {

@@ -51,7 +51,7 @@ func (s *Store) Retain(ctx context.Context, cmd chat.Retain) (removed int, err e
 // retain works on one conversation until nothing in it is due.
 func (s *Store) retain(ctx context.Context, conversation string, cmd *chat.Retain) (removed int, err error) {
 	for more := true; more; {
-		n, err := result(ctx, s.writer.do, func(tx *tx) (int, error) { return tx.retain(conversation, cmd) })
+		n, err := result(ctx, s.writer.Do, func(tx *tx) (int, error) { return tx.retain(conversation, cmd) })
 		if err != nil {
 			return removed, err
 		}

@@ -11,7 +11,7 @@ import (
 
 // CreateRoom implements [chat.Rooms].
 func (s *Store) CreateRoom(ctx context.Context, cmd chat.NewRoom) error {
-	return s.writer.do(ctx, func(tx *tx) error { return tx.createRoom(&cmd) })
+	return s.writer.Do(ctx, func(tx *tx) error { return tx.createRoom(&cmd) })
 }
 
 func (t *tx) createRoom(cmd *chat.NewRoom) error {
@@ -71,7 +71,7 @@ func foldRoom(name, description string) string {
 
 // Join implements [chat.Rooms].
 func (s *Store) Join(ctx context.Context, cmd chat.Join) (joined bool, err error) {
-	return result(ctx, s.writer.do, func(tx *tx) (bool, error) { return tx.join(&cmd) })
+	return result(ctx, s.writer.Do, func(tx *tx) (bool, error) { return tx.join(&cmd) })
 }
 
 func (t *tx) join(cmd *chat.Join) (bool, error) {
@@ -154,7 +154,7 @@ func (t *tx) insertMember(at chat.Place, user chat.UserID, role chat.Role) error
 
 // Leave implements [chat.Rooms].
 func (s *Store) Leave(ctx context.Context, cmd chat.Leave) (left bool, err error) {
-	return result(ctx, s.writer.do, func(tx *tx) (bool, error) { return tx.leave(&cmd) })
+	return result(ctx, s.writer.Do, func(tx *tx) (bool, error) { return tx.leave(&cmd) })
 }
 
 func (t *tx) leave(cmd *chat.Leave) (bool, error) {

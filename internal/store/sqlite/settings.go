@@ -11,7 +11,7 @@ import (
 
 // UpdateRoom implements [chat.Rooms].
 func (s *Store) UpdateRoom(ctx context.Context, cmd chat.UpdateRoom) error {
-	return s.writer.do(ctx, func(tx *tx) error { return tx.updateRoom(&cmd) })
+	return s.writer.Do(ctx, func(tx *tx) error { return tx.updateRoom(&cmd) })
 }
 
 func (t *tx) updateRoom(cmd *chat.UpdateRoom) error {
@@ -41,7 +41,7 @@ func (t *tx) updateRoom(cmd *chat.UpdateRoom) error {
 // DeleteRoom implements [chat.Rooms]. The log keeps its end, without anybody who may
 // read it; retention removes the rest in portions.
 func (s *Store) DeleteRoom(ctx context.Context, cmd chat.DeleteRoom) error {
-	return s.writer.do(ctx, func(tx *tx) error { return tx.deleteRoom(&cmd) })
+	return s.writer.Do(ctx, func(tx *tx) error { return tx.deleteRoom(&cmd) })
 }
 
 func (t *tx) deleteRoom(cmd *chat.DeleteRoom) error {

@@ -1,11 +1,8 @@
 // Package sqlite keeps chats in one SQLite file.
 //
-// There is one writer: a goroutine that takes the commands waiting in a bounded
-// queue, carries them out in one transaction, each within a savepoint of its
-// own, commits with an fsync, hands the events to the sink and then releases
-// the callers. The more callers wait, the more commands share an fsync. Reads go
-// to a pool of other connections, which see what is committed and never wait
-// for the writer.
+// There is one writer, see package batch: the more callers wait, the more commands
+// share an fsync. Reads go to a pool of other connections, which see what is committed
+// and never wait for the writer.
 //
 // Words of messages are indexed a moment after the messages are stored, by a
 // goroutine that gives the writer small portions of work.
@@ -177,7 +174,7 @@ func (s *Store) Close() error {
 	s.indexer.stop()
 	// The writer goes last: the last connection to close folds the log into the
 	// file, which a query_only one could not.
-	s.writer.drain()
+	s.writer.Drain()
 	for _, a := range s.accounts {
 		<-a.last
 	}

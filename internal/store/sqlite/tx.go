@@ -2,52 +2,75 @@ package sqlite
 
 import (
 	"context"
-	"fmt"
-	"runtime/debug"
 
 	"github.com/sockeye-im/sockeye/internal/chat"
+	"github.com/sockeye-im/sockeye/internal/store/batch"
 )
 
 // tx is the writer's transaction as a command sees it. Nothing here listens to a
 // caller's context: a command that has begun is carried out.
 type tx struct {
 	*connection
+	sink         chat.Sink
+	aroundCommit func(commit func() error) error
+
 	events []chat.Event
-	// indexable is set when there is something new for the indexer.
+	mark   int // how many there were at the savepoint
+
+	// indexable is set when there is something new for the indexer; toIndex holds a
+	// signal when a commit left something to it.
 	indexable bool
+	toIndex   chan struct{}
 }
 
-// within carries out one command in a savepoint. The first error is the
-// command's own, after which the database and the events are as before it; the
-// second means that the whole transaction is lost.
-func (t *tx) within(run func(*tx) error) (refused, lost error) {
-	events := len(t.events)
-	if err := t.control("SAVEPOINT command"); err != nil {
-		return nil, fmt.Errorf("sqlite: open a savepoint: %w", err)
-	}
-	refused = contained(t, run)
-	if refused != nil {
-		t.events = t.events[:events]
-		if err := t.control("ROLLBACK TO command"); err != nil {
-			// Not wrapped: to its neighbours this refusal is none.
-			return nil, fmt.Errorf("sqlite: undo a command (%s): %w", refused.Error(), err)
-		}
-	}
-	if err := t.control("RELEASE command"); err != nil {
-		return nil, fmt.Errorf("sqlite: release a savepoint: %w", err)
-	}
-	return refused, nil
+var _ batch.Transaction = (*tx)(nil)
+
+// Begin implements [batch.Transaction].
+func (t *tx) Begin([]any) error { return t.control("BEGIN IMMEDIATE") }
+
+// Savepoint implements [batch.Transaction].
+func (t *tx) Savepoint() error {
+	t.mark = len(t.events)
+	return t.control("SAVEPOINT command")
 }
 
-// contained turns a panic of a command into its error: what is wrong with one is not to
-// end the process, and with it the connections of everybody. Its rows are closed by then.
-func contained(t *tx, run func(*tx) error) (err error) {
-	defer func() {
-		if cause := recover(); cause != nil {
-			err = fmt.Errorf("sqlite: panic: %v\n%s", cause, debug.Stack())
+// Undo implements [batch.Transaction].
+func (t *tx) Undo() error {
+	t.events = t.events[:t.mark]
+	return t.control("ROLLBACK TO command")
+}
+
+// Release implements [batch.Transaction].
+func (t *tx) Release() error { return t.control("RELEASE command") }
+
+// Commit implements [batch.Transaction]. SQLite always knows the outcome.
+func (t *tx) Commit() error {
+	return t.aroundCommit(func() error { return t.control("COMMIT") })
+}
+
+// Rollback implements [batch.Transaction]. There may be nothing to roll back: SQLite
+// has done it itself after some errors. If it could not, the next BEGIN fails,
+// and is followed by another attempt.
+func (t *tx) Rollback() {
+	_ = t.control("ROLLBACK")
+	t.events, t.indexable = nil, false
+}
+
+// Settle implements [batch.Transaction]. It is not called, see Commit.
+func (t *tx) Settle() (stored bool, err error) { return false, nil }
+
+// Publish implements [batch.Transaction].
+func (t *tx) Publish() {
+	if len(t.events) > 0 {
+		t.sink(t.events)
+	}
+	if t.indexable {
+		select {
+		case t.toIndex <- struct{}{}:
+		default: // it has not looked since the last signal
 		}
-	}()
-	return run(t)
+	}
+	t.events, t.indexable = nil, false
 }
 
 // result is what run returns, which do carries out: a command of the writer's or a read of

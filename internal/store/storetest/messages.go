@@ -89,6 +89,33 @@ func testStartAppend(f *fixture) {
 	equal(f, "stored messages", f.all(room.ConversationID), stored)
 }
 
+// testStartReplies: each message replies to the one before it, whose outcome is not known yet, in a conversation that is
+// made by the first.
+func testStartReplies(f *fixture) {
+	const all = 50
+	outcomes := make(chan error, all)
+	var stored [all]chat.Message
+	for i := range all {
+		cmd := f.direct("anna", "bert", fmt.Sprint(i))
+		cmd.Message.ID = fmt.Sprint("chained", i)
+		if i > 0 {
+			cmd.Message.ReplyTo = fmt.Sprint("chained", i-1)
+		}
+		f.store.StartAppend(f.Context(), cmd, func(m chat.Message, err error) {
+			stored[i] = m
+			outcomes <- err
+		})
+	}
+	for range all {
+		f.Must(<-outcomes)
+	}
+	for i, m := range stored[1:] {
+		equal(f, "thread", m.ThreadID, "chained0")
+		equal(f, "seq", m.Seq, int64(i+2))
+	}
+	equal(f, "stored messages", f.all(stored[0].ConversationID), stored[:])
+}
+
 func testDirectMessage(f *fixture) {
 	first := f.append(f.direct("anna", "bert", "one"))
 	second := f.append(f.direct("bert", "anna", "two"))

@@ -255,6 +255,7 @@ export const zh: Words = {
   errors: {
     missing_fields: "有必填项为空。",
     rate_limited: "操作太频繁，请稍后再试。",
+    unavailable: "数据库暂时不可用，请稍后再试。",
     authentication_failed: "身份验证失败。",
     not_friends: "只能给好友发消息。",
     user_not_found: "没有这个用户。",

@@ -1,0 +1,103 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"github.com/sockeye-im/sockeye/internal/account"
+	"github.com/sockeye-im/sockeye/internal/chat"
+	"github.com/sockeye-im/sockeye/internal/config"
+	"github.com/sockeye-im/sockeye/internal/store/sqlite"
+)
+
+// dataFolder keeps everything in the data folder: what is said in SQLite's file, the secret beside it. It is locked by
+// who opens it.
+type dataFolder struct{ config.Signing }
+
+func (d dataFolder) open(ctx context.Context, log *slog.Logger, tell chat.Sink) (Store, error) {
+	cfg := sqlite.DefaultConfig(d.Data)
+	cfg.Log = log
+	store, err := sqlite.Open(ctx, cfg, tell)
+	if err != nil {
+		return nil, err
+	}
+	return inFolder{store, d, log}, nil
+}
+
+func (d dataFolder) openForOperator(ctx context.Context, opened *parts) (store Store, beside bool, err error) {
+	if err := mustBeUsed(d.Data); err != nil {
+		return nil, false, err
+	}
+	log := slog.Default() // standard error: what an upgrade changes is told once
+	unlock, err := claimFolder(d.Data)
+	switch {
+	case errors.Is(err, errInUse):
+		beside = true
+		var shared *sqlite.Store
+		shared, err = sqlite.OpenBeside(ctx, sqlite.DefaultConfig(d.Data))
+		store = inFolder{shared, d, log}
+	case err == nil:
+		opened.add("data folder", unlock)
+		store, err = d.open(ctx, log, func([]chat.Event) {})
+	}
+	if err != nil {
+		return nil, beside, err
+	}
+	opened.add("store", store.Close)
+	return store, beside, nil
+}
+
+func (d dataFolder) knownSecret(context.Context) (account.Secret, error) { return d.KnownSecret() }
+
+// mustBeUsed fails unless dir holds the database of a server.
+func mustBeUsed(dir string) error {
+	if err := refuseUnfinished(dir); err != nil {
+		return err
+	}
+	switch _, err := os.Stat(filepath.Join(dir, sqlite.FileName)); {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("data: no server has run in the folder %s yet, it has no %s", dir, sqlite.FileName)
+	case err != nil:
+		return fmt.Errorf("data: %w", err)
+	}
+	return nil
+}
+
+// inFolder is a store with the secret in its folder.
+type inFolder struct {
+	*sqlite.Store
+	folder dataFolder
+	log    *slog.Logger
+}
+
+// Accounts implements [Store].
+func (s inFolder) Accounts(sink account.Sink) account.Store { return s.Store.Accounts(sink) }
+
+// Load implements [Store].
+func (s inFolder) Load() Load {
+	stats := s.Stats()
+	return Load{Queued: stats.Queued, Commands: stats.Commands, Batches: stats.Batches}
+}
+
+// Lost implements [Store]: the lock of the folder lasts as long as the process.
+func (s inFolder) Lost() <-chan struct{} { return nil }
+
+// Secret implements [Store].
+func (s inFolder) Secret(context.Context) (account.Secret, error) {
+	if s.folder.JWTSecret == "" {
+		mended, err := account.MendSecret(s.folder.Data)
+		if err != nil {
+			return "", err
+		}
+		if mended {
+			s.log.Warn("others could read the signing secret, and sign tokens for anybody; its mode is 0600 now. Delete it for a new one, which signs everybody out",
+				"file", filepath.Join(s.folder.Data, account.SecretFile))
+		}
+	}
+	return s.folder.Secret()
+}

@@ -1,0 +1,112 @@
+package pgtest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Bouncer starts a pgbouncer in transaction mode before the server that tests share, and returns how the address of a
+// database becomes the one through it. It ends with the test. All of a database's clients share one connection, so that
+// whoever leaves something in it is noticed.
+func Bouncer(t testing.TB) (through func(address string) string) {
+	t.Helper()
+	s := shared(t)
+	program, err := bouncerProgram()
+	if err != nil {
+		t.Fatalf("pgtest: %v", err)
+	}
+	dir, err := os.MkdirTemp(s.dir, "bouncer") // removed with the server's folder
+	if err != nil {
+		t.Fatalf("pgtest: %v", err)
+	}
+	settings := fmt.Sprintf(`[databases]
+* = host=%[1]s user=%[2]s
+[pgbouncer]
+listen_addr =
+unix_socket_dir = %[3]s
+auth_type = any
+pool_mode = transaction
+default_pool_size = 1
+max_client_conn = 500
+logfile = %[3]s/log
+pidfile = %[3]s/pid
+`, s.dir, superuser, dir)
+	file := filepath.Join(dir, "ini")
+	if err := os.WriteFile(file, []byte(settings), 0o600); err != nil {
+		t.Fatalf("pgtest: %v", err)
+	}
+	if s.as != nil {
+		err = errors.Join(os.Chown(dir, int(s.as.Uid), int(s.as.Gid)), os.Chown(file, int(s.as.Uid), int(s.as.Gid)))
+		if err != nil {
+			t.Fatalf("pgtest: %v", err)
+		}
+	}
+	// Its parent is a shell that ends it when this process is gone, which closes the pipe.
+	bouncer := s.run("/bin/sh", "-c", `"$0" -q "$1" & cat >/dev/null; kill $!; wait`, program, file)
+	life, err := bouncer.StdinPipe()
+	if err != nil {
+		t.Fatalf("pgtest: %v", err)
+	}
+	if err := bouncer.Start(); err != nil {
+		t.Fatalf("pgtest: %v", err)
+	}
+	t.Cleanup(func() {
+		_ = life.Close()
+		_ = bouncer.Wait()
+	})
+	through = func(address string) string {
+		return replaceHost(t, address, dir)
+	}
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
+		err := greet(through(s.URL("postgres")))
+		if err == nil {
+			return through
+		}
+		if time.Now().After(deadline) {
+			said, _ := os.ReadFile(filepath.Join(dir, "log"))
+			t.Fatalf("pgtest: pgbouncer does not start: %v\n%s", err, said)
+		}
+	}
+}
+
+func replaceHost(t testing.TB, address, dir string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		t.Fatalf("pgtest: %v", err)
+	}
+	query := u.Query()
+	query.Set("host", dir)
+	query.Set("port", "6432")
+	u.RawQuery = query.Encode()
+	return u.String()
+}
+
+func bouncerProgram() (string, error) {
+	for _, place := range []string{"pgbouncer", "/usr/sbin/pgbouncer"} {
+		if program, err := exec.LookPath(place); err == nil {
+			return program, nil
+		}
+	}
+	return "", errors.New("pgbouncer is not installed: as root on Debian `make test-tools` installs it")
+}
+
+// greet connects once, without preparing anything.
+func greet(address string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, address)
+	if err != nil {
+		return err
+	}
+	_, err = conn.PgConn().Exec(ctx, "SELECT 1").ReadAll()
+	return errors.Join(err, conn.Close(ctx))
+}

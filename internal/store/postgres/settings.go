@@ -1,0 +1,89 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/sockeye-im/sockeye/internal/chat"
+)
+
+// UpdateRoom implements [chat.Rooms].
+func (s *Store) UpdateRoom(ctx context.Context, cmd chat.UpdateRoom) error {
+	return s.writer.Do(ctx, func(tx *tx) error { return tx.updateRoom(&cmd) })
+}
+
+func (t *tx) updateRoom(cmd *chat.UpdateRoom) error {
+	conversation, err := t.administered(cmd.RoomID, cmd.Actor.ID)
+	if err != nil {
+		return err
+	}
+	r, err := scanRoom(t.row(roomQuery, cmd.RoomID))
+	if err != nil {
+		return fmt.Errorf("read room: %w", err)
+	}
+	change, err := cmd.Apply(&r)
+	if err != nil || !change {
+		return err
+	}
+	if _, err := t.exec(`
+		UPDATE rooms SET name = $1, description = $2, type = $3, max_members = $4,
+			allow_file_upload = $5, allow_voice_message = $6, retention_ms = $7, folded = $8
+		WHERE id = $9`,
+		r.Name, r.Description, r.Type, r.MaxMembers, r.Settings.AllowFileUpload, r.Settings.AllowVoiceMessage,
+		r.Settings.MessageRetention.Milliseconds(), foldRoom(r.Name, r.Description), r.ID); err != nil {
+		return fmt.Errorf("update room: %w", err)
+	}
+	return t.logRoom(chat.RoomUpdated, conversation, cmd.Actor, &r, cmd.At)
+}
+
+// DeleteRoom implements [chat.Rooms]. The log keeps its end, without anybody who may
+// read it; retention removes the rest in portions.
+func (s *Store) DeleteRoom(ctx context.Context, cmd chat.DeleteRoom) error {
+	return s.writer.Do(ctx, func(tx *tx) error { return tx.deleteRoom(&cmd) })
+}
+
+func (t *tx) deleteRoom(cmd *chat.DeleteRoom) error {
+	conversation, err := t.administered(cmd.RoomID, cmd.Actor.ID)
+	if err != nil {
+		return err
+	}
+	r, err := scanRoom(t.row(roomQuery, cmd.RoomID))
+	if err != nil {
+		return fmt.Errorf("read room: %w", err)
+	}
+	var members []chat.UserID
+	if err := t.each(func(row scanner) error {
+		var user chat.UserID
+		err := row.Scan(&user)
+		members = append(members, user)
+		return err
+	}, `DELETE FROM members WHERE conversation_id = $1 RETURNING user_id`, conversation); err != nil {
+		return fmt.Errorf("remove members: %w", err)
+	}
+	slices.Sort(members) // SQLite promises no order
+	if err := t.logRoom(chat.RoomDeleted, conversation, cmd.Actor, &r, cmd.At, members...); err != nil {
+		return err
+	}
+	for _, statement := range []string{
+		`DELETE FROM invites WHERE conversation_id = $1`,
+		`DELETE FROM rooms WHERE conversation_id = $1`,
+		`UPDATE conversations SET member_count = 0 WHERE id = $1`,
+	} {
+		if _, err := t.exec(statement, conversation); err != nil {
+			return fmt.Errorf("delete room: %w", err)
+		}
+	}
+	return nil
+}
+
+// logRoom logs and tells the room something about itself; and the users, who are
+// members no longer.
+func (t *tx) logRoom(kind chat.EventKind, conversation string, by chat.Actor, r *chat.Room, at time.Time, users ...chat.UserID) error {
+	place, err := t.place(entry{conversation: conversation, kind: kind, actor: by.ID, at: at}, by.Origin)
+	if err != nil {
+		return err
+	}
+	return t.emitNamed(chat.NewRoomEvent(kind, place, *r, users...))
+}
