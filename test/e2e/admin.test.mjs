@@ -130,6 +130,7 @@ test("a connection is found and closed", async () => {
   await page.getByRole("searchbox", { name: "Search" }).fill(name.toUpperCase());
   await connection(name).getByText("Socket.IO, polling").waitFor();
   await connection(name).getByText(address, { exact: true }).waitFor();
+  await connection(`Vera ${run}`).waitFor({ state: "detached" }); // no sooner than the search is through
   assert.equal(await page.getByTestId("connection").count(), 1);
   await isAccessible();
   await shoot("connections");
