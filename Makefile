@@ -6,7 +6,7 @@ SHELL       := /bin/bash
 MAKEFLAGS   += --no-builtin-rules
 
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
-# Options for the server that `make run` starts, such as ARGS="--listen 127.0.0.1:4000", or for `make bench`, such as
+# Options for the server that `make run` starts, such as ARGS="--listen 127.0.0.1:4000", for `make cluster`, or for `make bench`, such as
 # ARGS="-runs 5".
 ARGS     ?=
 # How long `make soak` fuzzes each target.
@@ -31,6 +31,10 @@ help: ## List the targets
 .PHONY: run
 run: build ## Build what is needed and start a server for development, with demo sign-in, on this machine only
 	exec bin/sockeye serve --dev $(ARGS)
+
+.PHONY: cluster
+cluster: build ## Build what is needed and start three nodes, PostgreSQL, Redis and a balancer, with demo sign-in, on this machine only
+	exec bin/sockeye cluster $(ARGS)
 
 .PHONY: build
 build: web ## Build bin/sockeye, one static file with the web app inside
@@ -88,7 +92,7 @@ $(LINT):
 	mv $(@D)/golangci-lint $@
 
 .PHONY: bench
-bench: bench/peers/node_modules/.package-lock.json ## Measure the library beside its peers, the whole server, the stores, growth, hostile clients, in some 20 minutes, into bench/RESULTS.md
+bench: bench/peers/node_modules/.package-lock.json ## Measure the library beside its peers, the whole server, the stores, many nodes, growth, hostile clients, in some 25 minutes, into bench/RESULTS.md
 	go run ./bench $(ARGS)
 
 .PHONY: web-figures

@@ -1,10 +1,10 @@
 //go:build linux
 
 // Command bench measures Sockeye's Socket.IO library side by side with what else one could take, and with the bare system
-// call; then the whole server and its stores, what more of everything costs, and what slow and hostile clients do; and
-// writes down what came out.
+// call; then the whole server, its stores and several nodes, what more of everything costs, and what slow and hostile clients
+// do; and writes down what came out.
 //
-//	make bench                            # all of it, some 20 minutes, into bench/RESULTS.md
+//	make bench                            # all of it, some 25 minutes, into bench/RESULTS.md
 //	go run ./bench -short -out -          # a few seconds, to see that it works; the figures mean nothing
 //	go run ./bench -peers sockeye,write -scenarios ack,fanout16 -out -
 //	go run ./bench -peers sockeye -profile /tmp  # CPU profiles of the server too

@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 
+	"github.com/sockeye-im/sockeye/bench/cluster"
 	"github.com/sockeye-im/sockeye/bench/compare"
 	"github.com/sockeye-im/sockeye/bench/growth"
 	"github.com/sockeye-im/sockeye/bench/hostile"
@@ -21,6 +22,7 @@ type part struct {
 var parts = []part{
 	{"product", runProduct},
 	{"store", runStore},
+	{"cluster", runCluster},
 	{"growth", runGrowth},
 	{"hostile", runHostile},
 }
@@ -35,6 +37,14 @@ func partNames() []string {
 		names[i] = p.name
 	}
 	return names
+}
+
+func runCluster(ctx context.Context, options compare.Options) (string, error) {
+	report, err := cluster.Run(ctx, cluster.Options{Rounds: min(options.Rounds, partRounds), Short: options.Short, Progress: options.Progress})
+	if report == nil {
+		return "", err
+	}
+	return report.Markdown(), err
 }
 
 func runGrowth(ctx context.Context, options compare.Options) (string, error) {

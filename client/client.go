@@ -62,6 +62,9 @@ type Client struct {
 type ConnectionStatus struct {
 	Connected bool   // the client is Online
 	ID        string // the server's of the connection; empty without one
+	// Node is the id of the server among those that have one database; empty without a connection, where there can be one
+	// server, and over Socket.IO until it has said so, which is before the first CaughtUp.
+	Node      string
 	Transport string // "websocket"; empty without a connection
 	Attempts  int    // how many have failed in a row
 }

@@ -17,6 +17,7 @@ type connection struct {
 	resting  bool          // until the application says Connect
 	failures int           // attempts since all was well
 	refusal  *Error        // what the server has said before it ended the connection
+	advice   *advice       // what it has said of coming back, because it goes; nil: nothing
 	patience time.Duration // how long the server may be silent
 	user     string        // whose client this is; empty: not known yet
 }
@@ -28,8 +29,34 @@ type attempt struct {
 	fresh    bool // the token was asked for
 	userID   string
 	id       string // the server's of the connection
+	node     string // which server that is, where it has said so already
 	patience time.Duration
 	err      error
+}
+
+// advice is what a server says that goes, while others stay, before it ends the connection.
+type advice struct {
+	Node        string `json:"node"`        // which one goes
+	ReturnAfter int64  `json:"returnAfter"` // milliseconds
+}
+
+// longestAdvice is the longest time that the server can have a client wait.
+const longestAdvice = time.Minute
+
+// advised notes advice.
+func (l *loop) advised(payload json.RawMessage) {
+	told := new(advice)
+	if err := json.Unmarshal(payload, told); err != nil {
+		l.cfg.Logger.Error("an event could not be read", "event", eventLeaving, "err", err)
+		return
+	}
+	l.advice = told
+}
+
+// pause is how long to wait: so long that others who were told the same do not come at the same time.
+func (a *advice) pause() time.Duration {
+	after := min(max(time.Duration(a.ReturnAfter), 0), longestAdvice/time.Millisecond) * time.Millisecond
+	return after + rand.N(after/2+1)
 }
 
 // probeAfter is after how long a silence a server that does not say how often it is
@@ -103,7 +130,7 @@ func (a *attempt) signIn(ctx context.Context) error {
 					return err
 				}
 			case welcome:
-				a.id = in.id
+				a.id, a.node = in.id, in.node
 				var me Connected
 				if json.Unmarshal(in.payload, &me) == nil && me.UserID != "" {
 					a.userID = me.UserID
@@ -138,7 +165,7 @@ func (l *loop) attempted(a attempt) {
 		l.failed(a)
 		return
 	}
-	l.link, l.refusal = a.link, nil
+	l.link, l.refusal, l.advice = a.link, nil, nil
 	if a.userID != "" {
 		l.user = a.userID
 	}
@@ -146,7 +173,7 @@ func (l *loop) attempted(a attempt) {
 	l.accepted(a.token, a.fresh)
 	l.client.update(func() {
 		l.client.userID, l.client.lost = a.userID, nil
-		l.client.status = ConnectionStatus{ID: a.id, Transport: "websocket", Attempts: l.failures}
+		l.client.status = ConnectionStatus{ID: a.id, Node: a.node, Transport: "websocket", Attempts: l.failures}
 	})
 	l.listen()
 	l.tell(&Connected{UserID: a.userID})
@@ -182,8 +209,11 @@ func (l *loop) lost(cause error) {
 	l.link = nil
 	l.alarms.clear(alarmSilence)
 	l.alarms.clear(alarmOverdue)
-	if l.refusal != nil {
+	switch {
+	case l.refusal != nil:
 		cause = l.refusal
+	case l.advice != nil:
+		cause = fmt.Errorf("%w: node %s goes", errFarewell, l.advice.Node)
 	}
 	if !l.caughtUp {
 		l.failures++ // let in and sent away at once
@@ -221,6 +251,11 @@ func (l *loop) waitForNext(cause error) {
 	b := l.cfg.Backoff
 	if l.failures == b.Attempts {
 		l.tell(&ReconnectFailed{Attempts: l.failures, Err: cause})
+	}
+	if l.advice != nil {
+		l.alarms.in(alarmConnect, l.advice.pause())
+		l.advice = nil // it is of one attempt
+		return
 	}
 	pause := b.Slow
 	if l.failures < b.Attempts {

@@ -7,11 +7,12 @@ import (
 
 // Names of the events that the client handles itself.
 const (
-	eventHeads  = "conversation:heads"
-	eventHead   = "conversation:head"
-	eventEpoch  = "server:epoch"
-	eventUnread = "messages:unread"
-	eventError  = "error"
+	eventHeads   = "conversation:heads"
+	eventHead    = "conversation:head"
+	eventEpoch   = "server:epoch"
+	eventLeaving = "server:leaving"
+	eventUnread  = "messages:unread"
+	eventError   = "error"
 )
 
 // Names of events. Those of the client's own are not the server's.

@@ -31,7 +31,8 @@
 //
 // A client that has lost its connection comes back by itself, after waiting times
 // that double, half of each random ([Backoff]). After five attempts in a row that
-// failed it tells [ReconnectFailed] and tries every 30 s. It stops for good when the
+// failed it tells [ReconnectFailed] and tries every 30 s. Where its server stops and
+// others go on, it comes back when it was told to. It stops for good when the
 // server does not want it back ([ErrStopped]).
 //
 // # Events

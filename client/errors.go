@@ -51,6 +51,7 @@ const (
 	codeRateLimited     = "rate_limited"
 	codeBusy            = "busy"
 	codeInternal        = "internal"
+	codeUnavailable     = "unavailable"
 )
 
 // Code is the code of the server's refusal in err; empty if there is none.
@@ -70,7 +71,7 @@ func passing(err error) (after time.Duration, ok bool) {
 		return 0, false
 	}
 	switch refusal.Code {
-	case codeRateLimited, codeBusy, codeInternal:
+	case codeRateLimited, codeBusy, codeInternal, codeUnavailable:
 		return time.Duration(refusal.RetryAfter) * time.Second, true
 	}
 	return 0, false

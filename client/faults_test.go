@@ -63,3 +63,31 @@ func outlast[E client.Event](c *client.Client) (none E) {
 	}
 	return none
 }
+
+// TestAwayPasses: a message waits for a database that is away as long as the server asks it to, and goes out.
+func TestAwayPasses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		asked := 0
+		_, httpClient := startBubble(t, func(request map[string]any) map[string]any {
+			if request["type"] == "ping" {
+				return map[string]any{"type": "pong"}
+			}
+			if request["content"] != nil {
+				asked++
+			}
+			if request["content"] != nil && asked <= 3 {
+				return map[string]any{"type": "ack", "ok": false, "error": map[string]any{"code": "unavailable", "message": "Away", "retryAfter": 7}}
+			}
+			return map[string]any{"type": "ack", "ok": true, "clientMsgId": request["clientMsgId"]}
+		})
+		c := must[*client.Client](t)(client.Dial(t.Context(), client.Config{
+			URL: "http://chat.example", Protocol: client.WebSocket, HTTPClient: httpClient, Token: client.StaticToken("t"),
+		}))
+		defer c.Close()
+		must[client.Sent](t)(c.SendToRoom(t.Context(), client.RoomDraft{RoomID: "hall", Draft: client.Draft{Content: "hello"}}))
+		if took := time.Since(began); took < 21*time.Second {
+			t.Errorf("it was sent for the fourth time after %s", took)
+		}
+	})
+}

@@ -38,6 +38,7 @@ type incoming struct {
 	number  uint64          // of the request that is answered
 	payload json.RawMessage // of an event, an answer or a refusal
 	id      string          // of the connection, in a welcome
+	node    string          // of the server, in a welcome, if that says it
 	reply   []byte          // to be sent back at once, if any
 	// patience is, in an opening, how long the server may be silent; zero if it
 	// does not say.

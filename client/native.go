@@ -67,7 +67,8 @@ func (native) parse(frame []byte) (incoming, error) {
 	switch {
 	case name == "connection":
 		in.kind = welcome
-		_ = json.Unmarshal(fields["clientId"], &in.id) // for display: a client can do without
+		_ = json.Unmarshal(fields["clientId"], &in.id) // for display: a client can do without, as without
+		_ = json.Unmarshal(fields["node"], &in.node)
 		return in, nil
 	case name == "pong":
 		return incoming{}, nil

@@ -89,7 +89,7 @@ func TestLostWithoutReconnection(t *testing.T) {
 		cfg.NoReconnection = true
 		c := dial(t, cfg)
 		before := c.ConnectionStatus()
-		if !before.Connected || before.ID == "" || before.Transport != "websocket" || before.Attempts != 0 {
+		if !before.Connected || before.ID == "" || before.Node != "" || before.Transport != "websocket" || before.Attempts != 0 {
 			t.Errorf("online: %+v", before)
 		}
 		p.cut()
@@ -97,7 +97,7 @@ func TestLostWithoutReconnection(t *testing.T) {
 		if c.State() != client.Idle {
 			t.Errorf("lost, and %v", c.State())
 		}
-		if lost := c.ConnectionStatus(); lost.Connected || lost.ID != "" || lost.Transport != "" {
+		if lost := c.ConnectionStatus(); lost.Connected || lost.ID != "" || lost.Node != "" || lost.Transport != "" {
 			t.Errorf("lost: %+v", lost)
 		}
 		sent := make(chan error, 1)

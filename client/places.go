@@ -45,6 +45,16 @@ func newPlaces(since map[string]int64, epoch string, limit int) places {
 	return p
 }
 
+// greeted notes which server this is.
+func (l *loop) greeted(payload json.RawMessage) {
+	var greeting struct {
+		Node string `json:"node"`
+	}
+	if json.Unmarshal(payload, &greeting) == nil { // for display: a client can do without
+		l.client.update(func() { l.client.status.Node = greeting.Node })
+	}
+}
+
 // happened takes an event of the stream.
 func (l *loop) happened(name string, payload json.RawMessage) {
 	switch name {
@@ -55,7 +65,11 @@ func (l *loop) happened(name string, payload json.RawMessage) {
 		}
 		return
 	case eventEpoch:
-		return // the sync that begins each connection tells it
+		l.greeted(payload) // the epoch is told by the sync that begins each connection
+		return
+	case eventLeaving:
+		l.advised(payload)
+		return
 	case eventHead:
 		var one head
 		if err := json.Unmarshal(payload, &one); err == nil {

@@ -55,6 +55,17 @@ type Config struct {
 	// It is for Serve, which leaves requests for other paths to net/http. Default "",
 	// which is any path.
 	Path string
+	// NewID makes the ids of sessions. Whoever knows one can speak for its session, so that
+	// nobody must be able to guess one; it has no character that a URL would have to escape.
+	// It may be called concurrently. Default: 120 random bits, as 20 characters.
+	NewID func() string
+	// Elsewhere says, where there are other servers beside this one, who answers requests
+	// for a session that this one does not have, by its id; nil is nobody, and such
+	// a request is refused. It is asked before a byte of the body is kept and by the
+	// connection loop, so it must not block. The handler gets requests as net/http
+	// would bring them, opening handshakes that can be hijacked among them;
+	// the headers of CORS are set by then. nil: there are no others.
+	Elsewhere func(id string) http.Handler
 	// Transports allowed. Default both.
 	Transports []string
 	// NoUpgrades keeps polling sessions on polling.
@@ -135,6 +146,12 @@ func (c Config) withDefaults() (Config, error) {
 		c.QueueMemory = NewQueueMemory(0)
 	}
 	c.HTTPCompression = cmp.Or(c.HTTPCompression, 1024)
+	if c.NewID == nil {
+		c.NewID = newID
+	}
+	if c.Elsewhere == nil {
+		c.Elsewhere = func(string) http.Handler { return nil }
+	}
 	if len(c.Transports) == 0 {
 		c.Transports = []string{Polling, WebSocket}
 	}

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"net/http"
 	"strconv"
+
+	"github.com/sockeye-im/sockeye/internal/netloop"
 )
 
 // RequestError is the answer to a request that no session takes: HTTP 400 (403
@@ -32,6 +34,15 @@ var (
 	ErrForbidden           = &RequestError{4, "Forbidden"}
 	ErrUnsupportedProtocol = &RequestError{5, "Unsupported protocol version"}
 )
+
+// ServeHTTP answers a request with the error, an opening handshake of a WebSocket too.
+func (e *RequestError) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if netloop.IsUpgrade(r) {
+		e.writeRaw(w)
+	} else {
+		e.write(w)
+	}
+}
 
 func (e *RequestError) write(w http.ResponseWriter) {
 	status := http.StatusBadRequest

@@ -2,6 +2,7 @@ package engineio_test
 
 import (
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -170,15 +171,18 @@ func resumesInTime(t *testing.T, timeout time.Duration) bool {
 }
 
 // A session whose queue has overflowed while its client was waited for ends at once, and
-// is given no time for a pong when it is read again.
+// is given no time for a pong when it is read again before the wheel has come to end it.
 func TestResumeOfAnOverflowedSession(t *testing.T) {
-	s := serve(t, engineio.Config{MaxQueuedBytes: 1})
+	s := serve(t, engineio.Config{PingInterval: time.Hour, PingTimeout: time.Hour, MaxQueuedBytes: 1})
 	session, query := s.open(t, "4")
 	session.Expire(nil)
 	s.poll(t, query, "2")
 	session.Pause()
+	release := sync.OnceFunc(s.HoldWheel())
+	t.Cleanup(release)
 	for session.Send(engineio.NewText([]byte("x"))) == nil { //nolint:revive // until it overflows
 	}
 	session.Resume()
+	release()
 	s.expectEnd(t, engineio.SlowConsumer)
 }

@@ -73,7 +73,19 @@ func (m *Message) queued() queued {
 	return queued{kind: packetMessage, binary: m.binary, frame: m.frame}
 }
 
-// control frames a packet that is no message.
+// control returns the frame of a packet that is no message. All sessions share the frames
+// of packets without data, such as pings.
 func control(kind packetType, data []byte) *netloop.Message {
+	if len(data) == 0 {
+		return bare[kind-packetOpen]
+	}
 	return netloop.NewMessage(netloop.Text, false, []byte{byte(kind)}, data)
 }
+
+// bare are the packets without data, by their kind.
+var bare = func() (all [packetNoop - packetOpen + 1]*netloop.Message) {
+	for i := range all {
+		all[i] = netloop.NewMessage(netloop.Text, false, []byte{byte(packetOpen) + byte(i)})
+	}
+	return all
+}()

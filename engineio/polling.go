@@ -27,27 +27,12 @@ const (
 type polling struct {
 	queue   pollQueue
 	waiter  *waiter       // the poll that waits; nil without one
+	upgrade *probe        // nil without an upgrade under way
+	resumed chan struct{} // not nil while paused
 	posting bool          // a data request is under way
 	base64  bool          // the client cannot take binary
-	upgrade *probe        // nil without an upgrade under way
 	probed  bool          // the probe was answered
-	resumed chan struct{} // not nil while paused
-	linger  *linger       // not nil once ended with packets left
-}
-
-// linger forgets an ended session when nobody fetches its last packets.
-type linger struct {
-	session *Session
-	timer   netloop.Timer
-}
-
-// Expire is for the timing wheel.
-func (l *linger) Expire(*netloop.Timer) {
-	s := l.session
-	s.mu.Lock()
-	s.poll.queue.clear()
-	s.mu.Unlock()
-	s.server.forget(s)
+	lingers bool          // it has ended with packets left
 }
 
 func (p *polling) wake() {
@@ -332,7 +317,7 @@ func (s *Session) endPolling(byServer, orderly bool) (lingers bool) {
 		}
 	}
 	last := packetClose
-	s.server.loop.Wheel().Disarm(&q.queue.watch.timer)
+	q.queue.endWatch(s)
 	if !byServer {
 		last = packetNoop
 		q.queue.clear()
@@ -352,19 +337,26 @@ func (s *Session) endPolling(byServer, orderly bool) (lingers bool) {
 }
 
 // linger keeps the last packets for a while, for the poll that is to fetch the next
-// of them. mu is held.
+// of them. The timer of the heartbeat, which is over, counts it. mu is held.
 func (s *Session) linger() {
-	q := s.poll
-	if q.linger == nil {
-		q.linger = &linger{session: s}
-		q.linger.timer.Owner = q.linger
+	s.poll.lingers = true
+	s.due = time.Now().Add(lingerTime)
+	s.server.loop.Wheel().Arm(&s.heartbeat, lingerTime)
+}
+
+// lingered forgets a session whose last packets nobody has fetched in time; a heartbeat
+// that fires while the session ends is none of that. mu is held.
+func (s *Session) lingered() {
+	if s.poll == nil || !s.poll.lingers || time.Now().Before(s.due) {
+		return
 	}
-	s.server.loop.Wheel().Arm(&q.linger.timer, lingerTime)
+	s.poll.queue.clear()
+	s.server.forget(s)
 }
 
 func (s *Session) forgetLingering() {
-	if l := s.poll.linger; l != nil {
-		s.server.loop.Wheel().Disarm(&l.timer)
+	if s.poll.lingers {
+		s.server.loop.Wheel().Disarm(&s.heartbeat)
 		s.server.forget(s)
 	}
 }
@@ -434,7 +426,7 @@ func (s *Session) upgraded(p *probe, c *netloop.Conn) bool {
 	s.restrict(c)
 	s.server.polling.Add(-1)
 	c.SetHandler(s)
-	s.server.loop.Wheel().Disarm(&q.queue.watch.timer)
+	q.queue.endWatch(s)
 	waiting, _ := q.queue.pop(len(q.queue.packets))
 	for _, p := range waiting {
 		_ = c.Send(s.frame(p))

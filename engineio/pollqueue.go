@@ -45,9 +45,10 @@ type pollQueue struct {
 	compress bool      // one of packets may be compressed
 	since    time.Time // when the first began to wait, or the last poll fetched some
 
-	account netloop.Account
-	watch   pollWatch
-	room    chan struct{} // closed when room is made; nil while nobody waits for that
+	// What most sessions never need is made when they do: attackers open many that wait for nothing.
+	account *netloop.Account // nil while the queue takes no part in the QueueMemory
+	watch   *pollWatch       // nil until a message waits
+	room    chan struct{}    // closed when room is made; nil while nobody waits for that
 }
 
 func (q *pollQueue) push(p queued, compress bool) {
@@ -60,7 +61,7 @@ func (q *pollQueue) push(p queued, compress bool) {
 	if p.kind == packetMessage {
 		q.messages++
 	}
-	if q.account.IsOpen() {
+	if q.account != nil {
 		q.account.Add(p.frame)
 	}
 }
@@ -82,12 +83,13 @@ func (q *pollQueue) pop(n int) (popped []queued, compress bool) {
 		if p.kind == packetMessage {
 			q.messages--
 		}
-		if q.account.IsOpen() {
+		if q.account != nil {
 			q.account.Remove(p.frame)
 		}
 	}
-	if len(q.packets) == 0 && q.account.IsOpen() {
+	if len(q.packets) == 0 && q.account != nil {
 		q.account.Close()
+		q.account = nil
 	}
 	if q.room != nil {
 		close(q.room)
@@ -113,6 +115,7 @@ func (q *pollQueue) clear() { q.pop(len(q.packets)) }
 
 // count has the queue take part in the server's QueueMemory.
 func (q *pollQueue) count(s *Session) {
+	q.account = new(netloop.Account)
 	q.account.Open(s.server.loop, (*slowPolling)(s))
 	for i := range q.packets {
 		q.account.Add(q.packets[i].frame)
@@ -136,13 +139,31 @@ func (s *Session) queue(p queued, compress bool) error {
 		s.server.loop.Wheel().Arm(&s.heartbeat, 0)
 		return ErrClosed
 	}
-	if q.bytes > countedBytes && !q.account.IsOpen() {
+	if q.bytes > countedBytes && q.account == nil {
 		q.count(s)
 	}
-	if p.kind == packetMessage && !q.watch.on {
-		q.watch.arm(s, cfg.WriteStall)
+	if p.kind == packetMessage {
+		q.beWatched(s)
 	}
 	return nil
+}
+
+// beWatched has the client watched, if it is not already. mu is held.
+func (q *pollQueue) beWatched(s *Session) {
+	if q.watch == nil {
+		q.watch = &pollWatch{session: s}
+		q.watch.timer.Owner = q.watch
+	}
+	if !q.watch.on {
+		q.watch.arm(s.server.cfg.WriteStall)
+	}
+}
+
+// endWatch ends that.
+func (q *pollQueue) endWatch(s *Session) {
+	if q.watch != nil {
+		s.server.loop.Wheel().Disarm(&q.watch.timer)
+	}
 }
 
 // pollWatch ends a session whose client fetches nothing of what waits.
@@ -153,9 +174,9 @@ type pollWatch struct {
 }
 
 // arm has the watch look after d. mu is held.
-func (w *pollWatch) arm(s *Session, d time.Duration) {
-	w.on, w.session, w.timer.Owner = true, s, w
-	s.server.loop.Wheel().Arm(&w.timer, d)
+func (w *pollWatch) arm(d time.Duration) {
+	w.on = true
+	w.session.server.loop.Wheel().Arm(&w.timer, d)
 }
 
 // Expire is for the timing wheel. A client in the middle of an upgrade holds its
@@ -173,9 +194,9 @@ func (w *pollWatch) Expire(*netloop.Timer) {
 	switch {
 	case q.messages == 0:
 	case s.poll.upgrade != nil:
-		w.arm(s, stall)
+		w.arm(stall)
 	case idle < stall:
-		w.arm(s, stall-idle)
+		w.arm(stall - idle)
 	default:
 		s.mu.Unlock()
 		s.end(SlowConsumer, nil, true)

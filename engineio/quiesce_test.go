@@ -2,6 +2,7 @@ package engineio_test
 
 import (
 	"context"
+	"net/http"
 	"runtime"
 	"strings"
 	"testing"
@@ -104,4 +105,53 @@ func TestResumeBehindQuiesce(t *testing.T) {
 	}
 	next(t, posted)
 	none(t, s.messages)
+}
+
+// A server that opens no more sends new sessions elsewhere before it asks who they are. Open ones go on, an upgrade
+// included, until they are quiesced one by one.
+func TestStopOpening(t *testing.T) {
+	asked := make(chan string, 10)
+	s := serve(t, engineio.Config{AllowRequest: func(r *http.Request) error { asked <- r.URL.RawQuery; return nil }})
+	session, c := s.openSocket(t, "4")
+	polling, query := s.open(t, "4")
+	for range 2 {
+		next(t, asked)
+	}
+	s.StopOpening()
+	for _, transport := range []string{"polling", "websocket"} {
+		var header []string
+		if transport == "websocket" {
+			header = upgrading
+		}
+		if a := s.get(t, "EIO=4&transport="+transport, header...); a.status != http.StatusServiceUnavailable || a.header.Get("Retry-After") != "1" {
+			t.Errorf("%s: %d %s", transport, a.status, a.body)
+		}
+	}
+	none(t, asked)
+	if a := s.get(t, "EIO=4&transport=carrier-pigeon"); a.status != http.StatusBadRequest {
+		t.Errorf("an unknown transport: %d", a.status)
+	}
+
+	c.sendText("4still here")
+	expect(t, s.messages, "still here")
+	s.post(t, query, "4polls")
+	expect(t, s.messages, "polls")
+	probe := s.dial(t, strings.Replace(query, "polling", "websocket", 1))
+	probe.sendText("2probe")
+	probe.expect("3probe")
+	probe.sendText("5")
+	until(t, "the upgrade", func() bool { return polling.Transport() == engineio.WebSocket })
+
+	session.Quiesce()
+	session.Resume() // of a handler that catches up
+	c.sendText("4late")
+	probe.sendText("4not late")
+	expect(t, s.messages, "not late")
+	s.reads(t)
+	none(t, s.messages)
+	send(t, session, "last words")
+	c.expect("4last words")
+	if s.Len() != 2 {
+		t.Errorf("%d sessions", s.Len())
+	}
 }

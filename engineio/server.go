@@ -93,10 +93,27 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	return errors.Join(err, s.door.Stop(ctx))
 }
 
-func (s *Server) stopOpening() []*Session {
+// StopOpening refuses new sessions, with an answer that sends clients and balancers to another
+// server: 503, before Config.AllowRequest is asked and anything is held. Open sessions go on,
+// with all their polls and upgrades, and those that are being opened come to be.
+func (s *Server) StopOpening() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.stopping = true
+}
+
+// opens reports whether new sessions are taken.
+func (s *Server) opens() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return !s.stopping
+}
+
+// stopOpening is StopOpening, and returns those that are open.
+func (s *Server) stopOpening() []*Session {
+	s.StopOpening()
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	sessions := make([]*Session, 0, len(s.sessions))
 	for _, session := range s.sessions {
 		sessions = append(sessions, session)
@@ -117,6 +134,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	switch {
+	case req.elsewhere != nil:
+		serveElsewhere(w, r, req.elsewhere)
 	case req.transport == WebSocket:
 		s.serveWebSocket(w, r, req)
 	case req.session == nil:
@@ -133,9 +152,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 type request struct {
 	protocol  int
 	transport string
-	session   *Session // nil for a handshake
-	jsonp     string   // the callback's index, "" when not JSONP
-	base64    bool     // the client cannot take binary
+	session   *Session     // nil for a handshake
+	elsewhere http.Handler // who answers for a session that is not here; else nil
+	jsonp     string       // the callback's index, "" when not JSONP
+	base64    bool         // the client cannot take binary
 }
 
 // verify holds a request against the configuration and the sessions, in the
@@ -167,6 +187,9 @@ func (s *Server) verify(r *http.Request) (request, error) {
 	case req.protocol == 0, req.protocol == v3 && s.cfg.NoEIO3:
 		return req, ErrUnsupportedProtocol
 	}
+	if !s.opens() {
+		return req, errStopping
+	}
 	if s.cfg.AllowRequest != nil {
 		if err := s.cfg.AllowRequest(r); err != nil {
 			return req, &RequestError{ErrForbidden.Code, err.Error()}
@@ -177,6 +200,12 @@ func (s *Server) verify(r *http.Request) (request, error) {
 
 func (s *Server) verifySession(req request, id string, upgrade bool) (request, error) {
 	req.session = s.session(id)
+	if req.session == nil {
+		req.elsewhere = s.cfg.Elsewhere(id)
+	}
+	if req.elsewhere != nil {
+		return req, nil // and has it verified there
+	}
 	if req.session == nil || req.session.overdue() {
 		return req, ErrUnknownSession
 	}
@@ -186,6 +215,15 @@ func (s *Server) verifySession(req request, id string, upgrade bool) (request, e
 	}
 	req.protocol = req.session.protocol
 	return req, nil
+}
+
+// serveElsewhere has a request answered for another server, of whose session it is. What is read
+// of the body goes there, and that server says how large it may be.
+func serveElsewhere(w http.ResponseWriter, r *http.Request, elsewhere http.Handler) {
+	if body, ok := r.Body.(*netloop.Body); ok {
+		body.Stream()
+	}
+	elsewhere.ServeHTTP(w, r)
 }
 
 // isDigits guards the JSONP callback's index, which is echoed into a script.
@@ -210,15 +248,12 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	default:
 		s.refused(RefusedRequest)
 	}
-	switch {
-	case errors.Is(err, errStopping):
+	if errors.Is(err, errStopping) {
 		w.Header().Set("Retry-After", "1")
 		http.Error(w, "Server is shutting down", http.StatusServiceUnavailable)
-	case netloop.IsUpgrade(r):
-		refusal.writeRaw(w)
-	default:
-		refusal.write(w)
+		return
 	}
+	refusal.ServeHTTP(w, r)
 }
 
 func (s *Server) session(id string) *Session {
@@ -232,7 +267,7 @@ var errStopping = errors.New("engineio: server is shutting down")
 // newSession registers a session whose transport is still to come. The caller calls
 // opening.Done once its handler is there and what came with the handshake is handled.
 func (s *Server) newSession(r *http.Request, req request) (*Session, error) {
-	session := &Session{id: newID(), server: s, protocol: req.protocol, handshake: newHandshake(r)}
+	session := &Session{id: s.cfg.NewID(), server: s, protocol: req.protocol, handshake: newHandshake(r)}
 	session.heartbeat.Owner = session
 	if !s.enter(session) {
 		return nil, errStopping

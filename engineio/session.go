@@ -35,7 +35,7 @@ type Session struct {
 
 	mu           sync.Mutex
 	heartbeat    netloop.Timer
-	due          time.Time     // when the session ends unless the client shows life
+	due          time.Time     // when the session ends unless the client shows life, or is forgotten, see linger
 	conn         *netloop.Conn // the WebSocket; nil while on polling
 	poll         *polling      // nil on a WebSocket
 	awaitingPong bool
@@ -52,7 +52,7 @@ type pauses uint8
 
 const (
 	byHandler pauses = 1 << iota // Pause
-	byServer                     // Server.Quiesce, until the end
+	byServer                     // Quiesce, of the session or of its server, until the end
 )
 
 // ending is how a session ended.
@@ -141,8 +141,12 @@ func (s *Session) Fail(reason Reason, err error) { s.endWith(ending{reason, err}
 // not time out.
 func (s *Session) Pause() { s.setPaused(byHandler, true) }
 
-// Resume continues after Pause, but for a session of a server that was quiesced.
+// Resume continues after Pause, but for a session that was quiesced, or whose server was.
 func (s *Session) Resume() { s.setPaused(byHandler, false) }
+
+// Quiesce reads no more from the client until the end of the session, which can still be sent
+// to. Messages that were read already still arrive.
+func (s *Session) Quiesce() { s.setPaused(byServer, true) }
 
 func (s *Session) setPaused(by pauses, on bool) {
 	s.mu.Lock()
@@ -232,12 +236,13 @@ func (s *Session) excuse() {
 	}
 }
 
-// Expire is for the timing wheel: it is time for a ping, or too late for a
-// pong.
+// Expire is for the timing wheel: it is time for a ping, or too late for a pong, or
+// for the poll that was to fetch the last packets.
 func (s *Session) Expire(*netloop.Timer) {
 	s.mu.Lock()
 	switch {
 	case s.closed:
+		s.lingered()
 		s.mu.Unlock()
 	case s.overflowed:
 		s.mu.Unlock()

@@ -33,12 +33,15 @@ func (c *Config) strangerTerms() netloop.Terms {
 }
 
 // terms says by the target of a data request what is granted to its body. The body of one
-// that will be refused is not waited for.
+// that will be refused is not waited for, nor that of one for another server's session.
 func (s *Server) terms(target []byte) netloop.Terms {
 	_, query, _ := bytes.Cut(target, []byte("?"))
 	id, _ := parameter(query, "sid")
 	session := s.session(string(id))
-	if session == nil || session.Transport() != Polling {
+	if session == nil {
+		return netloop.Terms{Stranger: true, Stream: s.cfg.Elsewhere(string(id)) != nil}
+	}
+	if session.Transport() != Polling {
 		return netloop.Terms{Stranger: true}
 	}
 	return session.terms()

@@ -38,6 +38,7 @@ type client struct {
 	running bool  // a worker is on the queue
 	paused  bool
 	closed  bool
+	last    func() // of those who retire; nil for none
 }
 
 // job is one thing to do in the connection's order.
@@ -188,6 +189,38 @@ func (c *client) post(j job) {
 		c.running = true
 		c.server.work.Start(c)
 	}
+}
+
+// retire ends the connection behind what was read of it.
+func (c *client) retire(last func()) {
+	c.session.Quiesce()
+	c.mu.Lock()
+	before := c.last
+	if c.last = last; before != nil { // of another socket, or the same: one job sees to both
+		c.last = func() { before(); last() }
+	}
+	c.mu.Unlock()
+	if before == nil {
+		c.post(job{run: c.retireBehind})
+	}
+}
+
+// retireBehind is for the worker whose turn it is. It waits for another turn while there is something
+// behind it, which was read before the reading stopped.
+func (c *client) retireBehind() {
+	c.mu.Lock()
+	last := c.last
+	hasMore := c.batch.next < len(c.batch.list) || c.queue != nil
+	if !hasMore {
+		c.last = nil
+	}
+	c.mu.Unlock()
+	if hasMore {
+		c.post(job{run: c.retireBehind})
+		return
+	}
+	last()
+	c.session.Fail(engineio.ShuttingDown, nil)
 }
 
 // Run does the queued jobs in order and ends when there are none, or when the

@@ -14,7 +14,7 @@ type entrance struct {
 func (s *Socket) continues(session *Session) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.id, s.data, s.recovered = session.ID, session.Data, true
+	s.id, s.data, s.recovered, s.foreign = session.ID, session.Data, true, session.foreign
 	if s.entering != nil {
 		s.entering.kept = session.Rooms
 	}

@@ -134,8 +134,10 @@ func ExampleHandlers_Use() {
 	client.post(`40{"token":"secret"}`)
 	for answer := ""; !strings.Contains(answer, "welcome"); {
 		answer = client.get()
-		if _, event, ok := strings.Cut(answer, "42"); ok {
-			fmt.Println("42" + event)
+		for packet := range strings.SplitSeq(answer, "\x1e") {
+			if strings.HasPrefix(packet, "42") {
+				fmt.Println(packet)
+			}
 		}
 	}
 	// Output:

@@ -198,16 +198,15 @@ func (n *Namespace) restore(s *Socket) *Session {
 	if s.auth.Decode(&claim) != nil || claim.PID == "" {
 		return nil
 	}
+	var found *Session
 	id, ok := n.verifyPID(claim.PID)
-	if !ok {
-		return nil
+	if ok {
+		n.supersede(id)
+		found = n.rooms.restore(id, claim.Offset)
 	}
-	if old := n.Socket(id); old != nil {
-		<-old.open
-		old.client.session.Fail(engineTransportClose, errSuperseded)
-		<-old.Context().Done() // it may have been leaving already
+	if found == nil && (!ok || !n.rooms.has(id)) && n.fetch(s, Claim{n.name, claim.PID, claim.Offset}) {
+		found = n.rooms.restore(claim.PID[:idLength], "")
 	}
-	found := n.rooms.restore(id, claim.Offset)
 	if found != nil {
 		s.continues(found)
 	}
@@ -242,6 +241,13 @@ const (
 	idLength = 20 // of those in base64
 )
 
+func (s *Server) newID() string {
+	if own := s.cfg.Recovery; own != nil && own.NewID != nil {
+		return own.NewID()
+	}
+	return newID()
+}
+
 func newID() string {
 	var b [idBytes]byte
 	_, _ = rand.Read(b[:]) // never fails (crypto/rand)
@@ -261,5 +267,5 @@ func (n *Namespace) verifyPID(pid string) (id string, ok bool) {
 		return "", false
 	}
 	id = pid[:idLength]
-	return id, hmac.Equal([]byte(pid), []byte(n.pid(id)))
+	return id, hmac.Equal([]byte(pid), []byte(n.pid(id))) || n.rooms.tookIn(id, pid)
 }

@@ -38,7 +38,9 @@ type Session struct {
 	from     uint64            // behind the last packet it is known to have
 	position uint64            // behind the last of missed
 	missed   []Encoded         // found by restore
+	offsets  []uint64          // of missed
 	kept     *keptSession      // that restore found
+	foreign  foreign
 }
 
 type logEntry struct {
@@ -129,7 +131,7 @@ func (l *packetLog) restore(id, offset string) *Session {
 	session := *kept.session
 	session.kept = kept
 	if offset != "" {
-		position, ok := l.behind(offset)
+		position, ok := l.behind(&session, offset)
 		if !ok || position < session.from {
 			return nil // gone from the log, or older than the session
 		}
@@ -145,16 +147,20 @@ func (l *packetLog) restore(id, offset string) *Session {
 	return &session
 }
 
-// behind returns the position after the packet with that offset.
-func (l *packetLog) behind(offset string) (uint64, bool) {
+// behind returns the position after the packet with that offset. One that was logged again for a session of another server
+// is that session's alone.
+func (l *packetLog) behind(session *Session, offset string) (uint64, bool) {
 	wanted, err := parseOffset(offset)
 	if err != nil {
 		return 0, false
 	}
+	if session.foreign.offset != 0 && session.foreign.offset == wanted {
+		return session.from, true
+	}
 	// Offsets are handed out in order, but packets may be logged in a slightly
 	// different one.
 	for i := len(l.entries) - 1; i >= 0; i-- {
-		if l.entries[i].offset == wanted {
+		if only := l.entries[i].to.Socket; l.entries[i].offset == wanted && (only == "" || only == session.ID) {
 			return l.begin + uint64(i) + 1, true
 		}
 	}
@@ -192,6 +198,7 @@ func (l *packetLog) collect(session *Session) bool {
 			return false
 		}
 		session.missed = append(session.missed, entry.encoded)
+		session.offsets = append(session.offsets, entry.offset)
 	}
 	return true
 }

@@ -34,6 +34,9 @@ func newRooms(n *Namespace) *Rooms {
 	l := &Rooms{nsp: n, sockets: make(map[string]*Socket), rooms: make(map[string]*room)}
 	if cfg := &n.server.cfg; cfg.Recovery != nil {
 		l.log = newPacketLog(*cfg.Recovery, cfg.Engine.MaxQueuedBytes)
+		if cfg.Recovery.Elsewhere != nil {
+			l.offsets.Store(firstOffset())
+		}
 	}
 	return l
 }
@@ -99,7 +102,7 @@ func (l *Rooms) drop(s *Socket, keep bool) []string {
 		for i := range s.rooms.list {
 			joined[s.rooms.list[i].room.name] = s.rooms.list[i].since
 		}
-		l.log.keep(&Session{ID: s.id, Rooms: rooms[1:], Data: s.Data(), joined: joined, from: s.since})
+		l.log.keep(&Session{ID: s.id, Rooms: rooms[1:], Data: s.Data(), joined: joined, from: s.since, foreign: s.foreign})
 	}
 	for len(s.rooms.list) > 0 {
 		l.exit(s, len(s.rooms.list)-1)

@@ -1,6 +1,8 @@
 package socketio
 
 import (
+	"crypto/rand"
+	"encoding/binary"
 	"errors"
 	"strconv"
 )
@@ -227,6 +229,14 @@ func (n *Namespace) watched() bool {
 	n.mu.RLock()
 	defer n.mu.RUnlock()
 	return len(n.outgoing) > 0
+}
+
+// firstOffset is behind which offset a server begins whose clients may come from others: no packet of another one has the
+// same as one that is kept here.
+func firstOffset() uint64 {
+	var b [4]byte
+	_, _ = rand.Read(b[:]) // never fails (crypto/rand)
+	return uint64(binary.BigEndian.Uint32(b[:])) << 20
 }
 
 func formatOffset(offset uint64) string { return strconv.FormatUint(offset, 36) }

@@ -61,6 +61,12 @@ type Recovery struct {
 	// Default 10,000 and 16 MiB. Nor is one recovered that has missed more than
 	// three quarters of what Engine.MaxQueuedBytes allows.
 	MaxPackets, MaxBytes int
+	// Elsewhere finds the other server that has the session of a client which this one does not know; nil: it is nowhere. It may
+	// block until ctx ends. Strangers may ask for whatever they invent. Servers with it do not count their offsets from 1.
+	Elsewhere func(ctx context.Context, c Claim) Holder
+	// NewID makes the id of a socket, by which Elsewhere may find its server: 20 characters of base64url that nobody can guess.
+	// Default: all of it is random.
+	NewID func() string
 }
 
 func (c Config) withDefaults() Config {
@@ -194,6 +200,11 @@ func (s *Server) EndStranger(age time.Duration) bool { return s.engine.EndStrang
 
 // Connections is the number of open connections, whatever they have joined.
 func (s *Server) Connections() int { return s.engine.Len() }
+
+// StopOpening takes no more connections: they are answered in a way that sends clients and
+// balancers to another server (503). The open ones go on. It is for a program that has its
+// clients go to other servers, one by one, see [Socket.Retire].
+func (s *Server) StopOpening() { s.engine.StopOpening() }
 
 // Quiesce takes no more connections and reads no more from the open ones, and
 // waits until the events that were received are handled, or ctx ends. Sockets

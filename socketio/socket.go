@@ -1,6 +1,7 @@
 package socketio
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -25,6 +26,7 @@ type Socket struct {
 	recoverable bool          // the client was given a private id
 	freshStart  bool          // RefuseRecovery
 	open        chan struct{} // closed when letting in is over
+	foreign     foreign       // where it continues a session of another server
 
 	// Those of Rooms, guarded by its lock.
 	rooms memberships
@@ -101,7 +103,7 @@ func (s *Socket) RefuseRecovery() {
 	if s.entering == nil {
 		return
 	}
-	s.freshStart, s.data = true, nil
+	s.freshStart, s.data, s.foreign = true, nil, foreign{}
 	s.entering.kept, s.entering.left = nil, nil
 	s.assignID()
 }
@@ -236,6 +238,13 @@ func (s *Socket) Disconnect(closeConnection bool) {
 // the network: it reconnects.
 func (s *Socket) Drop() { s.client.session.Close() }
 
+// Retire closes the connection in a way that its client comes back from, to another server where
+// there is one. Nothing more is read of it. What was read is handled first, then last is called
+// in the connection's order, which may block and send, and the connection ends behind all that
+// was sent to it, with the reason ShuttingDown. Events that were detached (see [Event.Detach]) are
+// not waited for. It does not block. On a connection that has ended last is called all the same.
+func (s *Socket) Retire(last func()) { s.client.retire(last) }
+
 // Context ends when the socket leaves, for whatever reason. Handlers get it; one
 // whose work must not stop halfway uses context.WithoutCancel, also because
 // events that came before the client left are handled after.
@@ -273,7 +282,7 @@ func (c *socketContext) Err() error {
 func (s *Socket) assignID() {
 	switch {
 	case s.client.session.Protocol() == 4:
-		s.id = newID()
+		s.id = s.nsp.server.newID()
 	case s.nsp.name == "/":
 		s.id = s.client.session.ID()
 	default:
@@ -288,7 +297,7 @@ func (s *Socket) welcome(missed []Encoded) {
 	if s.client.session.Protocol() == 4 {
 		data := connected{SID: s.id}
 		if s.recoverable {
-			data.PID = s.nsp.pid(s.id)
+			data.PID = cmp.Or(s.foreign.pid, s.nsp.pid(s.id))
 		}
 		p.Data = data
 	}

@@ -41,6 +41,11 @@ var clientEvents = map[string]func(r *rig){
 		}
 		r.again.connect("/", claim)
 	},
+	"Retire": func(r *rig) {
+		if r.socket != nil {
+			r.socket.Retire(func() { _ = r.socket.Emit("farewell") }) // it may be gone
+		}
+	},
 	"Quiesce": func(r *rig) {
 		ctx, cancel := context.WithCancel(r.t.Context())
 		cancel() // not to wait for what is held here
@@ -223,6 +228,17 @@ var clientTable = map[string]map[string]outcome{
 		"left":       {hear("connect"), out, ""},
 		"sent away":  {hear("connect"), out, ""},
 		"lost":       {hear("connect"), closed, ""},
+	},
+	"Retire": { // what was received is handled, then it gets the last words
+		"unjoined":   {nil, out, ""}, // it has no socket that could be retired
+		"joining":    {hear("connect", leftShutdown), closed, "0"},
+		"joined":     {hear(leftShutdown), closed, "2farewell"},
+		"busy":       {hear("e", leftShutdown), closed, "2farewell"},
+		"paused":     {hear("e", "e", "e", leftShutdown), closed, "2farewell"},
+		"recovering": {hear("connect", leftShutdown), closed, "0"},
+		"left":       {nil, closed, ""},
+		"sent away":  {nil, closed, ""},
+		"lost":       {nil, closed, ""},
 	},
 	"Quiesce": { // what was received is handled, nothing more is read
 		"unjoined":   {nil, out, ""},

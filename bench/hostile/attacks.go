@@ -38,7 +38,7 @@ func assaults(short bool) []assault {
 	// witnesses too.
 	quick, answer, late := time.Second, 2*time.Second, time.Duration(0)
 	if short {
-		quick, answer, late = 4*time.Second, 8*time.Second, 30*time.Second
+		quick, answer, late = 4*time.Second, 8*time.Second, 5*time.Minute
 	}
 	const slowly = 4 * time.Second
 	signIn := func(d time.Duration) []string { return []string{"--auth-timeout", d.String()} }
@@ -90,7 +90,7 @@ func (r *runner) assault(ctx context.Context, a assault) (outcome attack.Outcome
 		return outcome, err
 	}
 	defer func() { err = errors.Join(err, server.Stop()) }()
-	a.plan.Addr, a.plan.PID, a.plan.Tokens, a.plan.Witness = server.Addr, server.PID(), tokens, witnesses
+	a.plan.Addr, a.plan.PID, a.plan.Tokens, a.plan.Witness, a.plan.Patience = server.Addr, server.PID(), tokens, witnesses, r.patience()
 	err = r.Try(ctx, map[string]any{"Attack": a.plan}, &outcome)
 	return outcome, err
 }

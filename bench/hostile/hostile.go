@@ -15,6 +15,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"time"
 
 	"github.com/sockeye-im/sockeye/bench/load/crowd"
 	"github.com/sockeye-im/sockeye/bench/process"
@@ -30,6 +31,15 @@ type Options struct {
 type runner struct {
 	*process.Workbench
 	options Options
+}
+
+// patience is how long those who mean well wait for an answer. In the short form it only has to be there: how soon is up to
+// the machine.
+func (r *runner) patience() time.Duration {
+	if r.options.Short {
+		return 5 * time.Minute
+	}
+	return 20 * time.Second
 }
 
 // Run measures. Beside an error of some of the measurements it returns a report on the others.

@@ -14,12 +14,10 @@ import (
 // slow has a tenth of a room stop reading.
 func (r *runner) slow(ctx context.Context, report *Report) (err error) {
 	plan := crowd.Slow{Members: 900, Stopped: 100, Rate: 40, Content: 1000, Phase: 12 * time.Second}
-	var args []string
-	if r.options.Short {
-		args = []string{"--write-stall=1s"} // one that is closed later is too far behind to catch up
-		plan = crowd.Slow{Members: 18, Stopped: 4, Rate: 100, Content: 1000, Phase: 500 * time.Millisecond}
+	if r.options.Short { // not so many messages that those who stop are too far behind to catch up when they are closed
+		plan = crowd.Slow{Members: 18, Stopped: 4, Rate: 30, Content: 4_000, Phase: 500 * time.Millisecond}
 	}
-	server, tokens, err := r.start(ctx, "slow", 1+plan.Members+plan.Stopped, args...)
+	server, tokens, err := r.start(ctx, "slow", 1+plan.Members+plan.Stopped)
 	if err != nil {
 		return err
 	}

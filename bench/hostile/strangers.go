@@ -98,7 +98,7 @@ func (r *runner) intrude(ctx context.Context, i *intrusion) (err error) {
 	}
 	defer func() { err = errors.Join(err, server.Stop()) }()
 	plan := i.plan
-	plan.Addr, plan.PID, plan.Tokens = server.Addr, server.PID(), tokens
+	plan.Addr, plan.PID, plan.Tokens, plan.Patience = server.Addr, server.PID(), tokens, r.patience()
 	return r.Try(ctx, map[string]any{"Strangers": plan}, &i.StrangersOutcome)
 }
 

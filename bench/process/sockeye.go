@@ -17,18 +17,24 @@ const tokenLife = 24 * time.Hour
 // Sockeye is the whole server, `sockeye serve`, with its data.
 type Sockeye struct {
 	*Process
-	Data string // folder
+	Data        string   // folder
+	Environment []string // its settings there, of which commands beside it need those of the database
 }
 
 // StartSockeye starts the server that Build has put into a folder, with the rates of clients lifted, as all of them come
 // from this machine.
 func StartSockeye(ctx context.Context, built, data string, pin Cores, args ...string) (*Sockeye, error) {
+	return StartNode(ctx, built, data, nil, pin, args...)
+}
+
+// StartNode is StartSockeye for a server with settings in its environment, such as those of a database.
+func StartNode(ctx context.Context, built, data string, environment []string, pin Cores, args ...string) (*Sockeye, error) {
 	args = append([]string{"serve", "--listen", "127.0.0.1:0", "--data", data, "--log-level", "warn"}, args...)
-	running, err := Start(ctx, exec.CommandContext(ctx, filepath.Join(built, "sockeye"), args...), pin, "SOCKEYE_LIMITS=off")
+	running, err := Start(ctx, exec.CommandContext(ctx, filepath.Join(built, "sockeye"), args...), pin, append([]string{"SOCKEYE_LIMITS=off"}, environment...)...)
 	if err != nil {
 		return nil, err
 	}
-	return &Sockeye{running, data}, nil
+	return &Sockeye{running, data, environment}, nil
 }
 
 // UserID is the id of a user that Tokens makes tokens for.

@@ -3,16 +3,12 @@
 package product
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
 	"os/exec"
 	"strconv"
-	"strings"
 
 	"github.com/sockeye-im/sockeye/bench/load/crowd"
 	"github.com/sockeye-im/sockeye/bench/process"
@@ -54,7 +50,7 @@ func (r *runner) product(ctx context.Context, plan crowd.Plan, name string) (res
 	}
 	defer func() { err = errors.Join(err, s.Stop()) }()
 	if plan.Scenario == crowd.Fanout {
-		if err := r.makeRoom(ctx, s, users); err != nil {
+		if err := r.MakeRoom(ctx, s, crowd.Room, users); err != nil {
 			return result, fmt.Errorf("make the room: %w", err)
 		}
 	}
@@ -82,59 +78,4 @@ func (r *runner) try(ctx context.Context, server *process.Process, t crowd.Trial
 func (r *runner) data() string {
 	r.started++
 	return fmt.Sprintf("data-%d", r.started)
-}
-
-// mostAdded is how many members can be added at once.
-const mostAdded = 1000
-
-// makeRoom makes the room as an application's backend would: before its users come.
-func (r *runner) makeRoom(ctx context.Context, s *process.Sockeye, users int) error {
-	out, err := exec.CommandContext(ctx, r.Path("sockeye"), "apikey", "create", "--data", s.Data, "--name", "bench",
-		"--scope", "users", "--scope", "rooms").Output()
-	if err != nil {
-		return fmt.Errorf("make an API key: %w", err)
-	}
-	b := backend{addr: s.Addr, key: strings.TrimSpace(string(out))}
-	owner := process.UserID(0)
-	if err := b.call(ctx, http.MethodPut, "/server/users/"+owner, map[string]any{}); err != nil {
-		return err
-	}
-	err = b.call(ctx, http.MethodPost, "/server/rooms", map[string]any{
-		"ownerId": owner, "id": crowd.Room, "name": "Bench", "maxMembers": users,
-	})
-	for first := 1; first < users && err == nil; first += mostAdded {
-		var members []string
-		for i := first; i < min(users, first+mostAdded); i++ {
-			members = append(members, process.UserID(i))
-		}
-		err = b.call(ctx, http.MethodPost, "/server/rooms/"+crowd.Room+"/members", map[string]any{"userIds": members})
-	}
-	return err
-}
-
-// backend is an application that uses the HTTP API.
-type backend struct{ addr, key string }
-
-func (b backend) call(ctx context.Context, method, path string, payload any) error {
-	body, err := json.Marshal(payload)
-	if err != nil {
-		return err
-	}
-	request, err := http.NewRequestWithContext(ctx, method, "http://"+b.addr+"/api/v1"+path, bytes.NewReader(body))
-	if err != nil {
-		return err
-	}
-	request.Header.Set("Authorization", "Bearer "+b.key)
-	request.Header.Set("Content-Type", "application/json")
-	request.Close = true
-	answer, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = answer.Body.Close() }()
-	if answer.StatusCode >= 300 {
-		text, _ := io.ReadAll(answer.Body) // for the error alone
-		return fmt.Errorf("%s %s: %s: %s", method, path, answer.Status, text)
-	}
-	return nil
 }

@@ -33,6 +33,9 @@ func (s *Service) HoldHashing() (release func()) {
 	})
 }
 
+// MaxWaiting is how many may wait for their turn to hash.
+const MaxWaiting = maxWaiting
+
 // HashingWaits is how many wait for their turn to hash.
 func (s *Service) HashingWaits() int {
 	t := s.passwords.turns

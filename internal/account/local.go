@@ -126,15 +126,23 @@ func (s *Service) Login(ctx context.Context, cmd Login) (Session, error) {
 	issuing := s.issuing.of(local.User.ID)
 	issuing.RLock()
 	defer issuing.RUnlock()
-	current, found, err := s.store.Local(ctx, local.User.ID)
-	if err != nil {
-		return Session{}, fmt.Errorf("look up account: %w", err)
+	for {
+		if err := s.learn(ctx, local.User.ID); err != nil {
+			return Session{}, err
+		}
+		before := s.revoked.cutoff(local.User.ID)
+		current, found, err := s.store.Local(ctx, local.User.ID)
+		if err != nil {
+			return Session{}, fmt.Errorf("look up account: %w", err)
+		}
+		if !found || current.PasswordHash != local.PasswordHash {
+			return Session{}, ErrInvalidCredentials // the password was changed meanwhile
+		}
+		token, err := s.sign(&current.User, s.timestamp())
+		if err != nil || s.revoked.cutoff(local.User.ID).Equal(before) { // else another process has changed it, perhaps
+			return Session{User: current.User, Token: token}, err
+		}
 	}
-	if !found || current.PasswordHash != local.PasswordHash {
-		return Session{}, ErrInvalidCredentials // the password was changed meanwhile
-	}
-	token, err := s.sign(&current.User, s.timestamp())
-	return Session{User: current.User, Token: token}, err
 }
 
 // lookUp returns the account with a login name, or one without anything.
@@ -258,6 +266,9 @@ func (s *Service) Refresh(ctx context.Context, identity Identity) (Session, erro
 	issuing := s.issuing.of(identity.UserID)
 	issuing.RLock()
 	defer issuing.RUnlock()
+	if err := s.learn(ctx, identity.UserID); err != nil {
+		return Session{}, err
+	}
 	if s.revoked.has(&identity) {
 		return Session{}, refuse("token is revoked")
 	}
@@ -269,17 +280,20 @@ func (s *Service) Refresh(ctx context.Context, identity Identity) (Session, erro
 		return Session{}, refuse("there is no local account %s", identity.UserID)
 	}
 	token, err := s.sign(&local.User, since)
+	if s.revoked.has(&identity) { // by another process, meanwhile
+		return Session{}, refuse("token is revoked")
+	}
 	return Session{User: local.User, Token: token}, err
 }
 
 // sign issues a token, after all that are revoked. The caller holds the user's lock, or nobody else knows the user yet.
 func (s *Service) sign(user *User, signedInAt time.Time) (Token, error) {
-	token, err := s.issuer.Issue(Grant{
-		UserID: user.ID, Name: user.Name, TTL: s.cfg.TokenTTL, IssuedAt: s.present(user.ID), SignedInAt: signedInAt,
-	})
+	at := s.present(user.ID)
+	token, err := s.issuer.Issue(Grant{UserID: user.ID, Name: user.Name, TTL: s.cfg.TokenTTL, IssuedAt: at, SignedInAt: signedInAt})
 	if err != nil {
 		return Token{}, fmt.Errorf("issue token: %w", err)
 	}
+	s.issued.note(user.ID, at)
 	return token, nil
 }
 

@@ -86,13 +86,17 @@ const (
 	lookForHeed  = 20 * time.Millisecond
 )
 
-// untilHeeded waits for the revocation by which the server heeds one of this process.
+// untilHeeded waits until the servers know of a revocation of this process: they hear of it, or the one that there is says so
+// by a revocation of its own.
 func (s *Service) untilHeeded(ctx context.Context, userID UserID) error {
 	if !s.beside {
 		return nil
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, heededWithin, ErrNotHeeded)
 	defer cancel()
+	if s.heeded != nil {
+		return s.heeded(ctx)
+	}
 	look := time.NewTicker(lookForHeed)
 	defer look.Stop()
 	for stored := s.revoked.cutoff(userID); ; {
@@ -119,7 +123,13 @@ const heedBack = time.Minute
 //
 // To take over what the other process has stored would not do: while that was on its way, this one may have issued tokens
 // that are younger than it says, and by these further ones.
+//
+// Where what others commit is heard (see [Deps]) it looks for nothing, but revokes what this process has issued although
+// another one, of whose revocation it has heard, had revoked the user before.
 func (s *Service) Heed(ctx context.Context) (heeded int, err error) {
+	if s.nodes {
+		return s.settleIssued(ctx)
+	}
 	if err := s.heedOwners(ctx); err != nil {
 		return 0, err
 	}

@@ -1,6 +1,9 @@
 package account
 
 import (
+	"context"
+	"fmt"
+	"slices"
 	"sync"
 	"time"
 )
@@ -18,6 +21,37 @@ type Revocation struct {
 
 // Revoked reports whether a token is revoked. It is a look into memory.
 func (s *Service) Revoked(identity *Identity) bool { return s.revoked.has(identity) }
+
+// Reload reads anew who is let in, where it is not known what another process has changed, and returns
+// it as events that are to be heard: some are known already.
+func (s *Service) Reload(ctx context.Context, since time.Time) (events []Event, err error) {
+	now := s.timestamp()
+	if err := s.store.Revoked(ctx, now, func(r Revocation) {
+		events = append(events, Event{Kind: TokensRevoked, At: r.At, Revocation: &r})
+	}); err != nil {
+		return nil, fmt.Errorf("account: read revocations: %w", err)
+	}
+	reassigned, err := s.store.Reassigned(ctx, since)
+	if err != nil {
+		return nil, fmt.Errorf("account: read whose users are: %w", err)
+	}
+	for i := range reassigned {
+		events = append(events, Event{Kind: UserReassigned, At: now, Actor: Person{ID: reassigned[i].ID}, Issuer: reassigned[i].Owner()})
+	}
+	blocked, err := s.store.BlockedAddresses(ctx, now)
+	if err != nil {
+		return nil, fmt.Errorf("account: read blocked addresses: %w", err)
+	}
+	for _, before := range s.BlockedAddresses() {
+		if !slices.ContainsFunc(blocked, func(b BlockedAddress) bool { return b.Address == before.Address }) {
+			events = append(events, Event{Kind: AddressUnblocked, At: now, Address: &BlockedAddress{Address: before.Address}})
+		}
+	}
+	for _, b := range blocked {
+		events = append(events, Event{Kind: AddressBlocked, At: b.At, Address: &b})
+	}
+	return events, nil
+}
 
 // tokenKey names a token: ids are unique for each issuer only.
 type tokenKey struct{ issuer, id string }

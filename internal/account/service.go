@@ -23,9 +23,13 @@ type Service struct {
 	passwords *passwords
 	revoked   *revoked
 	issuing   stripes
+	issued    *issued
 	addresses *addresses
 	beside    bool
+	heeded    func(context.Context) error
+	nodes     bool
 	tell      Sink
+	inStep    func(context.Context) error
 }
 
 // Verifier tells who a token speaks for, see [Verifiers].
@@ -33,14 +37,20 @@ type Verifier interface {
 	Verify(ctx context.Context, token string) (Identity, error)
 }
 
-// Deps are what a Service works with; all are required, but for the last two.
+// Deps are what a Service works with; all are required, but for the last five.
 type Deps struct {
 	Store    Store
 	Verifier Verifier
 	Issuer   *Issuer
 	Now      func() time.Time // the clock, time.Now outside tests
 	Beside   bool             // another process serves from the same store, see Heed
-	Tell     Sink             `need:"optional"` // is told what Heed finds, which another process has committed; nil is nobody
+	Nodes    bool             // other processes serve from the same store, and what they commit is heard
+	// Heeded waits until the processes that serve have heard of what is stored by now. nil: what another process says in the
+	// store that it serves from is looked for, see Heed.
+	Heeded func(context.Context) error `need:"optional"`
+	Tell   Sink                        `need:"optional"` // is told what Heed finds, which another process has committed; nil is nobody
+	// InStep fails while it is not known what other processes have revoked: nobody is let in then. nil never does.
+	InStep func(context.Context) error `need:"optional"`
 }
 
 // New returns a service that knows all revocations in the store; ctx bounds only the reading of them.
@@ -50,8 +60,12 @@ func New(ctx context.Context, cfg Config, d Deps) (*Service, error) {
 	}
 	s := &Service{
 		cfg: cfg, store: d.Store, verifier: d.Verifier, issuer: d.Issuer, now: d.Now,
-		passwords: newPasswords(cfg.Hashing), revoked: newRevoked(), issuing: stripes{seed: maphash.MakeSeed()},
-		addresses: &addresses{blocked: make(map[netip.Addr]BlockedAddress)}, beside: d.Beside, tell: d.Tell,
+		passwords: newPasswords(cfg.Hashing), revoked: newRevoked(), issuing: stripes{seed: maphash.MakeSeed()}, issued: newIssued(),
+		addresses: &addresses{blocked: make(map[netip.Addr]BlockedAddress)}, beside: d.Beside, heeded: d.Heeded, nodes: d.Nodes, tell: d.Tell,
+		inStep: d.InStep,
+	}
+	if s.inStep == nil {
+		s.inStep = func(context.Context) error { return nil }
 	}
 	if err := d.Store.Revoked(ctx, s.timestamp(), func(r Revocation) { s.revoked.add(r, s.now()) }); err != nil {
 		return nil, fmt.Errorf("account: read revocations: %w", err)
@@ -71,7 +85,7 @@ func (s *Service) Heard(events []Event) {
 	for i := range events {
 		switch e := &events[i]; e.Kind {
 		case TokensRevoked:
-			s.revoked.add(*e.Revocation, s.now())
+			s.hear(e.Revocation)
 		case UserReassigned:
 			s.revoked.reassign(e.Actor.ID, e.Issuer)
 		case AddressBlocked:
@@ -110,8 +124,11 @@ func (s *Service) admits(identity *Identity) error {
 // SignIn makes the user of a verified token known and returns what is stored. A user of another application is created
 // when first seen, and renamed when the token has another name; a local account has its name here, and must exist. Of
 // two issuers with the same user id the first one has the user.
-// A refusal matches [ErrUnauthenticated].
+// A refusal matches [ErrUnauthenticated]; nobody is let in while this process is not in step with others, see [Deps].
 func (s *Service) SignIn(ctx context.Context, identity Identity) (User, error) {
+	if err := s.inStep(ctx); err != nil {
+		return User{}, err
+	}
 	if err := s.admits(&identity); err != nil {
 		return User{}, err
 	}

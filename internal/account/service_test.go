@@ -66,6 +66,17 @@ func reopen(t *testing.T, cfg account.Config, dir string, clock *ticking) *house
 
 func openAs(t *testing.T, cfg account.Config, dir string, clock *ticking, beside bool, wraps ...func(account.Store) account.Store) *house {
 	t.Helper()
+	return openWith(t, cfg, dir, clock, account.Deps{Beside: beside}, wraps...)
+}
+
+// openNode opens the accounts as one of several processes that serve from one folder.
+func openNode(t *testing.T, dir string, clock *ticking, wraps ...func(account.Store) account.Store) *house {
+	t.Helper()
+	return openWith(t, cheap(), dir, clock, account.Deps{Nodes: true}, wraps...)
+}
+
+func openWith(t *testing.T, cfg account.Config, dir string, clock *ticking, d account.Deps, wraps ...func(account.Store) account.Store) *house {
+	t.Helper()
 	h := &house{t: t, dir: dir, clock: clock}
 	store, err := sqlite.Open(t.Context(), sqlite.DefaultConfig(dir), func([]chat.Event) {})
 	if err != nil {
@@ -93,9 +104,8 @@ func openAs(t *testing.T, cfg account.Config, dir string, clock *ticking, beside
 	for _, wrap := range wraps {
 		h.store = wrap(h.store)
 	}
-	h.Service, err = account.New(t.Context(), cfg, account.Deps{
-		Store: h.store, Verifier: verifiers, Issuer: h.issuer, Now: clock.now, Beside: beside, Tell: h.record,
-	})
+	d.Store, d.Verifier, d.Issuer, d.Now, d.Tell = h.store, verifiers, h.issuer, clock.now, h.record
+	h.Service, err = account.New(t.Context(), cfg, d)
 	if err != nil {
 		t.Fatal(err)
 	}

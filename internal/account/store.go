@@ -172,6 +172,12 @@ type ChangeUser struct {
 	At     time.Time
 }
 
+// Changes tells whether something about the user would be different.
+func (cmd *ChangeUser) Changes(u *User) bool {
+	return cmd.Name != nil && *cmd.Name != u.Name || cmd.Admin != nil && *cmd.Admin != u.Admin ||
+		cmd.Issuer != nil && *cmd.Issuer != u.Issuer
+}
+
 // Seen is when a user's last device went.
 type Seen struct {
 	UserID UserID

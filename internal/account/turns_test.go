@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/sockeye-im/sockeye/internal/account"
+	"github.com/sockeye-im/sockeye/internal/refusal"
 )
 
 // at returns the place in the order of turns, from 0, at which somebody comes.
@@ -165,23 +166,71 @@ func TestRightLoginAmongWrongOnes(t *testing.T) {
 			wrong.Add(1)
 		})
 	}
-	waits := func(n int) {
-		for deadline := time.Now().Add(time.Minute); h.HashingWaits() < n; time.Sleep(time.Millisecond) {
-			if time.Now().After(deadline) {
-				t.Fatalf("%d wait, not %d", h.HashingWaits(), n)
-			}
-		}
-	}
-	waits(guesses)
+	h.awaitHashing(guesses)
 	right := make(chan error, 1)
 	go func() {
 		_, err := h.Login(t.Context(), account.Login{Username: "ada", Password: "password of ada", From: home})
 		right <- err
 	}()
-	waits(guesses + 1)
+	h.awaitHashing(guesses + 1)
 	release()
 	h.must(<-right)
 	if before := wrong.Load(); before > guesses/2 {
 		t.Errorf("the right login came after %d wrong ones", before)
+	}
+}
+
+// awaitHashing waits until so many wait for their turn to hash.
+func (h *house) awaitHashing(n int) {
+	h.t.Helper()
+	for deadline := time.Now().Add(time.Minute); h.HashingWaits() < n; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			h.t.Fatalf("%d wait, not %d", h.HashingWaits(), n)
+		}
+	}
+}
+
+// Who has logged in from an address before is not crowded out by guesses at the account, as somebody from elsewhere is.
+func TestLoginFromAKnownAddressAmongGuesses(t *testing.T) {
+	cfg := cheap()
+	cfg.Hashing.Wait = time.Hour
+	h := open(t, cfg)
+	h.register("ada")
+	login := func(from, password string) error {
+		_, err := h.Login(t.Context(), account.Login{Username: "ada", Password: password, From: netip.MustParseAddr(from)})
+		return err
+	}
+	const home, elsewhere, right = "198.51.100.1", "198.51.100.2", "password of ada"
+	h.must(login(home, right))
+	var guessing sync.WaitGroup
+	defer guessing.Wait()
+	release := h.HoldHashing()
+	defer release()
+	isBusy := func(err error) bool {
+		refused := refusal.Of(err)
+		return refused != nil && refused.Code == account.CodeBusy
+	}
+	crowdedOut := make(chan error, account.MaxWaiting)
+	for i := range account.MaxWaiting {
+		guessing.Go(func() {
+			if err := login(fmt.Sprintf("10.0.%d.%d", i/256, i%256), "a wild guess"); isBusy(err) {
+				crowdedOut <- err
+			}
+		})
+	}
+	h.awaitHashing(account.MaxWaiting)
+	if err := login(elsewhere, right); !isBusy(err) {
+		t.Errorf("from elsewhere: %v", err)
+	}
+	owner := make(chan error, 1)
+	go func() { owner <- login(home, right) }()
+	select {
+	case <-crowdedOut: // in the owner's place
+		release()
+		h.must(<-owner)
+	case err := <-owner:
+		t.Errorf("from home: %v", err)
+	case <-time.After(time.Minute):
+		t.Error("nobody makes room for the owner")
 	}
 }

@@ -4,6 +4,8 @@
 //
 //	app.go        the life of a server: build, serve, drain, stop
 //	build.go      New: its parts, each made of those above it
+//	join.go       it hears other servers before it takes connections
+//	handover.go   its connections go to them when it stops
 //	people.go     those that concern users; figures.go, tls.go, …: others
 //	settings.go   the configuration in the words of each package; the seams for tests
 package app
@@ -40,8 +42,6 @@ func (s *Server) Serve(ctx context.Context, ready func(addr string)) error {
 	var err error
 	select {
 	case err = <-served:
-	case <-s.Store.Lost():
-		return errors.Join(errLost, inOrder(s.drain(served)))
 	case <-ctx.Done():
 		err = s.drain(served)
 	}
@@ -56,22 +56,22 @@ func inOrder(err error) error {
 	return err
 }
 
-// errLost ends a server that must not serve any longer.
-var errLost = errors.New("another server has taken the database, which this one had not reached for long")
-
 // Stop stops all parts, the last one first, and drops what is left of connections.
 func (s *Server) Stop() { s.parts.stop(s.log) }
 
-// drain stops in the order in which nothing is lost: no new connections, what
-// was received is finished, clients are told to come back elsewhere.
+// drain stops in the order in which nothing is lost: connections go to other nodes one by one,
+// if there are any, no new ones are taken, what was received is finished, and clients
+// are told to come back elsewhere.
 func (s *Server) drain(served <-chan error) error {
 	timeout := s.settings.DrainTimeout
 	s.log.Info("draining", "connections", s.Sockets.Connections(), "timeout", timeout.String())
 	s.health.Drain()
-	s.Monitor.Stop() // and who follows it, or the listener would wait for them
+	s.runner.Rest()
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
-	if err := s.finish(ctx, timeout/2); err != nil {
+	s.handOver(ctx)
+	s.Monitor.Stop() // and who follows it, or the listener would wait for them
+	if err := s.finish(ctx); err != nil {
 		s.log.Warn("not everything was finished in time", "err", err)
 	}
 	// Only now is the listener closed: until here /ready says why to go
@@ -83,15 +83,19 @@ func (s *Server) drain(served <-chan error) error {
 }
 
 // finish handles what was received, tells the devices here what came of it, and
-// closes their connections.
-func (s *Server) finish(ctx context.Context, half time.Duration) error {
-	handled, cancel := context.WithTimeout(ctx, half)
+// closes their connections. The first two have a half of the time that is left.
+func (s *Server) finish(ctx context.Context) error {
+	deadline, _ := ctx.Deadline()
+	handled, cancel := context.WithTimeout(ctx, time.Until(deadline)/2)
 	defer cancel()
 	if err := s.Gateway.Quiesce(handled); err != nil {
 		s.log.Warn("commands are still under way", "err", err)
 	}
 	if err := s.Feed.Flush(handled); err != nil {
 		s.log.Warn("events are still to be told", "err", err)
+	}
+	if s.forwarder != nil {
+		s.forwarder.Release()
 	}
 	return s.Gateway.Shutdown(ctx)
 }

@@ -14,11 +14,18 @@ import (
 	"github.com/sockeye-im/sockeye/engineio"
 	"github.com/sockeye-im/sockeye/internal/account"
 	"github.com/sockeye-im/sockeye/internal/chat"
+	"github.com/sockeye-im/sockeye/internal/cluster"
+	"github.com/sockeye-im/sockeye/internal/cluster/ask"
+	"github.com/sockeye-im/sockeye/internal/cluster/census"
+	"github.com/sockeye-im/sockeye/internal/cluster/forward"
+	"github.com/sockeye-im/sockeye/internal/cluster/handoff"
 	"github.com/sockeye-im/sockeye/internal/command"
 	"github.com/sockeye-im/sockeye/internal/feed"
+	"github.com/sockeye-im/sockeye/internal/feed/relay"
 	"github.com/sockeye-im/sockeye/internal/gateway"
 	"github.com/sockeye-im/sockeye/internal/httpapi"
 	"github.com/sockeye-im/sockeye/internal/hub"
+	"github.com/sockeye-im/sockeye/internal/job"
 	"github.com/sockeye-im/sockeye/internal/monitor"
 	"github.com/sockeye-im/sockeye/internal/netloop"
 	"github.com/sockeye-im/sockeye/internal/ops"
@@ -59,8 +66,15 @@ type Server struct {
 	Door      *gateway.Door
 	Queues    *engineio.QueueMemory // of all connections
 	Sockets   *socketio.Server
-	index     *gateway.Index // of plain WebSockets
+	index     *gateway.Index     // of plain WebSockets
+	forOthers net.Listener       // for other nodes; nil where there can be none
+	forwarder *forward.Forwarder // passes requests on to them; nil likewise
+	handoff   *handoff.Handoff   // of sessions, to where their clients come; nil likewise
+	peers     *cluster.Peers     // the other nodes; nil where there is one
 	Feed      feed.Feed
+	Relay     *relay.Relay   // is the Feed where other servers may be; else nil
+	paths     []cluster.Path // of hints to the others
+	Node      *cluster.Node  // this server among them; nil where there can be none
 	Store     Store
 	Hub       *hub.Hub
 	Accounts  *account.Service
@@ -69,8 +83,12 @@ type Server struct {
 	Chat      *chat.Service
 	Commands  *command.Table
 	Gateway   *gateway.Gateway
-	Overview  *gateway.Overview
+	Overview  httpapi.Overview // of all nodes
+	asker     *ask.Asker       // asks the others; nil where there are none
+	Census    *census.Census
 	Monitor   *monitor.Monitor
+	Jobs      *job.Queue
+	runner    *job.Runner // does them
 	health    *ops.Health
 	http      *http.Server
 }
@@ -78,18 +96,20 @@ type Server struct {
 // New builds a server, which takes no connections yet. Stop ends it: it stops the parts in
 // the reverse order.
 func New(ctx context.Context, settings Settings, log *slog.Logger) (*Server, error) {
-	s := &Server{settings: settings, log: log}
+	s := &Server{settings: settings, log: log, peers: settings.Peers}
 	for _, build := range []func(context.Context) error{
-		// What the process has: its folder, its address, its memory, its certificates.
-		s.lockData, s.listen, s.limitMemory, s.buildTLS, s.buildCounts,
+		// What the process has: its folder, its addresses, its memory, its certificates.
+		s.lockData, s.listen, s.limitMemory, s.buildTLS, s.buildCounts, s.buildForwarder,
 		// The way out: what is committed goes by the feed to the hub, and from there to sockets.
-		s.buildSockets, s.buildFeed, s.buildStore, s.buildHub,
+		s.buildSockets, s.buildFeed, s.buildStore, s.buildNode, s.buildHub,
 		// The rules, whose tokens are good, and who is here.
 		s.buildTrust, s.buildAccounts, s.buildPresence, s.buildChat,
 		// The way in: commands, from sockets and over HTTP.
-		s.buildCommands, s.buildGateway, s.buildMonitor, s.buildHTTP,
-		// What publishes by itself, once all who are to be told are there.
-		s.buildUpkeep,
+		s.buildCommands, s.buildGateway, s.buildMonitor, s.buildHealth, s.buildCensus, s.buildHTTP,
+		// What is done later.
+		s.buildJobs,
+		// What publishes by itself, once all who are to be told are there: the other servers, and what is done now and then.
+		s.joinCluster, s.startJobs, s.buildUpkeep,
 	} {
 		if err := build(ctx); err != nil {
 			s.Stop()
@@ -114,13 +134,16 @@ func (s *Server) listen(ctx context.Context) (err error) {
 	if s.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", s.settings.Listen); err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
-	s.parts.add("listener", func() error {
-		if err := s.listener.Close(); !errors.Is(err, net.ErrClosed) {
-			return err
-		}
-		return nil // by the server
-	})
+	s.parts.add("listener", func() error { return unlessClosed(s.listener.Close()) })
 	return nil
+}
+
+// unlessClosed is the error of closing a listener, which is none where its server has closed it.
+func unlessClosed(err error) error {
+	if errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	return err
 }
 
 // buildSockets makes the door, which is shut, and the Socket.IO server behind it.
@@ -137,9 +160,13 @@ func (s *Server) buildSockets(context.Context) (err error) {
 	cfg := s.settings.Sockets
 	cfg.Logger = s.log
 	cfg.Engine.QueueMemory = s.Queues
-	cfg.Engine.OnTrusted = func(r *http.Request) { s.Door.Vouch(r.RemoteAddr) }
+	cfg.Engine.OnTrusted = s.vouch
 	cfg.Engine.OnRefuse = func(why engineio.Refusal) { s.counts.ConnectionRefused(string(why)) }
 	cfg.Engine.AllowRequest = s.Door.Admit
+	cfg.Recovery = s.recovery(cfg.Recovery)
+	if s.forwarder != nil {
+		cfg.Engine.NewID, cfg.Engine.Elsewhere = s.forwarder.NewID, s.forwarder.Elsewhere
+	}
 	if s.Sockets, err = socketio.NewServer(cfg); err != nil {
 		return err
 	}
@@ -148,7 +175,7 @@ func (s *Server) buildSockets(context.Context) (err error) {
 }
 
 func (s *Server) buildStore(ctx context.Context) (err error) {
-	if s.Store, err = databaseOf(s.settings.Account.Signing).open(ctx, s.log, news{s.Feed}.chats); err != nil {
+	if s.Store, err = databaseOf(s.settings.Account.Signing).open(ctx, s.log, s.settings.Version, news{s.Feed}); err != nil {
 		return err
 	}
 	s.parts.add("store", s.Store.Close)
@@ -171,11 +198,17 @@ func (s *Server) buildHub(context.Context) (err error) {
 
 func (s *Server) buildChat(context.Context) (err error) {
 	s.Chat, err = chat.New(s.settings.Rules, chat.Deps{Store: s.settings.Chats(s.Store), Now: s.settings.Said, NewID: s.settings.NewID})
-	return err
+	if err != nil {
+		return err
+	}
+	s.Feed.Heed(func(facts *feed.Facts) { s.Chat.Heard(facts.Accounts) })
+	return nil
 }
 
 func (s *Server) buildUpkeep(context.Context) error {
-	u := &upkeep{chat: s.Chat, announce: news{s.Feed}.heads, heed: s.Accounts.Heed, now: time.Now, log: s.log}
+	u := &upkeep{
+		chat: s.Chat, announce: announcer{s.Feed, s.Hub}.heads, heed: s.Accounts.Heed, now: time.Now, log: s.log,
+	}
 	u.start()
 	s.parts.add("upkeep", u.stop)
 	return nil
@@ -195,25 +228,25 @@ func (s *Server) buildGateway(context.Context) (err error) {
 	native.QueueMemory = s.Queues
 	s.Gateway, err = gateway.New(native, gateway.Deps{
 		Door: s.Door, Sockets: s.Sockets, Index: s.index, Hub: s.Hub, Commands: s.Commands, Chat: s.Chat, Accounts: s.settings.SignIn(s.Accounts),
-		Presence: s.Presence, Typing: s.Typing, Metrics: s.counts, Log: s.log, Now: s.settings.Now,
+		Presence: s.Presence, Typing: s.Typing, Peers: s.peers, PassedOn: s.passedOn(), Metrics: s.counts, Log: s.log, Now: s.settings.Now,
 	})
 	if err != nil {
 		return err
 	}
 	s.parts.add("gateway", func() error { defer s.Gateway.Stop(); return ended(s.Gateway.Shutdown) })
 	s.Feed.Heed(func(facts *feed.Facts) { s.Gateway.Heard(facts.Accounts) }) // behind the accounts
-	s.Overview = s.Gateway.Overview()
-	return nil
+	return s.buildOverview()
 }
 
-func (s *Server) buildHTTP(context.Context) (err error) {
+func (s *Server) buildHealth(ctx context.Context) (err error) {
 	s.health, err = ops.NewHealth(ops.HealthConfig{
 		Version: s.settings.Version, Connections: s.Gateway.Connections, Now: time.Now, Log: s.log,
-		Checks: []ops.Check{{Name: "database", Run: s.Store.Ping}},
+		Checks: s.checks(ctx), Aids: s.aids(),
 	})
-	if err != nil {
-		return err
-	}
+	return err
+}
+
+func (s *Server) buildHTTP(context.Context) error {
 	mux := http.NewServeMux()
 	routes := ops.Routes{Health: s.health, Pprof: s.settings.Pprof.On}
 	if s.settings.Metrics.On {
@@ -222,9 +255,12 @@ func (s *Server) buildHTTP(context.Context) (err error) {
 	routes.Register(mux)
 	api, err := httpapi.New(s.settings.API, httpapi.Deps{
 		Accounts: s.Accounts, Chat: s.Chat, Commands: s.Commands, Notifier: news{s.Feed}, Presence: s.Presence, Clients: s.Door,
-		Overview: s.Overview, Monitor: s.Monitor, Log: s.log, Now: time.Now,
+		Overview: s.Overview, Nodes: s.Census, Monitor: s.Monitor, Log: s.log, Now: time.Now,
 	})
 	if err != nil {
+		return err
+	}
+	if err := s.shareRates(api); err != nil {
 		return err
 	}
 	api.Register(mux)

@@ -7,24 +7,26 @@ import (
 	"github.com/sockeye-im/sockeye/internal/account"
 	"github.com/sockeye-im/sockeye/internal/chat"
 	"github.com/sockeye-im/sockeye/internal/config"
+	"github.com/sockeye-im/sockeye/internal/job"
 )
 
 // Store is what the server needs of the database in which it keeps everything. Each driver has it, and databaseOf
 // alone knows which one there is. All methods may be called concurrently.
 type Store interface {
 	chat.Store
-	// Accounts returns the accounts of the same database, with the sink of their events. It is called once, before the
-	// store is used.
+	// Accounts returns the accounts of the same database, with the sink of their events, unless these are told with those
+	// of chats. It is called once, before the store is used.
 	Accounts(account.Sink) account.Store
+	// Jobs returns the jobs of the same database.
+	Jobs() job.Store
 	// Secret returns the secret by which the server signs tokens: the one that the settings give, else the database's
 	// own, which is made where there is none.
 	Secret(context.Context) (account.Secret, error)
+	// Shared is the database as several servers have it; nil where it is one server's alone.
+	Shared() Shared
 	// Ping fails unless the database can be read and written to.
 	Ping(context.Context) error
 	Load() Load
-	// Lost is closed when another server has taken the database, which it can if this one did not reach it for long; nil
-	// where that cannot be.
-	Lost() <-chan struct{}
 	// Close carries out the commands that wait, returns when all that happened is published, and gives the database
 	// back. It must be called once.
 	Close() error
@@ -39,9 +41,8 @@ type Load struct {
 
 // database is where everything is kept.
 type database interface {
-	// open opens the database for a server, which has it for itself until it is closed, and brings its schema up to
-	// date. tell receives the events of each commit.
-	open(ctx context.Context, log *slog.Logger, tell chat.Sink) (Store, error)
+	// open opens the database for a server of a version, and brings its schema up to date. What is committed is told.
+	open(ctx context.Context, log *slog.Logger, version string, tell news) (Store, error)
 	// openForOperator opens the database for the operator's commands, which may run beside a server, and tells whether one
 	// runs. Where no server has ever run it makes nothing, and fails. What it has opened is closed by opened.
 	openForOperator(ctx context.Context, opened *parts) (store Store, beside bool, err error)

@@ -12,6 +12,7 @@ import (
 	"github.com/sockeye-im/sockeye/internal/account"
 	"github.com/sockeye-im/sockeye/internal/chat"
 	"github.com/sockeye-im/sockeye/internal/config"
+	"github.com/sockeye-im/sockeye/internal/job"
 	"github.com/sockeye-im/sockeye/internal/store/sqlite"
 )
 
@@ -19,7 +20,11 @@ import (
 // who opens it.
 type dataFolder struct{ config.Signing }
 
-func (d dataFolder) open(ctx context.Context, log *slog.Logger, tell chat.Sink) (Store, error) {
+func (d dataFolder) open(ctx context.Context, log *slog.Logger, _ string, tell news) (Store, error) {
+	return d.openWith(ctx, log, tell.chats)
+}
+
+func (d dataFolder) openWith(ctx context.Context, log *slog.Logger, tell chat.Sink) (Store, error) {
 	cfg := sqlite.DefaultConfig(d.Data)
 	cfg.Log = log
 	store, err := sqlite.Open(ctx, cfg, tell)
@@ -43,7 +48,7 @@ func (d dataFolder) openForOperator(ctx context.Context, opened *parts) (store S
 		store = inFolder{shared, d, log}
 	case err == nil:
 		opened.add("data folder", unlock)
-		store, err = d.open(ctx, log, func([]chat.Event) {})
+		store, err = d.openWith(ctx, log, func([]chat.Event) {})
 	}
 	if err != nil {
 		return nil, beside, err
@@ -75,17 +80,20 @@ type inFolder struct {
 	log    *slog.Logger
 }
 
+// Shared implements [Store]: the lock of the folder keeps others out.
+func (s inFolder) Shared() Shared { return nil }
+
 // Accounts implements [Store].
 func (s inFolder) Accounts(sink account.Sink) account.Store { return s.Store.Accounts(sink) }
+
+// Jobs implements [Store].
+func (s inFolder) Jobs() job.Store { return s.Store.Jobs() }
 
 // Load implements [Store].
 func (s inFolder) Load() Load {
 	stats := s.Stats()
 	return Load{Queued: stats.Queued, Commands: stats.Commands, Batches: stats.Batches}
 }
-
-// Lost implements [Store]: the lock of the folder lasts as long as the process.
-func (s inFolder) Lost() <-chan struct{} { return nil }
 
 // Secret implements [Store].
 func (s inFolder) Secret(context.Context) (account.Secret, error) {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/sockeye-im/sockeye/internal/config"
 	"github.com/sockeye-im/sockeye/internal/doctor"
+	"github.com/sockeye-im/sockeye/internal/feed/redis"
 	"github.com/sockeye-im/sockeye/internal/machine"
 	"github.com/sockeye-im/sockeye/internal/store/sqlite"
 )
@@ -25,8 +26,17 @@ func Doctor(ctx context.Context, cfg config.Config, environ []string) []doctor.F
 	if cfg.Account.Database != "" {
 		patient.Remote = postgresDatabase{cfg.Account.Signing}
 	}
+	if cfg.Redis != "" {
+		patient.Redis = redisServer(cfg.Redis)
+	}
 	return doctor.Examine(ctx, &patient)
 }
+
+// redisServer is what settings name, for the doctor.
+type redisServer config.RedisURL
+
+// Probe implements [doctor.Redis].
+func (r redisServer) Probe(ctx context.Context) error { return redis.Probe(ctx, string(r)) }
 
 func thisMachine(data string) doctor.Machine {
 	m := doctor.Machine{OpenFiles: maxFiles()}

@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -8,6 +9,7 @@ import (
 	"github.com/sockeye-im/sockeye/internal/app"
 	"github.com/sockeye-im/sockeye/internal/config"
 	"github.com/sockeye-im/sockeye/internal/doctor"
+	"github.com/sockeye-im/sockeye/internal/feed/redis/redistest"
 	"github.com/sockeye-im/sockeye/internal/store/postgres/pgtest"
 	"github.com/sockeye-im/sockeye/internal/store/sqlite"
 )
@@ -90,7 +92,17 @@ func TestDoctorOfPostgres(t *testing.T) {
 		"no fsync": {doctor.Trouble, "fsync is off", func() *ward {
 			return admitRemote(t, pgtest.Start(t, "fsync=off").Database(t))
 		}},
-		"few connections": {doctor.Warning, "a server needs 9", func() *ward {
+		"a clock that is off": {doctor.Trouble, "the database's clock is 7m0s off", func() *ward {
+			database := usedDatabase(t, nil)
+			exec(database, `CREATE FUNCTION clock_timestamp() RETURNS timestamptz LANGUAGE sql AS $$ SELECT pg_catalog.clock_timestamp() + interval '7 minutes' $$`)
+			return admitRemote(t, database+"&options=-csearch_path%3Dpublic,pg_catalog")
+		}},
+		"a clock that is a bit off": {doctor.Warning, "the database's clock is 30s off", func() *ward {
+			database := usedDatabase(t, nil)
+			exec(database, `CREATE FUNCTION clock_timestamp() RETURNS timestamptz LANGUAGE sql AS $$ SELECT pg_catalog.clock_timestamp() - interval '30 seconds' $$`)
+			return admitRemote(t, database+"&options=-csearch_path%3Dpublic,pg_catalog")
+		}},
+		"few connections": {doctor.Warning, "a server needs 11", func() *ward {
 			return admitRemote(t, usedDatabase(t, pgtest.Start(t, "max_connections=12")))
 		}},
 	} {
@@ -104,5 +116,46 @@ func TestDoctorOfPostgres(t *testing.T) {
 				t.Error("it prints the password")
 			}
 		})
+	}
+}
+
+// A server that others cannot reach is named where the settings say so.
+func TestDoctorOfTheWayBetweenServers(t *testing.T) {
+	database := usedDatabase(t, nil)
+	for listen, wanted := range map[string]int{"127.0.0.1:3100": 1, "localhost:0": 1, ":3100": 0, "10.0.0.5:3100": 0} {
+		w := admitRemote(t, database)
+		w.set("--cluster-listen", listen)
+		found, others := w.examine("settings")
+		if len(found) != wanted || len(others) > 0 || wanted > 0 && (found[0].Level != doctor.Note || found[0].Do == "") {
+			t.Errorf("%s: found %+v, %+v", listen, found, others)
+		}
+	}
+}
+
+func TestDoctorOfRedis(t *testing.T) {
+	redis := redistest.Start(t, "--requirepass", "hunter2")
+	database := usedDatabase(t, nil)
+	examine := func(address string) (found, others []doctor.Finding) {
+		w := admitRemote(t, database)
+		w.set("--redis", address)
+		w.Redis = app.Redis(address)
+		return w.examine("redis")
+	}
+	if found, others := examine("redis://:hunter2@" + redis.Address()); len(found)+len(others) > 0 {
+		t.Errorf("of one that is well it finds %+v, %+v", found, others)
+	}
+	for address, says := range map[string]string{
+		"redis://:hunter3@" + redis.Address(): "the password in --redis is wrong",
+		"redis://" + redis.Address():          "Redis asks for a password",
+		"redis://:hunter2@127.0.0.1:1":        "connection refused",
+		"redis://:hunter2@127.0.0.1?x=1":      "parameter x",
+	} {
+		found, others := examine(address)
+		if len(found) != 1 || found[0].Level != doctor.Warning || !strings.Contains(found[0].Found, says) || found[0].Do == "" || len(others) > 0 {
+			t.Errorf("%s: found %+v, %+v", address, found, others)
+		}
+		if strings.Contains(fmt.Sprint(found), "hunter") {
+			t.Error("it prints the password")
+		}
 	}
 }

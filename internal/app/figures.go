@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"runtime"
 	"sync/atomic"
 	"time"
 
@@ -45,7 +46,7 @@ func (c *counts) Observe(operation string, took time.Duration) {
 // buildMonitor begins to read what the parts know of themselves.
 func (s *Server) buildMonitor(context.Context) (err error) {
 	s.Monitor, err = monitor.New(monitor.DefaultConfig(), monitor.Deps{
-		Read: s.reading, Delivery: &s.counts.delivery, Answers: &s.counts.answers, Now: time.Now,
+		Peers: s.peers, Read: s.reading, Delivery: &s.counts.delivery, Answers: &s.counts.answers, Now: time.Now,
 	})
 	if err != nil {
 		return err
@@ -63,6 +64,7 @@ func (s *Server) reading() monitor.Reading {
 		Gauges: monitor.Gauges{
 			Connections: counts.Open, Peak: counts.Peak, Users: counts.Users, Active: counts.Active,
 			Open: sockets.Open + native, Polling: sockets.Polling, Native: native, Legacy: sockets.V3,
+			Capacity: s.settings.Door.MaxConnections, Processors: runtime.GOMAXPROCS(0),
 			HubQueue: s.Feed.Waiting(), StoreQueue: store.Queued, Slow: counts.Slow, Refused: int(s.counts.refused.Load()),
 		},
 		Received: traffic.Received + received, Sent: traffic.Sent + answered + s.index.Sent(), Commits: store.Commands,
@@ -82,8 +84,12 @@ func (s *Server) watch() error {
 	return errors.Join(
 		m.Watch("websocket_connections", "Open connections that have signed in.", func() float64 { return float64(s.Gateway.Connections()) }),
 		m.Watch("websocket_connections_open", "Open connections, signed in or not.", func() float64 { return float64(s.Sockets.Connections()) }),
-		m.Watch("sockeye_users_online", "Users who are online.", func() float64 { return float64(s.Presence.Count()) }),
+		m.Watch("sockeye_users_online", "Users who are online, on any node.", func() float64 { return float64(s.Presence.Count()) }),
 		m.Watch("sockeye_queue_bytes", "Bytes that wait for slow connections; what waits for many of them counts once.", func() float64 { return float64(s.Queues.Held()) }),
+		m.Watch("sockeye_recent_bytes", "Bytes of messages that are kept for who opens the same conversation, about.", func() float64 { return float64(s.Chat.Kept().Bytes) }),
+		m.Watch("sockeye_recent_conversations", "Conversations of which they are.", func() float64 { return float64(s.Chat.Kept().Conversations) }),
+		m.WatchTotal("sockeye_recent_reads_total", "Readings of the newest messages of a conversation.", func() float64 { return float64(s.Chat.Kept().Reads) }),
+		m.WatchTotal("sockeye_recent_hits_total", "Readings that were answered by what is kept.", func() float64 { return float64(s.Chat.Kept().Hits) }),
 		m.Watch("sockeye_hub_queue", "Commits whose events wait to be told to connections.", func() float64 { return float64(s.Feed.Waiting()) }),
 		m.Watch("sockeye_store_queue", "Commands that wait for the store's writer.", func() float64 { return float64(s.Store.Load().Queued) }),
 		m.WatchTotal("sockeye_store_commands_total", "Commands that were in the store's transactions.", func() float64 { return float64(s.Store.Load().Commands) }),

@@ -112,10 +112,15 @@ func (r *running) do(method, path, body string) (int, string) {
 	if err != nil {
 		r.t.Fatal(err)
 	}
+	return read(r.t, response)
+}
+
+func read(t *testing.T, response *http.Response) (int, string) {
+	t.Helper()
 	defer func() { _ = response.Body.Close() }()
 	answer, err := io.ReadAll(response.Body)
 	if err != nil {
-		r.t.Fatal(err)
+		t.Fatal(err)
 	}
 	return response.StatusCode, string(answer)
 }

@@ -114,5 +114,14 @@ func whatMoved(ctx context.Context, from *sqlite.Copy) (string, error) {
 		}
 		counts[t.Name] = rows
 	}
-	return fmt.Sprintf("%d messages in %d conversations, %d users", counts["messages"], counts["conversations"], counts["users"]), nil
+	return fmt.Sprintf("%s in %s, %s",
+		numbered(counts["messages"], "message"), numbered(counts["conversations"], "conversation"), numbered(counts["users"], "user")), nil
+}
+
+// numbered is so many of something, in words.
+func numbered(n int64, one string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %ss", n, one)
 }

@@ -144,7 +144,7 @@ func TestMigrateRefuses(t *testing.T) {
 	r.end()
 	for name, c := range map[string]struct{ data, database, says string }{
 		"beside the folder's server":   {running, idle, "Stop the server first"},
-		"beside the database's server": {data, used, "in use by another server"},
+		"beside the database's server": {data, used, "in use by a server"},
 		"into another's database":      {data, taken, "it holds something already"},
 		"from nothing":                 {t.TempDir(), idle, "no server has run in the folder"},
 		"from an old folder":           {oldFolder(t), idle, "start a server of this version on the folder once"},

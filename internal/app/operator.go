@@ -14,12 +14,13 @@ import (
 var errInUse = errors.New("in use by another server")
 
 // OpenAccounts opens the accounts of a server for the operator's commands.
-// While the server runs it opens them beside: the server learns what it reads
+// While the server runs it opens them beside: the server of a folder learns what it reads
 // anew each time, which users and API keys are, and what it looks for, which is whose
 // tokens are all revoked (see [account.Service.Heed]). Single tokens it does not look
-// for, and events are told to nobody. A folder or database in which no server has ever run is an
-// error and stays as it is, because its name is most likely a slip. closeAll must be
-// called, unless there is an error.
+// for, and events are told to nobody. The servers of a database hear of everything. A
+// folder or database in which no server has ever run is an error and stays as it is,
+// because its name is most likely a slip. closeAll must be called, unless there is an
+// error.
 func OpenAccounts(ctx context.Context, signing config.Signing) (accounts *account.Service, closeAll func() error, err error) {
 	var opened parts
 	closeOpened := func() error {
@@ -51,8 +52,12 @@ func OpenAccounts(ctx context.Context, signing config.Signing) (accounts *accoun
 		return nil, nil, err
 	}
 	opened.add("verifiers", func() error { verifiers.Stop(); return nil })
+	var heeded func(context.Context) error
+	if shared, is := store.(inPostgres); is {
+		heeded = shared.AwaitNodes
+	}
 	accounts, err = account.New(ctx, account.DefaultConfig(), account.Deps{
-		Store: store.Accounts(func([]account.Event) {}), Verifier: verifiers, Issuer: issuer, Now: time.Now, Beside: beside,
+		Store: store.Accounts(func([]account.Event) {}), Verifier: verifiers, Issuer: issuer, Now: time.Now, Beside: beside, Heeded: heeded,
 	})
 	return accounts, closeOpened, err
 }

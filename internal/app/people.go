@@ -38,7 +38,8 @@ func (s *Server) buildTrust(ctx context.Context) error {
 func (s *Server) buildAccounts(ctx context.Context) (err error) {
 	tell := news{s.Feed}.accounts
 	s.Accounts, err = account.New(ctx, s.settings.Users, account.Deps{
-		Store: s.settings.People(s.Store.Accounts(tell)), Verifier: s.verifiers, Issuer: s.Issuer, Now: time.Now, Tell: tell,
+		Store: s.settings.People(s.Store.Accounts(tell)), Verifier: s.verifiers, Issuer: s.Issuer, Now: time.Now,
+		Nodes: s.peers != nil, Tell: tell, InStep: s.inStep,
 	})
 	if err != nil {
 		return err
@@ -53,7 +54,7 @@ func (s *Server) buildAccounts(ctx context.Context) (err error) {
 
 func (s *Server) buildPresence(context.Context) (err error) {
 	s.Presence, err = presence.NewTracker(s.settings.Presence, presence.TrackerDeps{
-		People: s.Accounts, Teller: teller{news{s.Feed}, s.Hub}, Log: s.log, Now: time.Now,
+		People: s.Accounts, Teller: teller{s.Feed, s.Hub}, Peers: s.peers, Log: s.log, Now: time.Now,
 	})
 	if err != nil {
 		return err
@@ -65,9 +66,13 @@ func (s *Server) buildPresence(context.Context) (err error) {
 	})
 	// Behind the hub: that a new friend is online is told behind the friendship.
 	s.Feed.Follow(func(facts *feed.Facts) { s.Presence.Heard(facts.Accounts) })
-	s.Typing, err = presence.NewTyping(s.settings.Typing, presence.TypingDeps{Relations: s.Accounts, Teller: news{s.Feed}, Now: time.Now})
+	tell := typists{s.Feed, s.self()}
+	s.Typing, err = presence.NewTyping(s.settings.Typing, presence.TypingDeps{Relations: s.Accounts, Teller: tell, Now: time.Now})
 	if err != nil {
 		return err
+	}
+	if s.peers != nil {
+		s.Feed.Follow(tell.hear(s.Typing))
 	}
 	s.parts.add("typing", func() error { s.Typing.Stop(); return nil })
 	return nil

@@ -2,35 +2,41 @@ package app
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/sockeye-im/sockeye/internal/account"
-	"github.com/sockeye-im/sockeye/internal/chat"
 	"github.com/sockeye-im/sockeye/internal/config"
 	"github.com/sockeye-im/sockeye/internal/doctor"
+	"github.com/sockeye-im/sockeye/internal/job"
 	"github.com/sockeye-im/sockeye/internal/store/postgres"
 	"github.com/sockeye-im/sockeye/internal/store/sqlite"
 )
 
-// postgresDatabase keeps everything in a PostgreSQL database, the secret of tokens too. A lease keeps a second server out.
+// postgresDatabase keeps everything in a PostgreSQL database, the secret of tokens too. Many servers may have it.
 type postgresDatabase struct{ config.Signing }
 
-func (d postgresDatabase) open(ctx context.Context, log *slog.Logger, tell chat.Sink) (Store, error) {
+func (d postgresDatabase) open(ctx context.Context, log *slog.Logger, version string, tell news) (Store, error) {
 	cfg := d.config()
-	cfg.Log = log
-	store, err := postgres.Open(ctx, cfg, tell)
+	cfg.Log, cfg.Tell = log, tell.feed.Publish
+	if hears, is := tell.feed.(interface{ InStep() time.Time }); is {
+		cfg.InStep = hears.InStep
+	}
+	store, err := postgres.Open(ctx, cfg, nil)
 	if err != nil {
 		return nil, d.named(err)
 	}
-	lease, err := store.Hold(ctx, holderOf(d.Data))
-	if err != nil {
+	by := holderOf(d.Data)
+	node := postgres.Node{ID: rand.Text(), Host: by.Host, Place: by.Place, Version: version, Started: time.Now()}
+	if err := store.Attend(ctx, node); err != nil {
 		return nil, d.named(errors.Join(err, store.Close()))
 	}
-	opened := inPostgres{store, d, lease}
+	opened := inPostgres{store, d, node.ID}
 	if err := d.warnOfFolder(ctx, store, log); err != nil {
 		return nil, d.named(errors.Join(err, opened.Close()))
 	}
@@ -57,10 +63,11 @@ func (d postgresDatabase) openForOperator(ctx context.Context, opened *parts) (_
 		return nil, false, d.named(err)
 	}
 	opened.add("store", store.Close)
-	if beside, _, err = store.Held(ctx); err != nil {
+	nodes, err := store.Nodes(ctx)
+	if err != nil {
 		return nil, false, d.named(err)
 	}
-	return inPostgres{store, d, nil}, beside, nil
+	return inPostgres{store, d, ""}, len(nodes) > 0, nil
 }
 
 func (d postgresDatabase) knownSecret(ctx context.Context) (secret account.Secret, err error) {
@@ -86,7 +93,8 @@ func (d postgresDatabase) Examine(ctx context.Context) (doctor.Condition, error)
 	}
 	return doctor.Condition{
 		Schema: c.Schema, Newest: c.Newest, Latest: c.Latest, Secret: c.Secret, Connections: c.Connections, Used: c.Used,
-		Needed: d.config().Connections(), Private: c.Private, Standbys: c.Standbys, FullPageWrites: c.FullPageWrites,
+		Needed: d.config().Connections() + connectionsForNews, Private: c.Private, Standbys: c.Standbys, FullPageWrites: c.FullPageWrites,
+		ClockOff: c.ClockOff,
 	}, err
 }
 
@@ -95,27 +103,43 @@ func (d postgresDatabase) named(err error) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("database %s: %w", d.Database, err)
+	return fmt.Errorf("database %s: %w%s", d.Database, err, postgres.Hint(err))
 }
 
-// holderOf is this process as the holder of a lease. The lock of its data folder is its alone.
+// holderOf is where this process runs. The lock of its data folder is its alone.
 func holderOf(dir string) postgres.Holder {
-	host, err := os.Hostname()
-	if err != nil {
-		host = "a machine without a name"
-	}
-	return postgres.Holder{Host: host, Place: lockPlace(dir)}
+	return postgres.Holder{Host: hostName(), Place: lockPlace(dir)}
 }
 
 // inPostgres is a store with the secret in its database.
 type inPostgres struct {
 	*postgres.Store
-	at    postgresDatabase
-	lease *postgres.Lease // nil for an operator's command
+	at   postgresDatabase
+	node string // the id of this server; empty for an operator's command
+}
+
+// Shared implements [Store].
+func (s inPostgres) Shared() Shared { return s }
+
+// NodeID implements [Shared].
+func (s inPostgres) NodeID() string { return s.node }
+
+// OtherNodes implements [Shared].
+func (s inPostgres) OtherNodes(ctx context.Context) (ids []string, err error) {
+	nodes, err := s.Nodes(ctx)
+	for _, n := range nodes {
+		if n.ID != s.node {
+			ids = append(ids, n.ID)
+		}
+	}
+	return ids, err
 }
 
 // Accounts implements [Store].
 func (s inPostgres) Accounts(sink account.Sink) account.Store { return s.Store.Accounts(sink) }
+
+// Jobs implements [Store].
+func (s inPostgres) Jobs() job.Store { return s.Store.Jobs() }
 
 // Load implements [Store].
 func (s inPostgres) Load() Load {
@@ -125,26 +149,10 @@ func (s inPostgres) Load() Load {
 
 // Secret implements [Store].
 func (s inPostgres) Secret(ctx context.Context) (secret account.Secret, err error) {
-	if s.lease == nil {
-		secret, err = s.KnownTokenSecret(ctx, s.at.JWTSecret)
-	} else {
+	if s.node != "" {
 		secret, err = s.TokenSecret(ctx, s.at.JWTSecret)
+	} else {
+		secret, err = s.KnownTokenSecret(ctx, s.at.JWTSecret)
 	}
 	return secret, s.at.named(err)
-}
-
-// Lost implements [Store].
-func (s inPostgres) Lost() <-chan struct{} {
-	if s.lease == nil {
-		return nil
-	}
-	return s.lease.Lost()
-}
-
-// Close implements [Store].
-func (s inPostgres) Close() error {
-	if s.lease != nil {
-		s.lease.Release()
-	}
-	return s.Store.Close()
 }

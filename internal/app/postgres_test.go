@@ -42,21 +42,30 @@ func TestPostgres(t *testing.T) {
 	}
 }
 
-// TestPostgresInUse: a second server is refused, wherever its folder is, and the first one goes on.
-func TestPostgresInUse(t *testing.T) {
+// TestPostgresOfTwo: a second server has the database too, unless its folder is the first one's, and either finds what the
+// other one has stored.
+func TestPostgresOfTwo(t *testing.T) {
 	database, first := pgtest.Database(t), t.TempDir()
-	r := start(t, first, "--database", database)
-	for name, data := range map[string]string{"in another folder": t.TempDir(), "in the same one": first} {
-		err := run(t, settings(t, "--data", data, "--database", database))
-		if err == nil || !strings.Contains(err.Error(), "in use by another server") {
-			t.Errorf("%s: %v", name, err)
-		}
-		if name == "in another folder" && !errors.Is(err, postgres.ErrInUse) {
-			t.Errorf("%s: %v", name, err)
-		}
+	r := start(t, first, "--database", database, "--dev")
+	if err := run(t, settings(t, "--data", first, "--database", database)); err == nil || !strings.Contains(err.Error(), "in use by another server") {
+		t.Errorf("in the same folder: %v", err)
 	}
-	if status, body := r.get("/ready"); status != http.StatusOK {
-		t.Errorf("the first: %d %s", status, body)
+	second := start(t, t.TempDir(), "--database", database)
+	ada := r.login("Ada")
+	p := r.connect(ada)
+	p.send(`420["room:create",{"id":"hall","name":"Hall"}]`)
+	p.read(`430[{"ok":true`)
+	q := second.connect(ada)
+	q.send(`420["room:message",{"roomId":"hall","content":"hello"}]`)
+	q.read(`430[{"ok":true`)
+	p.send(`421["history",{"roomId":"hall"}]`)
+	if answer := p.read(`431[{"ok":true`); !strings.Contains(answer, `"content":"hello"`) {
+		t.Errorf("the history is %s", answer)
+	}
+	for _, server := range []*running{r, second} {
+		if status, body := server.get("/ready"); status != http.StatusOK {
+			t.Errorf("/ready: %d %s", status, body)
+		}
 	}
 }
 

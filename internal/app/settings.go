@@ -2,12 +2,12 @@ package app
 
 import (
 	"net/netip"
-	"runtime"
 	"time"
 
 	"github.com/sockeye-im/sockeye/engineio"
 	"github.com/sockeye-im/sockeye/internal/account"
 	"github.com/sockeye-im/sockeye/internal/chat"
+	"github.com/sockeye-im/sockeye/internal/cluster"
 	"github.com/sockeye-im/sockeye/internal/config"
 	"github.com/sockeye-im/sockeye/internal/gateway"
 	"github.com/sockeye-im/sockeye/internal/httpapi"
@@ -32,6 +32,7 @@ type Settings struct {
 	API      httpapi.Config
 	Events   ratelimit.Rate // of commands
 	Hub      hub.Config
+	HandOver HandOver
 	Seams
 }
 
@@ -45,6 +46,8 @@ type Seams struct {
 	SignIn func(gateway.Accounts) gateway.Accounts
 	// Members wraps what the hub asks.
 	Members func(hub.Members) hub.Members
+	// Peers are other nodes that a test has, with databases of their own.
+	Peers *cluster.Peers
 }
 
 // SettingsOf returns the settings of a configuration, without anything in its seams.
@@ -52,7 +55,7 @@ func SettingsOf(cfg config.Config) Settings {
 	return Settings{
 		Config: cfg, Sockets: socketConfig(cfg), Door: doorConfig(cfg), Native: nativeConfig(cfg), Users: accountConfig(cfg),
 		Rules: chatConfig(cfg), Presence: presence.Config{Grace: cfg.Chat.OfflineGrace}, Typing: typingConfig(cfg), API: apiConfig(cfg),
-		Events: eventRate(cfg), Hub: hub.Config{Idle: max(hub.DefaultConfig().Idle, 2*cfg.Wire.Recovery)},
+		Events: eventRate(cfg), Hub: hub.Config{Idle: max(hub.DefaultConfig().Idle, 2*cfg.Wire.Recovery)}, HandOver: handOver(cfg),
 		Seams: Seams{
 			Now: time.Now, Said: time.Now, NewID: chat.NewID,
 			Chats: same[chat.Store], People: same[account.Store], SignIn: same[gateway.Accounts], Members: same[hub.Members],
@@ -149,7 +152,6 @@ func typingConfig(cfg config.Config) presence.TypingConfig {
 func apiConfig(cfg config.Config) httpapi.Config {
 	out := httpapi.DefaultConfig()
 	out.Origins, out.Version = cfg.Origins, cfg.Version
-	out.Processors, out.MaxConnections = runtime.GOMAXPROCS(0), cfg.Limits.MaxConnections
 	out.MaxText, out.MaxBody = cfg.Limits.TextLimit, int64(cfg.Limits.MaxPayload)
 	out.Requests = ratelimit.Rate(cfg.Limits.RateRequests)
 	out.KeyRequests = ratelimit.Rate(cfg.Limits.RateKeyRequests)

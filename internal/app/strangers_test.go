@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"runtime"
 	"strings"
@@ -75,6 +76,62 @@ func TestBodiesThatNeverCome(t *testing.T) {
 				t.Errorf("no answer: %q", said)
 			}
 		})
+	}
+}
+
+// Whoever may not come is told so by the head of the request: its body is not waited for.
+func TestRefusalsDoNotWaitForTheBody(t *testing.T) {
+	const handshake = "GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: a\r\nContent-Length: 9000\r\n"
+	r := start(t, t.TempDir(), "--limits", "on", "--rate-connections", "2/h", "--auth-timeout", "5m")
+	refused := func(request, status, why string) {
+		t.Helper()
+		if said := r.ends(r.raw(request + "\r\n1234")); !strings.HasPrefix(said, "HTTP/1.1 "+status) || !strings.Contains(said, why) {
+			t.Errorf("told %q, want %s, %s", said, status, why)
+		}
+	}
+	refused(handshake+"Origin: http://evil.example\r\n", "403", "Origin not allowed")
+	for range 2 {
+		r.poll("/socket.io/?EIO=4&transport=polling")
+	}
+	refused(handshake, "403", "Too many new connections")
+	refused("GET /ws HTTP/1.1\r\nHost: a\r\nContent-Length: 9000\r\n", "429", "Too many new connections")
+}
+
+// As long as nobody knows who it is, a client may send little at a time; and who is known may send little to sign in.
+func TestStrangersSendLittle(t *testing.T) {
+	const most = 1000
+	r := start(t, t.TempDir(), "--dev", "--auth-payload", "1000")
+	large := "3" + strings.Repeat("x", most) // a pong
+	stranger := r.dial("/socket.io/?EIO=4&transport=websocket")
+	stranger.send(large)
+	for op := ws.OpText; op != ws.OpClose; {
+		var text string
+		var err error
+		if op, text, err = readFrame(stranger.from); err != nil {
+			t.Fatal(err)
+		}
+		if code, _ := ws.ParseCloseFrameData([]byte(text)); op == ws.OpClose && code != ws.StatusMessageTooBig {
+			t.Errorf("closed with %d", code)
+		}
+	}
+	sid := r.poll("/socket.io/?EIO=4&transport=polling")
+	if status, body := r.do(http.MethodPost, "/socket.io/?EIO=4&transport=polling&sid="+sid, large); status != http.StatusRequestEntityTooLarge {
+		t.Errorf("answered %d %s", status, body)
+	}
+
+	known := r.connect(r.login("Ada"))
+	known.send(large)
+	known.send(`421["room:list",{}]`)
+	known.read(`431[{"ok":true`)
+	known.send(`40/other,{"token":"` + strings.Repeat("x", most) + `"}`)
+	for {
+		_, text, err := readFrame(known.from)
+		if err != nil {
+			break
+		}
+		if strings.HasPrefix(text, "44/other,") {
+			t.Fatalf("what it sent to sign in was read: %s", text)
+		}
 	}
 }
 

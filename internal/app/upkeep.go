@@ -12,15 +12,14 @@ import (
 const (
 	// announceEvery is how often the ends of changed conversations are announced.
 	announceEvery = 30 * time.Second
-	// retainEvery is how often what is kept no longer is removed.
-	retainEvery = time.Hour
 	// heedEvery is how often it is looked what the operator's commands have revoked.
 	heedEvery = time.Second
 	// tellEvery is how often it is logged that a task still fails.
 	tellEvery = time.Minute
 )
 
-// upkeep is what the server does by itself now and then.
+// upkeep is what the server does by itself now and then for its own devices. What one of several servers does for all is a
+// recurring job, see upkeepJobs.
 type upkeep struct {
 	chat     *chat.Service
 	announce func([]chat.Head)
@@ -36,7 +35,6 @@ func (u *upkeep) start() {
 	ctx, cancel := context.WithCancel(context.Background())
 	u.cancel = cancel
 	u.done.Go(func() { u.every(ctx, announceEvery, "announce conversations", u.announceHeads) })
-	u.done.Go(func() { u.every(ctx, retainEvery, "remove what is kept no longer", u.retain) })
 	u.done.Go(func() { u.every(ctx, heedEvery, "look for what the operator has revoked", u.heedOperator) })
 }
 
@@ -80,14 +78,6 @@ func (u *upkeep) announceHeads(ctx context.Context) error {
 	heads, err := u.chat.Changed(ctx, u.now().Add(-announceEvery*3/2))
 	if err == nil {
 		u.announce(heads)
-	}
-	return err
-}
-
-func (u *upkeep) retain(ctx context.Context) error {
-	removed, err := u.chat.Retain(ctx, u.now())
-	if removed > 0 {
-		u.log.Info("removed what is kept no longer", "entries", removed)
 	}
 	return err
 }

@@ -16,18 +16,12 @@ import (
 // changing answers what upkeep asks of a store, and notes when.
 type changing struct {
 	chat.Store
-	asked    []time.Duration
-	retained int
+	asked []time.Duration
 }
 
 func (c *changing) Changed(_ context.Context, since time.Time, _ int) ([]chat.Head, error) {
 	c.asked = append(c.asked, time.Since(since))
 	return []chat.Head{{ConversationID: "c", Seq: 1}}, nil
-}
-
-func (c *changing) Retain(context.Context, chat.Retain) (int, error) {
-	c.retained++
-	return 0, nil
 }
 
 func TestUpkeep(t *testing.T) {
@@ -49,8 +43,8 @@ func TestUpkeep(t *testing.T) {
 		if err := u.stop(); err != nil {
 			t.Error(err)
 		}
-		if announced != 240 || store.retained != 2 || heeded != 2*3600+1 {
-			t.Errorf("announced %d times, retained %d times, heeded %d times in two hours", announced, store.retained, heeded)
+		if announced != 240 || heeded != 2*3600+1 {
+			t.Errorf("announced %d times, heeded %d times in two hours", announced, heeded)
 		}
 		for _, span := range store.asked {
 			if span <= announceEvery {

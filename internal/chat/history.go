@@ -44,15 +44,21 @@ func (s *Service) History(ctx context.Context, a Actor, q HistoryQuery) (Page, e
 	if err := checkHistory(a, &q); err != nil {
 		return Page{}, err
 	}
-	conversation, err := s.readable(ctx, a, &q)
+	access, err := s.readable(ctx, a, &q)
 	if err != nil {
 		return Page{}, err
 	}
-	if conversation == "" {
+	if access.ConversationID == "" {
 		return Page{Messages: []Message{}}, nil
 	}
+	newest := q.Before == "" && q.After == ""
+	if newest {
+		if page, known := s.recent.page(&access, q.Limit, s.now()); known {
+			return page, nil
+		}
+	}
 	page, err := s.store.Messages(ctx, MessageQuery{
-		ConversationID: conversation,
+		ConversationID: access.ConversationID,
 		Before:         q.Before,
 		After:          q.After,
 		Limit:          q.Limit,
@@ -66,6 +72,9 @@ func (s *Service) History(ctx context.Context, a Actor, q HistoryQuery) (Page, e
 	}
 	if err != nil {
 		return Page{}, fmt.Errorf("read history: %w", err)
+	}
+	if newest {
+		s.recent.keep(&access, q.Limit, page, s.now())
 	}
 	return page, nil
 }
@@ -137,10 +146,10 @@ func checkLimit(limit, most int) error {
 	return nil
 }
 
-// readable returns the id of the conversation that q names, if the caller may
-// read it; empty for a direct conversation that does not exist yet. To a
-// stranger a conversation and none look the same.
-func (s *Service) readable(ctx context.Context, a Actor, q *HistoryQuery) (string, error) {
+// readable returns the conversation that q names, if the caller may read it;
+// without an id a direct one that does not exist yet. To a stranger a
+// conversation and none look the same.
+func (s *Service) readable(ctx context.Context, a Actor, q *HistoryQuery) (Access, error) {
 	ref := ConversationRef{ConversationID: q.ConversationID, RoomID: q.RoomID}
 	if q.UserID != "" {
 		ref.ConversationID = DirectID(a.ID, q.UserID)
@@ -148,17 +157,17 @@ func (s *Service) readable(ctx context.Context, a Actor, q *HistoryQuery) (strin
 	access, found, err := s.store.Access(ctx, ref, a.ID)
 	switch {
 	case err != nil:
-		return "", fmt.Errorf("look up conversation: %w", err)
+		return Access{}, fmt.Errorf("look up conversation: %w", err)
 	case found && access.Member:
-		return access.ConversationID, nil
+		return access, nil
 	case q.UserID != "":
-		return "", nil
+		return Access{}, nil
 	case q.RoomID != "" && found:
-		return "", ErrNotInRoom
+		return Access{}, ErrNotInRoom
 	case q.RoomID != "":
-		return "", ErrRoomNotFound
+		return Access{}, ErrRoomNotFound
 	default:
-		return "", ErrConversationNotFound
+		return Access{}, ErrConversationNotFound
 	}
 }
 

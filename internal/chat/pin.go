@@ -57,11 +57,11 @@ func (s *Service) Pinned(ctx context.Context, a Actor, q HistoryQuery) ([]Messag
 	if err := checkHistory(a, &q); err != nil {
 		return nil, err
 	}
-	conversation, err := s.readable(ctx, a, &q)
-	if err != nil || conversation == "" {
+	access, err := s.readable(ctx, a, &q)
+	if err != nil || access.ConversationID == "" {
 		return []Message{}, err
 	}
-	messages, err := s.store.Pinned(ctx, conversation, MaxPins)
+	messages, err := s.store.Pinned(ctx, access.ConversationID, MaxPins)
 	if err != nil {
 		return nil, fmt.Errorf("read pinned messages: %w", err)
 	}

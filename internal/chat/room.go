@@ -221,8 +221,14 @@ func (s *Service) Memberships(ctx context.Context, user UserID) ([]string, error
 	return rooms, nil
 }
 
-// MembershipsAmong returns those of the rooms that the user is a member of.
-func (s *Service) MembershipsAmong(ctx context.Context, user UserID, rooms []string) ([]string, error) {
+// Stay is a user's membership of a room: what was told there is for the user behind the event of having come.
+type Stay struct {
+	RoomID, ConversationID string
+	Since                  int64 // the seq of that event
+}
+
+// MembershipsAmong returns the user's memberships of those of the rooms that the user is a member of.
+func (s *Service) MembershipsAmong(ctx context.Context, user UserID, rooms []string) ([]Stay, error) {
 	if len(rooms) == 0 {
 		return nil, nil
 	}

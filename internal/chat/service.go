@@ -32,6 +32,7 @@ type Service struct {
 	newID  func() string
 	filter Filter
 	unread *unreadMemory
+	recent *recent
 }
 
 // Filter looks at a draft before it is stored and may change its content. An
@@ -58,7 +59,7 @@ func New(cfg Config, d Deps) (*Service, error) {
 	if cfg.EditWindow == 0 {
 		cfg.EditWindow = DefaultEditWindow
 	}
-	return &Service{cfg: cfg, store: d.Store, now: d.Now, newID: d.NewID, filter: d.Filter, unread: newUnreadMemory()}, nil
+	return &Service{cfg: cfg, store: d.Store, now: d.Now, newID: d.NewID, filter: d.Filter, unread: newUnreadMemory(), recent: newRecent()}, nil
 }
 
 // NewID returns a version 7 UUID: unique, and ordered by time, which keeps

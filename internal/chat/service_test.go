@@ -32,6 +32,7 @@ var (
 type world struct {
 	*testing.T
 	*chat.Service
+	store  chat.Store
 	dir    string
 	events []chat.Event // complete when the call that caused them has returned
 }
@@ -51,6 +52,7 @@ func newWorld(t *testing.T, cfg chat.Config, filter chat.Filter) *world {
 			t.Error(err)
 		}
 	})
+	w.store = store
 	var ticks, ids atomic.Int64
 	clock := func() time.Time {
 		return today.Add(time.Duration(ticks.Add(1)) * 1_000_999_999).In(time.FixedZone("elsewhere", 3600))

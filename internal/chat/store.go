@@ -115,9 +115,9 @@ type Rooms interface {
 	Room(ctx context.Context, id string) (Room, error)
 	// Memberships returns the ids of the user's rooms, sorted.
 	Memberships(ctx context.Context, user UserID) ([]string, error)
-	// MembershipsAmong returns those of the rooms that are the user's, in the order
-	// given. It costs what the list is long, however many rooms the user is in.
-	MembershipsAmong(ctx context.Context, user UserID, rooms []string) ([]string, error)
+	// MembershipsAmong returns the user's memberships of those of the rooms that are the user's, in
+	// the order given. It costs what the list is long, however many rooms the user is in.
+	MembershipsAmong(ctx context.Context, user UserID, rooms []string) ([]Stay, error)
 	// MembersBy returns who is in a room and came by the event of that seq or before it,
 	// and the seq of the last event of its log, from one state of the database. Of a
 	// room that is no more nobody, and 0.
@@ -291,7 +291,9 @@ type ConversationRef struct {
 type Access struct {
 	ConversationID string
 	RoomID         string
-	Member         bool
+	// FirstSeq and Seq are where its log begins and ends.
+	FirstSeq, Seq int64
+	Member        bool
 	// Invited is of who is no member.
 	Invited bool
 }

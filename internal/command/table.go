@@ -12,8 +12,10 @@ package command
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"reflect"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -120,6 +122,20 @@ func New(d Deps) (*Table, error) {
 
 // Rate is how often a user may run a command of one kind; zero is no limit.
 func (t *Table) Rate() ratelimit.Rate { return t.rates.Rate() }
+
+// Ledger is what was taken of the rates, for other nodes.
+func (t *Table) Ledger() ratelimit.Ledger {
+	return t.rates.Ledger(
+		func(key eventKey) string { return key.name + " " + string(key.user) }, // no name has a space
+		func(text string) (eventKey, error) {
+			name, user, ok := strings.Cut(text, " ")
+			if !ok {
+				return eventKey{}, errors.New("must be a command and a user")
+			}
+			return eventKey{user: chat.UserID(user), name: name}, nil
+		},
+	)
+}
 
 // Names are the names of all commands.
 func Names() []string {

@@ -27,15 +27,20 @@ type Config struct {
 
 	TLS     TLS     `embed:""`
 	Account Account `embed:""`
-	Limits  Limits  `embed:""`
-	Wire    Wire    `embed:""`
-	Chat    Chat    `embed:"" prefix:"chat-"`
-	Log     Log     `embed:"" prefix:"log-"`
+
+	Redis RedisURL `placeholder:"URL" help:"Redis by which servers on one PostgreSQL database hear of each other's news sooner: redis://user:password@host:6379, rediss:// for TLS; more with addr, master_set, ca, cert, key. It keeps nothing, and may be away. Other users of the machine see flags: prefer the environment."`
+
+	Cluster Cluster `embed:"" prefix:"cluster-"`
+
+	Limits Limits `embed:""`
+	Wire   Wire   `embed:""`
+	Chat   Chat   `embed:"" prefix:"chat-"`
+	Log    Log    `embed:"" prefix:"log-"`
 
 	Metrics      Switch        `default:"on" help:"Serve /metrics: on or off."`
 	Pprof        Switch        `default:"off" help:"Serve /debug/pprof/, for profiling: on or off. Not for servers that strangers can reach."`
 	MemoryLimit  MemoryLimit   `default:"auto" placeholder:"SIZE" help:"Memory beyond which the garbage collector works harder: auto (90 %% of the cgroup's limit, if it has one), off, or a size such as 2GiB. GOMEMLIMIT goes before it."`
-	DrainTimeout time.Duration `default:"10s" help:"How long a stop waits for work in progress."`
+	DrainTimeout time.Duration `default:"10s" help:"How long a stop may take: for work in progress, and for connections to go to other servers."`
 
 	Version string `kong:"-"` // the program's own, no setting; /health shows it
 }
@@ -95,6 +100,12 @@ func (s Signing) secretOr(ofFolder func(dataDir string) (account.Secret, error))
 		return "", fmt.Errorf("jwt-secret: %w", err)
 	}
 	return s.JWTSecret, nil
+}
+
+// Cluster says how servers on one PostgreSQL database reach each other.
+type Cluster struct {
+	Listen  string `placeholder:"HOST:PORT" help:"Where the other servers on one PostgreSQL database reach this one, to pass on requests of its clients that have come to them. Default: the address by which this one reaches the database, and any free port."`
+	Address string `placeholder:"HOST[:PORT]" help:"Where they are told to reach it, if that is not where it listens."`
 }
 
 // Limits bounds what clients can take from the server.

@@ -26,7 +26,7 @@ func (c *Config) Finish() error {
 		}
 	}
 	for _, check := range []func() error{
-		c.checkListen, c.checkOrigins, c.TLS.check, c.Account.check, c.Limits.check, c.Wire.check, c.checkWords,
+		c.checkListen, c.checkOrigins, c.TLS.check, c.Account.check, c.checkRedis, c.checkCluster, c.Limits.check, c.Wire.check, c.checkWords,
 		func() error { return within("drain-timeout", c.DrainTimeout, 0, 10*time.Minute) },
 	} {
 		if err := check(); err != nil {
@@ -37,17 +37,26 @@ func (c *Config) Finish() error {
 }
 
 func (c *Config) checkListen() error {
-	host, port, err := net.SplitHostPort(c.Listen)
+	host, err := hostOf("listen", c.Listen, 0)
 	if err != nil {
-		return fmt.Errorf("listen is %q, which is not host:port", c.Listen)
-	}
-	if n, err := strconv.Atoi(port); err != nil || n < 0 || n > 65535 {
-		return fmt.Errorf("listen is %q, whose port is not a number from 0 to 65535", c.Listen)
+		return err
 	}
 	if c.Dev && !loopback(host) {
 		return fmt.Errorf("listen is %q, but with dev, where anybody can sign in, it must be a loopback address such as 127.0.0.1:3000", c.Listen)
 	}
 	return nil
+}
+
+// hostOf is the host of an address with a port, which must be from least on.
+func hostOf(key, address string, least int) (host string, err error) {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return "", fmt.Errorf("%s is %q, which is not host:port", key, address)
+	}
+	if n, err := strconv.Atoi(port); err != nil || n < least || n > 65535 {
+		return "", fmt.Errorf("%s is %q, whose port is not a number from %d to 65535", key, address, least)
+	}
+	return host, nil
 }
 
 func loopback(host string) bool {
@@ -135,6 +144,38 @@ func (a *Account) check() error {
 		within("token-ttl", a.TokenTTL, time.Minute, 10*365*24*time.Hour),
 		within("refresh-for", a.RefreshFor, 0, 10*365*24*time.Hour),
 	)
+}
+
+func (c *Config) checkRedis() error {
+	if c.Redis != "" && c.Account.Database == "" {
+		return fmt.Errorf("redis is set, and database is not: Redis is for several servers on one PostgreSQL database, and a data folder has one server alone")
+	}
+	return nil
+}
+
+func (c *Config) checkCluster() error {
+	if c.Cluster != (Cluster{}) && c.Account.Database == "" {
+		return fmt.Errorf("cluster-listen or cluster-address is set, and database is not: only servers on one PostgreSQL database have others beside them")
+	}
+	if c.Cluster.Listen != "" {
+		if _, err := hostOf("cluster-listen", c.Cluster.Listen, 0); err != nil {
+			return err
+		}
+	}
+	if c.Cluster.Address == "" || !strings.Contains(c.Cluster.Address, ":") || loneIPv6(c.Cluster.Address) {
+		return nil // a host alone
+	}
+	host, err := hostOf("cluster-address", c.Cluster.Address, 1)
+	if err == nil && host == "" {
+		err = fmt.Errorf("cluster-address is %q, which names no host", c.Cluster.Address)
+	}
+	return err
+}
+
+// loneIPv6 tells whether a text is an IPv6 address without a port.
+func loneIPv6(text string) bool {
+	address, err := netip.ParseAddr(strings.Trim(text, "[]"))
+	return err == nil && address.Is6()
 }
 
 func (l *Limits) check() error {

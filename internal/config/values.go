@@ -5,10 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"math"
 	"net/netip"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -186,45 +184,6 @@ func (i *Issuers) UnmarshalText(text []byte) error {
 	*i = list
 	return nil
 }
-
-// DatabaseURL is the address of a PostgreSQL database, with the password of its user; empty where SQLite is used. It
-// prints as [DatabaseURL.Redacted] everywhere.
-type DatabaseURL string
-
-// UnmarshalText reads an address that begins with postgres:// or postgresql://. The driver reads the rest.
-func (u *DatabaseURL) UnmarshalText(text []byte) error {
-	address := strings.TrimSpace(string(text))
-	if !strings.HasPrefix(address, "postgres://") && !strings.HasPrefix(address, "postgresql://") {
-		return errors.New("is not like postgres://user:password@host:5432/name") // without the text, which may have a password
-	}
-	*u = DatabaseURL(address)
-	return nil
-}
-
-// Redacted is the host and the name of the database, without user, password and parameters.
-func (u DatabaseURL) Redacted() string {
-	if u == "" {
-		return ""
-	}
-	scheme, _, _ := strings.Cut(string(u), "://")
-	parsed, err := url.Parse(string(u))
-	if err != nil { // with a mistake
-		return scheme + "://[hidden]"
-	}
-	return scheme + "://" + parsed.Host + parsed.Path
-}
-
-// String hides the password.
-func (u DatabaseURL) String() string { return u.Redacted() }
-
-// GoString hides it from %#v.
-func (u DatabaseURL) GoString() string { return u.Redacted() }
-
-// LogValue hides it from slog.
-func (u DatabaseURL) LogValue() slog.Value { return slog.StringValue(u.Redacted()) }
-
-// MarshalText hides it from encoders.
-func (u DatabaseURL) MarshalText() ([]byte, error) { return []byte(u.Redacted()), nil }
 
 // flatten brings an error of several lines onto one.
 func flatten(err error) string {

@@ -41,7 +41,9 @@ type Patient struct {
 	Database Database
 	// Remote is the database where the settings name one; nil where they do not, and everything is in the data folder.
 	Remote Remote
-	Now    time.Time
+	// Redis is what carries news between servers where the settings name one; nil where they do not.
+	Redis Redis
+	Now   time.Time
 }
 
 // Machine is what there is for the server.
@@ -82,6 +84,12 @@ type Remote interface {
 	Examine(ctx context.Context) (Condition, error)
 }
 
+// Redis is a server that carries news between servers of one database, and keeps nothing.
+type Redis interface {
+	// Probe connects, publishes and listens. Its error says what to do where that is known.
+	Probe(ctx context.Context) error
+}
+
 // Condition is what a remote database and its server say of themselves.
 type Condition struct {
 	Schema, Newest int64     // as of a State; 0 without one
@@ -93,6 +101,7 @@ type Condition struct {
 	Private           bool // nobody on the way can read what is sent
 	Standbys          int  // that copy the database, and for which no commit waits
 	FullPageWrites    bool
+	ClockOff          time.Duration // how far its clock is ahead of this machine's, at least
 }
 
 // check is one of the things that are looked at. One that finds nothing is fine.
@@ -110,6 +119,7 @@ var checks = []check{
 	{"restore", checkRestore},
 	{"secret", checkSecret},
 	{"database", checkDatabase},
+	{"redis", checkRedis},
 	{"disk", checkDisk},
 	{"files on disk", checkInodes},
 	{"clock", checkClock},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+	"time"
 )
 
 // checkRemote looks at a database behind a server of its own. besides tells whether there is one in the data folder too.
@@ -33,10 +34,44 @@ func checkRemote(ctx context.Context, p *Patient, besides bool, found *findings)
 		found.trouble("Give jwt-secret as the other servers of the database have it.", "%v", c.Secret)
 	}
 	checkLatest(p, c.Latest, found)
+	checkClocks(c.ClockOff, found)
 	checkSafety(&c, found)
 	if free := c.Connections - c.Used; !p.Running && free < c.Needed {
 		found.warn("Raise max_connections of the database, or put pgbouncer in front.", "the database has room for %d of %d connections more, a server needs %d",
 			max(free, 0), c.Connections, c.Needed)
+	}
+}
+
+// A server whose clock is wrongClock off the database's is not ready. With strayClock those who have messages of two servers
+// before them see it.
+const (
+	wrongClock = 5 * time.Minute
+	strayClock = 10 * time.Second
+)
+
+// checkClocks compares the clocks of the machine and the database.
+func checkClocks(off time.Duration, found *findings) {
+	level := Warning
+	switch {
+	case off.Abs() > wrongClock:
+		level = Trouble
+	case off.Abs() <= strayClock:
+		return
+	}
+	found.add(level, "Run chrony or systemd-timesyncd on both machines: servers of one database must agree on the time.",
+		"the database's clock is %v off this machine's", off.Abs().Round(time.Second))
+}
+
+// checkRedis tries what servers do with it.
+func checkRedis(ctx context.Context, p *Patient, found *findings) {
+	if p.Redis == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	if err := p.Redis.Probe(ctx); err != nil {
+		found.warn("Start it, or correct --redis. Servers work without it: they hear of each other's news by the database, later and at its cost.",
+			"no server can work with %s: %v", p.Config.Redis, err)
 	}
 }
 

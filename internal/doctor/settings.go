@@ -27,6 +27,10 @@ func checkSettings(_ context.Context, p *Patient, found *findings) {
 		found.warn("Set queue-bytes below queue-memory; one slow client could push out all others otherwise.",
 			"queue-bytes (%d) of one connection is more than queue-memory (%d) of all", int64(c.Limits.QueueBytes), int64(c.Limits.QueueMemory))
 	}
+	if host, _, err := net.SplitHostPort(c.Cluster.Listen); err == nil && c.Cluster.Address == "" && isLoopback(host) {
+		found.note("Nothing, if all servers run on this machine; else set cluster-listen to an address that the others reach.",
+			"cluster-listen is %s: servers on other machines cannot pass on requests to this one", c.Cluster.Listen)
+	}
 	if c.Limits.QueueFrames != 0 {
 		found.warn("Remove it: queue-bytes bounds what may wait.", "queue-frames is set, and is ignored")
 	}
@@ -43,8 +47,7 @@ func checkVariables(_ context.Context, p *Patient, found *findings) {
 func checkExposure(_ context.Context, p *Patient, found *findings) {
 	c := &p.Config
 	host, _, _ := net.SplitHostPort(c.Listen)
-	ip, err := netip.ParseAddr(host)
-	public := host != "localhost" && (err != nil || !ip.IsLoopback())
+	public := !isLoopback(host)
 	if c.Dev {
 		found.warn("Start without --dev before anybody else can reach the server, also through a proxy.", "dev is on: anybody can sign in as a demo user, and as Admin")
 	}
@@ -75,6 +78,11 @@ func checkExposure(_ context.Context, p *Patient, found *findings) {
 		found.warn("Set acme-hosts or tls-cert, or put a proxy in front that speaks TLS and name it in trusted-proxies.",
 			"the server speaks plain HTTP on %s: passwords, tokens and messages can be read on the way", c.Listen)
 	}
+}
+
+func isLoopback(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.IsLoopback()
 }
 
 func isSecretFlag(variable string) bool {

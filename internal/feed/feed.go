@@ -19,7 +19,8 @@ import (
 // Facts are what became true at one moment, such as by one commit. Most have one kind of
 // them. What they point to is shared by all who are told, and must not be changed.
 type Facts struct {
-	At time.Time // of the commit
+	At     time.Time // of the commit
+	Commit Commit    // where it is in the log of commits; nowhere without one
 
 	// What is committed.
 	Chat     []chat.Event
@@ -42,6 +43,7 @@ type Notice struct {
 // Passing is news about a user that nobody stores: it is outdated soon.
 type Passing struct {
 	Kind PassingKind
+	Node string // that publishes it; empty where there is one
 	Who  account.Person
 	// To are users whose devices are told. With a RoomID it is for the room's members
 	// instead, but for Who and the users in Except.
@@ -53,10 +55,8 @@ type Passing struct {
 // PassingKind names what passes.
 type PassingKind string
 
-// The kinds. The last two are what is typed to one user or in a room.
+// The kinds: what is typed to one user or in a room.
 const (
-	Online        PassingKind = "online"
-	Offline       PassingKind = "offline"
 	TypingStarted PassingKind = "typing.started"
 	TypingStopped PassingKind = "typing.stopped"
 )

@@ -16,9 +16,9 @@ import (
 type Config struct {
 	Origins             []string // allowed beside the server's own; * is all
 	TrustedProxies      []netip.Prefix
-	MaxConnections      int
-	MaxConnectionsPerIP int
-	// MaxConnectionsPerUser is how many a user can have at a time on one node; 0 is no limit.
+	MaxConnections      int // of one node
+	MaxConnectionsPerIP int // of all nodes
+	// MaxConnectionsPerUser is how many a user can have at a time on all nodes; 0 is no limit.
 	MaxConnectionsPerUser int
 	Connects              ratelimit.Rate // from one IP address
 	// Heartbeat is after how long a Socket.IO client that is gone is noticed: the
@@ -115,16 +115,21 @@ func (d *Door) ClientIP(remote string, header http.Header) netip.Addr {
 	return d.admission.clientIP(remote, header)
 }
 
+// Ledgers are what was taken of the rate of connections, by addresses and by sites, for other nodes.
+func (d *Door) Ledgers() (addresses, sites ratelimit.Ledger) { return d.admission.connects.Ledgers() }
+
 // sessions are those of both protocols, signed in or not.
 type sessions struct {
-	sockets *socketio.Server
-	native  *Native
+	sockets  *socketio.Server
+	native   *Native
+	passedOn func() int // WebSockets, to other nodes
 }
 
-// webSockets is the number of those that are on a WebSocket.
+// webSockets is the number of connections that those take which are on a WebSocket, and those that are passed on to other
+// nodes, with one connection to each side.
 func (s *sessions) webSockets() int {
 	census := s.sockets.Census()
-	return census.Open - census.Polling + s.native.Open()
+	return census.Open - census.Polling + s.native.Open() + 2*s.passedOn()
 }
 
 // strangers is the number of those that have not signed in.

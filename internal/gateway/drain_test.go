@@ -25,7 +25,41 @@ var drainTable = map[string]map[string]outcome{
 		"command ends":           {serves, "nothing was held up"},
 		"time runs out":          {serves, "nobody has begun to count"},
 		"peer leaves":            {nativeForgotten, "as ever"},
+		"hand over":              {allHandedOver, "it is up to the caller to refuse new ones before"},
 		"shutdown":               {allToldToGo, "a drain may be skipped: Shutdown quiesces first"},
+	},
+	"refusing": {
+		"native handshake":       {nativeRefused, "another node has it: it is refused before the upgrade, and before it signs in"},
+		"Socket.IO handshake":    {socketRefused, "another node has it: stock clients try again, balancers at once"},
+		"message over native":    {nativeAnswered, "who is here stays until it is told to go"},
+		"message over Socket.IO": {socketAnswered, "who is here stays until it is told to go"},
+		"command ends":           {stays, "nothing was held up"},
+		"time runs out":          {stays, "nobody has begun to count"},
+		"peer leaves":            {nativeForgotten, "as ever"},
+		"hand over":              {allHandedOver, "now that nobody new comes"},
+		"shutdown":               {allToldToGo, "there may be nobody left to hand over to"},
+	},
+	"handing over": {
+		"native handshake":       {nativeRefused, "another node has it"},
+		"Socket.IO handshake":    {socketRefused, "another node has it"},
+		"message over native":    {nativeUnheard, "it is read no more: another node hears of it, when it is sent again"},
+		"message over Socket.IO": {heldAnsweredThenHandedOver, "it is gone by now: nobody waits for the others"},
+		"command ends":           {heldAnsweredThenHandedOver, "what was received is carried out and answered, and then it goes"},
+		"time runs out":          {heldAnsweredThenHandedOver, "it was told in time, and goes when its command ends"},
+		"peer leaves":            {nativeForgotten, "its command is carried out, for nobody to hear"},
+		"hand over":              {heldAnsweredThenHandedOver, "a second one tells it nothing new"},
+		"shutdown":               {heldHandedOverThenDown, "it waits for the same command, behind which it goes as it was told"},
+	},
+	"handed over": {
+		"native handshake":       {nativeRefused, "another node has it"},
+		"Socket.IO handshake":    {socketRefused, "another node has it"},
+		"message over native":    {allGone, "nobody reads"},
+		"message over Socket.IO": {allGone, "nobody reads"},
+		"command ends":           {allGone, "there is none"},
+		"time runs out":          {allGone, "it was in time"},
+		"peer leaves":            {allGone, "it was closed before"},
+		"hand over":              {allGone, "there is nobody"},
+		"shutdown":               {allGone, "there is nobody"},
 	},
 	"quiescing": {
 		"native handshake":       {nativeRefused, "the next server has it: it is refused before the upgrade, and before it signs in"},
@@ -35,6 +69,7 @@ var drainTable = map[string]map[string]outcome{
 		"command ends":           {heldAnswered, "what was received is carried out and answered, and then all is quiet"},
 		"time runs out":          {quietTooLate, "a command that hangs does not keep the server"},
 		"peer leaves":            {nativeForgotten, "its command is carried out, for nobody to hear"},
+		"hand over":              {heldAnsweredThenHandedOver, "it waits for the same command"},
 		"shutdown":               {heldAnsweredThenGone, "it waits for the same command"},
 	},
 	"quiesced": {
@@ -45,6 +80,7 @@ var drainTable = map[string]map[string]outcome{
 		"command ends":           {allToldToGo, "there is none"},
 		"time runs out":          {allDropped, "the second half has no time left: the close frame is sent, its answer is not waited for"},
 		"peer leaves":            {nativeForgotten, "it is noticed with the first byte that is written"},
+		"hand over":              {allHandedOver, "they can be sent to, and closed one by one"},
 		"shutdown":               {allToldToGo, "now that all have been told what came of their commands"},
 	},
 	"closing": {
@@ -55,6 +91,7 @@ var drainTable = map[string]map[string]outcome{
 		"command ends":           {nativeEnds, "there is none"},
 		"time runs out":          {nativeDropped, "a peer that does not finish the closing handshake does not keep the server"},
 		"peer leaves":            {nativeForgotten, "a peer need not finish the closing handshake"},
+		"hand over":              {nativeEnds, "it was told before"},
 		"shutdown":               {nativeEnds, "a second one waits for the same"},
 	},
 	"down": {
@@ -65,6 +102,7 @@ var drainTable = map[string]map[string]outcome{
 		"command ends":           {allGone, "there is none"},
 		"time runs out":          {allGone, "it was in time"},
 		"peer leaves":            {allGone, "it was closed before"},
+		"hand over":              {allGone, "there is nobody"},
 		"shutdown":               {allGone, "a second one has nothing to do"},
 	},
 }
@@ -120,6 +158,27 @@ func (d *draining) quiesce() {
 	})
 }
 
+// handOver has both go to another node, the one over Socket.IO at once.
+func (d *draining) handOver() {
+	d.gateway.HandOver(d.ctx, 0, "x")
+}
+
+func (d *draining) handingOver() {
+	d.hold()
+	d.gateway.StopOpening()
+	d.handOver()
+	socketHandedOver(d)
+}
+
+func (d *draining) handedOver() {
+	d.gateway.StopOpening()
+	d.handOver()
+	allHandedOver(d)
+	_ = d.conn.Close()
+	d.forgotten()
+	eventually(d.t, "nobody to be left", d.nobody)
+}
+
 func (d *draining) shutdown() {
 	d.going = true
 	d.together(d.ended, d.native.Shutdown, d.sockets.Shutdown)
@@ -149,11 +208,14 @@ func (d *draining) dialSocket() (*device, error) {
 
 var (
 	drainStates = map[string]func(*draining){
-		"serving":   func(*draining) {},
-		"quiescing": func(d *draining) { d.hold(); d.quiesce() },
-		"quiesced":  func(d *draining) { d.quiesce(); d.finished(d.quiet) },
-		"closing":   (*draining).close,
-		"down":      (*draining).down,
+		"serving":      func(*draining) {},
+		"refusing":     func(d *draining) { d.gateway.StopOpening() },
+		"handing over": (*draining).handingOver,
+		"handed over":  (*draining).handedOver,
+		"quiescing":    func(d *draining) { d.hold(); d.quiesce() },
+		"quiesced":     func(d *draining) { d.quiesce(); d.finished(d.quiet) },
+		"closing":      (*draining).close,
+		"down":         (*draining).down,
 	}
 	drainEvents = map[string]func(*draining){
 		"native handshake":    func(*draining) {}, // the outcomes try
@@ -165,6 +227,7 @@ var (
 		"command ends":           func(d *draining) { d.release() },
 		"time runs out":          func(d *draining) { d.cancel() },
 		"peer leaves":            func(d *draining) { _ = d.conn.Close() },
+		"hand over":              (*draining).handOver,
 		"shutdown":               (*draining).shutdown,
 	}
 )
@@ -251,6 +314,62 @@ func socketAnswered(d *draining) {
 func serves(d *draining) {
 	lives(d.situation)
 	d.socket.settle()
+}
+
+// stays is serves, for connections that are open.
+func stays(d *draining) {
+	lives(d.situation)
+	d.socket.settle()
+}
+
+// toldToReturn: a device is told who goes and when to come back.
+func (d *draining) toldToReturn(node string, after float64) {
+	d.t.Helper()
+	if node != "x" || after != 200 {
+		d.t.Errorf("told to leave %q, and to come back after %v ms", node, after)
+	}
+}
+
+func socketHandedOver(d *draining) {
+	d.t.Helper()
+	var told struct {
+		Node        string
+		ReturnAfter float64
+	}
+	d.socket.event("server:leaving", &told)
+	d.toldToReturn(told.Node, told.ReturnAfter)
+	d.socket.closed()
+}
+
+func nativeHandedOver(d *draining) {
+	d.t.Helper()
+	f := d.frame("server:leaving")
+	after, _ := f["returnAfter"].(float64)
+	d.toldToReturn(fmt.Sprint(f["node"]), after)
+	if code, _ := d.untilClose(); code != ws.StatusGoingAway {
+		d.t.Errorf("closed with %d", code)
+	}
+}
+
+func allHandedOver(d *draining) {
+	d.t.Helper()
+	socketHandedOver(d)
+	nativeHandedOver(d)
+}
+
+func heldAnsweredThenHandedOver(d *draining) {
+	d.t.Helper()
+	d.release()
+	if f := d.frame("ack"); f["ref"] != "held" {
+		d.t.Errorf("answered was %v", f)
+	}
+	nativeHandedOver(d)
+}
+
+func heldHandedOverThenDown(d *draining) {
+	d.t.Helper()
+	heldAnsweredThenHandedOver(d)
+	nativeEnds(d)
 }
 
 // allToldToGo: both peers, none of whom is answered anything more.
@@ -358,7 +477,11 @@ func nativeForgotten(d *draining) {
 
 func allGone(d *draining) {
 	d.t.Helper()
-	if d.native.Open() != 0 || d.sockets.Connections() != 0 || d.gateway.Connections() != 0 {
+	if !d.nobody() {
 		d.t.Error("a connection is left")
 	}
+}
+
+func (d *draining) nobody() bool {
+	return d.native.Open() == 0 && d.sockets.Connections() == 0 && d.gateway.Connections() == 0
 }

@@ -29,7 +29,7 @@ func (c *native) whyClosed(cause error) socketio.Reason {
 		return socketio.PingTimeout
 	case errors.Is(cause, netloop.ErrSlowConsumer):
 		return socketio.SlowConsumer
-	case c.door.stopping.Load():
+	case c.door.stopping.Load(), c.retiring.Load():
 		return socketio.ShuttingDown
 	case errors.Is(cause, netloop.ErrClosed):
 		return socketio.ServerDisconnect

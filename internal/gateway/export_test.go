@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"net/http"
 	"strings"
 	"time"
@@ -62,6 +63,21 @@ func (h Handle) Flood() {
 	}
 }
 
+// Crowd sends until so much waits for the peer that who can wait does.
+func (h Handle) Crowd() {
+	over, cancel := context.WithCancel(context.Background())
+	cancel()
+	m := netloop.NewMessage(netloop.Text, true, []byte(`{"type":"crowd","of":"`+strings.Repeat("x", 16<<10)+`"}`))
+	for h.c.conn.AwaitRoom(over) == nil && h.c.conn.Send(m) == nil {
+	}
+}
+
+// Lock keeps all others from the lock that guards the beginning of a drain.
+func (n *Native) Lock() (unlock func()) {
+	n.mu.Lock()
+	return n.mu.Unlock
+}
+
 // Stopping reports whether the server takes no more.
 func (n *Native) Stopping() bool { return n.stopping.Load() }
 
@@ -120,3 +136,18 @@ func DecodeFrame(text []byte, dst any) (ok bool, err error) {
 func WriteFrame(kind string, payload any) []byte {
 	return write(kind, nil, payload).(*netloop.Message).Payload()
 }
+
+// Arrivals opens the turns of those who come to tests.
+type Arrivals struct{ a arrivals }
+
+// NewArrivals makes them.
+func NewArrivals() *Arrivals { return &Arrivals{newArrivals()} }
+
+// SignIn waits for a turn to sign in, which ends with done.
+func (a *Arrivals) SignIn() (done func()) {
+	a.a.signIns.take()
+	return a.a.signIns.give
+}
+
+// Subscribe waits for a turn to be subscribed, which ends with done.
+func (a *Arrivals) Subscribe() (done func()) { return a.a.subscribe() }

@@ -1,6 +1,7 @@
 package gateway_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -82,14 +83,15 @@ func (broken) MarkConversation(context.Context, chat.MarkConversation) error   {
 // brokenAccounts is such a store of accounts, once it is on.
 type brokenAccounts struct {
 	account.Store
-	on atomic.Bool
+	on  atomic.Bool
+	why error // errDisk if nil
 }
 
 func (b *brokenAccounts) err() error {
-	if b.on.Load() {
-		return errDisk
+	if !b.on.Load() {
+		return nil
 	}
-	return nil
+	return cmp.Or(b.why, errDisk)
 }
 
 func (b *brokenAccounts) ChangePair(ctx context.Context, cmd account.ChangePair) (account.Pair, error) {

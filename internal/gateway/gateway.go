@@ -16,6 +16,7 @@ import (
 
 	"github.com/sockeye-im/sockeye/internal/account"
 	"github.com/sockeye-im/sockeye/internal/chat"
+	"github.com/sockeye-im/sockeye/internal/cluster"
 	"github.com/sockeye-im/sockeye/internal/command"
 	"github.com/sockeye-im/sockeye/internal/deps"
 	"github.com/sockeye-im/sockeye/internal/hub"
@@ -50,14 +51,14 @@ type Gateway struct {
 	roster    *roster
 	native    *Native
 
-	expiry   *expiry
-	refusals *refusals
-	underWay ordered.Workers
+	expiry     *expiry
+	complaints *complaints
+	underWay   ordered.Workers
 
-	signIns, subscriptions turns
+	arrivals arrivals
 }
 
-// Deps are what a Gateway works with; all are required.
+// Deps are what a Gateway works with; all are required but Peers.
 type Deps struct {
 	Door     *Door
 	Sockets  *socketio.Server // whose main namespace is served
@@ -68,6 +69,8 @@ type Deps struct {
 	Accounts Accounts
 	Presence *presence.Tracker
 	Typing   *presence.Typing
+	Peers    *cluster.Peers `need:"optional"` // nil where there is one node
+	PassedOn func() int     // how many WebSockets of other nodes' sessions have come here
 	Metrics  Metrics
 	Log      *slog.Logger
 	Now      func() time.Time
@@ -79,15 +82,21 @@ func New(native NativeConfig, d Deps) (*Gateway, error) {
 		return nil, err
 	}
 	g := &Gateway{
-		deps: d, cfg: d.Door.cfg, admission: d.Door.admission, roster: newRoster(d.Door.cfg, d.Accounts), expiry: newExpiry(d.Now), refusals: newRefusals(d.Log, d.Now),
-		signIns: make(turns, signInsAtOnce), subscriptions: make(turns, subscriptionsAtOnce),
+		deps: d, cfg: d.Door.cfg, admission: d.Door.admission, roster: newRoster(d.Door.cfg, d.Accounts, d.Presence.DevicesElsewhere), expiry: newExpiry(d.Now), complaints: newComplaints(d.Log, d.Now),
+		arrivals: newArrivals(),
 	}
 	var err error
 	if g.native, err = newNative(g, native); err != nil {
 		g.expiry.stop()
 		return nil, err
 	}
-	d.Door.open(d.Accounts.AddressBlocked, g.roster.full, sessions{d.Sockets, g.native})
+	if d.Peers != nil {
+		if err = g.roster.crowd.meet(d.Peers, d.Log, d.Now); err != nil {
+			g.expiry.stop()
+			return nil, err
+		}
+	}
+	d.Door.open(d.Accounts.AddressBlocked, g.roster.full, sessions{d.Sockets, g.native, d.PassedOn})
 	g.serve(d.Sockets.Of("/"))
 	return g, nil
 }
@@ -118,11 +127,32 @@ func together(ctx context.Context, one, other func(context.Context) error) error
 
 // Stop ends the gateway's goroutines and waits for them. Its connections are those of
 // [Gateway.Shutdown].
-func (g *Gateway) Stop() { g.expiry.stop() }
+func (g *Gateway) Stop() {
+	g.roster.crowd.stop()
+	g.expiry.stop()
+}
+
+// blockedWithin is after how long the connections from a blocked address are ended that nobody has ended by then:
+// who blocks it ends them first, on all nodes, and counts them.
+const blockedWithin = time.Second / 2
 
 // Heard takes in what any node has committed about accounts: it ends connections whose tokens
 // are good no longer. Whoever is asked for these tokens has heard of it before.
-func (g *Gateway) Heard(events []account.Event) { g.roster.heard(events) }
+func (g *Gateway) Heard(events []account.Event) {
+	g.roster.heard(events)
+	if g.deps.Peers == nil {
+		return
+	}
+	for i := range events {
+		if e := &events[i]; e.Kind == account.AddressBlocked {
+			g.expiry.set(&deadline{due: func() { g.Overview().EndAddress(e.Address.Address) }}, g.deps.Now().Add(blockedWithin))
+		}
+	}
+}
+
+// EndAll ends all connections, whose clients may come back at once, and returns how many: it is not
+// known what they have missed, nor in which rooms they should be.
+func (g *Gateway) EndAll() int { return g.roster.endAll() }
 
 // Counts are the numbers of connections that have signed in.
 type Counts struct {
@@ -139,4 +169,4 @@ type Counts struct {
 func (g *Gateway) Counts() Counts { return g.roster.counts(g.seconds()) }
 
 // Connections is the number of signed-in connections.
-func (g *Gateway) Connections() int { return g.roster.count() }
+func (g *Gateway) Connections() int { return g.roster.size() }

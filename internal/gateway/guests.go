@@ -90,7 +90,7 @@ func (d *guests) count(conn net.Conn) bool {
 	if !g.counts {
 		return true
 	}
-	full := d.open.full(g.from.Addr(), d.most)
+	full := d.open.full(headcount{}, g.from.Addr(), d.most)
 	d.open.add(g.from.Addr(), 1)
 	return !full
 }

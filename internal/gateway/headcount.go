@@ -28,12 +28,16 @@ func count(in map[netip.Addr]int, of netip.Addr, by int) {
 	}
 }
 
-// full reports whether an address or its site has as many as it may. most is for an
-// address; 0 is no limit.
-func (h headcount) full(from netip.Addr, most int) bool {
+// full reports whether an address or its site has as many as it may, here and in another count. most is for an address; 0 is
+// no limit.
+func (h headcount) full(other headcount, from netip.Addr, most int) bool {
 	if most <= 0 {
 		return false
 	}
+	network := ratelimit.Network(from)
+	if h.each[network]+other.each[network] >= most {
+		return true
+	}
 	site, ok := ratelimit.Site(from)
-	return h.each[ratelimit.Network(from)] >= most || ok && h.sites[site] >= most*ratelimit.SiteShare
+	return ok && h.sites[site]+other.sites[site] >= most*ratelimit.SiteShare
 }

@@ -33,8 +33,6 @@ const (
 	closeFault           = 1011
 )
 
-const closedByShutdown = "server shutting down"
-
 // NativeConfig configures native connections.
 type NativeConfig struct {
 	MaxFrame    int           // bytes; over it the connection is closed with 1009
@@ -66,6 +64,7 @@ type Native struct {
 	mu       sync.Mutex
 	conns    map[*native]struct{}
 	stopping atomic.Bool // set under mu
+	refusing atomic.Bool // new connections
 
 	received, answered atomic.Uint64 // frames from clients, and to them but for what the index sends
 }
@@ -93,33 +92,6 @@ func (n *Native) Open() int {
 	return len(n.conns)
 }
 
-// Quiesce takes no more connections, reads no more from those that are open, and
-// waits until what was received is done, or ctx ends.
-func (n *Native) Quiesce(ctx context.Context) error {
-	n.mu.Lock()
-	n.stopping.Store(true)
-	n.mu.Unlock()
-	for _, c := range n.all() {
-		c.conn.Pause()
-	}
-	if err := n.opening.Wait(ctx); err != nil {
-		return err
-	}
-	return n.limits.Pool.Wait(ctx)
-}
-
-// Shutdown quiesces, closes all connections in a way that clients come back from,
-// and drops what is left when ctx ends.
-func (n *Native) Shutdown(ctx context.Context) error {
-	err := n.Quiesce(ctx)
-	for _, c := range n.all() {
-		c.conn.Close(closeGoingAway, closedByShutdown)
-	}
-	err = errors.Join(err, n.loop.Drain(ctx))
-	n.loop.Stop()
-	return errors.Join(err, n.limits.Pool.Wait(ctx), n.limits.Pool.Stop(ctx))
-}
-
 func (n *Native) all() []*native {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -129,11 +101,15 @@ func (n *Native) all() []*native {
 // ServeHTTP upgrades a request. A token that is not good is refused before.
 func (n *Native) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	g := n.gateway
+	if n.refusing.Load() {
+		n.sendElsewhere(w)
+		return
+	}
 	if denied := g.deps.Door.admit(r, n.Open()); denied != nil {
 		denied.answer(w)
 		return
 	}
-	if g.roster.count() >= g.cfg.MaxConnections {
+	if g.roster.size() >= g.cfg.MaxConnections {
 		g.deps.Metrics.ConnectionRefused(refusedCapacity)
 		deniedFull.answer(w)
 		return
@@ -151,8 +127,6 @@ func (n *Native) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	n.open(w, r, c)
 }
 
-var errStopping = errors.New(closedByShutdown)
-
 // arrive signs the user of a token in, unless the server began to stop while the
 // token was verified.
 func (n *Native) arrive(ctx context.Context, token string, from netip.Addr) (*session, error) {
@@ -169,17 +143,17 @@ func (n *Native) arrive(ctx context.Context, token string, from netip.Addr) (*se
 // refuse answers a request whose user could not be signed in.
 func (n *Native) refuse(w http.ResponseWriter, c *native, err error) {
 	if errors.Is(err, errStopping) {
-		http.Error(w, closedByShutdown, http.StatusServiceUnavailable)
+		n.sendElsewhere(w)
 		return
 	}
 	if !errors.Is(err, account.ErrUnauthenticated) {
 		n.gateway.deps.Metrics.ConnectionRefused(refusedFault)
-		n.gateway.deps.Log.Error("user could not be signed in", "err", err)
+		n.gateway.complaints.fault(signInFailed, err)
 		http.Error(w, endedFault.refusal.Message, http.StatusServiceUnavailable)
 		return
 	}
 	n.gateway.deps.Metrics.ConnectionRefused(refusedToken)
-	n.gateway.refusals.note(c.from, err)
+	n.gateway.complaints.refused(c.from, err)
 	w.Header().Set("WWW-Authenticate", "Bearer")
 	http.Error(w, "Authentication failed", http.StatusUnauthorized)
 }
@@ -267,6 +241,7 @@ type native struct {
 	carried  carried     // shared
 	silent   atomic.Bool // shared: it did not answer a ping
 	closed   atomic.Bool // shared
+	retiring atomic.Bool // shared: it is read no more; set under door.mu
 }
 
 // nativePrefix begins the ids of native connections. No chat room can be called
@@ -296,11 +271,11 @@ func (c *native) Deliver(frame any) {
 // Pause and Resume are for the queue.
 func (c *native) Pause() { c.conn.Pause() }
 
-// Resume goes on reading, unless the server stops: Quiesce must not come between.
+// Resume goes on reading, unless the server stops or the connection retires: neither must come between.
 func (c *native) Resume() {
 	c.door.mu.Lock()
 	defer c.door.mu.Unlock()
-	if !c.door.stopping.Load() {
+	if !c.door.stopping.Load() && !c.retiring.Load() {
 		c.conn.Resume()
 	}
 }
@@ -401,11 +376,11 @@ func (c *native) authenticate(f *frame) {
 	switch {
 	case errors.Is(err, account.ErrUnauthenticated):
 		g.deps.Metrics.ConnectionRefused(refusedToken)
-		g.refusals.note(c.from, err)
+		g.complaints.refused(c.from, err)
 		c.refuse(f.Ref)
 	case err != nil:
 		g.deps.Metrics.ConnectionRefused(refusedFault)
-		g.deps.Log.Error("user could not be signed in", "err", err)
+		g.complaints.fault(signInFailed, err)
 		c.End(endedFault)
 	default:
 		c.conn.Trust()
@@ -429,9 +404,7 @@ func (c *native) enter(signedIn *session, ref json.RawMessage) {
 		c.door.index.Detach(c) // it closed before it was attached
 	}
 	signedIn.enter(ctx, c, func() {
-		c.say(write("connection", ref, map[string]string{
-			"status": "connected", "clientId": c.id, "userId": string(signedIn.user), "epoch": c.door.gateway.epoch(ctx),
-		}))
+		c.say(write("connection", ref, welcome{"connected", c.id, signedIn.user, c.door.gateway.greeting(ctx)}))
 	})
 }
 

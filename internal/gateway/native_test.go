@@ -234,6 +234,28 @@ func TestNativeSignIn(t *testing.T) {
 	}
 }
 
+// As long as nobody knows who it is, a connection may send little at a time.
+func TestNativeFramesOfStrangersAreSmall(t *testing.T) {
+	const most = 16 << 10
+	n := serve(t)
+	ping := func(size int) string {
+		const before, behind = `{"type":"ping","ref":"`, `"}`
+		return before + strings.Repeat("x", size-len(before)-len(behind)) + behind
+	}
+	stranger := n.plain("", "")
+	stranger.send(ping(most + 1))
+	if code := stranger.ended(); code != ws.StatusMessageTooBig {
+		t.Errorf("a frame of %d bytes is answered with %d", most+1, code)
+	}
+	known := n.plain("", "")
+	known.send(ping(most))
+	known.next("pong")
+	known.send(`{"type":"auth","token":"` + n.token("ada") + `"}`)
+	known.next("connection")
+	known.send(ping(most + 1))
+	known.next("pong")
+}
+
 func TestNativeWithoutATokenIsClosed(t *testing.T) {
 	n := serve(t, func(s *setup) { s.Native.AuthTimeout = 20 * time.Millisecond })
 	c := n.plain("", "")

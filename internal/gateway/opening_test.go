@@ -1,8 +1,12 @@
 package gateway_test
 
 import (
+	"context"
 	"errors"
 	"net/http"
+	"runtime"
+	"strings"
+	"sync"
 	"testing"
 
 	"github.com/gobwas/ws"
@@ -39,4 +43,62 @@ func TestOpeningDuringADrain(t *testing.T) {
 		t.Error("it has signed in")
 	default:
 	}
+}
+
+// A queue that has been worked off reads on, but not behind a drain that has begun meanwhile and has not waited for it.
+func TestFullQueueDuringADrain(t *testing.T) {
+	s := situate(t)
+	s.pause()
+	s.beginDrain()
+	answersTheQueue(s)
+	unread(s)
+}
+
+// Nor when the drain begins at the very moment at which the queue is about to read on: one of them waits for the other.
+func TestQueueThatReadsOnAsADrainBegins(t *testing.T) {
+	s := situate(t)
+	s.pause()
+	unlock := sync.OnceFunc(s.native.Lock())
+	t.Cleanup(unlock) // before the node stops
+	s.release()
+	eventually(t, "the queue to wait for the lock", func() bool { return waits("sync.Mutex.Lock", "(*native).Resume") })
+	begun := make(chan struct{})
+	go func() {
+		defer close(begun)
+		s.beginDrain()
+	}()
+	eventually(t, "the drain to wait for the lock", func() bool { return waits("sync.Mutex.Lock", "(*Native).Quiesce") })
+	unlock()
+	<-begun
+	answersTheQueue(s)
+	unread(s)
+}
+
+// beginDrain has the drain begin, and not wait for what was received.
+func (s *situation) beginDrain() {
+	ended, cancel := context.WithCancel(s.t.Context())
+	cancel()
+	if err := s.native.Quiesce(ended); !errors.Is(err, context.Canceled) {
+		s.t.Errorf("the drain: %v", err)
+	}
+}
+
+// unread: the server does not hear the peer. A silent one that it reads it would drop.
+func unread(s *situation) {
+	s.t.Helper()
+	s.handle.Tick()
+	s.handle.Tick()
+	s.send(`{"type":"sync","ref":"event","conversations":{}}`)
+	unheard(s)
+}
+
+// waits reports whether a goroutine waits in a method, in that way.
+func waits(state, method string) bool {
+	stacks := make([]byte, 4<<20)
+	for stack := range strings.SplitSeq(string(stacks[:runtime.Stack(stacks, true)]), "\n\n") {
+		if head, _, _ := strings.Cut(stack, "\n"); strings.Contains(head, "["+state) && strings.Contains(stack, method+"(") {
+			return true
+		}
+	}
+	return false
 }

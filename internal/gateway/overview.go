@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"cmp"
 	"context"
 	"net/netip"
 	"slices"
@@ -32,19 +31,15 @@ func (o *Overview) Connections(q monitor.ConnectionQuery) monitor.ConnectionPage
 	}
 	for i := range all { // once, as they change while they are sorted
 		all[i].active, all[i].traffic = all[i].session.active.Load(), all[i].Traffic()
+		all[i].place = all[i].placeIn(q.Order)
 	}
-	order := orders[q.Order]
-	slices.SortFunc(all, func(a, b entry) int {
-		if order != nil {
-			if c := order(&a, &b); c != 0 {
-				return c
-			}
-		}
-		return cmp.Compare(a.ID(), b.ID())
-	})
 	page := monitor.ConnectionPage{Total: len(all)}
-	from := min(q.Offset, len(all))
-	rest := all[from:min(from+q.Limit, len(all))]
+	if q.After.ID != "" {
+		all = slices.DeleteFunc(all, func(e entry) bool { return q.Order.Compare(e.place, q.After) <= 0 })
+	}
+	slices.SortFunc(all, func(a, b entry) int { return q.Order.Compare(a.place, b.place) })
+	page.More = len(all) > q.Limit
+	rest := all[:min(q.Limit, len(all))]
 	page.Connections = make([]monitor.Connection, len(rest))
 	for i := range rest {
 		page.Connections[i] = rest[i].connection()
@@ -52,15 +47,15 @@ func (o *Overview) Connections(q monitor.ConnectionQuery) monitor.ConnectionPage
 	return page
 }
 
-var orders = map[monitor.Order]func(a, b *entry) int{
-	monitor.Newest:   func(a, b *entry) int { return cmp.Compare(b.session.since, a.session.since) },
-	monitor.Oldest:   func(a, b *entry) int { return cmp.Compare(a.session.since, b.session.since) },
-	monitor.Active:   func(a, b *entry) int { return cmp.Compare(b.active, a.active) },
-	monitor.Idle:     func(a, b *entry) int { return cmp.Compare(a.active, b.active) },
-	monitor.Received: func(a, b *entry) int { return cmp.Compare(b.traffic.Received, a.traffic.Received) },
-	monitor.Sent:     func(a, b *entry) int { return cmp.Compare(b.traffic.Sent, a.traffic.Sent) },
-	monitor.ByUser:   func(a, b *entry) int { return cmp.Compare(a.session.user, b.session.user) },
+// placeIn is where the connection is in an order.
+func (e *entry) placeIn(order monitor.Order) monitor.Place {
+	return order.Place(&monitor.Connection{
+		ID: e.ID(), UserID: e.session.user, Since: e.since(), LastActive: e.lastActive(), Received: e.traffic.Received, Sent: e.traffic.Sent,
+	})
 }
+
+func (e *entry) since() time.Time      { return time.Unix(int64(e.session.since), 0) }
+func (e *entry) lastActive() time.Time { return time.Unix(int64(max(e.active, e.session.since)), 0) }
 
 func (e *entry) contains(wanted string) bool {
 	for _, text := range [...]string{string(e.session.user), e.name, e.ID(), e.session.from.String()} {
@@ -76,7 +71,7 @@ func (e *entry) connection() monitor.Connection {
 	return monitor.Connection{
 		ID: e.ID(), UserID: e.session.user, Name: e.name, Address: e.session.from.String(),
 		Transport: e.Transport(), Protocol: e.Protocol(),
-		Since: time.Unix(int64(e.session.since), 0), LastActive: time.Unix(int64(max(e.active, e.session.since)), 0),
+		Since: e.since(), LastActive: e.lastActive(),
 		Received: e.traffic.Received, Sent: e.traffic.Sent,
 		ReceivedBytes: e.traffic.ReceivedBytes, SentBytes: e.traffic.SentBytes,
 		Rooms: rooms[:min(len(rooms), monitor.ListedRooms)], RoomCount: len(rooms),
@@ -127,8 +122,16 @@ func (o *Overview) EndAddress(from netip.Addr) int {
 	return ended
 }
 
-// Online returns who of a chat room's members is connected here.
-func (o *Overview) Online(roomID string) monitor.Presence {
+// Online returns who of the members of chat rooms is connected here, in the order of the rooms.
+func (o *Overview) Online(roomIDs []string) []monitor.Presence {
+	all := make([]monitor.Presence, len(roomIDs))
+	for i, id := range roomIDs {
+		all[i] = o.online(id)
+	}
+	return all
+}
+
+func (o *Overview) online(roomID string) monitor.Presence {
 	rooms, err := o.gateway.deps.Hub.Audience(context.Background(), roomID)
 	if err != nil {
 		o.gateway.deps.Log.Error("members of a room could not be read", "room", roomID, "err", err)

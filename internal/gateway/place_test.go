@@ -383,7 +383,7 @@ func TestOverviewOfColdRooms(t *testing.T) {
 	w.plainly("bob")
 	w.from("203.0.113.7", "dan")
 	for range 2 {
-		if got := w.Online("hall"); got != (monitor.Presence{Users: 2, Connections: 2}) {
+		if got := w.Online([]string{"hall"})[0]; got != (monitor.Presence{Users: 2, Connections: 2}) {
 			t.Errorf("in the room: %+v", got)
 		}
 		_, page := w.page(monitor.ConnectionQuery{Order: monitor.ByUser})
@@ -399,7 +399,7 @@ func TestOverviewOfColdRooms(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.told()
-	if got := w.Online("hall"); got != (monitor.Presence{}) {
+	if got := w.Online([]string{"hall"})[0]; got != (monitor.Presence{}) {
 		t.Errorf("in no room: %+v", got)
 	}
 }
@@ -492,22 +492,29 @@ func TestRoomsUnderWay(t *testing.T) {
 	}
 }
 
-// A user who leaves and comes back while a device signs in: it is put into the room, taken
-// out again, and has to be put in once more.
-func TestComingBackDuringSignIn(t *testing.T) {
-	stalled := &stale{asked: make(chan struct{}), release: make(chan struct{})}
-	n := serve(t, func(s *setup) {
+// signingIn is a hall that bob is in, and a second device of his that is on its way in: it waits where it asks for its rooms.
+func signingIn(t *testing.T) (n *node, stalled *stale, bob, second *device) {
+	t.Helper()
+	stalled = &stale{asked: make(chan struct{}), release: make(chan struct{})}
+	n = serve(t, func(s *setup) {
 		s.Chats = func(inner chat.Store) chat.Store {
 			stalled.Store = inner
 			return stalled
 		}
 	})
-	ada, bob := n.device("ada"), n.device("bob")
-	n.hall(ada, bob)
+	bob = n.device("bob")
+	n.hall(n.device("ada"), bob)
 	n.told()
 	stalled.countdown.Store(2)
-	second := n.mustDial(4, nil, nil)
+	second = n.mustDial(4, nil, nil)
 	second.send("0" + text(map[string]string{"token": n.token("bob")}))
+	return n, stalled, bob, second
+}
+
+// A user who leaves and comes back while a device signs in: it is put into the room, taken
+// out again, and has to be put in once more.
+func TestComingBackDuringSignIn(t *testing.T) {
+	n, stalled, bob, second := signingIn(t)
 	for _, command := range []string{"room:leave", "room:join"} {
 		<-stalled.asked
 		bob.must(command, `{"roomId":"hall"}`)
@@ -518,5 +525,67 @@ func TestComingBackDuringSignIn(t *testing.T) {
 	n.say("welcome back")
 	if got := contentsOf(second.heard(n, "room:message")); !slices.Equal(got, []string{"welcome back"}) {
 		t.Errorf("got %q", got)
+	}
+}
+
+// A user who leaves while a device signs in: what is said behind that is not for the device, though it has
+// asked before in which rooms it is to be.
+func TestLeavingDuringSignIn(t *testing.T) {
+	n, stalled, bob, second := signingIn(t)
+	<-stalled.asked
+	bob.must("room:leave", `{"roomId":"hall"}`)
+	n.told()
+	stalled.release <- struct{}{}
+	<-stalled.asked
+	n.say("behind his back")
+	n.told()
+	stalled.release <- struct{}{}
+	second.welcomed()
+	if got := contentsOf(second.heard(n, "room:message")); len(got) > 0 {
+		t.Errorf("got %q", got)
+	}
+}
+
+// A user has left and come back, and the coming back is not told here yet, as it may be where another node has stored
+// it: a device that signs in meanwhile is told what comes behind that, and nothing of what was said before.
+func TestSigningInBeforeComingBackIsTold(t *testing.T) {
+	for name, rooms := range map[string]int{"few rooms are warm": 0, "many rooms are warm": 501} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := new(heldMembers)
+			n, _ := coldHall(t, func(s *setup) {
+				s.Rules.Quota = chat.Quota{}
+				s.Members = func(inner hub.Members) hub.Members {
+					h.Members = inner
+					return h
+				}
+			})
+			t.Cleanup(h.gate.release)
+			n.inRooms("ada", rooms)
+			n.say("warm")
+			if _, err := n.chat.LeaveRoom(t.Context(), actorOf("bob"), "hall"); err != nil {
+				t.Fatal(err)
+			}
+			n.told()
+			h.gate.close()
+			n.feed.Publish(feed.Facts{Passing: []feed.Passing{{Kind: feed.TypingStarted, Who: account.Person{ID: "ada"}, RoomID: "attic"}}})
+			<-h.gate.reached
+			n.say("behind his back")
+			if _, err := n.chat.JoinRoom(t.Context(), actorOf("bob"), "hall"); err != nil {
+				t.Fatal(err)
+			}
+			bob, bobs := n.device("bob"), n.plain(n.token("bob"), "sockeye.v1")
+			bobs.next("connection")
+			bobs.send(`{"type":"ping"}`)
+			bobs.next("pong") // it has taken its place
+			h.gate.release()
+			n.say("welcome back")
+			if got := contentsOf(bob.heard(n, "room:message")); !slices.Equal(got, []string{"welcome back"}) {
+				t.Errorf("got %q", got)
+			}
+			if got := bobs.heard(n, "room:message"); got != 1 {
+				t.Errorf("the plain device got %d messages", got)
+			}
+		})
 	}
 }

@@ -179,7 +179,7 @@ func (s *slow) Memberships(ctx context.Context, user chat.UserID) ([]string, err
 	return s.Store.Memberships(ctx, user)
 }
 
-func (s *slow) MembershipsAmong(ctx context.Context, user chat.UserID, rooms []string) ([]string, error) {
+func (s *slow) MembershipsAmong(ctx context.Context, user chat.UserID, rooms []string) ([]chat.Stay, error) {
 	if s.armed.CompareAndSwap(true, false) {
 		close(s.asked)
 		<-s.release
@@ -202,7 +202,7 @@ func (s *stale) Memberships(ctx context.Context, user chat.UserID) ([]string, er
 	return rooms, err
 }
 
-func (s *stale) MembershipsAmong(ctx context.Context, user chat.UserID, rooms []string) ([]string, error) {
+func (s *stale) MembershipsAmong(ctx context.Context, user chat.UserID, rooms []string) ([]chat.Stay, error) {
 	among, err := s.Store.MembershipsAmong(ctx, user, rooms)
 	s.hold()
 	return among, err

@@ -8,6 +8,7 @@ import (
 
 	"github.com/sockeye-im/sockeye/engineio"
 	"github.com/sockeye-im/sockeye/internal/account"
+	"github.com/sockeye-im/sockeye/internal/monitor"
 	"github.com/sockeye-im/sockeye/socketio"
 )
 
@@ -17,6 +18,9 @@ import (
 type roster struct {
 	cfg      Config
 	accounts Accounts
+	// elsewhere is how many connections a user has on other nodes, and crowd how many addresses have there.
+	elsewhere func(account.UserID) int
+	crowd     *crowd
 
 	mu    sync.RWMutex
 	users map[account.UserID][]*session // without those that are being ended
@@ -28,9 +32,9 @@ type roster struct {
 	activity activity
 }
 
-func newRoster(cfg Config, accounts Accounts) *roster {
+func newRoster(cfg Config, accounts Accounts, elsewhere func(account.UserID) int) *roster {
 	return &roster{
-		cfg: cfg, accounts: accounts, from: newHeadcount(),
+		cfg: cfg, accounts: accounts, elsewhere: elsewhere, crowd: newCrowd(), from: newHeadcount(),
 		users: make(map[account.UserID][]*session), all: make(map[*session]struct{}),
 	}
 }
@@ -44,19 +48,19 @@ func (r *roster) enter(s *session, l link) *denial {
 	switch {
 	case r.accounts.AddressBlocked(s.from):
 		return deniedBarred
-	case r.from.full(s.from, r.cfg.MaxConnectionsPerIP):
+	case r.fullLocked(s.from):
 		return deniedTooMany
 	case len(r.all) >= r.cfg.MaxConnections:
 		return deniedFull
 	case r.accounts.Revoked(s.identity):
 		return deniedRevoked
-	case r.cfg.MaxConnectionsPerUser > 0 && len(r.users[s.user]) >= r.cfg.MaxConnectionsPerUser:
+	case r.cfg.MaxConnectionsPerUser > 0 && len(r.users[s.user])+r.elsewhere(s.user) >= r.cfg.MaxConnectionsPerUser:
 		return deniedOfUser
 	}
 	s.link, s.here = l, true
 	r.all[s] = struct{}{}
 	r.users[s.user] = append(r.users[s.user], s)
-	r.from.add(s.from, 1)
+	r.count(s.from, 1)
 	r.peak = max(r.peak, len(r.all))
 	return nil
 }
@@ -69,7 +73,7 @@ func (r *roster) leave(s *session, why socketio.Reason) {
 	delete(r.all, s)
 	r.activity.move(s.active.Load(), 0)
 	r.strike(s)
-	r.from.add(s.from, -1)
+	r.count(s.from, -1)
 	if why == socketio.SlowConsumer {
 		r.slow++
 	}
@@ -126,6 +130,14 @@ func (r *roster) endUser(id account.UserID) int {
 	return len(of)
 }
 
+// endAll ends all connections, and returns how many.
+func (r *roster) endAll() int {
+	r.mu.Lock()
+	of := slices.Concat(slices.Collect(maps.Values(r.users))...)
+	r.endLocked(of, endedBehind)
+	return len(of)
+}
+
 // endLocked unlocks and ends connections of users.
 func (r *roster) endLocked(sessions []*session, why ending) {
 	var links []link
@@ -175,6 +187,7 @@ type entry struct {
 	name    string
 	active  uint32           // see Gateway.seconds
 	traffic engineio.Traffic // of one moment
+	place   monitor.Place    // in the order that is asked for
 }
 
 // entries are all who are here, in no order.
@@ -192,11 +205,21 @@ func (r *roster) entries() []entry {
 func (r *roster) full(from netip.Addr) bool {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	return r.from.full(from, r.cfg.MaxConnectionsPerIP)
+	return r.fullLocked(from)
 }
 
-// count is how many are here.
-func (r *roster) count() int {
+func (r *roster) fullLocked(from netip.Addr) bool {
+	return r.crowd.full(r.from, from, r.cfg.MaxConnectionsPerIP)
+}
+
+// count counts connections of an address, here and for the other nodes.
+func (r *roster) count(from netip.Addr, by int) {
+	r.from.add(from, by)
+	r.crowd.tell(from, r.from)
+}
+
+// size is how many are here.
+func (r *roster) size() int {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	return len(r.all)

@@ -64,6 +64,9 @@ type link interface {
 	// Recovered tells that the connection was sent what it missed, and is in its
 	// former rooms.
 	Recovered() bool
+	// Retire closes in a way that the client comes back from, behind what was read of it and
+	// then last, which may block and send.
+	Retire(last func())
 	// End tells why, as an error event, and closes.
 	End(why ending)
 }
@@ -100,6 +103,10 @@ var (
 	endedFault = ending{closeCode: closeFault, retry: true, refusal: command.Refusal{
 		Code: string(refusal.Internal), Message: "Failed to sign in",
 	}}
+	// endedBehind: the server has not heard for long what happened at others.
+	endedBehind = ending{closeCode: closeFault, retry: true, refusal: command.Refusal{
+		Code: string(refusal.Unavailable), Message: "The server has lost touch with the others",
+	}}
 )
 
 // newSession makes the user of a verified token known. Its link is still to be
@@ -124,8 +131,8 @@ func (g *Gateway) verifiedSession(ctx context.Context, token string, from netip.
 }
 
 func (g *Gateway) signedInUser(ctx context.Context, identity account.Identity) (account.User, error) {
-	g.signIns.take()
-	defer g.signIns.give()
+	g.arrivals.signIns.take()
+	defer g.arrivals.signIns.give()
 	return g.deps.Accounts.SignIn(ctx, identity)
 }
 
@@ -145,7 +152,7 @@ func (s *session) enter(ctx context.Context, l link, welcome func()) {
 	s.endWhenIdle(l)
 	welcome()
 	if err := s.subscribe(ctx); err != nil {
-		g.deps.Log.Error("connection could not be subscribed", "user", string(s.user), "err", err)
+		g.complaints.fault("connections could not be subscribed", err, "user", string(s.user))
 		l.End(endedFault)
 		return
 	}
@@ -210,8 +217,7 @@ func (s *session) subscribe(ctx context.Context) error {
 // shown.
 func (s *session) takePlace(ctx context.Context) (unread []chat.Message, err error) {
 	rules := s.gateway.deps.Chat
-	s.gateway.subscriptions.take()
-	defer s.gateway.subscriptions.give()
+	defer s.gateway.arrivals.subscribe()()
 	s.link.Join(hub.UserRoom(s.user))
 	if err := s.joinRooms(ctx); err != nil || !s.link.Connected() {
 		return nil, err // whoever is gone has nothing to be shown

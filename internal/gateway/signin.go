@@ -26,6 +26,9 @@ var fault = &socketio.ConnectError{
 	Data:    command.Refusal{Code: string(refusal.Internal), Message: "Internal server error"},
 }
 
+// signInFailed is what the log says when the server could not sign users in.
+const signInFailed = "sign-in failed"
+
 // signIn is the middleware that lets a socket in by its token. It runs on
 // recovery too: a client that comes back may do so only as the same user, with
 // a token that is still good.
@@ -55,7 +58,7 @@ func (g *Gateway) signIn(ctx context.Context, s *socketio.Socket) error {
 		// they do.
 		g.deps.Metrics.ConnectionRefused(refusedFault)
 		s.Drop()
-		g.deps.Log.Error("sign-in failed", "err", err)
+		g.complaints.fault(signInFailed, err)
 		return fault
 	}
 	signedIn.unread.again = recovered && previous.unread.lost(g.cfg.Heartbeat)
@@ -71,7 +74,7 @@ func (g *Gateway) refuseSignIn(s *socketio.Socket, from netip.Addr, err error) {
 		s.Drop()
 		return
 	}
-	g.refusals.note(from, err)
+	g.complaints.refused(from, err)
 }
 
 // tokenOf finds the token where clients of all versions can put it.

@@ -22,7 +22,7 @@ func (g *Gateway) serve(nsp *socketio.Namespace) {
 func connected(ctx context.Context, s *socketio.Socket) {
 	ctx = context.WithoutCancel(ctx)
 	signedIn, link := s.Data().(*session), socket{s}
-	signedIn.enter(ctx, link, func() { link.Greet(wire.ServerEpoch.Of(signedIn.gateway.epoch(ctx))) })
+	signedIn.enter(ctx, link, func() { link.Greet(wire.ServerEpoch.Of(signedIn.gateway.greeting(ctx))) })
 }
 
 // disconnected is called for each socket that connected was called for. There is

@@ -23,27 +23,28 @@ const (
 	maxAdminRooms      = chat.MaxListed
 )
 
-// Overview knows the connections of this node. Its methods may be called concurrently.
+// Overview knows the connections of all nodes. Its methods may be called concurrently.
 type Overview interface {
 	Connections(q monitor.ConnectionQuery) monitor.ConnectionPage
 	// End ends a connection and tells whose it was, EndUser and EndAddress end all of a user or from an address.
 	End(id string) (userID account.UserID, from netip.Addr, ok bool)
 	EndUser(id account.UserID) int
 	EndAddress(from netip.Addr) int
-	// Online returns who of a room's members is connected.
-	Online(roomID string) monitor.Presence
+	// Online returns who of the members of rooms is connected, in the order of the rooms.
+	Online(roomIDs []string) []monitor.Presence
 }
 
 func (a *API) adminOperations() []operation {
 	return []operation{
 		operate(operation{
 			method: http.MethodGet, path: "/admin/figures", id: "getFigures", tag: tagAdmin, needs: anAdmin,
-			summary: "Get the figures of the server", details: "Those of now, and of the last ten minutes, oldest first.",
+			summary: "Get the figures of all nodes", details: "Those of now, and of the last ten minutes, oldest first. Of several nodes they are added, a user who is on two of them counts twice, and the newest sample has those of each in `nodes`.",
 		}, a.figures),
 		a.streamOperation(),
+		a.nodesOperation(),
 		operate(operation{
 			method: http.MethodGet, path: "/admin/connections", id: "listConnections", tag: tagAdmin, needs: anAdmin, pages: afterNext,
-			summary: "List connections", details: "Of this node, those that have signed in. Who comes or goes meanwhile may be missed or seen twice.",
+			summary: "List connections", details: "Of all nodes, those that have signed in. Whose place in the order changes meanwhile may be missed or seen twice, and a node that does not answer within a second is left out.",
 		}, a.listConnections),
 		operate(operation{
 			method: http.MethodPost, path: "/admin/connections/{connectionId}/disconnect", id: "disconnectConnection", tag: tagAdmin, needs: anAdmin,
@@ -69,7 +70,7 @@ func (a *API) adminOperations() []operation {
 		}, a.unblockAddress),
 		operate(operation{
 			method: http.MethodGet, path: "/admin/rooms", id: "listAllRooms", tag: tagAdmin, needs: anAdmin, pages: afterNext,
-			summary: "List all rooms", details: "By their ids, with how many members they have and how many of them are here. What is said in them is not shown.",
+			summary: "List all rooms", details: "By their ids, with how many members they have and how many of them are here; who is on several nodes counts on each. What is said in them is not shown.",
 		}, a.listAllRooms),
 	}
 }
@@ -81,6 +82,7 @@ func (a *API) audit(c *caller, action string, about ...any) {
 
 type connectionBody struct {
 	ID            string           `json:"id"`
+	Node          string           `json:"node,omitempty"` // where there are several
 	UserID        account.UserID   `json:"userId"`
 	Username      string           `json:"username"`
 	Login         string           `json:"login,omitempty"` // of a local account
@@ -99,7 +101,7 @@ type connectionBody struct {
 
 func connectionOf(c *monitor.Connection) connectionBody {
 	return connectionBody{
-		ID: c.ID, UserID: c.UserID, Username: c.Name, Address: c.Address, Transport: c.Transport, Protocol: c.Protocol,
+		ID: c.ID, Node: c.Node, UserID: c.UserID, Username: c.Name, Address: c.Address, Transport: c.Transport, Protocol: c.Protocol,
 		Since: wire.Time(c.Since), LastActive: wire.Time(c.LastActive),
 		Received: c.Received, Sent: c.Sent, ReceivedBytes: c.ReceivedBytes, SentBytes: c.SentBytes,
 		Rooms: append([]string{}, c.Rooms...), RoomCount: c.RoomCount,
@@ -138,8 +140,8 @@ func (a *API) listConnections(ctx context.Context, _ *caller, p listConnectionsP
 		answer.Connections[i] = connectionOf(&page.Connections[i])
 		answer.Connections[i].Login = names[users[i]].Login
 	}
-	if end := q.Offset + len(page.Connections); len(page.Connections) > 0 && end < page.Total {
-		answer.Next = cursorAt(end)
+	if n := len(page.Connections); n > 0 && page.More {
+		answer.Next = cursorAt(q.Order.Place(&page.Connections[n-1]))
 	}
 	return answer, nil
 }
@@ -151,7 +153,7 @@ type connectionPayload struct {
 func (a *API) disconnectConnection(_ context.Context, c *caller, p connectionPayload) (nothing, error) {
 	user, from, ok := a.deps.Overview.End(p.ConnectionID)
 	if !ok {
-		return nothing{}, newProblem(http.StatusNotFound, codeConnectionNotFound, "connectionId", "There is no such connection here")
+		return nothing{}, newProblem(http.StatusNotFound, codeConnectionNotFound, "connectionId", "There is no such connection")
 	}
 	a.audit(c, "disconnect", "connection", p.ConnectionID, "user", user, "address", from.String())
 	return nothing{}, nil
@@ -294,9 +296,13 @@ func (a *API) listAllRooms(ctx context.Context, _ *caller, p listAllRoomsPayload
 	if err != nil {
 		return allRoomsAnswer{}, err
 	}
+	ids := make([]string, len(page.Rooms))
 	for i := range page.Rooms {
-		r := &page.Rooms[i]
-		online := a.deps.Overview.Online(r.ID)
+		ids[i] = page.Rooms[i].ID
+	}
+	presence := a.deps.Overview.Online(ids)
+	for i := range page.Rooms {
+		r, online := &page.Rooms[i], presence[i]
 		answer.Rooms[i] = adminRoomBody{
 			RoomID: r.ID, Name: r.Name, Type: r.Type, CreatedBy: r.CreatedBy, Names: wire.NamesOf(names.Of(creators[i : i+1])),
 			CreatedAt: wire.Time(r.CreatedAt), MemberCount: r.MemberCount,

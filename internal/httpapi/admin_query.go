@@ -2,9 +2,10 @@ package httpapi
 
 import (
 	"cmp"
+	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"slices"
-	"strconv"
 	"unicode/utf8"
 
 	"github.com/sockeye-im/sockeye/internal/chat"
@@ -28,14 +29,16 @@ func (p *listConnectionsPayload) query() (monitor.ConnectionQuery, error) {
 		return q, wrong
 	}
 	if p.After != "" {
-		place, err := strconv.Atoi(p.After)
-		if err != nil || place < 0 {
+		text, err := base64.RawURLEncoding.DecodeString(p.After)
+		if err != nil || json.Unmarshal(text, &q.After) != nil || q.After.ID == "" {
 			return q, refusal.Invalid("after", "must be the next of the page before")
 		}
-		q.Offset = place
 	}
 	return q, nil
 }
 
-// cursorAt is the next of a page that ends before a place.
-func cursorAt(place int) string { return strconv.Itoa(place) }
+// cursorAt is the next of a page that ends with a place.
+func cursorAt(place monitor.Place) string {
+	text, _ := json.Marshal(place) // of texts and a number
+	return base64.RawURLEncoding.EncodeToString(text)
+}

@@ -52,8 +52,9 @@ func (a *API) figures(context.Context, *caller, nothing) (figuresAnswer, error) 
 
 func (a *API) allFigures() (answer figuresAnswer, taken int) {
 	samples, taken := a.deps.Monitor.Since(0)
+	last := samples[len(samples)-1] // there is one from the start
 	return figuresAnswer{
-		Version: version(a.cfg), StartedAt: wire.Time(a.started), Processors: a.cfg.Processors, MaxConnections: a.cfg.MaxConnections,
+		Version: version(a.cfg), StartedAt: wire.Time(a.started), Processors: last.Processors, MaxConnections: last.Capacity,
 		Interval: a.deps.Monitor.Every().Seconds(), Samples: samplesOf(samples),
 	}, taken
 }
@@ -66,7 +67,7 @@ type streamPayload struct {
 func (a *API) streamOperation() operation {
 	op := operate(operation{
 		method: http.MethodGet, path: "/admin/stream", id: "streamFigures", tag: tagAdmin, needs: anAdmin,
-		summary: "Follow the figures of the server",
+		summary: "Follow the figures of all nodes",
 		details: "Server-sent events: `figures` with what getFigures answers, then a `sample` every two seconds, until the caller is no administrator any more or the address is blocked, which `end` says, or the server stops.",
 	}, func(context.Context, *caller, streamPayload) (figuresAnswer, error) {
 		return figuresAnswer{}, errStreamed

@@ -34,8 +34,12 @@ func tryAdmin(d *described, room string) {
 	if r := admin.call("streamFigures", values{"samples": "1"}, ""); !strings.HasPrefix(string(r.body), "event: figures\ndata: {") {
 		t.Errorf("stream: %s", r.body)
 	}
-	r := admin.call("listConnections", values{"order": "sent", "limit": "1", "query": "bob", "after": "1"}, "")
-	if d.n.overview.asked != (monitor.ConnectionQuery{Text: "bob", Order: monitor.Sent, Offset: 1, Limit: 1}) || r.text(t, "next") != "2" {
+	if r := admin.call("listNodes", nil, ""); r.text(t, "nodes", 0, "id") == "" || r.json(t, "nodes", 0, "self") != true || r.json(t, "nodes", 0, "status", "ready") != true {
+		t.Errorf("nodes: %s", r.body)
+	}
+	next := admin.call("listConnections", values{"order": "sent", "limit": "1", "query": "bob"}, "").text(t, "next")
+	r := admin.call("listConnections", values{"order": "sent", "limit": "1", "query": "bob", "after": next}, "")
+	if d.n.overview.asked != (monitor.ConnectionQuery{Text: "bob", Order: monitor.Sent, After: monitor.Place{ID: "socket"}, Limit: 1}) || r.text(t, "next") != next {
 		t.Errorf("asked for %+v: %s", d.n.overview.asked, r.body)
 	}
 	admin.call("disconnectConnection", values{"connectionId": "socket"}, "")

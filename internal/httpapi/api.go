@@ -45,6 +45,7 @@ type Deps struct {
 	Presence *presence.Tracker
 	Clients  Clients
 	Overview Overview
+	Nodes    Nodes
 	Monitor  *monitor.Monitor
 	Log      *slog.Logger
 	Now      func() time.Time

@@ -27,8 +27,6 @@ type Config struct {
 	MaxText int
 	// Version is the program's, for the document.
 	Version string
-	// Processors and MaxConnections are what there is, for who looks at the figures.
-	Processors, MaxConnections int
 }
 
 // DefaultConfig returns the defaults: 1,000 requests in 15 minutes for an address, 6,000 a minute for an API key, 10 logins

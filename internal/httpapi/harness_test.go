@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -70,7 +71,7 @@ func serve(t testing.TB, options ...func(*setup)) *node {
 	var err error
 	n.api, err = httpapi.New(s.api, httpapi.Deps{
 		Accounts: n.accounts, Chat: n.chat, Commands: below.Commands, Notifier: n.told, Presence: n.presence, Clients: n,
-		Overview: n.overview, Monitor: below.Monitor, Log: slog.New(slog.NewJSONHandler(n.log, nil)), Now: s.now,
+		Overview: n.overview, Nodes: below.Census, Monitor: below.Monitor, Log: slog.New(slog.NewJSONHandler(n.log, nil)), Now: s.now,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -105,7 +106,7 @@ type noConnections struct {
 
 func (o *noConnections) Connections(q monitor.ConnectionQuery) monitor.ConnectionPage {
 	o.asked = q
-	return monitor.ConnectionPage{Total: 3, Connections: []monitor.Connection{{ID: "socket", UserID: "bob", Name: "Bob", Protocol: monitor.SocketIO}}}
+	return monitor.ConnectionPage{Total: 3, More: true, Connections: []monitor.Connection{{ID: "socket", UserID: "bob", Name: "Bob", Protocol: monitor.SocketIO}}}
 }
 
 func (o *noConnections) End(id string) (account.UserID, netip.Addr, bool) {
@@ -123,8 +124,8 @@ func (o *noConnections) EndAddress(from netip.Addr) int {
 	return 2
 }
 
-func (o *noConnections) Online(string) monitor.Presence {
-	return monitor.Presence{Users: 1, Connections: 2}
+func (o *noConnections) Online(roomIDs []string) []monitor.Presence {
+	return slices.Repeat([]monitor.Presence{{Users: 1, Connections: 2}}, len(roomIDs))
 }
 
 // ears hear what would be told to devices.

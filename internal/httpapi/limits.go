@@ -25,16 +25,27 @@ type limits struct {
 	keys     limit[string] // by the id of an API key
 	logins   limit[netip.Addr]
 	accounts limit[string] // by a login name or a user
+
+	ledgers func() map[string]ratelimit.Ledger
 }
 
 func newLimits(cfg Config, now func() time.Time) *limits {
+	requests, logins := ratelimit.NewAddresses(cfg.Requests, now), ratelimit.NewAddresses(cfg.Logins, now)
+	keys, accounts := ratelimit.New[string](cfg.KeyRequests, now), ratelimit.New[string](cfg.Logins, now)
 	return &limits{
-		requests: limit[netip.Addr]{"requests", ratelimit.NewAddresses(cfg.Requests, now)},
-		keys:     limit[string]{"key", ratelimit.New[string](cfg.KeyRequests, now)},
-		logins:   limit[netip.Addr]{"logins", ratelimit.NewAddresses(cfg.Logins, now)},
-		accounts: limit[string]{"logins", ratelimit.New[string](cfg.Logins, now)},
+		requests: limit[netip.Addr]{"requests", requests}, keys: limit[string]{"key", keys},
+		logins: limit[netip.Addr]{"logins", logins}, accounts: limit[string]{"logins", accounts},
+		ledgers: func() map[string]ratelimit.Ledger {
+			all := map[string]ratelimit.Ledger{"keys": ratelimit.Text(keys), "accounts": ratelimit.Text(accounts)}
+			all["requests"], all["request-sites"] = requests.Ledgers()
+			all["logins"], all["login-sites"] = logins.Ledgers()
+			return all
+		},
 	}
 }
+
+// Ledgers are what was taken of the rates, by names of theirs, for other nodes.
+func (a *API) Ledgers() map[string]ratelimit.Ledger { return a.limits.ledgers() }
 
 // limit is a rate with the name of its policy.
 type limit[K comparable] struct {

@@ -218,10 +218,10 @@ func (h *Hub) subscribe(e *chat.Event) error {
 func (h *Hub) unsubscribe(e *chat.Event) error {
 	switch e.Kind {
 	case chat.MemberLeft:
-		h.warmth.departures.of(e.Membership.UserID).Add(1)
+		h.warmth.departs(e.Membership.UserID)
 		return h.leave([]string{UserRoom(e.Membership.UserID)}, ChatRoom(e.Membership.RoomID))
 	case chat.RoomDeleted:
-		h.warmth.departures.rooms.Add(1)
+		h.warmth.allDepart()
 		h.warmth.chill(e.Room.ID)
 		room := ChatRoom(e.Room.ID)
 		return h.leave([]string{room}, room)

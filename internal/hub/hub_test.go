@@ -201,20 +201,20 @@ func TestNews(t *testing.T) {
 	h.Tell(&feed.Facts{
 		Notices: []feed.Notice{{Topics: []string{"news"}, Users: []account.UserID{"bob"}, Body: 1}},
 		Passing: []feed.Passing{
-			{Kind: feed.Online, Who: ada, To: []account.UserID{"bob", "cyd"}},
-			{Kind: feed.Offline, Who: ada, To: []account.UserID{"bob"}},
-			{Kind: feed.Online, Who: ada}, // without friends
 			{Kind: feed.TypingStarted, Who: ada, To: []account.UserID{"bob"}},
 			{Kind: feed.TypingStopped, Who: ada, RoomID: "hall", Except: []account.UserID{"bob"}},
 		},
 	})
+	h.Online([]account.UserID{"bob", "cyd"}, ada)
+	h.Offline([]account.UserID{"bob"}, ada)
+	h.Online(nil, ada) // without friends
 	h.Present("a device", []account.UserID{"bob"})
 	if got, want := h.out.all(), []string{
 		"notification to [user:bob notification:news] except []",
-		"user:online to [user:bob user:cyd] except []",
-		"user:offline to [user:bob] except []",
 		"typing:start to [user:bob] except []",
 		"[user:ada] join [hall]", "typing:stop to [hall] except [user:bob user:ada]",
+		"user:online to [user:bob user:cyd] except []",
+		"user:offline to [user:bob] except []",
 		"presence to [a device] except []",
 	}; !slices.Equal(got, want) {
 		t.Errorf("did %q,\nwant %q", got, want)

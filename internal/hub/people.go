@@ -14,10 +14,6 @@ func (h *Hub) pass(p *feed.Passing) {
 	var out wire.Event
 	//exhaustive:enforce
 	switch p.Kind {
-	case feed.Online:
-		out = wire.UserOnline.Of(wire.Passing{UserID: p.Who.ID, Username: p.Who.Name})
-	case feed.Offline:
-		out = wire.UserOffline.Of(wire.Passing{UserID: p.Who.ID})
 	case feed.TypingStarted:
 		out = wire.TypingStart.Of(wire.Passing{UserID: p.Who.ID, Username: p.Who.Name, RoomID: p.RoomID})
 	case feed.TypingStopped:
@@ -35,6 +31,17 @@ func (h *Hub) pass(p *feed.Passing) {
 	}
 	except := append(userRooms(p.Except), UserRoom(p.Who.ID))
 	h.emit(Sending{Event: out, To: []string{ChatRoom(p.RoomID)}, Except: except, Lasts: Passing})
+}
+
+// Online tells the devices that users have on this node that somebody is online. No other node needs to know: each tells
+// its own.
+func (h *Hub) Online(to []account.UserID, who account.Person) {
+	h.emit(Sending{Event: wire.UserOnline.Of(wire.Passing{UserID: who.ID, Username: who.Name}), To: userRooms(to), Lasts: Passing})
+}
+
+// Offline is the opposite of Online.
+func (h *Hub) Offline(to []account.UserID, who account.Person) {
+	h.emit(Sending{Event: wire.UserOffline.Of(wire.Passing{UserID: who.ID}), To: userRooms(to), Lasts: Passing})
 }
 
 // Present tells a device of this node which friends of its user are online. It may be empty.

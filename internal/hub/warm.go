@@ -39,6 +39,7 @@ type warmth struct {
 	members Members
 	every   time.Duration // of a round
 
+	// mu is held too for whatever must not happen while a device enters.
 	mu    sync.RWMutex
 	rooms map[string]*warmRoom
 
@@ -53,11 +54,25 @@ type warmth struct {
 type warmRoom struct {
 	id    string
 	place int
-	// read is the seq by which its members have come. Those who come later join by their
-	// own events.
-	read  int64
+	// conversation is the one that the room has; empty where nothing of it was told yet. It
+	// changes with warmth.mu held.
+	conversation string
+	// read is the seq by which its members have come: that of the last event told, or by which
+	// they were read. Those who come later join by their own events. It goes back with
+	// warmth.mu held.
+	read  atomic.Int64
 	heard uint32      // the round in which something was sent to it last
 	ready atomic.Bool // its members' devices have joined
+}
+
+// knows tells whether a membership is among those whose devices are in the room.
+func (r *warmRoom) knows(s *chat.Stay) bool {
+	return r.is(s.ConversationID) && s.Since <= r.read.Load()
+}
+
+// is tells whether the room is that conversation's, as far as is known. There may have been another room of its id.
+func (r *warmRoom) is(conversation string) bool {
+	return r.conversation == "" || conversation == "" || r.conversation == conversation
 }
 
 func newWarmth(cfg Config, members Members) *warmth {
@@ -119,15 +134,20 @@ func (h *Hub) Audience(ctx context.Context, roomID string) ([]string, error) {
 const anySeq = math.MaxInt64
 
 // warm makes a room warm to which something is about to be sent: the event of that seq,
-// or what is in no log. For a room that is warm it does no more than look so.
+// or what is in no log. For a room that is warm it does no more than look so, if it is the
+// event that follows.
 func (h *Hub) warm(room chat.ConversationRef, seq int64) error {
 	w := h.warmth
 	r := w.rooms[room.RoomID]
-	if r != nil && seq > r.read {
-		w.hear(r)
-		return nil
+	if r == nil || !r.is(room.ConversationID) || seq != anySeq && seq != r.read.Load()+1 {
+		return h.gather(r, room, seq)
 	}
-	return h.gather(r, room, seq)
+	w.hear(r)
+	if seq != anySeq {
+		w.tellApart(r, room.ConversationID)
+		r.read.Store(seq)
+	}
+	return nil
 }
 
 // hear notes that something is sent to a room.
@@ -137,30 +157,34 @@ func (w *warmth) hear(r *warmRoom) { r.heard = w.round }
 // room counts as warm before they are asked for: a device that signs in meanwhile joins
 // by itself, or it is already in its user's room.
 //
-// Members can have been read too late for the event, for something that is in no log, or
-// the room replaces one of the same id: then everybody leaves first.
+// Members can have been read too late for the event, for something that is in no log; the
+// room replaces one of the same id; or events were left out, by which some may have come
+// or gone: then everybody leaves first.
 func (h *Hub) gather(r *warmRoom, room chat.ConversationRef, seq int64) error {
 	w := h.warmth
-	r, err := h.anew(r, room.RoomID)
+	r, err := h.anew(r, room)
 	users, head, readErr := w.members.MembersBy(context.Background(), room, seq)
 	if readErr != nil {
 		w.remove(r) // to be asked again
 		return errors.Join(err, fmt.Errorf("read members: %w", readErr))
 	}
-	r.read = min(seq, head)
+	if seq == anySeq {
+		seq = head
+	}
+	r.read.Store(seq) // whose device has not entered by itself until here joins now
 	err = errors.Join(err, h.join(userRooms(users), ChatRoom(r.id)))
 	r.ready.Store(true)
 	return err
 }
 
 // anew adds a room, or has everybody leave that one.
-func (h *Hub) anew(r *warmRoom, id string) (*warmRoom, error) {
+func (h *Hub) anew(r *warmRoom, room chat.ConversationRef) (*warmRoom, error) {
 	var err error
 	if r == nil {
-		r = h.warmth.add(id)
+		r = h.warmth.add(room)
 	} else {
-		r.ready.Store(false)
-		err = h.leave([]string{ChatRoom(id)}, ChatRoom(id))
+		h.warmth.shut(r, room.ConversationID)
+		err = h.leave([]string{ChatRoom(r.id)}, ChatRoom(r.id))
 	}
 	h.warmth.hear(r)
 	return r, err
@@ -175,16 +199,16 @@ func (h *Hub) warmFor(e *chat.Event) error {
 	case e.Kind == chat.RoomDeleted:
 		return h.join(userRooms(e.Audience.Users), ChatRoom(room.RoomID))
 	case e.Kind == chat.MemberJoined && e.Seq == 1:
-		return h.begin(room.RoomID)
+		return h.begin(room)
 	}
 	return h.warm(room, e.Seq)
 }
 
 // begin makes a room warm that is new. One that it replaces may still be warm.
-func (h *Hub) begin(id string) error {
+func (h *Hub) begin(room chat.ConversationRef) error {
 	w := h.warmth
-	r, err := h.anew(w.rooms[id], id)
-	r.read = 1
+	r, err := h.anew(w.rooms[room.RoomID], room)
+	r.read.Store(1)
 	r.ready.Store(true)
 	return err
 }
@@ -204,13 +228,32 @@ func (w *warmth) chill(id string) {
 	}
 }
 
-func (w *warmth) add(id string) *warmRoom {
-	r := &warmRoom{id: id, place: len(w.all)}
+func (w *warmth) add(room chat.ConversationRef) *warmRoom {
+	r := &warmRoom{id: room.RoomID, place: len(w.all), conversation: room.ConversationID}
 	w.all = append(w.all, r)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.rooms[id] = r
+	w.rooms[r.id] = r
 	return r
+}
+
+// shut has no device enter a room until its members were read anew, those of a conversation.
+func (w *warmth) shut(r *warmRoom, conversation string) {
+	r.ready.Store(false)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	r.conversation = conversation
+	r.read.Store(0)
+}
+
+// tellApart notes which conversation a room has, where nothing of it was told before.
+func (w *warmth) tellApart(r *warmRoom, conversation string) {
+	if r.conversation != "" {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	r.conversation = conversation
 }
 
 func (w *warmth) remove(r *warmRoom) {
@@ -240,8 +283,6 @@ func (h *Hub) sweep() time.Duration {
 		rooms = append(rooms, ChatRoom(r.id))
 	}
 	if len(rooms) > 0 {
-		// A device that signs in at this moment may stay in one. That changes nothing: it
-		// is taken out when its user leaves, as it would be otherwise.
 		if err := h.leave(rooms, rooms...); err != nil {
 			h.log.Error("rooms could not be left", "err", err)
 		}

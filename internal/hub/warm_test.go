@@ -247,3 +247,79 @@ func TestDepartures(t *testing.T) {
 		}
 	}
 }
+
+// Whose device may enter which room is settled by what was told there: by the event of the user having come or a later
+// one, of the room's own log, and while nobody leaves.
+func TestWhoEnters(t *testing.T) {
+	since := func(seq int64) chat.Stay { return chat.Stay{RoomID: "hall", ConversationID: "c", Since: seq} }
+	another := chat.Stay{RoomID: "hall", ConversationID: "another", Since: 1}
+	bob := chat.Membership{RoomID: "hall", UserID: "bob"}
+	for name, c := range map[string]struct {
+		told []chat.Event
+		stay chat.Stay
+		want bool
+	}{
+		"a cold room":                          {nil, since(1), false},
+		"who had come when it became warm":     {[]chat.Event{said(7)}, since(7), true},
+		"who came later":                       {[]chat.Event{said(7)}, since(8), false},
+		"who came later, which was told":       {[]chat.Event{said(7), chat.NewMembershipEvent(chat.MemberJoined, place(8), bob)}, since(8), true},
+		"who came before what was told":        {[]chat.Event{said(7), said(8), said(9)}, since(8), true},
+		"who came behind what was told":        {[]chat.Event{said(7), said(8), said(9)}, since(10), false},
+		"a room that is new":                   {[]chat.Event{chat.NewMembershipEvent(chat.MemberJoined, place(1), bob)}, since(1), true},
+		"who came to a room that is new":       {[]chat.Event{chat.NewMembershipEvent(chat.MemberJoined, place(1), bob)}, since(2), false},
+		"the log of a room that replaces it":   {[]chat.Event{said(7)}, another, false},
+		"the log of a room that it replaces":   {[]chat.Event{said(7), chat.NewMembershipEvent(chat.MemberJoined, chat.Place{ConversationID: "another", Seq: 1}, bob)}, since(1), false},
+		"a room that was replaced and is told": {[]chat.Event{said(7), chat.NewMembershipEvent(chat.MemberJoined, chat.Place{ConversationID: "another", Seq: 1}, bob)}, another, true},
+		"a room that is no more":               {[]chat.Event{said(7), chat.NewRoomEvent(chat.RoomDeleted, place(8), chat.Room{ID: "hall"})}, since(1), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := open(t, &roll{head: 9})
+			h.publish(c.told...)
+			var in []string
+			if !h.Enter("bob", h.Departures("bob"), []chat.Stay{c.stay}, func(rooms ...string) { in = rooms }) {
+				t.Error("somebody has left")
+			}
+			if entered := slices.Equal(in, []string{"hall"}); entered != c.want {
+				t.Errorf("in %q", in)
+			}
+		})
+	}
+	h := open(t, &roll{head: 9})
+	h.publish(said(7))
+	before := h.Departures("bob")
+	h.publish(chat.NewMembershipEvent(chat.MemberLeft, place(8), bob))
+	if h.Enter("bob", before, []chat.Stay{since(1)}, func(...string) { t.Error("entered") }) {
+		t.Error("nobody has left")
+	}
+}
+
+// Who came by something that is in no log, and was read ahead of what is told, enters; with the next event, which is not for
+// the user, everybody is out until those are in for whom it is.
+func TestEnteringAheadOfWhatIsTold(t *testing.T) {
+	r := &roll{members: map[string]map[chat.UserID]int64{"hall": {"ada": 1, "bob": 5}}, head: 5}
+	h := open(t, r)
+	enters := func() (entered bool) {
+		h.Enter("bob", h.Departures("bob"), []chat.Stay{{RoomID: "hall", ConversationID: "c", Since: 5}}, func(...string) { entered = true })
+		return entered
+	}
+	h.typing(feed.TypingStarted, "hall", "ada")
+	if !enters() {
+		t.Error("who is in the room does not enter")
+	}
+	h.publish(said(4))
+	if enters() {
+		t.Error("who will be in the room enters")
+	}
+}
+
+// Events that were left out may have had members come and go: who is one is read anew.
+func TestMembersBehindAHole(t *testing.T) {
+	r := &roll{members: map[string]map[chat.UserID]int64{"hall": {"ada": 1, "bob": 5}}, head: 9}
+	h := open(t, r)
+	h.publish(said(4), said(7), said(8))
+	if got, want := h.out.all(), []string{
+		"[user:ada] join [hall]", inHall[0], "[hall] leave [hall]", "[user:ada user:bob] join [hall]", inHall[0], inHall[0],
+	}; !slices.Equal(got, want) {
+		t.Errorf("did %q, want %q", got, want)
+	}
+}

@@ -1,6 +1,7 @@
 package monitor
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/sockeye-im/sockeye/internal/account"
@@ -9,6 +10,7 @@ import (
 // Connection is a connection that has signed in, as it is shown.
 type Connection struct {
 	ID            string
+	Node          string // on which it is; empty where there is one
 	UserID        account.UserID
 	Name          string
 	Address       string // by which the client counts
@@ -55,18 +57,55 @@ const (
 // Orders are all.
 func Orders() []Order { return []Order{Newest, Oldest, Active, Idle, Received, Sent, ByUser} }
 
+// Place is where a connection is in an order: by a number or a text, and among those that are equal by its id. It is
+// one's place on every node, so that pages of all of them fit together.
+type Place struct {
+	Number uint64 `json:"n,omitempty"`
+	Text   string `json:"t,omitempty"`
+	ID     string `json:"i"`
+}
+
+// Compare orders places.
+func (o Order) Compare(a, b Place) int {
+	by := cmp.Or(cmp.Compare(a.Number, b.Number), cmp.Compare(a.Text, b.Text))
+	switch o {
+	case Newest, Active, Received, Sent:
+		by = -by
+	}
+	return cmp.Or(by, cmp.Compare(a.ID, b.ID))
+}
+
+// Place is that of a connection.
+func (o Order) Place(c *Connection) Place {
+	p := Place{ID: c.ID}
+	switch o {
+	case Newest, Oldest:
+		p.Number = uint64(c.Since.Unix())
+	case Active, Idle:
+		p.Number = uint64(c.LastActive.Unix())
+	case Received:
+		p.Number = c.Received
+	case Sent:
+		p.Number = c.Sent
+	case ByUser:
+		p.Text = string(c.UserID)
+	}
+	return p
+}
+
 // ConnectionQuery asks for a page of the connections.
 type ConnectionQuery struct {
-	Text   string // in the id, the name, the address or the connection's id, whatever the case; empty is all
-	Order  Order
-	Offset int
-	Limit  int
+	Text  string // in the id, the name, the address or the connection's id, whatever the case; empty is all
+	Order Order
+	After Place // behind which the page begins; without an id it is the first
+	Limit int
 }
 
 // ConnectionPage is a part of the connections there are.
 type ConnectionPage struct {
 	Connections []Connection
-	Total       int // that match
+	Total       int  // that match
+	More        bool // there are some behind these
 }
 
 // Presence is who is online in a room.

@@ -53,26 +53,45 @@ func longest(bucket int) float64 {
 	return float64(us) / 1000
 }
 
-// take returns the quantiles and begins anew.
-func (l *Latencies) take() Quantiles {
-	var counts [buckets]uint32
-	total := uint64(0)
+// counts are durations by their buckets. A bucket is left out where it has none.
+type counts map[int]uint64
+
+// take returns what was counted and begins anew.
+func (l *Latencies) take() counts {
+	taken := make(counts)
 	for i := range l.counts {
-		counts[i] = l.counts[i].Swap(0)
-		total += uint64(counts[i])
+		if n := l.counts[i].Swap(0); n > 0 {
+			taken[i] = uint64(n)
+		}
+	}
+	return taken
+}
+
+// add counts others too.
+func (c counts) add(others counts) {
+	for i, n := range others {
+		c[i] += n
+	}
+}
+
+func (c counts) quantiles() Quantiles {
+	total := uint64(0)
+	for _, n := range c {
+		total += n
 	}
 	q := Quantiles{Count: int(total)}
 	if total > 0 {
-		q.P50, q.P95, q.P99 = quantile(&counts, total, 0.5), quantile(&counts, total, 0.95), quantile(&counts, total, 0.99)
+		q.P50, q.P95, q.P99 = c.quantile(total, 0.5), c.quantile(total, 0.95), c.quantile(total, 0.99)
 	}
 	return q
 }
 
-func quantile(counts *[buckets]uint32, total uint64, share float64) float64 {
+func (c counts) quantile(total uint64, share float64) float64 {
 	rank := uint64(math.Ceil(share * float64(total)))
 	seen := uint64(0)
-	for i, n := range counts {
-		if seen += uint64(n); seen >= rank {
+	for i := range buckets {
+		n := c[i]
+		if seen += n; seen >= rank {
 			return longest(i)
 		}
 	}

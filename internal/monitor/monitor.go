@@ -4,6 +4,7 @@
 //
 //	monitor.go     Monitor: takes samples, keeps them, tells that there are new ones
 //	latencies.go   Latencies: quantiles of durations since the last sample
+//	nodes.go       the sum of all nodes
 //	process.go     memory, processor time and goroutines of the process
 //	connection.go  a connection as it is shown
 package monitor
@@ -15,6 +16,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/sockeye-im/sockeye/internal/cluster"
 	"github.com/sockeye-im/sockeye/internal/deps"
 )
 
@@ -48,6 +50,8 @@ type Gauges struct {
 	StoreQueue  int `json:"storeQueue"` // commands that wait to be stored
 	Slow        int `json:"slow" doc:"Connections closed since the start because they did not read."`
 	Refused     int `json:"refused" doc:"Connections that were not let in since the start."`
+	Capacity    int `json:"maxConnections" doc:"How many connections may sign in."`
+	Processors  int `json:"processors"`
 }
 
 // Sample is the server at one moment, and what it did since the sample before.
@@ -63,6 +67,8 @@ type Sample struct {
 	Resident   uint64    `json:"rss" doc:"Resident memory, in bytes; 0 where the system does not tell."`
 	Heap       uint64    `json:"heap"`
 	Goroutines int       `json:"goroutines"`
+	// Nodes are those of which the sample is the sum, where there are several. Only the newest sample that is kept has them.
+	Nodes []Node `json:"nodes,omitempty"`
 }
 
 // ErrStopped says that there will be no more samples.
@@ -82,14 +88,18 @@ type Monitor struct {
 	taken   int           // samples since the start; ring has the last of them
 	changed chan struct{} // closed at the next sample
 
+	others others
+
 	// The sampling goroutine's own.
 	before  Reading
 	process process
 	at      time.Time
 }
 
-// Deps are what a Monitor works with; all are required.
+// Deps are what a Monitor works with; all are required but Peers.
 type Deps struct {
+	// Peers are the other nodes; nil where there is one. With them a sample is the sum of what all nodes say.
+	Peers *cluster.Peers `need:"optional"`
 	// Read must be quick. One goroutine calls it.
 	Read func() Reading
 	// Delivery and Answers are told durations by others, see Sample. The monitor takes them.
@@ -103,6 +113,10 @@ func New(cfg Config, d Deps) (*Monitor, error) {
 		return nil, err
 	}
 	m := &Monitor{deps: d, cfg: cfg, quit: make(chan struct{}), changed: make(chan struct{}), at: d.Now()}
+	if d.Peers != nil {
+		m.others.of = make(map[string]told)
+		d.Peers.On(figuresKind, m.others.heard)
+	}
 	m.before, m.process = d.Read(), readProcess()
 	m.sample()
 	m.done.Go(m.run)
@@ -165,18 +179,24 @@ func (m *Monitor) run() {
 func (m *Monitor) sample() {
 	now, reading, process := m.deps.Now(), m.deps.Read(), readProcess()
 	seconds := now.Sub(m.at).Seconds()
-	s := Sample{
-		At: now, Gauges: reading.Gauges,
-		Received: rate(reading.Received, m.before.Received, seconds),
-		Sent:     rate(reading.Sent, m.before.Sent, seconds),
-		Commits:  rate(reading.Commits, m.before.Commits, seconds),
+	own := told{
+		Sample: Sample{
+			At: now, Gauges: reading.Gauges,
+			Received: rate(reading.Received, m.before.Received, seconds),
+			Sent:     rate(reading.Sent, m.before.Sent, seconds),
+			Commits:  rate(reading.Commits, m.before.Commits, seconds),
+			CPU:      percent(process.cpu-m.process.cpu, seconds),
+			Resident: process.resident, Heap: process.heap, Goroutines: process.goroutines,
+		},
 		Delivery: m.deps.Delivery.take(), Answers: m.deps.Answers.take(),
-		CPU:      percent(process.cpu-m.process.cpu, seconds),
-		Resident: process.resident, Heap: process.heap, Goroutines: process.goroutines,
 	}
 	m.before, m.process, m.at = reading, process, now
+	s := m.sumOf(&own)
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if m.taken > 0 {
+		m.ring[(m.taken-1)%m.cfg.Keep].Nodes = nil
+	}
 	if len(m.ring) < m.cfg.Keep {
 		m.ring = append(m.ring, s)
 	} else {

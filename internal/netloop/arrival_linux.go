@@ -72,7 +72,11 @@ func (c *Conn) arrive(data []byte) {
 	case wanted.verdict != undecided && len(data) >= wanted.end+wanted.body:
 		c.request(data, nil)
 	case !waitsForBody && c.refusesBody(data):
-		c.request(data, ErrBodyRefused)
+		if c.arrival.terms.Stream {
+			c.passOn(bytes.Clone(data))
+		} else {
+			c.request(data, ErrBodyRefused)
+		}
 	default:
 		c.awaitRest(data, first, waitsForBody)
 	}

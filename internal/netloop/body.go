@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -61,7 +62,7 @@ func (g *Guard) Take(w http.ResponseWriter, r *http.Request) (http.ResponseWrite
 // ErrTooMuch is what reading a body fails with when too much is half here already.
 var ErrTooMuch = errors.New("netloop: too many requests are under way")
 
-// Body is the body of a request under a Guard. It is not for concurrent use.
+// Body is the body of a request under a Guard. It is not for concurrent use, but for Stop.
 type Body struct {
 	guard *Guard
 	w     http.ResponseWriter
@@ -75,8 +76,12 @@ type Body struct {
 	// refused before memory is taken for it.
 	announced int
 	early     bool // it may be read though nobody has asked the client for it
-	whole     bool // it was read to its end
+	streams   bool // what is read is not kept
 	ended     bool // by an answer
+
+	mu      sync.Mutex
+	whole   bool // it was read to its end
+	stopped bool // by Stop
 }
 
 // Trust grants the body what those who are known are granted.
@@ -84,10 +89,28 @@ func (b *Body) Trust() {
 	b.terms, b.announced = b.guard.Known, 0
 }
 
+// Stream says that what is read is handed on and not kept: the body may have what those
+// who are known may, and counts for nothing.
+func (b *Body) Stream() {
+	b.Trust()
+	b.streams = true
+}
+
+// Stop has a Read that is under way fail, and all that follow, unless the body was read to
+// its end. It is to be called before the answer.
+func (b *Body) Stop() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.whole {
+		b.stopped = true
+		_ = b.conn.SetReadDeadline(time.Unix(1, 0))
+	}
+}
+
 // Read implements io.Reader. It fails with an http.MaxBytesError, with ErrTooMuch, or
 // with os.ErrDeadlineExceeded.
 func (b *Body) Read(p []byte) (int, error) {
-	if b.ended && !b.whole {
+	if b.ended && !b.isWhole() {
 		return 0, ErrBodyRefused
 	}
 	if err := b.wait(); err != nil {
@@ -102,7 +125,8 @@ func (b *Body) Read(p []byte) (int, error) {
 	case errors.Is(err, io.EOF):
 		b.finish() // what comes in one piece counts nothing
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		b.refused(RefusedTime)
+		b.late()
+	case b.streams:
 	case !b.kept.set(b.guard.Partial.budget(b.terms.Stranger), max(b.come, b.announced)):
 		b.refused(RefusedPartial)
 		return 0, ErrTooMuch
@@ -127,8 +151,23 @@ func (b *Body) refused(why Refusal) {
 	}
 }
 
+// late counts a body that was not there in time.
+func (b *Body) late() {
+	b.mu.Lock()
+	stopped := b.stopped
+	b.mu.Unlock()
+	if !stopped {
+		b.refused(RefusedTime)
+	}
+}
+
 // wait gives the client the time that it has left.
 func (b *Body) wait() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.stopped {
+		return ErrBodyRefused
+	}
 	if b.terms.Time == 0 {
 		return b.conn.SetReadDeadline(time.Time{})
 	}
@@ -141,8 +180,16 @@ func (b *Body) wait() error {
 
 // finish is the body's end: what net/http reads from here on has a time of its own.
 func (b *Body) finish() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	b.whole = true
 	_ = b.conn.SetReadDeadline(time.Time{})
+}
+
+func (b *Body) isWhole() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.whole
 }
 
 // maxRest is how much of a body that nobody reads is taken from what has come already,
@@ -152,7 +199,7 @@ const maxRest = 64 << 10
 // end is the beginning of an answer. net/http would read the rest of the body before it
 // sends that, however long it takes to come.
 func (b *Body) end() {
-	if b.whole || b.ended {
+	if b.ended || b.isWhole() {
 		return
 	}
 	b.ended = true

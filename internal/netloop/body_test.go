@@ -156,3 +156,43 @@ func TestChunkedBodiesAreTheLast(t *testing.T) {
 	}
 	p.expectEnd()
 }
+
+// A body that goes on to somebody else may be stopped while it is read, and counts for nothing; one that was read to its
+// end is not disturbed by that.
+func TestStreamedBodies(t *testing.T) {
+	read := make(chan int)
+	guard := &netloop.Guard{Stranger: netloop.Terms{Max: 10}, Partial: netloop.NewPartial(80)}
+	dial := guardedHTTP(t, guard, false, func(w http.ResponseWriter, r *http.Request) {
+		body := r.Body.(*netloop.Body)
+		body.Stream()
+		go func() {
+			come := make([]byte, 100)
+			for n := 0; ; {
+				more, err := body.Read(come)
+				n += more
+				if err != nil {
+					read <- n
+					return
+				}
+			}
+		}()
+		if r.ContentLength == 1000 {
+			body.Stop()
+		}
+		n := <-read
+		body.Stop()
+		_, _ = fmt.Fprint(w, n)
+	})
+	p := dial()
+	for range 2 {
+		p.say("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 200\r\n\r\n" + strings.Repeat("x", 200))
+		if response, body := p.answer(); body != "200" || response.Close {
+			t.Errorf("%q, close %v", body, response.Close)
+		}
+	}
+	p.say("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n")
+	if response, body := p.answer(); body != "0" || !response.Close {
+		t.Errorf("%q, close %v", body, response.Close)
+	}
+	p.expectEnd()
+}

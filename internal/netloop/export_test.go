@@ -116,6 +116,19 @@ func Feed(l *Loop, agreed *Deflate, chunks ...[]byte) (events []string, answers 
 	return seen, to.written
 }
 
+// Backlog is how many messages wait once a connection has read a chunk, and which bytes are
+// written then.
+func Backlog(l *Loop, chunk []byte) (waiting int, written []byte) {
+	to := new(nowhere)
+	c := &Conn{loop: l, link: to, handler: new(transcript)}
+	c.receive(chunk)
+	waiting, _ = Waiting(c)
+	c.flush(make([]byte, 0, scratchSize))
+	c.abort(io.EOF)
+	c.flush(nil)
+	return waiting, to.written
+}
+
 // Inflater is one connection's side of permessage-deflate that reads.
 type Inflater struct{ d deflate }
 

@@ -87,8 +87,12 @@ type server struct {
 	tiny atomic.Bool
 }
 
+// newLoop makes a loop whose peers may take nothing for as long as a test waits, unless that is what is tested.
 func newLoop(t *testing.T, cfg netloop.Config) *netloop.Loop {
 	t.Helper()
+	if cfg.WriteStall == 0 {
+		cfg.WriteStall = patience
+	}
 	loop, err := netloop.New(cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -191,8 +195,10 @@ func (s *server) dial(t *testing.T, offers ...string) *client {
 		d.Extensions = append(d.Extensions, options...)
 	}
 	if s.tiny.Load() {
+		// With less the kernel of a busy machine drops what has come, and sends it again later each time, up to minutes.
+		const buffer = 4096
 		small := net.Dialer{Control: func(_, _ string, raw syscall.RawConn) error {
-			return raw.Control(func(fd uintptr) { _ = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, 1) })
+			return raw.Control(func(fd uintptr) { _ = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, buffer) })
 		}}
 		d.NetDial = small.DialContext
 	}

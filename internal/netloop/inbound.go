@@ -243,9 +243,10 @@ func (c *Conn) pong(payload []byte) {
 	if c.state != open {
 		return
 	}
-	if !c.full && !c.writing || !c.out.replacePong(payload) {
-		_ = c.push(controlFrame(ws.OpPong, payload))
+	if stuck := c.full || c.writing; c.out != nil && c.out.addPong(payload, stuck) {
+		return
 	}
+	_ = c.push(controlFrame(ws.OpPong, payload))
 }
 
 func (c *Conn) peerClose(payload []byte) error {

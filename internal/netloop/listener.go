@@ -63,6 +63,9 @@ type Terms struct {
 	Rate int
 	// Stranger has what is kept of it count among that of strangers, see Partial.
 	Stranger bool
+	// Stream has a request whose body is longer than Max go to net/http, whose Handler reads
+	// the body as it comes.
+	Stream bool
 }
 
 // ErrBodyRefused is what reading a body fails with that was not waited for.

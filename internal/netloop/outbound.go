@@ -129,22 +129,32 @@ func (o *outbound) uncount() {
 	o.account.Close()
 }
 
-// replacePong puts a pong with that payload in the place of one that is the last that waits,
-// and reports whether it did: only the newest ping need be answered (RFC 6455 section 5.5.3),
-// and a peer that pings without reading the answers shall neither fill a queue with them nor
-// cost more than it has to.
-func (o *outbound) replacePong(payload []byte) bool {
+// addPong makes a pong with that payload part of one that is the last that waits, and
+// reports whether it did. Where the queue is stuck it takes the other's place: only the
+// newest ping need be answered (RFC 6455 section 5.5.3), and a peer that pings without
+// reading the answers shall neither fill a queue with them nor cost more than it has to.
+// Else it goes behind the other, in one message: one read carries thousands of pings, and
+// a message each takes six times as much memory until the next round has written them.
+func (o *outbound) addPong(payload []byte, stuck bool) bool {
 	last := len(o.messages) - 1
 	if last < o.firstUnsent() || o.messages[last].op != ws.OpPong {
 		return false
 	}
-	if waits := o.messages[last].frame[2:]; len(waits) == len(payload) {
-		copy(waits, payload) // it is this connection's alone, and nothing of it is written
-		return true
+	waits := o.messages[last] // it is this connection's alone, and nothing of it is written
+	switch {
+	case !stuck && (o.account.IsOpen() || len(waits.frame) > scratchSize):
+		return false
+	case !stuck:
+		o.bytes -= waits.Cost()
+		waits.frame = append(appendHeader(waits.frame, ws.OpPong, false, len(payload)), payload...)
+		o.bytes += waits.Cost()
+	case len(waits.frame) == 2+len(payload) && int(waits.frame[1]) == len(payload):
+		copy(waits.frame[2:], payload)
+	default: // it is of another length, or there are several
+		o.forget(last)
+		o.messages = o.messages[:last]
+		o.push(controlFrame(ws.OpPong, payload))
 	}
-	o.forget(last)
-	o.messages = o.messages[:last]
-	o.push(controlFrame(ws.OpPong, payload))
 	return true
 }
 

@@ -216,15 +216,15 @@ func TestPartialMessagesAreBounded(t *testing.T) {
 		const most = 200_000
 		kept := netloop.NewPartial(most)
 		s := serve(t, kind, netloop.Config{Partial: kept}, netloop.UpgradeOptions{})
-		half := text(strings.Repeat("x", 90_000))
 		first, _ := s.connect(t)
-		first.send(half[:40_000])
-		until(t, "it is kept", func() bool { return kept.Bytes() >= 40_000 })
+		first.send(wire(false, 0, ws.OpText, strings.Repeat("x", 40_000)), wire(true, 0, ws.OpPing, "all there?"))
+		first.expect(ws.OpPong, "all there?") // what it has sent grows no more beside the others
+		half := text(strings.Repeat("x", 90_000))[:80_000]
 		var others []*client
 		for range 10 {
 			c, _ := s.connect(t)
 			others = append(others, c)
-			go func() { _, _ = c.Write(half[:80_000]) }()
+			go func() { _, _ = c.Write(half) }()
 			if kept.Bytes() > most {
 				t.Fatalf("%d bytes are kept, of at most %d", kept.Bytes(), most)
 			}
@@ -233,8 +233,11 @@ func TestPartialMessagesAreBounded(t *testing.T) {
 		for _, c := range others {
 			_ = c.Close()
 		}
+		for range others[1:] {
+			next(t, s.closed)
+		}
 		until(t, "only the first is left", func() bool { return kept.Bytes() < 80_000 })
-		first.send(half[40_000:])
+		first.send(wire(true, 0, ws.OpContinuation, strings.Repeat("x", 50_000)))
 		if m := next(t, s.messages); len(m.text) != 90_000 {
 			t.Errorf("a message of %d bytes", len(m.text))
 		}

@@ -1,6 +1,7 @@
 package ops
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"log/slog"
@@ -17,10 +18,11 @@ const (
 )
 
 // Check is a condition of being ready. Run may be called concurrently and must heed ctx, which ends after two seconds.
-// Its name is shown to whoever asks; its error goes to the log alone.
+// Its name is shown to whoever asks, with Fault behind it; its error goes to the log alone.
 type Check struct {
-	Name string
-	Run  func(ctx context.Context) error
+	Name  string
+	Fault string // what it is where the check fails; empty for "is unavailable"
+	Run   func(ctx context.Context) error
 }
 
 // HealthConfig is what [NewHealth] needs; all fields but Checks are.
@@ -28,8 +30,10 @@ type HealthConfig struct {
 	Version     string
 	Connections func() int // open connections, safe for concurrent use
 	Checks      []Check    `need:"optional"` // run in order at every question for readiness
-	Now         func() time.Time
-	Log         *slog.Logger
+	// Aids are what makes a server better, and what it can be ready without.
+	Aids []Check `need:"optional"`
+	Now  func() time.Time
+	Log  *slog.Logger
 }
 
 type phase int32
@@ -73,17 +77,28 @@ func (h *Health) ServeHealth(w http.ResponseWriter, _ *http.Request) {
 	}{"ok", h.cfg.Connections(), now.UTC().Format(timestamp), now.Sub(h.started).Seconds(), h.cfg.Version})
 }
 
-// ServeReady answers 200, or 503 with the reason.
+// ServeReady answers 200, with the names of aids that fail, or 503 with the reason.
 func (h *Health) ServeReady(w http.ResponseWriter, r *http.Request) {
 	type answer struct {
-		Status string `json:"status"`
-		Reason string `json:"reason,omitempty"`
+		Status  string   `json:"status"`
+		Reason  string   `json:"reason,omitempty"`
+		Without []string `json:"without,omitempty"`
 	}
-	if reason := h.notReady(r.Context()); reason != "" {
-		writeJSON(w, http.StatusServiceUnavailable, answer{"unavailable", reason})
+	reason, without := h.Standing(r.Context())
+	if reason != "" {
+		writeJSON(w, http.StatusServiceUnavailable, answer{Status: "unavailable", Reason: reason})
 		return
 	}
-	writeJSON(w, http.StatusOK, answer{Status: "ready"})
+	writeJSON(w, http.StatusOK, answer{Status: "ready", Without: without})
+}
+
+// Standing returns why the server wants no traffic; where it does want some, the names of aids that fail. A check that is not
+// through when ctx ends has failed.
+func (h *Health) Standing(ctx context.Context) (unready string, without []string) {
+	if unready = h.notReady(ctx); unready != "" {
+		return unready, nil
+	}
+	return "", h.without(ctx)
 }
 
 // notReady returns why the server wants no traffic, or nothing.
@@ -95,15 +110,28 @@ func (h *Health) notReady(ctx context.Context) string {
 		return "draining"
 	}
 	for _, check := range h.cfg.Checks {
-		bounded, cancel := context.WithTimeout(ctx, checkTimeout)
-		err := check.Run(bounded)
-		cancel()
-		if err != nil {
+		if err := run(ctx, check); err != nil {
 			h.cfg.Log.Warn("not ready", "check", check.Name, "error", err)
-			return check.Name + " is unavailable"
+			return check.Name + " " + cmp.Or(check.Fault, "is unavailable")
 		}
 	}
 	return ""
+}
+
+// without are the names of the aids that fail. (They write into the log by themselves.)
+func (h *Health) without(ctx context.Context) (names []string) {
+	for _, aid := range h.cfg.Aids {
+		if run(ctx, aid) != nil {
+			names = append(names, aid.Name)
+		}
+	}
+	return names
+}
+
+func run(ctx context.Context, check Check) error {
+	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
+	defer cancel()
+	return check.Run(ctx)
 }
 
 func writeJSON(w http.ResponseWriter, status int, body any) {

@@ -141,6 +141,35 @@ func (m *Metrics) WatchTotal(name, help string, read func() float64) error {
 	return m.registerer.Register(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, read))
 }
 
+// WatchEach is Watch for a gauge of which there are several, told apart by labels, that come and go: read tells those that
+// there are.
+func (m *Metrics) WatchEach(name, help string, labels []string, read func(tell func(value float64, labels ...string))) error {
+	return m.registerer.Register(&several{prometheus.NewDesc(name, help, labels, nil), read})
+}
+
+// several is a collector of gauges that are read when somebody looks.
+type several struct {
+	desc *prometheus.Desc
+	read func(tell func(value float64, labels ...string))
+}
+
+// Describe implements prometheus.Collector.
+func (s *several) Describe(to chan<- *prometheus.Desc) { to <- s.desc }
+
+// Collect implements prometheus.Collector.
+func (s *several) Collect(to chan<- prometheus.Metric) {
+	s.read(func(value float64, labels ...string) {
+		to <- prometheus.MustNewConstMetric(s.desc, prometheus.GaugeValue, value, labels...)
+	})
+}
+
+// WatchTotalOf is WatchTotal for one of several series, which differ by the value of a label.
+func (m *Metrics) WatchTotalOf(name, help, label, value string, read func() float64) error {
+	return m.registerer.Register(prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: name, Help: help, ConstLabels: prometheus.Labels{label: value},
+	}, read))
+}
+
 func known[T any](by map[string]T, word string) T {
 	if value, ok := by[word]; ok {
 		return value

@@ -57,9 +57,11 @@ func TestHealth(t *testing.T) {
 }
 
 func TestReady(t *testing.T) {
-	var fault error
+	var fault, late error
 	var log strings.Builder
-	health, handler := newHealth(t, time.Now, &log, ops.Check{Name: "database", Run: func(context.Context) error { return fault }})
+	health, handler := newHealth(t, time.Now, &log,
+		ops.Check{Name: "database", Run: func(context.Context) error { return fault }},
+		ops.Check{Name: "clock", Fault: "is off", Run: func(context.Context) error { return late }})
 	expect := func(wantStatus int, wantBody string) {
 		t.Helper()
 		if status, body := get(t, handler, http.MethodGet, "/ready"); status != wantStatus || strings.TrimSpace(body) != wantBody {
@@ -76,10 +78,39 @@ func TestReady(t *testing.T) {
 	}
 	fault = nil
 	expect(200, `{"status":"ready"}`)
+	late = errors.New("it is 6m behind")
+	expect(503, `{"status":"unavailable","reason":"clock is off"}`)
+	late = nil
 	health.Drain()
 	expect(503, `{"status":"unavailable","reason":"draining"}`)
 	health.Ready()
 	expect(503, `{"status":"unavailable","reason":"draining"}`)
+}
+
+// TestAids: what a server is better with is named where it is missing, and the server is ready all the same.
+func TestAids(t *testing.T) {
+	fault := errors.New("no route to /secret/place")
+	health, err := ops.NewHealth(ops.HealthConfig{
+		Version: "1", Connections: func() int { return 0 }, Now: time.Now, Log: slog.New(slog.DiscardHandler),
+		Checks: []ops.Check{{Name: "clock", Fault: "is off", Run: func(context.Context) error { return nil }}},
+		Aids: []ops.Check{
+			{Name: "redis", Run: func(context.Context) error { return fault }},
+			{Name: "other", Run: func(context.Context) error { return nil }},
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	health.Ready()
+	mux := http.NewServeMux()
+	ops.Routes{Health: health}.Register(mux)
+	if status, body := get(t, mux, http.MethodGet, "/ready"); status != 200 || strings.TrimSpace(body) != `{"status":"ready","without":["redis"]}` {
+		t.Errorf("got %d %s", status, body)
+	}
+	fault = nil
+	if status, body := get(t, mux, http.MethodGet, "/ready"); status != 200 || strings.TrimSpace(body) != `{"status":"ready"}` {
+		t.Errorf("got %d %s", status, body)
+	}
 }
 
 func TestHangingCheckIsCutOff(t *testing.T) {
@@ -142,11 +173,32 @@ func TestMetrics(t *testing.T) {
 	if err := metrics.WatchTotal("store_commits_total", "Commits.", func() float64 { return 9 }); err != nil {
 		t.Fatal(err)
 	}
+	for cause, n := range map[string]float64{"slow": 3, "gone": 4} {
+		if err := metrics.WatchTotalOf("requests_failed_total", "Requests.", "cause", cause, func() float64 { return n }); err != nil {
+			t.Fatal(err)
+		}
+	}
 	if err := metrics.Watch("websocket_queue_frames", "Frames that wait.", func() float64 { return 7 }); err == nil {
 		t.Error("registered twice")
 	}
+	tables := map[string]float64{"left": 1, "right": 2}
+	if err := metrics.WatchEach("tables", "Tables.", []string{"side"}, func(tell func(float64, ...string)) {
+		for side, value := range tables {
+			tell(value, side)
+		}
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if body := scrape(); !strings.Contains(body, `tables{side="left"} 1`+"\n") {
+		t.Errorf("lacks a table: %s", body)
+	}
+	delete(tables, "left")
 	body := scrape()
+	if strings.Contains(body, `tables{side="left"}`) {
+		t.Error("has a table that is gone")
+	}
 	for _, line := range []string{
+		`tables{side="right"} 2`,
 		`websocket_connections_total{status="connected"} 2`,
 		`websocket_connections_total{status="disconnected"} 1`,
 		`websocket_connections_total{status="refused"} 1`,
@@ -163,6 +215,8 @@ func TestMetrics(t *testing.T) {
 		`websocket_errors_total{code="other",type="other"} 0`,
 		`websocket_queue_frames 7`,
 		`store_commits_total 9`,
+		`requests_failed_total{cause="gone"} 4`,
+		`requests_failed_total{cause="slow"} 3`,
 	} {
 		if !strings.Contains(body, line+"\n") {
 			t.Errorf("lacks %s", line)

@@ -410,6 +410,7 @@ func TestNewsAddUp(t *testing.T) {
 					p.Connect(account.Person{ID: id(i), Name: string(id(i))}, device)
 					time.Sleep(time.Duration((i*7+n*13)%11) * time.Second)
 					p.Disconnect(id(i), device)
+					w.say("%s left []", device)
 					time.Sleep(time.Duration((i*5+n*3)%9) * time.Second)
 				}
 				if i%2 == 0 {
@@ -421,30 +422,36 @@ func TestNewsAddUp(t *testing.T) {
 		time.Sleep(time.Minute)
 		synctest.Wait()
 
-		sees := map[string]map[string]bool{} // by user who is online
-		for i := range people {
-			sees[string(id(i))] = map[string]bool{}
-		}
+		sees := map[string]map[string]bool{} // by user, of whom a device is there that was told who is online
+		left := map[string]bool{}            // devices
 		for _, line := range w.said {
 			var who, what string
 			_, _ = fmt.Sscan(line, &who, &what)
+			user, _, _ := strings.Cut(who, "/")
 			list := strings.Fields(strings.Trim(line[strings.IndexByte(line, '['):], "[]"))
-			if what == "sees" {
-				user, _, _ := strings.Cut(who, "/")
-				clear(sees[user])
+			switch what {
+			case "left":
+				left[who] = true
+				delete(sees, user)
+				continue
+			case "sees":
+				if left[who] {
+					continue // it went while this was on its way
+				}
+				sees[user] = map[string]bool{}
 				for _, other := range list {
 					sees[user][other] = true
 				}
 				continue
 			}
-			if what == "offline" {
-				clear(sees[who]) // no device is there to see anything
-			}
-			for _, user := range list {
-				if what == "online" && sees[user][who] {
+			for _, to := range list {
+				if sees[to] == nil {
+					continue
+				}
+				if what == "online" && sees[to][who] {
 					t.Errorf("needless: %s", line)
 				}
-				sees[user][who] = what == "online"
+				sees[to][who] = what == "online"
 			}
 		}
 		for i := 0; i < people; i += 2 {

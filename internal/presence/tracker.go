@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/sockeye-im/sockeye/internal/account"
+	"github.com/sockeye-im/sockeye/internal/cluster"
+	"github.com/sockeye-im/sockeye/internal/cluster/roll"
 	"github.com/sockeye-im/sockeye/internal/deps"
 )
 
@@ -40,7 +42,7 @@ type People interface {
 // Teller brings news to devices. Its methods are called by one goroutine, in order, which they may hold up. They may keep
 // the slices.
 type Teller interface {
-	// Online and Offline tell all devices of the users.
+	// Online and Offline tell all devices that the users have on this node.
 	Online(to []account.UserID, who account.Person)
 	Offline(to []account.UserID, who account.Person)
 	// Present tells one device which friends of its user are online. It may be empty.
@@ -56,6 +58,9 @@ const (
 // Tracker counts devices. All methods may be called concurrently, and none of them waits for People or Teller, except
 // Stop. What is to be told waits in the state of each user, of which there are no more than connections, and news that
 // are outdated before they were told are not told at all.
+//
+// With other nodes there are those users too who are online elsewhere. A node tells the others which users are here, and
+// its own devices who is online anywhere.
 type Tracker struct {
 	people People
 	teller Teller
@@ -71,21 +76,27 @@ type Tracker struct {
 
 	unsaved []account.Seen // guarded by mu; only the worker, and after it Stop, takes from it
 
+	here int               // users who are here, see user
+	roll *roll.Roll[entry] // which users are here, for the other nodes; nil without them
+
 	wake   chan struct{}
 	cancel context.CancelFunc
 	done   sync.WaitGroup
 }
 
-// user is what is known of somebody who is here, or was a moment ago.
+// user is what is known of somebody who is online, or was a moment ago.
 type user struct {
-	who     account.Person
-	devices []device
-	left    time.Time               // when the last device went; zero while there is one
-	over    bool                    // the grace is over
-	told    bool                    // friends think that the user is online
-	queued  bool                    // is in dirty
-	newTo   map[account.UserID]bool // friends of late, who do not know yet
+	who       account.Person
+	devices   []device
+	left      time.Time               // when the last device went; zero while there is one
+	here      bool                    // has a device on this node, or had one until less than the grace ago
+	elsewhere []place                 // the other nodes on which the user is
+	told      bool                    // friends here think that the user is online
+	queued    bool                    // is in dirty
+	newTo     map[account.UserID]bool // friends of late, who do not know yet
 }
+
+func (u *user) online() bool { return u.here || len(u.elsewhere) > 0 }
 
 // device is one of a user's, of which there are few.
 type device struct {
@@ -98,10 +109,11 @@ func (u *user) find(id string) int {
 	return slices.IndexFunc(u.devices, func(d device) bool { return d.id == id })
 }
 
-// TrackerDeps are what a Tracker works with; all are required.
+// TrackerDeps are what a Tracker works with; all are required but Peers.
 type TrackerDeps struct {
 	People People
 	Teller Teller
+	Peers  *cluster.Peers `need:"optional"` // nil where there is one node
 	Log    *slog.Logger
 	Now    func() time.Time // the clock, time.Now outside tests
 }
@@ -117,18 +129,29 @@ func NewTracker(cfg Config, d TrackerDeps) (*Tracker, error) {
 		users: make(map[account.UserID]*user), gone: newDeadlines[account.UserID](cfg.Grace), retries: newDeadlines[account.UserID](retryAfter),
 		wake: make(chan struct{}, 1), cancel: cancel,
 	}
+	if d.Peers != nil {
+		var err error
+		if t.roll, err = t.enrol(cfg, d.Peers); err != nil {
+			cancel()
+			return nil, err
+		}
+	}
 	t.done.Go(func() { t.work(ctx) })
 	return t, nil
 }
 
-// Stop ends the tracker and stores when those who are still here were last seen: now. ctx bounds the storing. Nobody is
-// told anything any more.
+// Stop ends the tracker and stores when those who are still here, and nowhere else, were last seen: now. ctx bounds the
+// storing. Nobody is told anything any more: other nodes notice that this one is gone, and give its users the time to come
+// to them.
 func (t *Tracker) Stop(ctx context.Context) error {
+	if t.roll != nil {
+		t.roll.Stop()
+	}
 	t.mu.Lock()
 	t.stopped = true
 	for id, u := range t.users {
 		switch {
-		case u.over: // the worker has it
+		case !u.here || len(u.elsewhere) > 0: // the worker has it, or other nodes
 		case u.left.IsZero():
 			t.unsavedLater(account.Seen{UserID: id, At: t.now()})
 		default:
@@ -162,8 +185,13 @@ func (t *Tracker) Connect(who account.Person, id string) {
 	}
 	u.devices[at].connections++
 	u.devices[at].unaware = true
-	u.left, u.over = time.Time{}, false
+	u.left = time.Time{}
+	if !u.here {
+		u.here = true
+		t.here++
+	}
 	t.gone.clear(who.ID)
+	t.write(u)
 	t.enqueue(u)
 }
 
@@ -183,6 +211,7 @@ func (t *Tracker) Disconnect(userID account.UserID, id string) {
 		return
 	}
 	u.devices = slices.Delete(u.devices, at, at+1)
+	t.write(u)
 	if len(u.devices) == 0 {
 		u.left = t.now()
 		t.gone.set(userID, u.left)
@@ -207,7 +236,8 @@ func (t *Tracker) befriended(a, b account.UserID) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, pair := range [][2]account.UserID{{a, b}, {b, a}} {
-		if u := t.users[pair[0]]; u != nil && !t.stopped {
+		u, other := t.users[pair[0]], t.users[pair[1]]
+		if u != nil && other != nil && other.here && !t.stopped { // else there is nobody to be told
 			u.befriend(pair[1])
 			t.enqueue(u)
 		}
@@ -235,7 +265,7 @@ func (t *Tracker) Online(userIDs []account.UserID) []account.UserID {
 	defer t.mu.Unlock()
 	online := []account.UserID{}
 	for _, id := range userIDs {
-		if u := t.users[id]; u != nil && !u.over {
+		if u := t.users[id]; u != nil && u.online() {
 			online = append(online, id)
 		}
 	}
@@ -247,7 +277,7 @@ func (t *Tracker) List(after account.UserID, limit int) []account.UserID {
 	t.mu.Lock()
 	ids := make([]account.UserID, 0, len(t.users))
 	for id, u := range t.users {
-		if !u.over && id > after {
+		if u.online() && id > after {
 			ids = append(ids, id)
 		}
 	}
@@ -262,14 +292,14 @@ func (t *Tracker) Count() int {
 	defer t.mu.Unlock()
 	n := 0
 	for _, u := range t.users {
-		if !u.over {
+		if u.online() {
 			n++
 		}
 	}
 	return n
 }
 
-// Devices returns how many devices a user has here.
+// Devices returns how many devices a user has, on all nodes.
 func (t *Tracker) Devices(userID account.UserID) int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -277,7 +307,18 @@ func (t *Tracker) Devices(userID account.UserID) int {
 	if u == nil {
 		return 0
 	}
-	return len(u.devices)
+	return len(u.devices) + u.devicesElsewhere()
+}
+
+// DevicesElsewhere returns how many of them are on other nodes.
+func (t *Tracker) DevicesElsewhere(userID account.UserID) int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	u := t.users[userID]
+	if u == nil {
+		return 0
+	}
+	return u.devicesElsewhere()
 }
 
 func (t *Tracker) enqueue(u *user) {

@@ -60,7 +60,7 @@ type TypingTeller interface {
 	TypingStopped(at Place, who account.Person, except []account.UserID)
 }
 
-// Typing knows who types. Nothing of it is stored. All methods may be called concurrently.
+// Typing knows who types, on all nodes. Nothing of it is stored. All methods may be called concurrently.
 type Typing struct {
 	cfg       TypingConfig
 	relations Relations
@@ -86,6 +86,8 @@ type typed struct {
 	who    account.Person
 	except []account.UserID // those whom no start was told
 	told   time.Time
+	// elsewhere: another node has told of it, and tells of its end.
+	elsewhere bool
 }
 
 // TypingDeps are what a Typing works with; all are required.
@@ -158,7 +160,7 @@ func (t *Typing) still(key typist) bool {
 	defer t.mu.Unlock()
 	now := t.now()
 	typed := t.active[key]
-	if typed == nil || now.Sub(typed.told) >= t.cfg.Repeat {
+	if typed == nil || typed.elsewhere || now.Sub(typed.told) >= t.cfg.Repeat {
 		return false
 	}
 	t.expires.set(key, now)
@@ -206,16 +208,47 @@ func (t *Typing) endOldest(userID account.UserID) {
 }
 
 func (t *Typing) end(key typist) {
+	if typed := t.remove(key); typed != nil {
+		t.teller.TypingStopped(key.at, typed.who, typed.except)
+	}
+}
+
+// remove forgets that somebody types.
+func (t *Typing) remove(key typist) *typed {
 	typed := t.active[key]
 	if typed == nil {
-		return
+		return nil
 	}
 	delete(t.active, key)
 	t.expires.clear(key)
 	if t.places[key.userID]--; t.places[key.userID] == 0 {
 		delete(t.places, key.userID)
 	}
-	t.teller.TypingStopped(key.at, typed.who, typed.except)
+	return typed
+}
+
+// StartedElsewhere notes what another node has told: that somebody types, or still does. So the user can end it on a
+// device that is here. except are those whom that was not told. It must not be changed.
+func (t *Typing) StartedElsewhere(who account.Person, at Place, except []account.UserID) {
+	key := typist{who.ID, at}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.active[key] == nil {
+		if t.places[who.ID] == MaxPlaces {
+			return // the other node ends one of them
+		}
+		t.places[who.ID]++
+		t.active[key] = &typed{who: who, except: except, elsewhere: true}
+	}
+	t.expires.set(key, t.now())
+	t.signal()
+}
+
+// StoppedElsewhere notes that another node has told of the end.
+func (t *Typing) StoppedElsewhere(userID account.UserID, at Place) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.remove(typist{userID, at})
 }
 
 func (t *Typing) signal() {
@@ -250,6 +283,15 @@ func (t *Typing) expire() (time.Duration, bool) {
 		if e == nil || t.now().Before(e.Value.(deadline[typist]).at) {
 			return t.expires.wait(t.now())
 		}
-		t.end(e.Value.(deadline[typist]).key)
+		t.expired(e.Value.(deadline[typist]).key)
+	}
+}
+
+// expired ends what has not been said again. Of what another node has told, that one tells the end.
+func (t *Typing) expired(key typist) {
+	if t.active[key].elsewhere {
+		t.remove(key)
+	} else {
+		t.end(key)
 	}
 }

@@ -3,6 +3,7 @@ package presence_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -144,4 +145,75 @@ func TestTypingFault(t *testing.T) {
 		}
 		w.heard(t)
 	})
+}
+
+// A user types on devices of two nodes, x and y: here is what y says, by what it has heard of x.
+func TestTypingOnTwoNodes(t *testing.T) {
+	b := presence.Place{UserID: "b"}
+	for _, c := range []struct {
+		name string
+		do   func(p *presence.Typing, start func(account.UserID, presence.Place))
+		want []string
+	}{
+		{"x ends by itself", func(p *presence.Typing, _ func(account.UserID, presence.Place)) {
+			p.StartedElsewhere(person("a"), b, nil)
+			time.Sleep(time.Minute)
+			p.End("a", b)
+		}, nil},
+		{"x has ended", func(p *presence.Typing, _ func(account.UserID, presence.Place)) {
+			p.StartedElsewhere(person("a"), b, nil)
+			p.StoppedElsewhere("a", b)
+			p.End("a", b)
+		}, nil},
+		{"ended on y", func(p *presence.Typing, _ func(account.UserID, presence.Place)) {
+			p.StartedElsewhere(person("a"), b, []account.UserID{"c"})
+			p.End("a", b)
+			p.End("a", b)
+		}, []string{"A stops to b except [c]"}},
+		{"gone from y, the last", func(p *presence.Typing, _ func(account.UserID, presence.Place)) {
+			p.StartedElsewhere(person("a"), b, nil)
+			p.EndAll("a")
+		}, []string{"A stops to b except []"}},
+		{"goes on on y", func(p *presence.Typing, start func(account.UserID, presence.Place)) {
+			p.StartedElsewhere(person("a"), b, nil)
+			time.Sleep(time.Second)
+			start("a", b)
+			time.Sleep(time.Minute)
+		}, []string{"A types to b except []", "A stops to b except []"}},
+		{"goes on on x", func(p *presence.Typing, start func(account.UserID, presence.Place)) {
+			start("a", b)
+			time.Sleep(5 * time.Second)
+			p.StartedElsewhere(person("a"), b, nil)
+			time.Sleep(5 * time.Second)
+			p.StoppedElsewhere("a", b)
+			time.Sleep(time.Minute)
+		}, []string{"A types to b except []"}},
+		{"more places than there may be", func(p *presence.Typing, start func(account.UserID, presence.Place)) {
+			for i := range 2 * presence.MaxPlaces {
+				p.StartedElsewhere(person("a"), presence.Place{RoomID: fmt.Sprint("r", i)}, nil)
+			}
+			p.EndAll("a")
+		}, everyStop()},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld("a-b")
+			typing(t, w, presence.DefaultTypingConfig(), func(t *testing.T, p *presence.Typing, start func(account.UserID, presence.Place)) {
+				c.do(p, start)
+				synctest.Wait()
+				if len(w.said) > 2 {
+					slices.Sort(w.said) // they end in no order
+				}
+				w.heard(t, c.want...)
+			})
+		})
+	}
+}
+
+func everyStop() []string {
+	var all []string
+	for i := range presence.MaxPlaces {
+		all = append(all, fmt.Sprintf("A stops to r%d except []", i))
+	}
+	slices.Sort(all)
+	return all
 }

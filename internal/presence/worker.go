@@ -22,7 +22,7 @@ func (t *Tracker) work(ctx context.Context) {
 		t.takeDue()
 		// Who is told that a user has gone can ask at once since when.
 		if err := t.save(ctx); err != nil && ctx.Err() == nil {
-			t.log.Error("last seen could not be stored", "users", len(t.unsaved), "err", err)
+			t.log.Error("last seen could not be stored", "users", t.unsavedNow(), "err", err)
 		}
 		for u := t.next(); u != nil && ctx.Err() == nil; u = t.next() {
 			t.update(ctx, u)
@@ -40,8 +40,13 @@ func (t *Tracker) takeDue() {
 	now := t.now()
 	for id, ok := t.gone.due(now); ok; id, ok = t.gone.due(now) {
 		if u := t.users[id]; u != nil {
-			u.over = true
-			t.unsavedLater(account.Seen{UserID: id, At: u.left})
+			u.here = false
+			t.here--
+			last := len(u.elsewhere) == 0
+			if last {
+				t.unsavedLater(account.Seen{UserID: id, At: u.left})
+			}
+			t.erase(u, last)
 			t.enqueue(u)
 		}
 	}
@@ -69,7 +74,7 @@ func (t *Tracker) next() *user {
 // update tells whatever of a user is not told yet. Where it cannot find out to whom, it tries again later.
 func (t *Tracker) update(ctx context.Context, u *user) {
 	id, late, todo := t.begin(u)
-	if !todo {
+	if !todo || t.unwatched(u) {
 		return
 	}
 	friends, err := t.people.FriendIDs(ctx, id)
@@ -97,12 +102,25 @@ func (t *Tracker) begin(u *user) (id account.UserID, late map[account.UserID]boo
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	late, u.newTo = u.newTo, nil
-	todo = u.told == u.over || len(late) > 0
+	todo = u.told != u.online() || len(late) > 0
 	todo = todo || slices.ContainsFunc(u.devices, func(d device) bool { return d.unaware })
 	if !todo {
 		t.forgetLocked(u)
 	}
 	return u.who.ID, late, todo
+}
+
+// unwatched notes that a user came or went elsewhere while nobody is here who could be told. Whoever comes is told who is
+// online.
+func (t *Tracker) unwatched(u *user) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.here > 0 {
+		return false
+	}
+	u.told = u.online()
+	t.forgetLocked(u)
+	return true
 }
 
 // news takes from a user's state what is to be told. Whom friends do not know of yet will learn of this user when their
@@ -111,21 +129,26 @@ func (t *Tracker) news(u *user, friends []account.UserID, late map[account.UserI
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	who := u.who
-	online := []account.UserID{}
+	online, here := []account.UserID{}, []account.UserID{}
 	for _, id := range friends {
-		if friend := t.users[id]; friend != nil && friend.told {
-			online = append(online, id)
+		friend := t.users[id]
+		if friend == nil || !friend.told {
+			continue
+		}
+		online = append(online, id)
+		if friend.here {
+			here = append(here, id)
 		}
 	}
 	switch {
-	case u.over && u.told:
+	case !u.online() && u.told:
 		u.told = false
-		tell = append(tell, func() { t.teller.Offline(online, who) })
-	case !u.over && !u.told:
+		tell = append(tell, func() { t.teller.Offline(here, who) })
+	case u.online() && !u.told:
 		u.told = true
-		tell = append(tell, func() { t.teller.Online(online, who) })
-	case !u.over:
-		if unaware := intersection(online, late); len(unaware) > 0 {
+		tell = append(tell, func() { t.teller.Online(here, who) })
+	case u.online():
+		if unaware := intersection(here, late); len(unaware) > 0 {
 			tell = append(tell, func() { t.teller.Online(unaware, who) })
 		}
 	}
@@ -152,7 +175,7 @@ func intersection(list []account.UserID, set map[account.UserID]bool) []account.
 
 // forgetLocked drops a user who is offline and known to be.
 func (t *Tracker) forgetLocked(u *user) {
-	if u.over && !u.told && !u.queued && t.users[u.who.ID] == u {
+	if !u.online() && !u.told && !u.queued && t.users[u.who.ID] == u {
 		delete(t.users, u.who.ID)
 		t.retries.clear(u.who.ID)
 	}
@@ -165,6 +188,13 @@ func (t *Tracker) unsavedLater(seen account.Seen) {
 		return
 	}
 	t.log.Error("last seen is lost, too many wait to be stored", "user", seen.UserID)
+}
+
+// unsavedNow is how many times are still to be stored.
+func (t *Tracker) unsavedNow() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.unsaved)
 }
 
 // save stores the times of those who went. What could not be stored waits for the next time.

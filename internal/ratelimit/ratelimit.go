@@ -29,7 +29,8 @@ type Buckets[K comparable] struct {
 
 	mu      sync.Mutex
 	buckets map[K]*rate.Limiter
-	sweepAt int // how many buckets start the next sweep
+	sweepAt int       // how many buckets start the next sweep
+	spent   map[K]int // what was taken and is not told yet; nil where nobody wants to know
 }
 
 // New makes buckets, all of the same rate.
@@ -49,6 +50,19 @@ func (r *Buckets[K]) Take(key K) (wait time.Duration) {
 	now := r.now()
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	bucket := r.bucket(key, now)
+	if bucket.AllowN(now, 1) {
+		if r.spent != nil {
+			r.spent[key]++
+		}
+		return 0
+	}
+	missing := 1 - bucket.TokensAt(now)
+	return time.Duration(missing / float64(bucket.Limit()) * float64(time.Second))
+}
+
+// bucket returns that of key. The caller holds mu.
+func (r *Buckets[K]) bucket(key K, now time.Time) *rate.Limiter {
 	bucket := r.buckets[key]
 	if bucket == nil {
 		if len(r.buckets) >= r.sweepAt {
@@ -57,11 +71,7 @@ func (r *Buckets[K]) Take(key K) (wait time.Duration) {
 		bucket = rate.NewLimiter(r.rate.limit(), r.rate.Events)
 		r.buckets[key] = bucket
 	}
-	if bucket.AllowN(now, 1) {
-		return 0
-	}
-	missing := 1 - bucket.TokensAt(now)
-	return time.Duration(missing / float64(bucket.Limit()) * float64(time.Second))
+	return bucket
 }
 
 // Left returns how many are left of the allowance of key, and how long it takes

@@ -71,10 +71,15 @@ func CatchupOf(s *chat.SyncedConversation) Catchup {
 // one has seen what is not there any more.
 type Epoch struct {
 	Epoch string `json:"epoch"`
+	// Node is the id of the server among those that have the database; empty where there can be one.
+	Node string `json:"node,omitempty"`
 }
 
-// EpochOf is an epoch as it travels.
-func EpochOf(epoch string) Epoch { return Epoch{epoch} }
+// Leaving is what a device is told before its node ends the connection because it goes, and others stay.
+type Leaving struct {
+	Node        string `json:"node"`        // the one that goes
+	ReturnAfter int64  `json:"returnAfter"` // milliseconds to wait before coming back
+}
 
 // Head is how far the log of a conversation goes, as it travels.
 type Head struct {

@@ -83,7 +83,8 @@ var (
 	MessagesUnread    = kind("messages:unread", MessagesOf) // for one device, as are those below
 	RoomMessages      = as[[]Message]("room:messages")
 	ConversationHeads = kind("conversation:heads", HeadsOf)
-	ServerEpoch       = kind("server:epoch", EpochOf)
+	ServerEpoch       = as[Epoch]("server:epoch")
+	ServerLeaving     = as[Leaving]("server:leaving")
 	// Notification carries what is the application's own.
 	Notification = Kind[any]{name: "notification", write: func(notification any) any { return notification }}
 )
@@ -116,7 +117,7 @@ func RelationEventOf(e *account.Event, other account.Person) (out Event, ok bool
 func Describe() map[string]reflect.Type {
 	rows := []row{
 		received, MessageRead, ConversationHead, UserOnline, UserOffline, TypingStart, TypingStop, Present,
-		MessagesUnread, RoomMessages, ConversationHeads, ServerEpoch, Notification,
+		MessagesUnread, RoomMessages, ConversationHeads, ServerEpoch, ServerLeaving, Notification,
 	}
 	for _, k := range chatEvents {
 		rows = append(rows, k)

@@ -17,6 +17,7 @@ const (
 var adminTable = []struct{ op, payload, want string }{
 	{"getFigures", `{}`, accepted},
 	{"streamFigures", `{"samples":1}`, accepted},
+	{"listNodes", `{}`, accepted},
 	{"listConnections", `{}`, accepted},
 	{"disconnectConnection", `{"connectionId":"none"}`, noConnection},
 	{"disconnectConnection", `{"connectionId":"$connection"}`, accepted},

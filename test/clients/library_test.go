@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/sockeye-im/sockeye/internal/store/postgres/pgtest"
 	"github.com/sockeye-im/sockeye/test/program"
 )
 
@@ -25,7 +26,11 @@ func TestLibrary(t *testing.T) {
 	for _, file := range testFiles(t, "library") {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".test.mjs"), func(t *testing.T) {
 			t.Parallel()
-			runNode(t, file, "SOCKEYE="+binary, "LOOPBACK="+program.Loopback())
+			settings := []string{"SOCKEYE=" + binary, "LOOPBACK=" + program.Loopback()}
+			if strings.HasPrefix(filepath.Base(file), "nodes.") {
+				settings = append(settings, "SOCKEYE_TEST_DATABASE="+pgtest.Database(t))
+			}
+			runNode(t, file, settings...)
 		})
 	}
 }

@@ -108,6 +108,7 @@ test("an administrator sees figures, which move", async () => {
   await visitor.does("room:create", { id: `pier-${run}`, name: `Pier ${run}` });
   await tile("Connections").getByText("1", { exact: true }).waitFor();
   await tile("Users").getByText("1", { exact: true }).waitFor();
+  assert.equal(await page.getByTestId("nodes").count(), 0, "of one node that is well there is nothing to show");
   await page.waitForFunction(
     ([element, text]) => element.getAttribute("aria-valuetext") !== text,
     [await chart.elementHandle(), before],

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sockeye-im/sockeye/internal/store/postgres/pgtest"
 	"github.com/sockeye-im/sockeye/test/program"
 )
 
@@ -40,6 +41,26 @@ func TestChatInTheBrowser(t *testing.T) {
 			browse(t, name+".test.mjs", "SOCKEYE_BINARY="+binary, "LOOPBACK="+program.Loopback())
 		})
 	}
+}
+
+// TestMoveInTheBrowser moves what two people see from the data folder to PostgreSQL.
+func TestMoveInTheBrowser(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs a browser")
+	}
+	requireTools(t)
+	requireBuiltPage(t)
+	browse(t, "move.test.mjs", "SOCKEYE_BINARY="+build(t), "LOOPBACK="+program.Loopback(), "SOCKEYE_TEST_DATABASE="+pgtest.Database(t))
+}
+
+// TestNodesInTheBrowser has three servers of one database.
+func TestNodesInTheBrowser(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs a browser")
+	}
+	requireTools(t)
+	requireBuiltPage(t)
+	browse(t, "nodes.test.mjs", "SOCKEYE_BINARY="+build(t), "LOOPBACK="+program.Loopback(), "SOCKEYE_TEST_DATABASE="+pgtest.Database(t))
 }
 
 func TestAdministrationInTheBrowser(t *testing.T) {

@@ -78,9 +78,27 @@ export class Server {
     };
   }
 
+  /** Has it keep everything in a PostgreSQL database from now on, with what is in its folder. */
+  async moveTo(database) {
+    assert.ok(database, "there is no database to move to");
+    assert.equal(await this.#end("SIGTERM"), 0, "the server did not end cleanly");
+    await promisify(execFile)(process.env.SOCKEYE_BINARY, ["migrate", "--data", this.#data, "--database", database]);
+    this.#flags = [...this.#flags, "--database", database];
+    await this.restart();
+  }
+
   /** Ends it without a word to anybody. */
   async kill() {
     await this.#end("SIGKILL");
+  }
+
+  /** Stops it in the midst of everything, as a machine does that is overloaded, until thaw() lets it go on. */
+  freeze() {
+    this.#process.kill("SIGSTOP");
+  }
+
+  thaw() {
+    this.#process.kill("SIGCONT");
   }
 
   /** Lets it finish, which it has to do without an error. */

@@ -4,11 +4,14 @@ import assert from "node:assert/strict";
 
 export class Visitor {
   #base;
+  #through;
   #headers;
   #sid;
 
-  constructor(base, address) {
+  /** Requests of the session, once it is open, go to `through`. */
+  constructor(base, address, through = base) {
     this.#base = base;
+    this.#through = through;
     this.#headers = { "X-Forwarded-For": address };
   }
 
@@ -55,7 +58,7 @@ export class Visitor {
 
   async #request(method, body) {
     const sid = this.#sid ? `&sid=${this.#sid}` : "";
-    const answer = await fetch(`${this.#base}/socket.io/?EIO=4&transport=polling${sid}`, {
+    const answer = await fetch(`${sid ? this.#through : this.#base}/socket.io/?EIO=4&transport=polling${sid}`, {
       method,
       headers: { ...this.#headers, "Content-Type": "text/plain;charset=UTF-8" },
       body,

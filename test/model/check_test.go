@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/sockeye-im/sockeye/internal/chat"
-	"github.com/sockeye-im/sockeye/internal/feed"
 )
 
 // check compares all devices that are there with the reference: when they have noticed by themselves what they have
@@ -36,7 +35,7 @@ func (m *machine) announce() {
 	heads = slices.DeleteFunc(heads, func(h chat.Head) bool { // those of other sequences concern nobody here
 		return !slices.ContainsFunc(m.world.logs, func(c *conversation) bool { return c.id == h.ConversationID })
 	})
-	m.server.feed.Publish(feed.Facts{Heads: heads})
+	m.server.announce(heads)
 	m.flush()
 	for _, d := range m.online() {
 		clear(d.heads)

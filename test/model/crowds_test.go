@@ -44,7 +44,8 @@ func (m *machine) burst(t *rapid.T) {
 		comer.user.name = "Name of " + comer.user.id
 		token, err := m.server.token(comer.user.id, comer.user.name)
 		m.must(err)
-		wait.Go(func() { faults[len(writers)] = comer.arrive(m.server.url, token) })
+		url := m.url()
+		wait.Go(func() { faults[len(writers)] = comer.arrive(url, token) })
 	}
 	if reader != nil {
 		wait.Go(func() { faults[len(writers)+1] = syncBlindly(reader) })

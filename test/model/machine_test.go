@@ -223,7 +223,7 @@ func (m *machine) connect(d *device) {
 	d.user.name = "Name of " + d.user.id
 	token, err := m.server.token(d.user.id, d.user.name)
 	m.must(err)
-	m.must(d.connect(m.server.url, token))
+	m.must(d.connect(m.url(), token))
 	m.note("%s: connects", d.label)
 	same(m, d.label+": messages:unread", m.world.greeting(d.user.id), append([]message{}, d.greet.unread...))
 	heads := make(map[string]int64)
@@ -234,6 +234,14 @@ func (m *machine) connect(d *device) {
 	same(m, d.label+": told on connecting", nil, d.told)
 	d.kept.heads(d.greet.heads)
 	m.catchUp(d)
+}
+
+// url is that of a node, of several any.
+func (m *machine) url() string {
+	if len(m.server.urls) == 1 {
+		return m.server.urls[0]
+	}
+	return pick(m.T, "node", m.server.urls)
 }
 
 // heads are the ends of a user's logs.
@@ -278,11 +286,11 @@ func (m *machine) settle(all bool) {
 	}
 }
 
-// flush waits until the hub has told all that is committed.
+// flush waits until the hubs have told all that is committed.
 func (m *machine) flush() {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	m.must(m.server.feed.Flush(ctx))
+	m.must(m.server.flush(ctx))
 }
 
 // after is done after every action.

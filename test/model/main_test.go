@@ -83,7 +83,7 @@ func TestModel(t *testing.T) {
 	if soaking() {
 		t.Skip("TestSoakModel does the same for longer")
 	}
-	run(t, sequences, steps, inFolder)
+	run(t, sequences, steps, inFolder, 1)
 }
 
 // TestModelOnPostgres is TestModel with another store.
@@ -91,21 +91,37 @@ func TestModelOnPostgres(t *testing.T) {
 	if soaking() {
 		t.Skip("TestSoakModelOnPostgres does the same for longer")
 	}
-	run(t, sequences/onPostgres, steps, pgtest.Database)
+	run(t, sequences/onPostgres, steps, pgtest.Database, 1)
+}
+
+// TestModelOnNodes is TestModel on three nodes with one database: each device is at any of them, at another one whenever it
+// comes back.
+func TestModelOnNodes(t *testing.T) {
+	if soaking() {
+		t.Skip("TestSoakModelOnNodes does the same for longer")
+	}
+	run(t, sequences, steps, pgtest.Database, 3)
 }
 
 func TestSoakModel(t *testing.T) {
 	if !soaking() {
 		t.Skip("takes minutes; SOCKEYE_SOAK=1 runs it")
 	}
-	run(t, soakSequences, soakSteps, inFolder)
+	run(t, soakSequences, soakSteps, inFolder, 1)
 }
 
 func TestSoakModelOnPostgres(t *testing.T) {
 	if !soaking() {
 		t.Skip("takes minutes; SOCKEYE_SOAK=1 runs it")
 	}
-	run(t, soakSequences/onPostgres, soakSteps, pgtest.Database)
+	run(t, soakSequences/onPostgres, soakSteps, pgtest.Database, 1)
+}
+
+func TestSoakModelOnNodes(t *testing.T) {
+	if !soaking() {
+		t.Skip("takes minutes; SOCKEYE_SOAK=1 runs it")
+	}
+	run(t, soakSequences, soakSteps, pgtest.Database, 3)
 }
 
 // inFolder is a server's own database.
@@ -120,14 +136,14 @@ var kinds = []struct {
 	{"retained", 10 * day},
 }
 
-// run tries so many sequences of so many steps on average, on servers whose databases are from a source.
-func run(t *testing.T, total, length int, database func(testing.TB) string) {
+// run tries so many sequences of so many steps on average, on servers of so many nodes whose databases are from a source.
+func run(t *testing.T, total, length int, database func(testing.TB) string, nodes int) {
 	preset("rapid.checks", total/len(kinds))
 	preset("rapid.steps", length)
 	for _, kind := range kinds {
 		t.Run(kind.name, func(t *testing.T) {
 			t.Parallel()
-			s := &servers{t: t, directRetention: kind.directRetention, database: database}
+			s := &servers{t: t, directRetention: kind.directRetention, database: database, nodes: nodes}
 			rapid.Check(t, func(t *rapid.T) { newMachine(t, s.next()).run() })
 		})
 	}

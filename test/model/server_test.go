@@ -1,6 +1,7 @@
 package model_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"sync/atomic"
@@ -33,6 +34,7 @@ type servers struct {
 	t               *testing.T
 	directRetention time.Duration
 	database        func(testing.TB) string // see run
+	nodes           int
 	current         *server
 	taken           int
 }
@@ -44,7 +46,7 @@ func (s *servers) next() *server {
 		if s.current != nil {
 			s.current.stop()
 		}
-		s.current = serve(s.t, s.database(s.t), s.directRetention)
+		s.current = serve(s.t, s.database(s.t), s.nodes, s.directRetention)
 	}
 	s.taken++
 	s.current.prefix = fmt.Sprintf("s%06d", s.taken)
@@ -53,14 +55,12 @@ func (s *servers) next() *server {
 	return s.current
 }
 
-// server is a whole node, of which only the clock and the ids are the test's.
+// server is one node, or several of one database, of which only the clock and the ids are the test's.
 type server struct {
-	chat            *chat.Service
-	feed            feed.Feed
-	url             string
-	issuer          *account.Issuer
+	nodes           []*apptest.Server
+	urls            []string      // of theirs
+	chat            *chat.Service // of the first one, as all that is not a device's
 	directRetention time.Duration
-	stop            func() // also done when the test ends
 
 	prefix string       // of all names and ids of the present sequence; changed between sequences only
 	clock  atomic.Int64 // milliseconds since 1970
@@ -73,23 +73,54 @@ func (s *server) now() time.Time { return time.UnixMilli(s.clock.Load()).UTC() }
 
 func (s *server) newID() string { return fmt.Sprintf("%s.%05d", s.prefix, s.ids.Add(1)) }
 
-func serve(t *testing.T, database string, directRetention time.Duration) *server {
+// stop is also done when the test ends.
+func (s *server) stop() {
+	for _, node := range s.nodes {
+		node.Close()
+	}
+}
+
+// flush waits until all nodes have told all that is committed.
+func (s *server) flush(ctx context.Context) error {
+	for _, node := range s.nodes {
+		if err := node.CatchUp(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// announce tells all devices how far logs go.
+func (s *server) announce(heads []chat.Head) {
+	for _, node := range s.nodes {
+		if facts := (feed.Facts{Heads: heads}); node.Relay != nil {
+			node.Relay.Again(facts) // there alone: what goes to the others may be lost
+		} else {
+			node.Feed.Publish(facts)
+		}
+	}
+}
+
+func serve(t *testing.T, database string, nodes int, directRetention time.Duration) *server {
 	t.Helper()
 	s := &server{directRetention: directRetention}
 	var flags []string
 	if database != "" {
 		flags = []string{"--database", database}
 	}
-	whole := apptest.Serve(t, flags, func(all *app.Settings) {
-		all.Said, all.NewID = s.now, s.newID
-		// Nobody goes for good within a sequence: when users were last seen is told by the real clock, which has nothing
-		// to do with when messages were sent, and heads go by both.
-		all.Presence.Grace = time.Hour
-		all.Rules = chat.DefaultConfig()
-		all.Rules.DirectPolicy, all.Rules.DirectRetention = chat.DirectAnyone, directRetention
-	})
-	s.chat, s.feed, s.issuer, s.stop = whole.Chat, whole.Feed, whole.Issuer, whole.Close
-	s.url = "ws" + strings.TrimPrefix(whole.URL, "http") + "/ws"
+	for range nodes {
+		node := apptest.Serve(t, flags, func(all *app.Settings) {
+			all.Said, all.NewID = s.now, s.newID
+			// Nobody goes for good within a sequence: when users were last seen is told by the real clock, which has nothing
+			// to do with when messages were sent, and heads go by both.
+			all.Presence.Grace = time.Hour
+			all.Rules = chat.DefaultConfig()
+			all.Rules.DirectPolicy, all.Rules.DirectRetention = chat.DirectAnyone, directRetention
+		})
+		s.nodes = append(s.nodes, node)
+		s.urls = append(s.urls, "ws"+strings.TrimPrefix(node.URL, "http")+"/ws")
+	}
+	s.chat = s.nodes[0].Chat
 	t.Cleanup(func() {
 		if s.failure != "" {
 			t.Logf("What failed first, as devices wrote at the same time:\n%s", s.failure)
@@ -100,5 +131,5 @@ func serve(t *testing.T, database string, directRetention time.Duration) *server
 
 // token signs a user in for longer than a test takes.
 func (s *server) token(user, name string) (string, error) {
-	return s.issuer.Sign(account.UserID(user), name, day)
+	return s.nodes[0].Issuer.Sign(account.UserID(user), name, day)
 }

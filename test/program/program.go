@@ -4,6 +4,7 @@ package program
 import (
 	"context"
 	_ "embed"
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -21,12 +22,73 @@ var raceFlags string
 // Raced builds the server with the race detector into a folder, and returns its path. The go command keeps what it has
 // built: only the first build takes long.
 func Raced(ctx context.Context, folder string) (path string, err error) {
-	return build(ctx, filepath.Join(folder, "sockeye-race"), nil, strings.Fields(raceFlags)...)
+	return once(ctx, filepath.Join(folder, "sockeye-race"), nil, strings.Fields(raceFlags)...)
 }
 
 // Shipped builds the server as `make build` does into a folder, and returns its path.
 func Shipped(ctx context.Context, folder string) (path string, err error) {
-	return build(ctx, filepath.Join(folder, "sockeye"), []string{"CGO_ENABLED=0"}, "-trimpath", "-ldflags", "-s -w")
+	return once(ctx, filepath.Join(folder, "sockeye"), []string{"CGO_ENABLED=0"}, "-trimpath", "-ldflags", "-s -w")
+}
+
+// Replaced builds the server into a folder, under a name, with the contents of some of its files replaced: by their paths in
+// the repository, where new ones may be among them. It is for what another version might be.
+func Replaced(ctx context.Context, folder, name string, files map[string]string) (path string, err error) {
+	root, err := Root(ctx)
+	if err != nil {
+		return "", err
+	}
+	var overlay struct{ Replace map[string]string }
+	overlay.Replace = make(map[string]string)
+	for file, content := range files {
+		instead := filepath.Join(folder, name+"-"+filepath.Base(file))
+		if err := os.WriteFile(instead, []byte(content), 0o600); err != nil {
+			return "", err
+		}
+		overlay.Replace[filepath.Join(root, file)] = instead
+	}
+	text, err := json.Marshal(overlay)
+	if err != nil {
+		return "", err
+	}
+	list := filepath.Join(folder, name+"-overlay.json")
+	if err := os.WriteFile(list, text, 0o600); err != nil {
+		return "", err
+	}
+	return build(ctx, filepath.Join(folder, name), []string{"CGO_ENABLED=0"}, "-overlay", list, "-trimpath", "-ldflags", "-s -w")
+}
+
+// Root is the folder of the repository.
+func Root(ctx context.Context) (string, error) {
+	out, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}").Output()
+	if err != nil {
+		return "", fmt.Errorf("find the repository: %w", err)
+	}
+	return strings.TrimSpace(string(out)), nil
+}
+
+// once is build for all packages whose tests want the same binary: it is linked in .cache, which the go command does only
+// if what is there is not that binary, and has a second name in the folder. Where a file cannot have two it is built there.
+func once(ctx context.Context, path string, env []string, flags ...string) (string, error) {
+	root, err := Root(ctx)
+	if err != nil {
+		return "", err
+	}
+	common := filepath.Join(root, ".cache", "programs", filepath.Base(path))
+	if err := os.MkdirAll(filepath.Dir(common), 0o755); err != nil {
+		return "", err
+	}
+	unlock, err := lock(common + ".lock")
+	if err != nil {
+		return "", err
+	}
+	defer unlock()
+	if _, err := build(ctx, common, env, flags...); err != nil {
+		return "", err
+	}
+	if os.Link(common, path) != nil { // another file system
+		return build(ctx, path, env, flags...)
+	}
+	return path, nil
 }
 
 func build(ctx context.Context, path string, env []string, flags ...string) (string, error) {

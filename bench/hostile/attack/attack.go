@@ -47,6 +47,8 @@ type Plan struct {
 	Within  time.Duration // the server has to be rid of the attackers in that time; Handshakes, Silence
 	Tokens  []string      // of users: the witnesses', and then the attackers'
 	Witness int           // how many of them mean well
+	// Patience is how long somebody waits for an answer.
+	Patience time.Duration
 }
 
 // Outcome is what came of it.
@@ -81,7 +83,7 @@ func Run(ctx context.Context, plan Plan) (outcome Outcome, err error) {
 	if do == nil {
 		return outcome, fmt.Errorf("no attack is called %q", plan.Kind)
 	}
-	w, err := bringWitnesses(ctx, plan.Addr, plan.Tokens[:plan.Witness])
+	w, err := bringWitnesses(ctx, &plan)
 	if err != nil {
 		return outcome, fmt.Errorf("witnesses: %w", err)
 	}

@@ -22,8 +22,6 @@ const (
 	dialTimeout = 30 * time.Second
 	// dialers is how many connections are opened at a time.
 	dialers = 64
-	// patience is how long a well-meaning client waits for an answer.
-	patience = 20 * time.Second
 	// maxAnswer is how many bytes an answer has at most.
 	maxAnswer = 1 << 20
 )
@@ -38,18 +36,23 @@ func dial(ctx context.Context, addr string) (net.Conn, error) {
 // socket is a WebSocket.
 type socket struct {
 	net.Conn
-	in io.Reader // what the server sends, from the first frame on
+	in       io.Reader     // what the server sends, from the first frame on
+	patience time.Duration // for an answer
 }
 
 // open opens a plain WebSocket, signed in if there is a token, over the protocol with the names of events.
-func open(ctx context.Context, addr, token string) (*socket, error) {
+func open(ctx context.Context, addr, token string, patience time.Duration) (*socket, error) {
 	header := http.Header{}
 	if token != "" {
 		header.Set("Authorization", "Bearer "+token)
 	}
-	return openPath(ctx, "ws://"+addr+"/ws", ws.Dialer{
-		Timeout: dialTimeout, Header: ws.HandshakeHeaderHTTP(header), Protocols: []string{"sockeye.v1"},
+	s, err := openPath(ctx, "ws://"+addr+"/ws", ws.Dialer{
+		Timeout: max(dialTimeout, patience), Header: ws.HandshakeHeaderHTTP(header), Protocols: []string{"sockeye.v1"},
 	})
+	if err == nil {
+		s.patience = patience
+	}
+	return s, err
 }
 
 func openPath(ctx context.Context, url string, dialer ws.Dialer) (*socket, error) {
@@ -100,7 +103,7 @@ func (s *socket) next() (string, error) {
 
 // ask sends a request and waits for its answer, which has to be good.
 func (s *socket) ask(request string) error {
-	if err := s.SetDeadline(time.Now().Add(patience)); err != nil {
+	if err := s.SetDeadline(time.Now().Add(s.patience)); err != nil {
 		return err
 	}
 	if err := s.say(request); err != nil {

@@ -23,7 +23,7 @@ func (a *attacker) sockets(ctx context.Context, n int) ([]*socket, func(), error
 		}
 	}
 	err := many(n, func(i int) (err error) {
-		sockets[i], err = open(ctx, a.Addr, a.tokens[i])
+		sockets[i], err = open(ctx, a.Addr, a.tokens[i], a.Patience)
 		return err
 	})
 	if err != nil {

@@ -35,7 +35,7 @@ func slowHandshakes(ctx context.Context, a *attacker) error {
 		case 0, 1:
 			conns[i], err = dial(ctx, a.Addr)
 		case 2:
-			conns[i], err = open(ctx, a.Addr, "")
+			conns[i], err = open(ctx, a.Addr, "", a.Patience)
 		default:
 			conns[i], err = openPath(ctx, "ws://"+a.Addr+"/socket.io/?EIO=4&transport=websocket", ws.Dialer{Timeout: dialTimeout})
 		}

@@ -37,7 +37,7 @@ func wrongLogins(ctx context.Context, p *StrangersPlan, outcome *StrangersOutcom
 	begun := make(chan struct{}, p.Count)
 	for i := range p.Count {
 		strangers.Go(func() {
-			client := &http.Client{Transport: &http.Transport{DialContext: p.source(i).DialContext}, Timeout: patience}
+			client := &http.Client{Transport: &http.Transport{DialContext: p.source(i).DialContext}, Timeout: p.Patience}
 			defer client.CloseIdleConnections()
 			for first := true; over.Err() == nil; first = false {
 				if first {

@@ -16,7 +16,7 @@ const waves = 3
 
 // abandoned opens sessions on long-polling and leaves them, wave by wave, as many as the server lets in and some more.
 func abandoned(ctx context.Context, a *attacker) error {
-	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: dialers, MaxConnsPerHost: dialers}, Timeout: patience}
+	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: dialers, MaxConnsPerHost: dialers}, Timeout: a.Patience}
 	defer client.CloseIdleConnections()
 	url := "http://" + a.Addr + "/socket.io/?EIO=4&transport=polling"
 	for wave := range waves {

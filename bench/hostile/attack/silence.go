@@ -31,7 +31,7 @@ func silence(ctx context.Context, a *attacker) error {
 			return err
 		}
 		sockets[i] = s
-		if err := s.SetDeadline(time.Now().Add(patience)); err != nil {
+		if err := s.SetDeadline(time.Now().Add(a.Patience)); err != nil {
 			return err
 		}
 		if _, err := s.next(); err != nil {

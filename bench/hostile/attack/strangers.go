@@ -40,6 +40,7 @@ type StrangersPlan struct {
 	Scattered bool          // each from an address of its own
 	Within    time.Duration // how long one waits to be sent away
 	Tokens    []string      // of those who mean well
+	Patience  time.Duration // how long they wait for an answer
 }
 
 // StrangersOutcome is what came of it.
@@ -68,7 +69,7 @@ func RunStrangers(ctx context.Context, p StrangersPlan) (outcome StrangersOutcom
 	} else if approaches[p.Kind] == nil {
 		return outcome, fmt.Errorf("strangers do nothing that is called %q", p.Kind)
 	}
-	t, err := bringTalkers(ctx, p.Addr, p.Tokens)
+	t, err := bringTalkers(ctx, &p)
 	if err != nil {
 		return outcome, fmt.Errorf("talkers: %w", err)
 	}
@@ -195,7 +196,7 @@ func unfinishedFrame(ctx context.Context, p *StrangersPlan, number int) (*socket
 }
 
 func manyPackets(ctx context.Context, p *StrangersPlan, number int) (*socket, net.Buffers, error) {
-	client := http.Client{Transport: &http.Transport{DialContext: p.source(number).DialContext, DisableKeepAlives: true}, Timeout: patience}
+	client := http.Client{Transport: &http.Transport{DialContext: p.source(number).DialContext, DisableKeepAlives: true}, Timeout: p.Patience}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+p.Addr+pollPath, nil)
 	if err != nil {
 		return nil, nil, err

@@ -21,10 +21,11 @@ type Talk struct {
 
 // talkers are clients that mean well, all in one room: each says something now and then, and has to get all that is said.
 type talkers struct {
-	conns []*socket
-	quit  chan struct{}
-	said  sync.WaitGroup // who speak
-	heard sync.WaitGroup // who listen
+	conns    []*socket
+	patience time.Duration
+	quit     chan struct{}
+	said     sync.WaitGroup // who speak
+	heard    sync.WaitGroup // who listen
 
 	mu      sync.Mutex
 	took    []time.Duration
@@ -39,10 +40,11 @@ const (
 	talkRoom  = "hall"
 )
 
-func bringTalkers(ctx context.Context, addr string, tokens []string) (t *talkers, err error) {
-	t = &talkers{conns: make([]*socket, len(tokens)), quit: make(chan struct{}), got: make([]map[string]int, len(tokens))}
-	for i, token := range tokens {
-		if t.conns[i], err = open(ctx, addr, token); err != nil {
+func bringTalkers(ctx context.Context, p *StrangersPlan) (t *talkers, err error) {
+	n := len(p.Tokens)
+	t = &talkers{conns: make([]*socket, n), patience: p.Patience, quit: make(chan struct{}), got: make([]map[string]int, n)}
+	for i, token := range p.Tokens {
+		if t.conns[i], err = open(ctx, p.Addr, token, p.Patience); err != nil {
 			return nil, err
 		}
 		request := `{"type":"room:join","ref":1,"roomId":"` + talkRoom + `"}`
@@ -84,8 +86,8 @@ func (t *talkers) speak(number int, conn *socket, acks <-chan bool) {
 				t.fail("talker %d: message %d was refused, or the connection lost", number, n)
 				return
 			}
-		case <-time.After(patience):
-			t.fail("talker %d: message %d was not acknowledged within %s", number, n, patience)
+		case <-time.After(t.patience):
+			t.fail("talker %d: message %d was not acknowledged within %s", number, n, t.patience)
 			return
 		}
 		t.mu.Lock()
@@ -144,7 +146,7 @@ func (t *talkers) answers() Answers {
 func (t *talkers) stop() (talk Talk) {
 	close(t.quit)
 	t.said.Wait()
-	for end := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(t.patience); ; time.Sleep(10 * time.Millisecond) {
 		if talk = t.count(); talk.Lost == 0 || time.Now().After(end) {
 			break
 		}

@@ -29,10 +29,11 @@ type witnesses struct {
 // witnessPause is the time between an answer and the next question.
 const witnessPause = 20 * time.Millisecond
 
-func bringWitnesses(ctx context.Context, addr string, tokens []string) (*witnesses, error) {
+func bringWitnesses(ctx context.Context, p *Plan) (*witnesses, error) {
+	tokens := p.Tokens[:p.Witness]
 	w := &witnesses{conns: make([]*socket, len(tokens)), quit: make(chan struct{})}
 	err := many(len(tokens), func(i int) (err error) {
-		w.conns[i], err = open(ctx, addr, tokens[i])
+		w.conns[i], err = open(ctx, p.Addr, tokens[i], p.Patience)
 		return err
 	})
 	if err != nil {

@@ -71,7 +71,10 @@ func (c *conn) happened(events uint32) error {
 func (c *conn) writable() error {
 	if !c.connected {
 		c.connected = true
-		if c.role.polls {
+		if c.poll.opened != nil {
+			return c.resume()
+		}
+		if c.polls() {
 			return c.get()
 		}
 		c.out = append(c.out, c.request()...)
@@ -82,7 +85,7 @@ func (c *conn) writable() error {
 }
 
 func (c *conn) request() string {
-	return "GET " + c.role.path + " HTTP/1.1\r\nHost: " + c.loop.plan.Addr +
+	return "GET " + c.role.path + c.poll.session + " HTTP/1.1\r\nHost: " + c.loop.plan.Addr +
 		"\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n" +
 		c.role.header + "\r\n"
 }
@@ -109,7 +112,7 @@ func (c *conn) receive(data []byte) error {
 		data = append(c.rest, data...)
 		c.rest = nil
 	}
-	if c.role.polls {
+	if c.polls() {
 		return c.answered(data)
 	}
 	if !c.upgraded {
@@ -188,11 +191,15 @@ func (c *conn) message(payload []byte) error {
 	case c.step == len(c.role.steps):
 		return c.loop.heard(c, payload)
 	}
-	if expect := c.role.steps[c.step].expect; !bytes.HasPrefix(payload, []byte(expect)) {
-		return fmt.Errorf("the server sent %q where %q was expected", payload, expect)
+	switch step := c.role.steps[c.step]; {
+	case bytes.HasPrefix(payload, []byte(step.expect)):
+		c.step++
+		return c.advance()
+	case step.before != "" && bytes.HasPrefix(payload, []byte(step.before)):
+		return nil
+	default:
+		return fmt.Errorf("the server sent %q where %q was expected", payload, step.expect)
 	}
-	c.step++
-	return c.advance()
 }
 
 // advance takes the next step of coming in, or is in.
@@ -205,10 +212,15 @@ func (c *conn) advance() error {
 		}
 		return nil
 	}
-	if send := c.role.steps[c.step].send; send != "" {
-		return c.send(send)
+	step := c.role.steps[c.step]
+	if step.send == "" {
+		return nil
 	}
-	return nil
+	if err := c.send(step.send); err != nil || step.expect != "" {
+		return err
+	}
+	c.step++
+	return c.advance()
 }
 
 func (c *conn) send(text string) error {

@@ -18,6 +18,7 @@
 //	watch.go                        what the server and the kernel say of it meanwhile
 //	lost.go                         connections that end, where a scenario wants them to
 //	direct.go, latency.go           what the whole server stores: messages between users
+//	across.go                       how long a message takes to the members on other servers of a cluster
 //	sockeye.go                      what is said to it
 package crowd
 
@@ -47,17 +48,37 @@ const (
 	Direct = "direct"
 )
 
+// Sessions says where receivers open their sessions before they go on, with polls or a WebSocket.
+type Sessions string
+
+// The ways to open a session; empty: on the connection where they go on.
+const (
+	Here      Sessions = "here"      // at the server where they go on, which therefore has the session
+	Elsewhere Sessions = "elsewhere" // at the next server, so that all further requests are passed on to it
+)
+
+// Server is a server that others form a cluster with.
+type Server struct {
+	Addr string // host:port
+	PID  int
+}
+
 // Plan says what to do.
 type Plan struct {
-	Addr     string // host:port of the server
-	PID      int    // of the server's process
-	Dialect  string // what it speaks
-	Scenario string
+	Addr string // host:port of the server
+	PID  int    // of the server's process
+	// Others are more servers of the same cluster. Connections go to all in turn, those of senders to the first one.
+	Others []Server
+	// Database and Broker are the first processes of what the servers have in common; 0 where there is none.
+	Database, Broker int
+	Dialect          string // what it speaks
+	Scenario         string
 
 	Connections int
 	Window      int           // Fanout: messages in flight
 	Senders     int           // Fanout: who send them; one if 0
 	Polling     bool          // Fanout: receivers are on HTTP long-polling, of Socket.IO
+	Sessions    Sessions      // Fanout, with the whole server: where receivers open their sessions, by polling
 	Members     int           // Rooms: of each room
 	Rate        float64       // Direct: messages in a second, of all; as fast as they are acknowledged if 0
 	Payload     int           // bytes of content in a message
@@ -71,10 +92,12 @@ type Plan struct {
 type Result struct {
 	Operations int64         // finished in the time that was measured
 	Elapsed    time.Duration // that time
-	CPU        time.Duration // what the server spent on cores in it, in user and kernel mode
+	CPU        time.Duration // what the server, or all of a cluster, spent on cores in it, in user and kernel mode
 	OwnCPU     time.Duration // what this process did
-	// DatabaseCPU is what the processes of a database server did; 0 where there is none.
-	DatabaseCPU time.Duration
+	// DatabaseCPU is what the processes of a database server did, and BrokerCPU those of a broker; 0 where there is none.
+	DatabaseCPU, BrokerCPU time.Duration
+	// ServerCPU is CPU by server, the first one first.
+	ServerCPU []time.Duration
 	// FramesPerWrite is the mean number of messages in a TCP segment that came; 0 where it means nothing. As no
 	// segment is merged with another on the way, and none is split below 64 KiB, a segment is a call of the server's.
 	FramesPerWrite float64

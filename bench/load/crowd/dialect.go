@@ -32,12 +32,21 @@ type role struct {
 	path   string
 	header string // of the opening handshake, beside what every client sends; lines that end with CRLF
 	polls  bool   // over HTTP long-polling
+	server int    // where to, by its place in the plan
+	opens  opens
 	steps  []step
+}
+
+// opens is where a client opens its session by polling, before it goes on by another connection.
+type opens struct {
+	apart  bool // else it opens it where it goes on
+	server int
 }
 
 // step is something to send, nothing if empty, and the beginning of what has to come then.
 type step struct {
-	send, expect string
+	send, expect string // nothing has to come if expect is empty
+	before       string // the beginning of what may come before that; nothing if empty
 }
 
 func newDialect(plan Plan) (*dialect, error) {
@@ -64,8 +73,8 @@ func (p *Plan) content() string { return strings.Repeat("sockeye ", p.Payload/8+
 // socketIO is for servers of Socket.IO 4.
 func socketIO(content string) *dialect {
 	const path = "/socket.io/?EIO=4&transport=websocket"
-	signIn := []step{{"", "0{"}, {"40", "40{"}}
-	join := step{`420["join",{"roomId":"` + room + `"}]`, "430["}
+	signIn := []step{{expect: "0{"}, {send: "40", expect: "40{"}}
+	join := step{send: `420["join",{"roomId":"` + room + `"}]`, expect: "430["}
 	return &dialect{
 		member:  role{path: path, steps: append(signIn, join)},
 		sender:  role{path: path, steps: signIn},
@@ -81,10 +90,10 @@ func socketIO(content string) *dialect {
 // frames is for servers without a protocol of their own. What they carry is as long as with Socket.IO.
 func frames(content string) *dialect {
 	d := socketIO(content)
-	joined := []step{{"", "joined"}}
+	joined := []step{{expect: "joined"}}
 	d.member = role{path: "/room", steps: joined}
 	d.sender = role{path: "/send", steps: joined}
-	d.caller = role{path: "/echo", steps: []step{{"40", "40"}}}
+	d.caller = role{path: "/echo", steps: []step{{send: "40", expect: "40"}}}
 	d.ping, d.pong = "", ""
 	return d
 }
@@ -92,8 +101,8 @@ func frames(content string) *dialect {
 // centrifuge is for servers of the centrifuge library: its bidirectional protocol in JSON.
 func centrifuge(content string) *dialect {
 	const path = "/connection/websocket"
-	signIn := []step{{`{"id":1,"connect":{}}`, `{"id":1,"connect":{`}}
-	subscribe := step{`{"id":2,"subscribe":{"channel":"` + room + `"}}`, `{"id":2,"subscribe":`}
+	signIn := []step{{send: `{"id":1,"connect":{}}`, expect: `{"id":1,"connect":{`}}
+	subscribe := step{send: `{"id":2,"subscribe":{"channel":"` + room + `"}}`, expect: `{"id":2,"subscribe":`}
 	data := `{"roomId":"` + room + `","content":"` + content + `"}`
 	return &dialect{
 		member:  role{path: path, steps: append(signIn, subscribe)},

@@ -78,6 +78,10 @@ func fanOut(l *loop) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
+	// What is in flight would come to the members of the next measurement.
+	if err := l.run(func() (bool, error) { return r.arrived == r.sent, nil }); err != nil {
+		return Result{}, err
+	}
 	result := after.since(before.reading, after.delivered-before.delivered)
 	result.FramesPerWrite = float64(result.Operations) / float64(max(1, after.segments-before.segments))
 	result.FrameBytes = r.length

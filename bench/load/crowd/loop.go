@@ -26,16 +26,16 @@ const (
 
 // loop is one epoll instance and its connections. It is used by one goroutine.
 type loop struct {
-	plan   Plan
-	words  *dialect
-	server unix.SockaddrInet4
-	fd     int
-	conns  []*conn // by number, which epoll hands back
-	events []unix.EpollEvent
-	buf    []byte
-	out    []byte // what is being put together to be sent
-	open   int    // connections that have come in
-	last   time.Time
+	plan    Plan
+	words   *dialect
+	servers []unix.SockaddrInet4 // the plan's own one first
+	fd      int
+	conns   []*conn // by number, which epoll hands back
+	events  []unix.EpollEvent
+	buf     []byte
+	out     []byte // what is being put together to be sent
+	open    int    // connections that have come in
+	last    time.Time
 
 	// heard is called for each message on a connection that has come in. The payload is valid until it returns.
 	heard func(c *conn, payload []byte) error
@@ -52,24 +52,28 @@ type loop struct {
 }
 
 func newLoop(plan Plan, words *dialect) (*loop, error) {
-	addr, err := netip.ParseAddrPort(plan.Addr)
-	if err != nil || !addr.Addr().Is4() {
-		return nil, fmt.Errorf("address %q is not IPv4:port", plan.Addr)
+	var servers []unix.SockaddrInet4
+	for _, server := range append([]Server{{Addr: plan.Addr}}, plan.Others...) {
+		addr, err := netip.ParseAddrPort(server.Addr)
+		if err != nil || !addr.Addr().Is4() {
+			return nil, fmt.Errorf("address %q is not IPv4:port", server.Addr)
+		}
+		servers = append(servers, unix.SockaddrInet4{Addr: addr.Addr().As4(), Port: int(addr.Port())})
 	}
 	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
 		return nil, os.NewSyscallError("epoll_create1", err)
 	}
 	return &loop{
-		plan:   plan,
-		words:  words,
-		server: unix.SockaddrInet4{Addr: addr.Addr().As4(), Port: int(addr.Port())},
-		fd:     fd,
-		events: make([]unix.EpollEvent, maxEvents),
-		buf:    make([]byte, readBuffer),
-		last:   time.Now(),
-		wait:   100,
-		heard:  func(*conn, []byte) error { return nil },
+		plan:    plan,
+		words:   words,
+		servers: servers,
+		fd:      fd,
+		events:  make([]unix.EpollEvent, maxEvents),
+		buf:     make([]byte, readBuffer),
+		last:    time.Now(),
+		wait:    100,
+		heard:   func(*conn, []byte) error { return nil },
 	}, nil
 }
 
@@ -136,16 +140,26 @@ func (l *loop) bring(n int, as role) ([]*conn, error) {
 }
 
 func (l *loop) dial(as role) error {
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return os.NewSyscallError("socket", err)
-	}
 	number := len(l.conns)
 	if l.words.as != nil {
 		as = l.words.as(number)
 	}
-	c := &conn{loop: l, fd: fd, number: number, role: as}
+	c := &conn{loop: l, number: number, role: as}
 	l.conns = append(l.conns, c)
+	if as.opens.apart {
+		return c.connect(as.opens.server)
+	}
+	return c.connect(as.server)
+}
+
+// connect connects to a server by its place in the plan.
+func (c *conn) connect(server int) error {
+	l := c.loop
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return os.NewSyscallError("socket", err)
+	}
+	c.fd = fd
 	if err := unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1); err != nil {
 		return os.NewSyscallError("setsockopt", err)
 	}
@@ -158,11 +172,11 @@ func (l *loop) dial(as role) error {
 	if err := unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1); err != nil {
 		return os.NewSyscallError("setsockopt", err)
 	}
-	source := unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, byte(1 + number/portsPerAddress)}}
+	source := unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, byte(1 + c.number/portsPerAddress)}}
 	if err := unix.Bind(fd, &source); err != nil {
 		return os.NewSyscallError("bind", err)
 	}
-	if err := unix.Connect(fd, &l.server); err != nil && !errors.Is(err, unix.EINPROGRESS) {
+	if err := unix.Connect(fd, &l.servers[server]); err != nil && !errors.Is(err, unix.EINPROGRESS) {
 		return os.NewSyscallError("connect", err)
 	}
 	c.interest = unix.EPOLLIN | unix.EPOLLOUT

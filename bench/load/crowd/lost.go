@@ -19,7 +19,7 @@ const (
 // special sees to a frame that is no text.
 func (c *conn) special(kind byte, payload []byte) error {
 	if c.loop.special == nil {
-		return fmt.Errorf("the server sent a frame of kind %d", kind)
+		return fmt.Errorf("the server sent a frame of kind %d: %q", kind, payload)
 	}
 	if kind == kindPing {
 		return c.write(masked(kindPong, payload))

@@ -13,28 +13,52 @@ import (
 
 // reading is the state of all clocks at one moment.
 type reading struct {
-	at     time.Time
-	cpu    time.Duration
-	ownCPU time.Duration
+	at               time.Time
+	cpu              time.Duration   // of all servers
+	servers          []time.Duration // of each
+	database, broker time.Duration
+	ownCPU           time.Duration
 }
 
 func (l *loop) read() (reading, error) {
-	cpu, err := process.CPUTime(l.plan.PID)
-	if err != nil {
-		return reading{}, err
+	r := reading{at: time.Now()}
+	for _, server := range append([]Server{{PID: l.plan.PID}}, l.plan.Others...) {
+		cpu, err := process.CPUTime(server.PID)
+		if err != nil {
+			return r, err
+		}
+		r.servers = append(r.servers, cpu)
+		r.cpu += cpu
 	}
-	own, err := process.CPUTime(os.Getpid())
-	return reading{at: time.Now(), cpu: cpu, ownCPU: own}, err
+	var err error
+	if l.plan.Database > 0 {
+		if r.database, err = process.FamilyTime(l.plan.Database); err != nil {
+			return r, err
+		}
+	}
+	if l.plan.Broker > 0 {
+		if r.broker, err = process.CPUTime(l.plan.Broker); err != nil {
+			return r, err
+		}
+	}
+	r.ownCPU, err = process.CPUTime(os.Getpid())
+	return r, err
 }
 
 // since is the result of the time since an earlier reading.
 func (r reading) since(earlier reading, operations int64) Result {
-	return Result{
-		Operations: operations,
-		Elapsed:    r.at.Sub(earlier.at),
-		CPU:        r.cpu - earlier.cpu,
-		OwnCPU:     r.ownCPU - earlier.ownCPU,
+	result := Result{
+		Operations:  operations,
+		Elapsed:     r.at.Sub(earlier.at),
+		CPU:         r.cpu - earlier.cpu,
+		OwnCPU:      r.ownCPU - earlier.ownCPU,
+		DatabaseCPU: r.database - earlier.database,
+		BrokerCPU:   r.broker - earlier.broker,
 	}
+	for i := range r.servers {
+		result.ServerCPU = append(result.ServerCPU, r.servers[i]-earlier.servers[i])
+	}
+	return result
 }
 
 // segments counts the TCP segments with data that have come on connections.

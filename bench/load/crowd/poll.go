@@ -6,7 +6,11 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"os"
 	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // pollingOf is a role over HTTP long-polling instead: one connection, on which it polls, and sends what it has to send
@@ -21,10 +25,37 @@ func pollingOf(r role) role {
 type poll struct {
 	session string // to go behind the path
 	posting bool   // the answer that comes is one to a data request
+	opened  []byte // the packet that opened the session, where it goes on by another connection
+}
+
+// polls tells whether it is on long-polling now.
+func (c *conn) polls() bool { return c.role.polls || c.isOpening() }
+
+// isOpening tells whether it is still to go on by another connection.
+func (c *conn) isOpening() bool { return c.role.opens.apart && c.poll.opened == nil }
+
+// goOn does so, with the session that was opened.
+func (c *conn) goOn(opened []byte) error {
+	c.poll.opened = bytes.Clone(opened)
+	if err := unix.Close(c.fd); err != nil {
+		return os.NewSyscallError("close", err)
+	}
+	c.connected = false
+	return c.connect(c.role.server)
+}
+
+// resume takes the opening packet, on the connection by which it goes on.
+func (c *conn) resume() error {
+	if c.role.polls {
+		return c.message(c.poll.opened) // upon which it posts
+	}
+	c.step++
+	return c.write([]byte(c.request()))
 }
 
 func (c *conn) get() error {
-	return c.write([]byte("GET " + c.role.path + c.poll.session + " HTTP/1.1\r\nHost: " + c.loop.plan.Addr + "\r\n\r\n"))
+	path := strings.Replace(c.role.path, "transport=websocket", "transport=polling", 1)
+	return c.write([]byte("GET " + path + c.poll.session + " HTTP/1.1\r\nHost: " + c.loop.plan.Addr + "\r\n\r\n"))
 }
 
 func (c *conn) post(packet string) error {
@@ -49,6 +80,9 @@ func (c *conn) answered(data []byte) error {
 	}
 	if id, found := bytes.CutPrefix(body, []byte(`0{"sid":"`)); found {
 		c.poll.session = "&sid=" + string(id[:max(0, bytes.IndexByte(id, '"'))])
+		if c.isOpening() {
+			return c.goOn(body)
+		}
 	}
 	for packet := range bytes.SplitSeq(body, []byte{0x1e}) {
 		if err := c.message(packet); err != nil {

@@ -89,7 +89,7 @@ func (d *dialect) ringMember(number, members, ring int) role {
 	as := d.sender
 	as.steps = as.steps[:len(as.steps):len(as.steps)]
 	for i := range members {
-		as.steps = append(as.steps, step{`420["join",{"roomId":"` + ringRoom((number-i+ring)%ring) + `"}]`, "430["})
+		as.steps = append(as.steps, step{send: `420["join",{"roomId":"` + ringRoom((number-i+ring)%ring) + `"}]`, expect: "430["})
 	}
 	return as
 }

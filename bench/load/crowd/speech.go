@@ -29,7 +29,7 @@ type socketIOSpeech struct{}
 func (socketIOSpeech) role(token string) role {
 	return role{
 		path:  "/socket.io/?EIO=4&transport=websocket",
-		steps: []step{{"", "0{"}, {`40{"token":"` + token + `"}`, "40{"}},
+		steps: []step{{expect: "0{"}, {send: `40{"token":"` + token + `"}`, expect: "40{"}},
 	}
 }
 
@@ -55,7 +55,7 @@ func (nativeSpeech) role(token string) role {
 	return role{
 		path:   "/ws",
 		header: "Authorization: Bearer " + token + "\r\nSec-WebSocket-Protocol: sockeye.v1\r\n",
-		steps:  []step{{"", `{"type":"connection"`}},
+		steps:  []step{{expect: `{"type":"connection"`}},
 	}
 }
 

@@ -341,5 +341,5 @@ func (g *gathering) reachable() bool {
 		return false
 	}
 	defer func() { _ = unix.Close(fd) }()
-	return unix.Connect(fd, &g.server) == nil
+	return unix.Connect(fd, &g.servers[0]) == nil
 }

@@ -17,6 +17,7 @@ type Trial struct {
 	Slow   *Slow
 	Bare   bool // Plan, as Run does it
 	Whole  bool // Plan, with the whole server: Fanout to a room called Room of the users of all connections, or Direct
+	Across bool // Plan, with a cluster: how long messages to Room take to the members on each server
 }
 
 // Run makes the measurement. What it returns is of the type that goes with the trial. It keeps one thread busy.
@@ -32,8 +33,10 @@ func (t *Trial) Run() (any, error) {
 		return slow(t)
 	case t.Bare:
 		return Run(t.Plan)
+	case t.Across:
+		return across(t)
 	case t.Whole:
-		return run(t.Plan, sockeye(t.Plan.content(), t.Tokens))
+		return run(t.Plan, sockeye(t.Plan, t.Tokens))
 	default:
 		return nil, errors.New("the trial says nothing to do")
 	}

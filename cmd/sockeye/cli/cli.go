@@ -64,6 +64,7 @@ type commands struct {
 	Verify      verifyCommand  `cmd:"" help:"Say whether the file of a backup is as it was written."`
 	Restore     restoreCommand `cmd:"" help:"Make a data folder of a backup."`
 	Migrate     migrateCommand `cmd:"" help:"Copy everything from the data folder into a PostgreSQL database."`
+	Cluster     clusterCommand `cmd:"" help:"Run a whole cluster on this machine, for trying: nodes, PostgreSQL and Redis."`
 	Doctor      doctorCommand  `cmd:"" help:"Look for what is wrong with a server's settings, data, machine and surroundings, and say what to do."`
 	Chat        chatCommands   `cmd:"" help:"Talk to people on a server, from a terminal or a script."`
 	Version     version        `cmd:"" help:"Print the version."`

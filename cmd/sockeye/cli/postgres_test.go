@@ -71,7 +71,7 @@ func TestMigrateSays(t *testing.T) {
 		t.Errorf("without a database: exit %d, %q, %q", code, stdout, stderr)
 	}
 	code, stdout, stderr := migrate("--database", database)
-	if code != 0 || !strings.Contains(stdout, "0 messages in 0 conversations, 1 users, the same on both sides") || stderr != "" {
+	if code != 0 || !strings.Contains(stdout, "0 messages in 0 conversations, 1 user, the same on both sides") || stderr != "" {
 		t.Errorf("exit %d, %q, %q", code, stdout, stderr)
 	}
 	if code, stdout, stderr := operate(t, "user", "show", "ada", "--database", database); code != 0 {

@@ -55,6 +55,7 @@ func Serve(t testing.TB, flags []string, options ...Option) *Server {
 	settings.Door.Room = 0
 	settings.Door.StrangersTime = time.Hour
 	settings.Presence.Grace = 0
+	settings.HandOver = app.HandOver{} // nobody waits for a balancer
 	settings.Native.AuthTimeout, settings.Native.Heartbeat = Patience, time.Minute
 	settings.Sockets.ConnectTimeout = Patience
 	for _, change := range options {

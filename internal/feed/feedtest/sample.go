@@ -1,6 +1,7 @@
 package feedtest
 
 import (
+	"encoding/json"
 	"net/netip"
 	"time"
 
@@ -13,21 +14,21 @@ import (
 func sample() feed.Facts {
 	at := time.Date(2024, 2, 29, 23, 59, 59, 123e6, time.UTC)
 	ada, bob := account.Person{ID: "ada", Name: "Ada"}, account.Person{ID: "bob", Name: "Bob"}
-	place := chat.Place{ConversationID: "room:c", Seq: 7, At: at, By: "ada", Origin: "a connection"}
+	place := func(seq int64) chat.Place {
+		return chat.Place{ConversationID: "room:c", Seq: seq, At: at, By: "ada", Origin: "a connection"}
+	}
 	message := &chat.Message{
-		ID: "m", ConversationID: "room:c", Seq: 7, RoomID: "hall", SenderID: "ada", SenderName: "Ada", Content: "Grüß dich 👋",
+		ID: "m", ConversationID: "room:c", Seq: 1, RoomID: "hall", SenderID: "ada", SenderName: "Ada", Content: "Grüß dich 👋",
 		Type: chat.TypeText, Timestamp: at,
 	}
-	kicked := chat.NewMembershipEvent(chat.MemberLeft, place, chat.Membership{
+	kicked := chat.NewMembershipEvent(chat.MemberLeft, place(3), chat.Membership{
 		RoomID: "hall", UserID: "bob", UserName: "Bob", Role: chat.RoleAdmin, Reason: chat.LeftKicked,
 	})
 	kicked.Names = chat.Names{"ada": {Name: "Ada", Login: "ada"}}
 	var passing []feed.Passing
 	//exhaustive:enforce
 	kinds := map[feed.PassingKind]feed.Passing{
-		feed.Online:        {Who: ada, To: []account.UserID{"bob"}},
-		feed.Offline:       {Who: ada, To: []account.UserID{"bob"}},
-		feed.TypingStarted: {Who: ada, RoomID: "hall", Except: []account.UserID{"cyd"}},
+		feed.TypingStarted: {Node: "a node", Who: ada, RoomID: "hall", Except: []account.UserID{"cyd"}},
 		feed.TypingStopped: {Who: ada, To: []account.UserID{"bob"}},
 	}
 	for kind, p := range kinds {
@@ -38,10 +39,10 @@ func sample() feed.Facts {
 		At: at,
 		Chat: []chat.Event{
 			chat.NewMessageEvent(message, "a connection"),
-			chat.NewReactionEvent(chat.ReactionAdded, place, message, chat.Reaction{MessageID: "m", RoomID: "hall", UserID: "ada", UserName: "Ada", Emoji: "👍"}),
+			chat.NewReactionEvent(chat.ReactionAdded, place(2), message, chat.Reaction{MessageID: "m", RoomID: "hall", UserID: "ada", UserName: "Ada", Emoji: "👍"}),
 			kicked,
-			chat.NewAddedEvent(place, chat.Added{RoomID: "hall", Count: 2, Users: []chat.UserID{"bob", "cyd"}}),
-			chat.NewRoomEvent(chat.RoomDeleted, place, chat.Room{ID: "hall", Name: "Hall", CreatedAt: at}, "ada", "bob"),
+			chat.NewAddedEvent(place(4), chat.Added{RoomID: "hall", Count: 2, Users: []chat.UserID{"bob", "cyd"}}),
+			chat.NewRoomEvent(chat.RoomDeleted, place(5), chat.Room{ID: "hall", Name: "Hall", CreatedAt: at}, "ada", "bob"),
 			chat.NewReceiptEvent([]chat.Receipt{{MessageID: "m", SenderID: "ada", ReadBy: "bob", ReadAt: at}}, "a connection"),
 			chat.NewMarkEvent(chat.Mark{UserID: "bob", ConversationID: "room:c", ReadAt: at}, "a connection"),
 		},
@@ -57,7 +58,7 @@ func sample() feed.Facts {
 			{Kind: account.AddressUnblocked, Address: &account.BlockedAddress{Address: netip.MustParseAddr("192.0.2.1")}},
 		},
 		Heads:   []chat.Head{{ConversationID: "room:c", Seq: 7, Audience: chat.Audience{RoomID: "hall", Users: []chat.UserID{"bob"}}}},
-		Notices: []feed.Notice{{Topics: []string{"news"}, Users: []account.UserID{"ada"}, Body: map[string]any{"title": "News"}}},
+		Notices: []feed.Notice{{Topics: []string{"news"}, Users: []account.UserID{"ada"}, Body: json.RawMessage(`{"title":"News"}`)}},
 		Passing: passing,
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,11 +20,18 @@ import (
 // ErrUnknown is in the error of a commit whose outcome is not known: all of the transaction is stored, or nothing.
 var ErrUnknown = errors.New("it is not known whether it was stored")
 
+// ErrAgain is in the error of a transaction of which nothing is stored because another process was in its way. It is carried
+// out again, some times, and what else the error says is answered when that did not help.
+var ErrAgain = errors.New("another process was in the way")
+
+// attempts is how often a transaction is carried out at most.
+const attempts = 4
+
 // Transaction is what commands are carried out in, one after the other transaction. The writer's goroutine alone calls
 // its methods.
 type Transaction interface {
-	// Begin starts a transaction. After an error there is none. ahead is what is known of its commands, see
-	// [Writer.DoAhead], in their order; it may be empty.
+	// Begin starts a transaction. After an error there is none. ahead is what is known of each of its commands, see
+	// [Writer.DoAhead], in their order: nil for one of which nothing is.
 	Begin(ahead []any) error
 	// Savepoint begins a command.
 	Savepoint() error
@@ -63,7 +71,8 @@ type Writer[T Transaction] struct {
 	unsettled error // of the last transaction, whose outcome is not known yet
 
 	queue   chan *command[T]
-	stopped chan struct{} // closed when both goroutines have ended
+	ahead   chan *command[T] // those that go before all of the queue, see DoFirst
+	stopped chan struct{}    // closed when both goroutines have ended
 	// told are the outcomes of commits for callers who do not wait. When it is full
 	// the writer waits with its next commit.
 	told chan []outcome
@@ -73,6 +82,7 @@ type Writer[T Transaction] struct {
 	closed bool
 
 	counters counters
+	life     life
 }
 
 // command is one operation on its way through the queue. Writer and caller both
@@ -95,6 +105,9 @@ type outcome struct {
 // maxTold is how many commits may wait to be told to callers who do not wait.
 const maxTold = 16
 
+// maxAhead is how many commands that go ahead of the queue may wait.
+const maxAhead = 16
+
 const (
 	waiting int32 = iota
 	taken
@@ -107,6 +120,7 @@ func Start[T Transaction](tx T, cfg Config) *Writer[T] {
 		tx:      tx,
 		cfg:     cfg,
 		queue:   make(chan *command[T], cfg.QueueSize),
+		ahead:   make(chan *command[T], maxAhead),
 		stopped: make(chan struct{}),
 		told:    make(chan []outcome, maxTold),
 	}
@@ -118,14 +132,24 @@ func Start[T Transaction](tx T, cfg Config) *Writer[T] {
 // Do has run carried out in a transaction and returns its error, or that of the
 // commit. If ctx ends before the command has been taken up, nothing is done and
 // ctx's error comes back; after that the outcome is waited for. run must only
-// use what it is given, and not keep it; it may not run at all, but never twice.
+// use what it is given, and not keep it. It may not run at all, and may run again
+// after an [ErrAgain]: what it leaves behind must be that of the last time.
 func (w *Writer[T]) Do(ctx context.Context, run func(T) error) error { return w.DoAhead(ctx, nil, run) }
 
 // DoAhead is Do for a command of which something is known before: the transaction may look up for all commands at once
 // what they will ask.
 func (w *Writer[T]) DoAhead(ctx context.Context, ahead any, run func(T) error) error {
-	c := &command[T]{ahead: ahead, run: run, done: make(chan error, 1)}
-	if err := w.enqueue(ctx, c); err != nil {
+	return w.do(ctx, w.queue, &command[T]{ahead: ahead, run: run, done: make(chan error, 1)})
+}
+
+// DoFirst is Do for a command that does not wait for those in the queue: it comes behind the transaction that is under way, in
+// one of its own. It is for what has to be known soon however much there is to do, and must take little time.
+func (w *Writer[T]) DoFirst(ctx context.Context, run func(T) error) error {
+	return w.do(ctx, w.ahead, &command[T]{run: run, done: make(chan error, 1)})
+}
+
+func (w *Writer[T]) do(ctx context.Context, queue chan<- *command[T], c *command[T]) error {
+	if err := w.enqueue(ctx, queue, c); err != nil {
 		return err
 	}
 	select {
@@ -148,13 +172,13 @@ func (w *Writer[T]) Begin(ctx context.Context, run func(T) error, then func(erro
 
 // BeginAhead is to Begin what DoAhead is to Do.
 func (w *Writer[T]) BeginAhead(ctx context.Context, ahead any, run func(T) error, then func(error)) {
-	if err := w.enqueue(ctx, &command[T]{ahead: ahead, run: run, then: then}); err != nil {
+	if err := w.enqueue(ctx, w.queue, &command[T]{ahead: ahead, run: run, then: then}); err != nil {
 		then(err)
 	}
 }
 
 // enqueue waits for a place in the queue while it is full.
-func (w *Writer[T]) enqueue(ctx context.Context, c *command[T]) error {
+func (w *Writer[T]) enqueue(ctx context.Context, queue chan<- *command[T], c *command[T]) error {
 	w.mu.RLock()
 	defer w.mu.RUnlock()
 	if w.closed {
@@ -164,7 +188,7 @@ func (w *Writer[T]) enqueue(ctx context.Context, c *command[T]) error {
 		return err
 	}
 	select {
-	case w.queue <- c:
+	case queue <- c:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
@@ -198,12 +222,17 @@ func (w *Writer[T]) loop() {
 	defer close(w.told)
 	batch := make([]*command[T], 0, w.cfg.MaxBatch)
 	for {
-		first, open := w.next()
+		first, goesAhead, open := w.next()
 		if !open {
 			return
 		}
-		runtime.Gosched() // who is ready to send a command comes along: on one core nobody else does
-		batch = w.gather(append(batch[:0], first))
+		batch = append(batch[:0], first)
+		if goesAhead {
+			batch = untaken(batch)
+		} else {
+			runtime.Gosched() // who is ready to send a command comes along: on one core nobody else does
+			batch = w.gather(batch)
+		}
 		if len(batch) > 0 {
 			w.commitBatch(batch)
 		}
@@ -211,30 +240,40 @@ func (w *Writer[T]) loop() {
 	}
 }
 
-// next waits for a command, and settles meanwhile what is to be settled.
-func (w *Writer[T]) next() (first *command[T], open bool) {
-	for w.unsettled != nil {
+// next waits for a command, and settles meanwhile what is to be settled. One that goes ahead of the queue comes first.
+func (w *Writer[T]) next() (first *command[T], goesAhead, open bool) {
+	for {
 		select {
+		case first := <-w.ahead:
+			return first, true, true
+		default:
+		}
+		var settle <-chan time.Time
+		if w.unsettled != nil {
+			settle = time.After(settlePause)
+		}
+		select {
+		case first := <-w.ahead:
+			return first, true, true
 		case first, open := <-w.queue:
 			if !open {
 				_ = w.settled() // or never: the next process reads what is stored
 			}
-			return first, open
-		case <-time.After(settlePause):
+			return first, false, open
+		case <-settle:
 			_ = w.settled() // or later
 		}
 	}
-	first, open = <-w.queue
-	return first, open
+}
+
+// untaken drops what was abandoned, and takes the rest.
+func untaken[T Transaction](batch []*command[T]) []*command[T] {
+	return slices.DeleteFunc(batch, func(c *command[T]) bool { return !c.state.CompareAndSwap(waiting, taken) })
 }
 
 // gather adds what is waiting to the batch and drops from it what was abandoned.
 func (w *Writer[T]) gather(batch []*command[T]) []*command[T] {
-	first := batch[0]
-	batch = batch[:0]
-	if first.state.CompareAndSwap(waiting, taken) {
-		batch = append(batch, first)
-	}
+	batch = untaken(batch)
 	for len(batch) < w.cfg.MaxBatch {
 		select {
 		case c, open := <-w.queue:
@@ -261,10 +300,15 @@ func (w *Writer[T]) commitBatch(batch []*command[T]) {
 	if err == nil {
 		err = w.transact(batch, outcomes)
 	}
+	for n := 1; n < attempts && errors.Is(err, ErrAgain); n++ {
+		clear(outcomes)
+		err = w.transact(batch, outcomes)
+	}
 	if errors.Is(err, ErrUnknown) && w.unsettled == nil {
 		err = w.settleNow(err)
 	}
 	w.counters.add(len(batch), time.Since(started), err)
+	w.life.ended(err, slices.Contains(outcomes, nil))
 	if err == nil {
 		w.tx.Publish()
 	}
@@ -305,6 +349,9 @@ func (w *Writer[T]) transact(batch []*command[T], outcomes []error) error {
 			return err
 		}
 		outcomes[i] = refused
+		if refused == nil {
+			w.life.sign()
+		}
 	}
 	if err := w.tx.Commit(); err != nil {
 		if !errors.Is(err, ErrUnknown) {
@@ -315,12 +362,11 @@ func (w *Writer[T]) transact(batch []*command[T], outcomes []error) error {
 	return nil
 }
 
-// aheadOf returns what is known of commands before, of those of which something is.
-func aheadOf[T Transaction](batch []*command[T]) (ahead []any) {
-	for _, c := range batch {
-		if c.ahead != nil {
-			ahead = append(ahead, c.ahead)
-		}
+// aheadOf returns what is known of each command before.
+func aheadOf[T Transaction](batch []*command[T]) []any {
+	ahead := make([]any, len(batch))
+	for i, c := range batch {
+		ahead[i] = c.ahead
 	}
 	return ahead
 }

@@ -23,7 +23,7 @@ type Stats struct {
 // Stats may be called at any time.
 func (w *Writer[T]) Stats() Stats {
 	stats := w.counters.snapshot()
-	stats.Queued = len(w.queue)
+	stats.Queued = len(w.queue) + len(w.ahead)
 	stats.QueueSize = cap(w.queue)
 	return stats
 }

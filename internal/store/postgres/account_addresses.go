@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sockeye-im/sockeye/internal/account"
+	"github.com/sockeye-im/sockeye/internal/store/rows"
 )
 
 // BlockAddress implements [account.Addresses].
@@ -33,11 +34,11 @@ func (a *Accounts) BlockAddress(ctx context.Context, b account.BlockedAddress) e
 // UnblockAddress implements [account.Addresses].
 func (a *Accounts) UnblockAddress(ctx context.Context, address netip.Addr) error {
 	return a.do(ctx, func(t *accountTx) error {
-		rows, err := t.exec(`DELETE FROM blocked_addresses WHERE address = $1`, address.String())
+		blocks, err := t.exec(`DELETE FROM blocked_addresses WHERE address = $1`, address.String())
 		if err != nil {
 			return fmt.Errorf("unblock address: %w", err)
 		}
-		if rows > 0 {
+		if blocks > 0 {
 			t.tell(account.Event{Kind: account.AddressUnblocked, Address: &account.BlockedAddress{Address: address}})
 		}
 		return nil
@@ -49,19 +50,5 @@ const blockedAddressesQuery = `
 
 // BlockedAddresses implements [account.Addresses].
 func (a *Accounts) BlockedAddresses(ctx context.Context, now time.Time) ([]account.BlockedAddress, error) {
-	list := []account.BlockedAddress{}
-	err := a.readers().each(ctx, func(row scanner) error {
-		var b account.BlockedAddress
-		var address string
-		var until, at int64
-		if err := row.Scan(&address, &until, &b.Reason, &b.By, &at); err != nil {
-			return err
-		}
-		b.Until, b.At = instant(until), instant(at)
-		var err error
-		b.Address, err = netip.ParseAddr(address)
-		list = append(list, b)
-		return err
-	}, blockedAddressesQuery, now.UnixMilli())
-	return list, err
+	return rows.Collect(a.readers().rows(ctx), []account.BlockedAddress{}, rows.BlockedAddress, blockedAddressesQuery, now.UnixMilli())
 }

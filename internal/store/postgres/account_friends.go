@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/sockeye-im/sockeye/internal/account"
+	"github.com/sockeye-im/sockeye/internal/store/rows"
 )
 
 // pairQuery asks what stands between the users $1 and $2, of whom $3 has the smaller id and $4 the greater.
@@ -19,25 +20,16 @@ func pairArgs(one, other account.UserID) []any {
 	return []any{one, other, min(one, other), max(one, other)}
 }
 
-func scanPair(row scanner) (p account.Pair, err error) {
-	err = row.Scan(&p.Friends, &p.Sent, &p.Received, &p.Blocks, &p.BlockedBy)
-	return p, err
-}
-
 // Pair implements [account.Friends].
 func (a *Accounts) Pair(ctx context.Context, one, other account.UserID) (account.Pair, error) {
-	p, err := scanPair(a.readers().row(ctx, pairQuery, pairArgs(one, other)...))
-	_, err = exists(err)
+	p, err := rows.Pair(a.readers().row(ctx, pairQuery, pairArgs(one, other)...))
+	_, err = rows.Found(err)
 	return p, err
 }
 
 // ChangePair implements [account.Friends].
 func (a *Accounts) ChangePair(ctx context.Context, cmd account.ChangePair) (after account.Pair, err error) {
-	err = a.do(ctx, func(t *accountTx) (err error) {
-		after, err = t.changePair(&cmd)
-		return err
-	})
-	return after, err
+	return rows.Result(ctx, a.do, func(t *accountTx) (account.Pair, error) { return t.changePair(&cmd) })
 }
 
 func (t *accountTx) changePair(cmd *account.ChangePair) (account.Pair, error) {
@@ -45,7 +37,7 @@ func (t *accountTx) changePair(cmd *account.ChangePair) (account.Pair, error) {
 	if err != nil {
 		return account.Pair{}, err
 	}
-	before, err := scanPair(t.row(pairQuery, pairArgs(cmd.Actor, cmd.Target)...))
+	before, err := rows.Pair(t.row(pairQuery, pairArgs(cmd.Actor, cmd.Target)...))
 	if err != nil {
 		return account.Pair{}, fmt.Errorf("look up pair: %w", err)
 	}
@@ -53,10 +45,10 @@ func (t *accountTx) changePair(cmd *account.ChangePair) (account.Pair, error) {
 	if err != nil || after == before {
 		return before, err
 	}
-	if err := t.storePair(cmd, before, after); err != nil {
+	if err := pair.Store(t.exec, cmd, before, after); err != nil {
 		return account.Pair{}, err
 	}
-	if err := t.checkPair(cmd, before, after); err != nil {
+	if err := pair.Check(t.row, cmd, before, after); err != nil {
 		return account.Pair{}, err
 	}
 	for _, e := range events {
@@ -71,7 +63,7 @@ const lockPairQuery = `SELECT id, name FROM users WHERE id = ANY ($1::text[]) OR
 // lockPair returns both users. Until the end of the transaction no other process changes what stands between them, or
 // between one of them and others: what is counted stays as it is.
 func (t *accountTx) lockPair(cmd *account.ChangePair) (actor, other account.Person, err error) {
-	err = t.each(func(row scanner) error {
+	err = t.each(func(row rows.Row) error {
 		var p account.Person
 		err := row.Scan(&p.ID, &p.Name)
 		if p.ID == cmd.Actor {
@@ -90,74 +82,19 @@ func (t *accountTx) lockPair(cmd *account.ChangePair) (actor, other account.Pers
 	return actor, other, nil
 }
 
-const (
-	insertFriends = `INSERT INTO friends (user_a, user_b, created_at) VALUES ($1, $2, $3)`
-	deleteFriends = `DELETE FROM friends WHERE user_a = $1 AND user_b = $2`
-	insertRequest = `INSERT INTO friend_requests (sender_id, receiver_id, created_at) VALUES ($1, $2, $3)`
-	deleteRequest = `DELETE FROM friend_requests WHERE sender_id = $1 AND receiver_id = $2`
-	insertBlock   = `INSERT INTO blocks (blocker_id, blocked_id, created_at) VALUES ($1, $2, $3)`
-	deleteBlock   = `DELETE FROM blocks WHERE blocker_id = $1 AND blocked_id = $2`
-)
+// pair is what stands between two users.
+var pair = rows.PairStatements{
+	InsertFriends: `INSERT INTO friends (user_a, user_b, created_at) VALUES ($1, $2, $3)`,
+	DeleteFriends: `DELETE FROM friends WHERE user_a = $1 AND user_b = $2`,
+	InsertRequest: `INSERT INTO friend_requests (sender_id, receiver_id, created_at) VALUES ($1, $2, $3)`,
+	DeleteRequest: `DELETE FROM friend_requests WHERE sender_id = $1 AND receiver_id = $2`,
+	InsertBlock:   `INSERT INTO blocks (blocker_id, blocked_id, created_at) VALUES ($1, $2, $3)`,
+	DeleteBlock:   `DELETE FROM blocks WHERE blocker_id = $1 AND blocked_id = $2`,
 
-// storePair writes what is different. A user never blocks for another, so what the other one blocks is left alone.
-func (t *accountTx) storePair(cmd *account.ChangePair, before, after account.Pair) error {
-	actor, target := cmd.Actor, cmd.Target
-	for _, part := range []struct {
-		was, is        bool
-		insert, remove string
-		first, second  account.UserID
-	}{
-		{before.Friends, after.Friends, insertFriends, deleteFriends, min(actor, target), max(actor, target)},
-		{before.Sent, after.Sent, insertRequest, deleteRequest, actor, target},
-		{before.Received, after.Received, insertRequest, deleteRequest, target, actor},
-		{before.Blocks, after.Blocks, insertBlock, deleteBlock, actor, target},
-	} {
-		var err error
-		switch {
-		case part.is && !part.was:
-			_, err = t.exec(part.insert, part.first, part.second, cmd.At.UnixMilli())
-		case part.was && !part.is:
-			_, err = t.exec(part.remove, part.first, part.second)
-		}
-		if err != nil {
-			return fmt.Errorf("store pair: %w", err)
-		}
-	}
-	return nil
-}
-
-const (
-	countFriendsQuery = `
-		SELECT (SELECT count(*) FROM friends WHERE user_a = $1) + (SELECT count(*) FROM friends WHERE user_b = $1)`
-	countRequestsQuery = `SELECT count(*) FROM friend_requests WHERE sender_id = $1`
-	countBlocksQuery   = `SELECT count(*) FROM blocks WHERE blocker_id = $1`
-)
-
-// checkPair counts what has become more. A refusal undoes the command.
-func (t *accountTx) checkPair(cmd *account.ChangePair, before, after account.Pair) error {
-	var friends, sent, blocks int
-	for _, part := range []struct {
-		was, is bool
-		query   string
-		into    *int
-		of      []account.UserID
-	}{
-		{before.Friends, after.Friends, countFriendsQuery, &friends, []account.UserID{cmd.Actor, cmd.Target}},
-		{before.Sent, after.Sent, countRequestsQuery, &sent, []account.UserID{cmd.Actor}},
-		{before.Blocks, after.Blocks, countBlocksQuery, &blocks, []account.UserID{cmd.Actor}},
-	} {
-		if part.was || !part.is {
-			continue
-		}
-		for _, user := range part.of {
-			var n int
-			if err := t.row(part.query, user).Scan(&n); err != nil {
-				return fmt.Errorf("count: %w", err)
-			}
-			*part.into = max(*part.into, n)
-		}
-	}
-	return after.OverLimit(before, friends, sent, blocks)
+	CountFriends: `
+		SELECT (SELECT count(*) FROM friends WHERE user_a = $1) + (SELECT count(*) FROM friends WHERE user_b = $1)`,
+	CountRequests: `SELECT count(*) FROM friend_requests WHERE sender_id = $1`,
+	CountBlocks:   `SELECT count(*) FROM blocks WHERE blocker_id = $1`,
 }
 
 const (
@@ -180,12 +117,5 @@ func (a *Accounts) BlockedIDs(ctx context.Context, userID account.UserID) ([]acc
 }
 
 func (a *Accounts) ids(ctx context.Context, query string, userID account.UserID) ([]account.UserID, error) {
-	ids := []account.UserID{}
-	err := a.readers().each(ctx, func(row scanner) error {
-		var id account.UserID
-		err := row.Scan(&id)
-		ids = append(ids, id)
-		return err
-	}, query, userID)
-	return ids, err
+	return rows.Collect(a.readers().rows(ctx), []account.UserID{}, rows.One[account.UserID], query, userID)
 }

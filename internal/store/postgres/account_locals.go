@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/sockeye-im/sockeye/internal/account"
+	"github.com/sockeye-im/sockeye/internal/store/rows"
 )
 
 // CreateLocal implements [account.Locals].
@@ -45,22 +46,22 @@ func (t *accountTx) createLocal(cmd *account.CreateLocal) error {
 
 // insertLocal stores the account of a user. Another process may have taken the name since it was looked up.
 func (t *accountTx) insertLocal(cmd *account.CreateLocal, key string, skeletons []string) error {
-	rows, err := t.exec(`
+	inserts, err := t.exec(`
 		INSERT INTO local_accounts (user_id, username_key, password_hash) VALUES ($1, $2, $3)
 		ON CONFLICT (username_key) DO NOTHING`, cmd.User.ID, key, cmd.PasswordHash)
 	switch {
 	case err != nil:
 		return fmt.Errorf("insert account: %w", err)
-	case rows == 0:
+	case inserts == 0:
 		return account.ErrLoginTaken
 	}
-	rows, err = t.exec(`
+	inserts, err = t.exec(`
 		INSERT INTO login_skeletons (user_id, skeleton) SELECT $1, s FROM unnest($2::text[]) s ORDER BY s
 		ON CONFLICT (skeleton) WHERE claimed DO NOTHING`, cmd.User.ID, skeletons)
 	switch {
 	case err != nil:
 		return fmt.Errorf("insert skeletons: %w", err)
-	case rows < int64(len(skeletons)):
+	case inserts < int64(len(skeletons)):
 		return account.ErrLoginAlike
 	}
 	return nil
@@ -74,35 +75,25 @@ const (
 
 // LocalByUsername implements [account.Locals].
 func (a *Accounts) LocalByUsername(ctx context.Context, username string) (account.Local, bool, error) {
-	return a.local(ctx, localByUsernameQuery, account.Fold(username))
+	return rows.Local(a.readers().row(ctx, localByUsernameQuery, account.Fold(username)))
 }
 
 // Local implements [account.Locals].
 func (a *Accounts) Local(ctx context.Context, userID account.UserID) (account.Local, bool, error) {
-	return a.local(ctx, localByUserQuery, userID)
-}
-
-func (a *Accounts) local(ctx context.Context, query string, key any) (l account.Local, found bool, err error) {
-	found, err = exists(scanUser(a.readers().row(ctx, query, key), &l.User, &l.PasswordHash))
-	if !found {
-		return account.Local{}, false, err
-	}
-	return l, true, nil
+	return rows.Local(a.readers().row(ctx, localByUserQuery, userID))
 }
 
 // ReplacePassword implements [account.Locals].
 func (a *Accounts) ReplacePassword(ctx context.Context, cmd account.ReplacePassword) (replaced bool, err error) {
-	err = a.do(ctx, func(t *accountTx) error {
-		rows, err := t.exec(`UPDATE local_accounts SET password_hash = $1 WHERE user_id = $2 AND password_hash = $3`,
+	return rows.Result(ctx, a.do, func(t *accountTx) (bool, error) {
+		replaced, err := t.exec(`UPDATE local_accounts SET password_hash = $1 WHERE user_id = $2 AND password_hash = $3`,
 			cmd.New, cmd.UserID, cmd.Old)
 		if err != nil {
-			return fmt.Errorf("update password: %w", err)
+			return false, fmt.Errorf("update password: %w", err)
 		}
-		replaced = rows == 1
-		if !replaced || cmd.Revoke == nil {
-			return nil
+		if replaced != 1 || cmd.Revoke == nil {
+			return replaced == 1, nil
 		}
-		return t.revoke(cmd.Revoke)
+		return true, t.revoke(cmd.Revoke)
 	})
-	return replaced && err == nil, err
 }

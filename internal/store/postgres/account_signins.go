@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sockeye-im/sockeye/internal/account"
+	"github.com/sockeye-im/sockeye/internal/store/rows"
 )
 
 // NoteSignIn implements [account.SignIns].
@@ -40,9 +41,9 @@ const signedInQuery = `
 // SignedIn implements [account.SignIns].
 func (a *Accounts) SignedIn(ctx context.Context, username string, from netip.Addr) (time.Time, error) {
 	var at int64
-	found, err := exists(a.readers().row(ctx, signedInQuery, account.Fold(username), from.String()).Scan(&at))
+	found, err := rows.Found(a.readers().row(ctx, signedInQuery, account.Fold(username), from.String()).Scan(&at))
 	if !found {
 		return time.Time{}, err
 	}
-	return instant(at), nil
+	return rows.Instant(at), nil
 }

@@ -5,9 +5,8 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgtype/zeronull"
-
 	"github.com/sockeye-im/sockeye/internal/account"
+	"github.com/sockeye-im/sockeye/internal/store/rows"
 )
 
 // Revoke implements [account.Revocations].
@@ -56,7 +55,7 @@ func (t *accountTx) forget(now time.Time) error {
 
 const (
 	revokedUsersQuery  = `SELECT user_id, issued_by FROM revoked_users`
-	revokedTokensQuery = `SELECT issuer, token_id, until FROM revoked_tokens WHERE until IS NULL OR until >= $1`
+	revokedTokensQuery = `SELECT issuer, token_id, coalesce(until, 0) FROM revoked_tokens WHERE until IS NULL OR until >= $1`
 	revokedSinceQuery  = `SELECT user_id, issued_by FROM revoked_users WHERE issued_by >= $1 ORDER BY issued_by, user_id`
 )
 
@@ -65,15 +64,20 @@ func (a *Accounts) Revoked(ctx context.Context, now time.Time, yield func(accoun
 	if err := a.do(ctx, func(t *accountTx) error { return t.forget(now) }); err != nil {
 		return err
 	}
-	if err := a.revokedUsers(ctx, yield, revokedUsersQuery); err != nil {
+	err := a.readers().each(ctx, func(row rows.Row) error {
+		r, err := rows.RevokedUser(row)
+		yield(r)
+		return err
+	}, revokedUsersQuery)
+	if err != nil {
 		return fmt.Errorf("read revoked users: %w", err)
 	}
-	err := a.readers().each(ctx, func(row scanner) error {
+	err = a.readers().each(ctx, func(row rows.Row) error {
 		var r account.Revocation
 		var tokenID []byte
-		var until zeronull.Int8
+		var until int64
 		err := row.Scan(&r.Issuer, &tokenID, &until)
-		r.TokenID, r.Until = string(tokenID), optionalTime(until)
+		r.TokenID, r.Until = string(tokenID), rows.InstantOrZero(until)
 		yield(r)
 		return err
 	}, revokedTokensQuery, now.UnixMilli())
@@ -85,25 +89,12 @@ func (a *Accounts) Revoked(ctx context.Context, now time.Time, yield func(accoun
 
 // RevokedUsers implements [account.Revocations].
 func (a *Accounts) RevokedUsers(ctx context.Context, since time.Time) ([]account.Revocation, error) {
-	revoked := []account.Revocation{}
-	err := a.revokedUsers(ctx, func(r account.Revocation) { revoked = append(revoked, r) }, revokedSinceQuery, since.UnixMilli())
-	return revoked, err
-}
-
-func (a *Accounts) revokedUsers(ctx context.Context, yield func(account.Revocation), query string, args ...any) error {
-	return a.readers().each(ctx, func(row scanner) error {
-		var r account.Revocation
-		var by int64
-		err := row.Scan(&r.UserID, &by)
-		r.IssuedBy = instant(by)
-		yield(r)
-		return err
-	}, query, args...)
+	return rows.Collect(a.readers().rows(ctx), []account.Revocation{}, rows.RevokedUser, revokedSinceQuery, since.UnixMilli())
 }
 
 // RevokedBy implements [account.Revocations].
 func (a *Accounts) RevokedBy(ctx context.Context, userID account.UserID) (time.Time, error) {
-	var by zeronull.Int8
-	_, err := exists(a.readers().row(ctx, `SELECT issued_by FROM revoked_users WHERE user_id = $1`, userID).Scan(&by))
-	return optionalTime(by), err
+	var by int64
+	_, err := rows.Found(a.readers().row(ctx, `SELECT issued_by FROM revoked_users WHERE user_id = $1`, userID).Scan(&by))
+	return rows.InstantOrZero(by), err
 }

@@ -3,38 +3,24 @@ package postgres
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgtype/zeronull"
-
 	"github.com/sockeye-im/sockeye/internal/account"
+	"github.com/sockeye-im/sockeye/internal/store/rows"
 )
 
-const userColumns = `u.id, u.name, u.username, u.issuer, u.admin, u.created_at, u.last_seen_at`
-
-// scanUser reads userColumns, and what follows them into more.
-func scanUser(row scanner, u *account.User, more ...any) error {
-	var username, issuer zeronull.Text
-	var createdAt int64
-	var seen zeronull.Int8
-	err := row.Scan(append([]any{&u.ID, &u.Name, &username, &issuer, &u.Admin, &createdAt, &seen}, more...)...)
-	u.Username, u.Issuer, u.CreatedAt, u.LastSeen = string(username), string(issuer), instant(createdAt), optionalTime(seen)
-	return err
-}
+const userColumns = `u.id, u.name, coalesce(u.username, ''), coalesce(u.issuer, ''), u.admin, u.created_at, coalesce(u.last_seen_at, 0)`
 
 const userQuery = `SELECT ` + userColumns + ` FROM users u WHERE u.id = $1`
 
 // User implements [account.Users].
 func (a *Accounts) User(ctx context.Context, id account.UserID) (u account.User, found bool, err error) {
-	found, err = exists(scanUser(a.readers().row(ctx, userQuery, id), &u))
-	return u, found, err
+	return rows.OneUser(a.readers().row(ctx, userQuery, id))
 }
 
 // locked returns a user whom nobody else changes before the end of the transaction.
 func (t *accountTx) locked(id account.UserID) (u account.User, found bool, err error) {
-	found, err = exists(scanUser(t.row(userQuery+` FOR NO KEY UPDATE`, id), &u))
-	return u, found, err
+	return rows.OneUser(t.row(userQuery+` FOR NO KEY UPDATE`, id))
 }
 
 // EnsureUser implements [account.Users]. A user who is known under that name costs a read and no place in the queue.
@@ -81,14 +67,14 @@ func (t *accountTx) ensureUser(cmd *account.EnsureUser) (account.User, bool, err
 
 // insertUser stores a user, unless there is one with the id.
 func (t *accountTx) insertUser(u *account.User) (inserted bool, err error) {
-	rows, err := t.exec(`
+	inserts, err := t.exec(`
 		INSERT INTO users (id, name, username, issuer, admin, created_at) VALUES ($1, $2, $3, $4, $5, $6)
 		ON CONFLICT (id) DO NOTHING`,
 		u.ID, u.Name, optional(u.Username), optional(u.Issuer), u.Admin, u.CreatedAt.UnixMilli())
 	if err != nil {
 		return false, fmt.Errorf("insert user: %w", err)
 	}
-	if rows == 0 {
+	if inserts == 0 {
 		return false, nil
 	}
 	return true, t.insertTerms(u)
@@ -114,43 +100,28 @@ func (t *accountTx) rename(u *account.User, at time.Time, origin string) error {
 	if err := t.insertTerms(u); err != nil {
 		return err
 	}
-	e := account.Event{Kind: account.UserChanged, At: at, Actor: account.Person{ID: u.ID, Name: u.Name}, Origin: origin}
-	err := t.each(func(row scanner) error {
-		var friend account.UserID
-		err := row.Scan(&friend)
-		e.Friends = append(e.Friends, friend)
-		return err
-	}, friendIDsQuery, u.ID)
+	friends, err := rows.Collect(t.each, nil, rows.One[account.UserID], friendIDsQuery, u.ID)
 	if err != nil {
 		return fmt.Errorf("look up friends: %w", err)
 	}
-	t.tell(e)
+	t.tell(account.Event{
+		Kind: account.UserChanged, At: at, Actor: account.Person{ID: u.ID, Name: u.Name}, Friends: friends, Origin: origin,
+	})
 	return nil
 }
 
 // ChangeUser implements [account.Users].
 func (a *Accounts) ChangeUser(ctx context.Context, cmd account.ChangeUser) (account.User, error) {
-	changes := func(u *account.User) bool {
-		return cmd.Name != nil && *cmd.Name != u.Name || cmd.Admin != nil && *cmd.Admin != u.Admin ||
-			cmd.Issuer != nil && *cmd.Issuer != u.Issuer
-	}
 	u, found, err := a.User(ctx, cmd.ID)
 	switch {
 	case err != nil:
 		return account.User{}, err
 	case !found:
 		return account.User{}, account.ErrUserNotFound
-	case !changes(&u):
+	case !cmd.Changes(&u):
 		return u, nil
 	}
-	err = a.do(ctx, func(t *accountTx) (err error) {
-		u, err = t.changeUser(&cmd)
-		return err
-	})
-	if err != nil {
-		return account.User{}, err
-	}
-	return u, nil
+	return rows.Result(ctx, a.do, func(t *accountTx) (account.User, error) { return t.changeUser(&cmd) })
 }
 
 func (t *accountTx) changeUser(cmd *account.ChangeUser) (account.User, error) {
@@ -188,20 +159,9 @@ const searchUsersQuery = `
 		SELECT term, user_id FROM user_terms WHERE term >= $1 AND term < $2 ORDER BY term, user_id LIMIT $3) t
 	JOIN users u ON u.id = t.user_id ORDER BY t.term, t.user_id`
 
-// SearchUsers implements [account.Users]. A user has few terms, so that a page of users is within as many pages of terms.
+// SearchUsers implements [account.Users].
 func (a *Accounts) SearchUsers(ctx context.Context, folded string, limit int) ([]account.User, error) {
-	users := []account.User{}
-	err := a.readers().each(ctx, func(row scanner) error {
-		var u account.User
-		if err := scanUser(row, &u); err != nil {
-			return err
-		}
-		if len(users) < limit && !slices.ContainsFunc(users, func(x account.User) bool { return x.ID == u.ID }) {
-			users = append(users, u)
-		}
-		return nil
-	}, searchUsersQuery, folded, folded+"\U0010FFFF", limit*account.MaxTerms)
-	return users, err
+	return rows.FoundUsers(a.readers().rows(ctx), searchUsersQuery, folded, limit)
 }
 
 const (
@@ -232,12 +192,10 @@ func (a *Accounts) Unsettled(ctx context.Context, limit int) (first []account.Us
 
 // Settle implements [account.Users].
 func (a *Accounts) Settle(ctx context.Context, issuer string) (users int, err error) {
-	err = a.do(ctx, func(t *accountTx) error {
-		rows, err := t.exec(`UPDATE users SET issuer = $1 WHERE issuer IS NULL`, issuer)
-		users = int(rows)
-		return err
+	return rows.Result(ctx, a.do, func(t *accountTx) (int, error) {
+		settled, err := t.exec(`UPDATE users SET issuer = $1 WHERE issuer IS NULL`, issuer)
+		return int(settled), err
 	})
-	return users, err
 }
 
 // Reassigned implements [account.Users].
@@ -246,14 +204,7 @@ func (a *Accounts) Reassigned(ctx context.Context, since time.Time) ([]account.U
 }
 
 func (a *Accounts) users(ctx context.Context, query string, args ...any) ([]account.User, error) {
-	users := []account.User{}
-	err := a.readers().each(ctx, func(row scanner) error {
-		var u account.User
-		err := scanUser(row, &u)
-		users = append(users, u)
-		return err
-	}, query, args...)
-	return users, err
+	return rows.Users(a.readers().rows(ctx), query, args...)
 }
 
 // seenQuery locks the users $1 in the order of their ids, so that processes that note the same users at once wait for each

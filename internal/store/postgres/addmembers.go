@@ -7,24 +7,18 @@ import (
 	"strconv"
 
 	"github.com/sockeye-im/sockeye/internal/chat"
+	"github.com/sockeye-im/sockeye/internal/store/rows"
 )
 
 // AddMembers implements [chat.Moderation].
-func (s *Store) AddMembers(ctx context.Context, cmd chat.AddMembers) (added []chat.UserID, err error) {
-	err = s.writer.Do(ctx, func(tx *tx) (err error) {
-		added, err = tx.addMembers(&cmd)
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	return added, nil
+func (s *Store) AddMembers(ctx context.Context, cmd chat.AddMembers) ([]chat.UserID, error) {
+	return rows.Result(ctx, s.concerning(concern{room: cmd.RoomID}), func(tx *tx) ([]chat.UserID, error) { return tx.addMembers(&cmd) })
 }
 
 func (t *tx) addMembers(cmd *chat.AddMembers) ([]chat.UserID, error) {
 	var conversation string
 	var present, most int
-	found, err := exists(t.row(`
+	found, err := rows.Found(t.row(`
 		SELECT r.conversation_id, c.member_count, r.max_members
 		FROM rooms r JOIN conversations c ON c.id = r.conversation_id WHERE r.id = $1`, cmd.RoomID).
 		Scan(&conversation, &present, &most))

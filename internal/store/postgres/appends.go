@@ -2,9 +2,12 @@ package postgres
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/sockeye-im/sockeye/internal/chat"
+	"github.com/sockeye-im/sockeye/internal/store/batch"
+	"github.com/sockeye-im/sockeye/internal/store/rows"
 )
 
 // appends are messages that are checked and not inserted yet: all that stand together in a transaction are inserted by a few
@@ -14,6 +17,10 @@ type appends struct {
 	sent    map[sentKey]bool // what is inserted by this transaction
 	// outdated tells that permits that were looked up ahead do not hold any more.
 	outdated bool
+	// locked tells that the conversations were locked before permits were looked up. Else heads has how far the logs of rooms
+	// went then.
+	locked bool
+	heads  map[string]int64
 }
 
 type sentKey struct {
@@ -24,6 +31,7 @@ type sentKey struct {
 func (all *appends) reset() {
 	all.waiting, all.outdated = nil, false
 	clear(all.sent)
+	clear(all.heads)
 }
 
 func (all *appends) add(a *appending) {
@@ -57,22 +65,28 @@ func (t *tx) insertAppended() error {
 	}
 	t.ahead = append(t.ahead, inserts...)
 	for _, a := range waiting {
-		t.emitAppended(a)
+		t.emit(chat.NewMessageEvent(rows.Copy(&a.m), a.cmd.Origin))
 	}
 	return nil
 }
 
-// newDirects make the direct conversations that are not there. Another process may be about to do so too.
+// newDirects make the direct conversations that are not there, in the order of their ids. Another process may be about to do so
+// too.
 func newDirects(messages []*appending) []statement {
+	var made []*chat.Message
+	for _, a := range messages {
+		if a.m.RoomID == "" && a.permit.conversation == "" {
+			made = append(made, &a.m)
+		}
+	}
+	byID := func(a, b *chat.Message) int { return strings.Compare(a.ConversationID, b.ConversationID) }
+	slices.SortStableFunc(made, byID)
+	made = slices.CompactFunc(made, func(a, b *chat.Message) bool { return byID(a, b) == 0 })
 	var ids, senders, recipients []string
 	var at []int64
-	made := make(map[string]bool)
-	for _, a := range messages {
-		if m := &a.m; m.RoomID == "" && a.permit.conversation == "" && !made[m.ConversationID] {
-			made[m.ConversationID] = true
-			ids, at = append(ids, m.ConversationID), append(at, m.Timestamp.UnixMilli())
-			senders, recipients = append(senders, string(m.SenderID)), append(recipients, string(m.RecipientID))
-		}
+	for _, m := range made {
+		ids, at = append(ids, m.ConversationID), append(at, m.Timestamp.UnixMilli())
+		senders, recipients = append(senders, string(m.SenderID)), append(recipients, string(m.RecipientID))
 	}
 	if len(ids) == 0 {
 		return nil
@@ -120,25 +134,38 @@ func (t *tx) advanceAll(messages []*appending) error {
 	for i, id := range ids {
 		counts[i], times[i] = tails[id].messages, tails[id].at
 	}
-	err := t.send(question{statement{advanceQuery, []any{ids, counts, times}}, eachRowOf(func(row scanner) error {
+	if err := t.send(question{statement{advanceQuery, []any{ids, counts, times}}, eachRowOf(func(row rows.Row) error {
 		var id string
 		var was tail
 		err := row.Scan(&id, &was.seq, &was.at)
 		was.found = true
 		*tails[id] = was
 		return err
-	})})
-	if err != nil {
+	})}); err != nil {
+		return err
+	}
+	grown := make(map[string]bool)
+	for id, was := range tails {
+		if head, known := t.appends.heads[id]; known && was.seq != head {
+			grown[id] = true
+		}
+	}
+	if err := t.refuseStrangers(messages, grown); err != nil {
 		return err
 	}
 	for _, a := range messages {
 		last := tails[a.m.ConversationID]
 		if !last.found {
-			return fmt.Errorf("conversation %s is not there any more", a.m.ConversationID)
+			return fmt.Errorf("%w: %w: it has removed %s", batch.ErrAgain, Unavailable, a.m.ConversationID)
 		}
 		last.seq++
 		last.at = max(last.at, a.m.Timestamp.UnixMilli())
-		a.m.Seq, a.m.Timestamp = last.seq, instant(last.at)
+		a.m.Seq, a.m.Timestamp = last.seq, rows.Instant(last.at)
+	}
+	for id, last := range tails {
+		if _, known := t.appends.heads[id]; known {
+			t.appends.heads[id] = last.seq
+		}
 	}
 	return nil
 }
@@ -158,18 +185,18 @@ func insertsOf(messages []*appending) ([]statement, error) {
 	}
 	for i, a := range messages {
 		m := &a.m
-		attachments, err := listOf(m.Attachments)
+		attachments, err := rows.List(m.Attachments)
 		if err != nil {
 			return nil, fmt.Errorf("encode attachments: %w", err)
 		}
-		mentions, err := listOf(m.Mentions)
+		mentions, err := rows.List(m.Mentions)
 		if err != nil {
 			return nil, fmt.Errorf("encode mentions: %w", err)
 		}
 		conversations[i], seqs[i], times[i] = m.ConversationID, m.Seq, m.Timestamp.UnixMilli()
 		for at, text := range []string{
 			m.ID, m.RoomID, string(m.RecipientID), string(m.SenderID), m.SenderName, m.Content, string(m.Type), m.ClientMsgID,
-			m.ReplyTo, m.ThreadID, string(attachments), string(mentions), strings.Join(scoped(a.words, m.ConversationID), " "),
+			m.ReplyTo, m.ThreadID, attachments, mentions, strings.Join(scoped(a.words, m.ConversationID), " "),
 		} {
 			texts[at][i] = text
 		}

@@ -3,21 +3,15 @@ package postgres
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgtype/zeronull"
-
 	"github.com/sockeye-im/sockeye/internal/chat"
+	"github.com/sockeye-im/sockeye/internal/store/rows"
 )
 
 // EditMessage implements [chat.Changes].
-func (s *Store) EditMessage(ctx context.Context, cmd chat.Edit) (m chat.Message, err error) {
-	err = s.writer.Do(ctx, func(tx *tx) (err error) {
-		m, err = tx.editMessage(&cmd)
-		return err
-	})
-	return m, err
+func (s *Store) EditMessage(ctx context.Context, cmd chat.Edit) (chat.Message, error) {
+	return rows.Result(ctx, s.concerning(concern{message: cmd.MessageID}), func(tx *tx) (chat.Message, error) { return tx.editMessage(&cmd) })
 }
 
 func (t *tx) editMessage(cmd *chat.Edit) (chat.Message, error) {
@@ -46,13 +40,13 @@ func (t *tx) editMessage(cmd *chat.Edit) (chat.Message, error) {
 		return m, err
 	}
 	m.EditedAt = at.At
-	mentions, err := listOf(m.Mentions)
+	mentions, err := rows.List(m.Mentions)
 	if err != nil {
 		return m, fmt.Errorf("encode mentions: %w", err)
 	}
 	if _, err := t.exec(`
 		UPDATE messages SET content = $3, words = $4, mentions = $5, edited_at = $6 WHERE conversation_id = $1 AND seq = $2`,
-		m.ConversationID, m.Seq, m.Content, scoped(wordsOf(m.Content), m.ConversationID), mentions, at.At.UnixMilli()); err != nil {
+		m.ConversationID, m.Seq, m.Content, scoped(wordsOf(m.Content), m.ConversationID), optional(mentions), at.At.UnixMilli()); err != nil {
 		return m, fmt.Errorf("update message: %w", err)
 	}
 	if err := t.addMentions(&m); err != nil {
@@ -62,12 +56,8 @@ func (t *tx) editMessage(cmd *chat.Edit) (chat.Message, error) {
 }
 
 // DeleteMessage implements [chat.Changes].
-func (s *Store) DeleteMessage(ctx context.Context, cmd chat.Delete) (m chat.Message, err error) {
-	err = s.writer.Do(ctx, func(tx *tx) (err error) {
-		m, err = tx.deleteMessage(&cmd)
-		return err
-	})
-	return m, err
+func (s *Store) DeleteMessage(ctx context.Context, cmd chat.Delete) (chat.Message, error) {
+	return rows.Result(ctx, s.concerning(concern{message: cmd.MessageID}), func(tx *tx) (chat.Message, error) { return tx.deleteMessage(&cmd) })
 }
 
 func (t *tx) deleteMessage(cmd *chat.Delete) (chat.Message, error) {
@@ -123,12 +113,8 @@ func (t *tx) wipe(m *chat.Message, at time.Time) error {
 }
 
 // PinMessage implements [chat.Changes].
-func (s *Store) PinMessage(ctx context.Context, cmd chat.Pin) (m chat.Message, err error) {
-	err = s.writer.Do(ctx, func(tx *tx) (err error) {
-		m, err = tx.pinMessage(&cmd)
-		return err
-	})
-	return m, err
+func (s *Store) PinMessage(ctx context.Context, cmd chat.Pin) (chat.Message, error) {
+	return rows.Result(ctx, s.concerning(concern{message: cmd.MessageID}), func(tx *tx) (chat.Message, error) { return tx.pinMessage(&cmd) })
 }
 
 func (t *tx) pinMessage(cmd *chat.Pin) (chat.Message, error) {
@@ -173,13 +159,13 @@ func (t *tx) pinMessage(cmd *chat.Pin) (chat.Message, error) {
 }
 
 const standingQuery = `SELECT ` + messageColumns + `,
-	(SELECT mb.role FROM members mb WHERE mb.conversation_id = m.conversation_id AND mb.user_id = $1)
+	coalesce((SELECT mb.role FROM members mb WHERE mb.conversation_id = m.conversation_id AND mb.user_id = $1), '')
 	FROM messages m WHERE m.id = $2`
 
 // message returns a message, with its reactions, and what the user is in its
 // conversation.
 func (t *tx) message(id string, user chat.UserID) (chat.Message, chat.Standing, error) {
-	m, standing, err := scanStanding(t.row(standingQuery, user, id))
+	m, standing, err := rows.Standing(t.row(standingQuery, user, id))
 	if err != nil {
 		return m, standing, err
 	}
@@ -190,7 +176,7 @@ func (t *tx) message(id string, user chat.UserID) (chat.Message, chat.Standing, 
 
 // Message implements [chat.Messages].
 func (s *Store) Message(ctx context.Context, id string, user chat.UserID) (chat.Message, chat.Standing, error) {
-	m, standing, err := scanStanding(s.readers.row(ctx, standingQuery, user, id))
+	m, standing, err := rows.Standing(s.readers.row(ctx, standingQuery, user, id))
 	if err != nil {
 		return m, standing, err
 	}
@@ -199,21 +185,6 @@ func (s *Store) Message(ctx context.Context, id string, user chat.UserID) (chat.
 	return one[0], standing, err
 }
 
-func scanStanding(row scanner) (chat.Message, chat.Standing, error) {
-	var role zeronull.Text
-	m, err := scanMessage(row, &role)
-	found, err := exists(err)
-	if err == nil && !found {
-		err = chat.ErrMessageNotFound
-	}
-	return m, chat.Standing{Role: chat.Role(role)}, err
-}
-
-// emitChange gives the event a copy of m: the caller may do with m as it likes.
 func (t *tx) emitChange(kind chat.EventKind, at chat.Place, m *chat.Message) error {
-	now := *m
-	now.Attachments = slices.Clone(m.Attachments)
-	now.Mentions = slices.Clone(m.Mentions)
-	now.Reactions = slices.Clone(m.Reactions)
-	return t.emitNamed(chat.NewChangeEvent(kind, at, &now))
+	return t.emitNamed(chat.NewChangeEvent(kind, at, rows.Copy(m)))
 }

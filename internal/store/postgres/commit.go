@@ -1,15 +1,13 @@
 package postgres
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"github.com/sockeye-im/sockeye/internal/chat"
+	"github.com/sockeye-im/sockeye/internal/feed/code"
 	"github.com/sockeye-im/sockeye/internal/store/batch"
 )
 
@@ -26,21 +24,36 @@ func (t *tx) Commit() error {
 		t.ahead = t.ahead[:0]
 		return t.control("ROLLBACK")
 	}
-	places, err := placesOf(t.events)
-	if err != nil {
+	if err := t.logFacts(); err != nil {
 		return err
 	}
-	if err := t.commit(places); err != nil {
+	if err := t.commit(); err != nil {
 		return err
 	}
 	t.n++
 	return nil
 }
 
-// commit sends the entry of the table commits and the COMMIT at once. What the server answers to them before it is gone
+// logFacts has what is to be published kept for the servers that do not hear of it. A commit without facts has no entry: most
+// of what has none comes often, such as probes.
+func (t *tx) logFacts() error {
+	facts := t.facts()
+	if !hasSome(&facts) {
+		return nil
+	}
+	text, err := code.EncodeLogged(&facts)
+	if err != nil {
+		return err
+	}
+	t.ahead = append(t.ahead, statement{`INSERT INTO commits (writer, n, at, facts) VALUES ($1, $2, $3, $4)`,
+		[]any{t.writer, t.n + 1, facts.At.UnixMilli(), string(text)}})
+	return nil
+}
+
+// commit sends what is to be sent ahead and the COMMIT at once. What the server answers to them before it is gone
 // is known, and nothing else. A COMMIT that waits for a standby must not be cut short: it would be answered as if the
 // standby had it. So the limit of a statement does not hold for it, and what is answered behind ours is not believed.
-func (t *tx) commit(places string) error {
+func (t *tx) commit() error {
 	ctx, cancel := t.limit()
 	defer cancel()
 	var all pgx.Batch
@@ -48,16 +61,17 @@ func (t *tx) commit(places string) error {
 		all.Queue(s.query, s.args...)
 	}
 	t.ahead = t.ahead[:0]
-	all.Queue(`INSERT INTO commits (writer, n, at, places) VALUES ($1, $2, $3, $4)`, t.writer, t.n+1, time.Now().UnixMilli(), places)
 	all.Queue("SET LOCAL statement_timeout = 0")
 	all.Queue("COMMIT")
 	results := t.conn.SendBatch(ctx, &all)
 	var tag pgconn.CommandTag
 	var err error
+	carriedOut := 0
 	for range all.QueuedQueries {
 		if tag, err = results.Exec(); err != nil {
 			break
 		}
+		carriedOut++
 	}
 	late := ctx.Err()
 	end := results.Close()
@@ -68,7 +82,7 @@ func (t *tx) commit(places string) error {
 		err = late
 	case err == nil && end == nil:
 		return fmt.Errorf("the database answered COMMIT with %s", tag)
-	case refusedCommit(err):
+	case carriedOut+1 < len(all.QueuedQueries) && isDeadlock(err), refusedCommit(err): // nothing is carried out behind an error
 		return conflict(err)
 	}
 	if err == nil {
@@ -127,36 +141,4 @@ func (t *tx) last() (n int64, err error) {
 		err = ctx.Err()
 	}
 	return n, available(err)
-}
-
-// place is what a commit added to the log of a conversation.
-type place struct {
-	conversation string
-	first, last  int64
-}
-
-// MarshalJSON writes an array.
-func (p place) MarshalJSON() ([]byte, error) {
-	return json.Marshal([]any{p.conversation, p.first, p.last})
-}
-
-// placesOf is the column places for a commit with these events, of which each conversation's are in order.
-func placesOf(events []chat.Event) (string, error) {
-	places := []place{}
-	at := make(map[string]int)
-	for i := range events {
-		e := &events[i]
-		if e.Seq == 0 {
-			continue // it is not in the log
-		}
-		n, known := at[e.ConversationID]
-		if !known {
-			at[e.ConversationID] = len(places)
-			places = append(places, place{e.ConversationID, e.Seq, e.Seq})
-			continue
-		}
-		places[n].last = e.Seq
-	}
-	text, err := json.Marshal(places)
-	return string(text), err
 }

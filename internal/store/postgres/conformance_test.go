@@ -1,11 +1,14 @@
 package postgres_test
 
 import (
+	"context"
 	"testing"
 
 	"github.com/sockeye-im/sockeye/internal/account"
 	"github.com/sockeye-im/sockeye/internal/chat"
+	"github.com/sockeye-im/sockeye/internal/job"
 	"github.com/sockeye-im/sockeye/internal/store/accounttest"
+	"github.com/sockeye-im/sockeye/internal/store/jobtest"
 	"github.com/sockeye-im/sockeye/internal/store/postgres"
 	"github.com/sockeye-im/sockeye/internal/store/postgres/pgtest"
 	"github.com/sockeye-im/sockeye/internal/store/storetest"
@@ -17,6 +20,26 @@ func TestConformance(t *testing.T) {
 	newDriver := func(t *testing.T) suite.Driver { return driver{pgtest.Database(t), asked} }
 	t.Run("Chats", func(t *testing.T) { storetest.Run(t, newDriver) })
 	t.Run("Accounts", func(t *testing.T) { accounttest.Run(t, newDriver) })
+	t.Run("Jobs", func(t *testing.T) {
+		jobtest.Run(t, func(t *testing.T) jobtest.Driver { return jobDriver{pgtest.Database(t), asked} })
+	})
+}
+
+// jobDriver is driver for jobs.
+type jobDriver driver
+
+func (d jobDriver) Open(t testing.TB) job.Store {
+	cfg := postgres.DefaultConfig(d.address)
+	if d.asked != nil {
+		cfg = cfg.Traced(d.asked)
+	}
+	return openWith(t, cfg, discard).Jobs()
+}
+
+func (d jobDriver) Beside(t testing.TB, _ job.Store) job.Store { return d.Open(t) }
+
+func (d jobDriver) Cause(ctx context.Context, in job.Store, jobs []job.Job, fail error) error {
+	return in.(*postgres.Jobs).Cause(ctx, jobs, fail)
 }
 
 // TestChatsThroughPgbouncer: each transaction may be on another connection of the database's.
@@ -24,7 +47,42 @@ func TestChatsThroughPgbouncer(t *testing.T) {
 	through := pgtest.Bouncer(t)
 	t.Run("Suite", func(t *testing.T) { // it ends before pgbouncer does
 		storetest.Run(t, func(t *testing.T) suite.Driver { return driver{address: through(pgtest.Database(t))} })
+		t.Run("Jobs", func(t *testing.T) {
+			jobtest.Run(t, func(t *testing.T) jobtest.Driver { return jobDriver{address: through(pgtest.Database(t))} })
+		})
 	})
+}
+
+// TestTwice: every transaction that has facts is ended by the database once, for the sake of others as it were, and carried
+// out again. Nobody notices.
+func TestTwice(t *testing.T) {
+	newDriver := func(t *testing.T) suite.Driver { return disturbed{driver{address: pgtest.Database(t)}} }
+	t.Run("Chats", func(t *testing.T) { storetest.Run(t, newDriver) })
+	t.Run("Accounts", func(t *testing.T) { accounttest.Run(t, newDriver) })
+}
+
+// disturbed opens a database in which the first of two attempts fails.
+type disturbed struct{ driver }
+
+func (d disturbed) Open(t testing.TB, chats chat.Sink, accounts account.Sink) (chat.Store, account.Store) {
+	s, a := d.driver.Open(t, chats, accounts)
+	d.disturb(t, `nextval('attempts') % 2 = 1`)
+	return s, a
+}
+
+// disturb has those attempts to commit facts fail for which a condition is true.
+func (d disturbed) disturb(t testing.TB, condition string) {
+	pgtest.Exec(t, d.address, `
+		CREATE SEQUENCE IF NOT EXISTS attempts;
+		CREATE OR REPLACE FUNCTION disturb() RETURNS trigger LANGUAGE plpgsql AS $$
+		BEGIN
+			IF `+condition+` THEN
+				RAISE EXCEPTION 'another one was first' USING ERRCODE = 'serialization_failure';
+			END IF;
+			RETURN NEW;
+		END $$;
+		DROP TRIGGER IF EXISTS disturb ON commits;
+		CREATE TRIGGER disturb BEFORE INSERT ON commits FOR EACH ROW EXECUTE FUNCTION disturb()`)
 }
 
 // driver opens the database of an address, and collects what is asked of it, if anybody does.

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
+	"strconv"
 	"strings"
 	"time"
 
@@ -14,6 +16,9 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
+// applicationName is what the database calls connections of a store.
+const applicationName = "sockeye"
+
 // connectionSettings are those of all connections of a store.
 func connectionSettings(cfg Config) (*pgxpool.Config, error) {
 	settings, err := pgxpool.ParseConfig(cfg.URL)
@@ -22,13 +27,27 @@ func connectionSettings(cfg Config) (*pgxpool.Config, error) {
 	}
 	conn := settings.ConnConfig
 	conn.ConnectTimeout = cfg.ConnectTimeout
-	conn.RuntimeParams["application_name"] = "sockeye"
+	conn.RuntimeParams["application_name"] = applicationName
 	conn.Tracer = cfg.tracer
 	// Where the server does not answer the cancelling of a statement, the connection is closed.
 	conn.BuildContextWatcherHandler = func(c *pgconn.PgConn) ctxwatch.Handler {
 		return &pgconn.CancelRequestContextWatcherHandler{Conn: c, DeadlineDelay: time.Second}
 	}
 	return settings, nil
+}
+
+// Address is the host:port of the first server that the address of a database names. For a Unix socket it is one of this
+// machine.
+func Address(url string) (string, error) {
+	settings, err := pgconn.ParseConfig(url)
+	if err != nil {
+		return "", fmt.Errorf("postgres: the address of the database: %w", err) // it leaves the password out
+	}
+	host := settings.Host
+	if strings.HasPrefix(host, "/") || strings.HasPrefix(host, "@") {
+		host = "localhost"
+	}
+	return net.JoinHostPort(host, strconv.Itoa(int(settings.Port))), nil
 }
 
 // findPooler finds out whether there is a pooler before the database, which lends another connection for each

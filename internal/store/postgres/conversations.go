@@ -6,9 +6,8 @@ import (
 	"math"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgtype"
-
 	"github.com/sockeye-im/sockeye/internal/chat"
+	"github.com/sockeye-im/sockeye/internal/store/rows"
 )
 
 // MarkConversation implements [chat.Reads].
@@ -19,7 +18,7 @@ func (s *Store) MarkConversation(ctx context.Context, cmd chat.MarkConversation)
 func (t *tx) markConversation(cmd *chat.MarkConversation) error {
 	var head, mark int64
 	var standing chat.Standing
-	_, err := exists(t.row(`
+	_, err := rows.Found(t.row(`
 		SELECT c.head_seq, coalesce(rm.seq, 0), coalesce(mb.role, '')
 		FROM conversations c
 		LEFT JOIN members mb ON mb.conversation_id = c.id AND mb.user_id = $1
@@ -32,7 +31,7 @@ func (t *tx) markConversation(cmd *chat.MarkConversation) error {
 	if err != nil || !change {
 		return err
 	}
-	if err := t.setMark(cmd.ConversationID, cmd.Reader.ID, cmd.Seq, cmd.At); err != nil {
+	if moved, err := t.setMark(cmd.ConversationID, cmd.Reader.ID, cmd.Seq, cmd.At); err != nil || !moved {
 		return err
 	}
 	t.emit(chat.NewMarkEvent(chat.Mark{
@@ -53,11 +52,12 @@ const (
 		WHERE x.user_id = $1 AND x.conversation_id = c.id AND x.seq > coalesce(rm.seq, 0) LIMIT $2) n)`
 )
 
-// summaryColumns are read by scanSummary; the room's come first.
-const summaryColumns = `r.id, r.name, r.description, r.type, r.max_members, r.allow_file_upload, r.allow_voice_message,
-	r.retention_ms, r.created_by, r.created_at, c.member_count,
+// summaryColumns are those of [rows.Summaries]; the room's come first.
+const summaryColumns = `coalesce(r.id, ''), coalesce(r.name, ''), coalesce(r.description, ''), coalesce(r.type, ''),
+	coalesce(r.max_members, 0), coalesce(r.allow_file_upload, false), coalesce(r.allow_voice_message, false),
+	coalesce(r.retention_ms, 0), coalesce(r.created_by, ''), coalesce(r.created_at, 0), c.member_count,
 	c.id, c.first_seq, c.head_seq, c.last_at, coalesce(rm.seq, 0),
-	o.user_id, coalesce(u.name, o.user_id), coalesce(u.username, ''), coalesce(u.created_at, 0)`
+	coalesce(o.user_id, ''), coalesce(u.name, o.user_id, ''), coalesce(u.username, ''), coalesce(u.created_at, 0)`
 
 // The other side of a direct conversation is joined; of a room nobody is.
 const summaryTables = `
@@ -77,82 +77,23 @@ const listQuery = `
 	ORDER BY p.last_at DESC, p.id DESC`
 
 // Conversations implements [chat.Reads].
-func (s *Store) Conversations(ctx context.Context, q chat.ConversationQuery) (list []chat.Summary, err error) {
+func (s *Store) Conversations(ctx context.Context, q chat.ConversationQuery) ([]chat.Summary, error) {
 	before, id := int64(math.MaxInt64), ""
 	if q.After.ConversationID != "" {
 		before, id = q.After.LastAt.UnixMilli(), q.After.ConversationID
 	}
-	err = s.readers.snapshot(ctx, func(each eachRow) error {
-		list, err = summaries(each, listQuery, q.User, chat.MaxUnreadCount, before, id, q.Limit)
-		return err
+	return rows.Result(ctx, s.readers.snapshot, func(each rows.Each) ([]chat.Summary, error) {
+		return summaries.Read(each, listQuery, q.User, chat.MaxUnreadCount, before, id, q.Limit)
 	})
-	return list, err
 }
 
-// summaries reads conversations with their last messages.
-func summaries(each eachRow, query string, args ...any) ([]chat.Summary, error) {
-	list := []chat.Summary{}
-	if err := each(func(row scanner) error {
-		one, err := scanSummary(row)
-		list = append(list, one)
-		return err
-	}, query, args...); err != nil {
-		return nil, fmt.Errorf("read conversations: %w", err)
-	}
-	return list, fillLast(each, list)
-}
+// summaries are conversations with their last messages.
+var summaries = rows.Summaries{Last: lastQuery, Fill: fillMessages}
 
-func scanSummary(row scanner) (chat.Summary, error) {
-	var s chat.Summary
-	var r chat.Room
-	var room, name, description, kind, creator, peer, peerName, peerLogin pgtype.Text
-	var most, retention, createdAt pgtype.Int8
-	var files, voice pgtype.Bool
-	var lastAt, peerSince int64
-	err := row.Scan(&room, &name, &description, &kind, &most, &files, &voice, &retention, &creator, &createdAt, &r.MemberCount,
-		&s.ConversationID, &s.FirstSeq, &s.Seq, &lastAt, &s.Mark, &peer, &peerName, &peerLogin, &peerSince, &s.Unread, &s.Mentions)
-	if err != nil {
-		return s, err
-	}
-	s.LastAt = instant(lastAt)
-	if room.Valid {
-		r.ID, r.ConversationID, r.Name, r.Description = room.String, s.ConversationID, name.String, description.String
-		r.Type, r.MaxMembers, r.CreatedBy = chat.RoomType(kind.String), int(most.Int64), chat.UserID(creator.String)
-		r.CreatedAt = instant(createdAt.Int64)
-		r.Settings = chat.RoomSettings{
-			AllowFileUpload: files.Bool, AllowVoiceMessage: voice.Bool, MessageRetention: time.Duration(retention.Int64) * time.Millisecond,
-		}
-		s.Room = &r
-	}
-	if peer.Valid {
-		s.Peer = &chat.User{ID: chat.UserID(peer.String), Name: peerName.String, Login: peerLogin.String}
-		if peerSince != 0 {
-			s.Peer.CreatedAt = instant(peerSince)
-		}
-	}
-	return s, nil
-}
-
-// fillLast adds the newest message of each conversation.
-func fillLast(each eachRow, list []chat.Summary) error {
-	ids := make([]string, len(list))
-	at := make(map[string]int, len(list))
-	for i := range list {
-		ids[i] = list[i].ConversationID
-		at[ids[i]] = i
-	}
-	last, err := readMessages(each, `SELECT `+messageColumns+`
-		FROM unnest($1::text[]) j (value) CROSS JOIN LATERAL (
-			SELECT * FROM messages x WHERE x.conversation_id = j.value ORDER BY x.seq DESC LIMIT 1) m`, ids)
-	if err != nil {
-		return fmt.Errorf("read last messages: %w", err)
-	}
-	err = fillMessages(each, last)
-	for i := range last {
-		list[at[last[i].ConversationID]].Last = &last[i]
-	}
-	return err
-}
+// lastQuery asks for the newest message of each conversation.
+const lastQuery = `SELECT ` + messageColumns + `
+	FROM unnest($1::text[]) j (value) CROSS JOIN LATERAL (
+		SELECT * FROM messages x WHERE x.conversation_id = j.value ORDER BY x.seq DESC LIMIT 1) m`
 
 const headColumns = `c.id, c.head_seq, coalesce(r.id, '')`
 
@@ -196,9 +137,9 @@ func (s *Store) Heads(ctx context.Context, user chat.UserID, since time.Time, li
 
 // fewSince tells whether so few conversations changed at a time or later that they are
 // rather looked at than those of one user.
-func fewSince(each eachRow, since time.Time) (bool, error) {
+func fewSince(each rows.Each, since time.Time) (bool, error) {
 	var changed int
-	err := each(func(row scanner) error { return row.Scan(&changed) },
+	err := each(func(row rows.Row) error { return row.Scan(&changed) },
 		`SELECT count(*) FROM (SELECT 1 FROM conversations c WHERE c.last_at >= $1 LIMIT $2) late`, since.UnixMilli(), fewChanged+1)
 	if err != nil {
 		return false, fmt.Errorf("count changed conversations: %w", err)
@@ -207,33 +148,17 @@ func fewSince(each eachRow, since time.Time) (bool, error) {
 }
 
 // heads adds to each direct conversation its two sides.
-func (s *Store) heads(ctx context.Context, query string, args ...any) (heads []chat.Head, err error) {
-	heads = []chat.Head{}
-	err = s.readers.snapshot(ctx, func(each eachRow) error {
-		var direct []string
-		at := make(map[string]int)
-		err := each(func(row scanner) error {
-			var h chat.Head
-			err := row.Scan(&h.ConversationID, &h.Seq, &h.Audience.RoomID)
-			if h.Audience.RoomID == "" {
-				direct = append(direct, h.ConversationID)
-				at[h.ConversationID] = len(heads)
-			}
-			heads = append(heads, h)
-			return err
-		}, query, args...)
-		if err != nil || len(direct) == 0 {
-			return err
+func (s *Store) heads(ctx context.Context, query string, args ...any) ([]chat.Head, error) {
+	return rows.Result(ctx, s.readers.snapshot, func(each rows.Each) ([]chat.Head, error) {
+		heads, err := rows.Heads(each, query, args...)
+		if err != nil {
+			return nil, err
 		}
-		return each(func(row scanner) error {
-			var id string
-			var user chat.UserID
-			err := row.Scan(&id, &user)
-			to := &heads[at[id]].Audience
-			to.Users = append(to.Users, user)
-			return err
-		}, `SELECT m.conversation_id, m.user_id FROM unnest($1::text[]) j (value) JOIN members m ON m.conversation_id = j.value
-			ORDER BY m.conversation_id, m.user_id`, direct)
+		return rows.AddSides(each, sidesQuery, heads)
 	})
-	return heads, err
 }
+
+// sidesQuery asks for who is in direct conversations.
+const sidesQuery = `
+	SELECT m.conversation_id, m.user_id FROM unnest($1::text[]) j (value) JOIN members m ON m.conversation_id = j.value
+	ORDER BY m.conversation_id, m.user_id`

@@ -10,9 +10,9 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgtype/zeronull"
 
 	"github.com/sockeye-im/sockeye/internal/account"
+	"github.com/sockeye-im/sockeye/internal/store/rows"
 )
 
 // Condition is what a database and its server say of themselves.
@@ -26,6 +26,7 @@ type Condition struct {
 	Private        bool // nobody on the way can read what is sent
 	Standbys       int  // that copy the database, and for which a commit does not wait
 	FullPageWrites bool
+	ClockOff       time.Duration // how far its clock is ahead of this machine's, at least
 }
 
 // Examine looks at a database and changes nothing. Its error is why no server could work with it: an [ErrNewerSchema], an
@@ -70,12 +71,16 @@ func private(conn net.Conn) bool {
 }
 
 func (c *Condition) examineServer(ctx context.Context, conn *pgx.Conn) error {
-	return conn.QueryRow(ctx, `
-		SELECT current_setting('full_page_writes') = 'on',
+	asked := time.Now()
+	var there time.Time
+	err := conn.QueryRow(ctx, `
+		SELECT clock_timestamp(), current_setting('full_page_writes') = 'on',
 			current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int,
 			(SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend')::int,
 			(SELECT count(*) FROM pg_stat_replication WHERE current_setting('synchronous_standby_names') = '')::int`).
-		Scan(&c.FullPageWrites, &c.Connections, &c.Used, &c.Standbys)
+		Scan(&there, &c.FullPageWrites, &c.Connections, &c.Used, &c.Standbys)
+	c.ClockOff = clockOff(asked, there, time.Now())
+	return err
 }
 
 func (c *Condition) examineSchema(ctx context.Context, conn *pgx.Conn) error {
@@ -95,14 +100,14 @@ func (c *Condition) examineContents(ctx context.Context, conn *pgx.Conn, given a
 	if err := refuseUnfinished(ctx, conn); err != nil {
 		return err
 	}
-	var latest zeronull.Int8
-	if err := conn.QueryRow(ctx, `SELECT max(last_at) FROM conversations`).Scan(&latest); err != nil {
+	var latest int64
+	if err := conn.QueryRow(ctx, `SELECT coalesce(max(last_at), 0) FROM conversations`).Scan(&latest); err != nil {
 		return err
 	}
-	c.Latest = optionalTime(latest)
+	c.Latest = rows.InstantOrZero(latest)
 	var value sql.NullString
 	var known []byte
-	found, err := exists(conn.QueryRow(ctx, `SELECT value, fingerprint FROM secrets WHERE name = $1`, tokenSecret).Scan(&value, &known))
+	found, err := rows.Found(conn.QueryRow(ctx, `SELECT value, fingerprint FROM secrets WHERE name = $1`, tokenSecret).Scan(&value, &known))
 	if found {
 		_, c.Secret = agree(given, account.Secret(value.String), known)
 	}

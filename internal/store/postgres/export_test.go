@@ -1,6 +1,13 @@
 package postgres
 
-import "github.com/jackc/pgx/v5"
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/sockeye-im/sockeye/internal/job"
+)
 
 // Traced is the configuration with somebody who sees all statements.
 func (c Config) Traced(by pgx.QueryTracer) Config {
@@ -10,3 +17,27 @@ func (c Config) Traced(by pgx.QueryTracer) Config {
 
 // DueQuery is the one that looks at all conversations.
 const DueQuery = dueQuery
+
+// Stuck is the configuration with another time after which the writer is taken for stuck.
+func (c Config) Stuck(after time.Duration) Config {
+	c.stuckAfter = after
+	return c
+}
+
+// First returns once the writer has carried out a command that goes ahead of the others.
+func (s *Store) First(ctx context.Context) error {
+	return s.writer.DoFirst(ctx, func(*tx) error { return nil })
+}
+
+// ProvenFor is how long what was written is a proof that it can be.
+const ProvenFor = provenFor
+
+// Cause enqueues jobs in a command, and then fails with an error if there is one.
+func (s *Jobs) Cause(ctx context.Context, jobs []job.Job, fail error) error {
+	return s.store.writer.Do(ctx, func(tx *tx) error {
+		if err := tx.enqueue(jobs); err != nil {
+			return err
+		}
+		return fail
+	})
+}

@@ -2,14 +2,14 @@ package postgres
 
 import (
 	"context"
-	"slices"
 
 	"github.com/sockeye-im/sockeye/internal/chat"
+	"github.com/sockeye-im/sockeye/internal/store/rows"
 )
 
 // Sent implements [chat.Messages].
 func (s *Store) Sent(ctx context.Context, sender chat.UserID, clientMsgID string) (chat.Sent, bool, error) {
-	return scanSent(s.readers.row(ctx, sentQuery, sender, clientMsgID))
+	return rows.Sent(s.readers.row(ctx, sentQuery, sender, clientMsgID))
 }
 
 const (
@@ -37,28 +37,12 @@ func (s *Store) Messages(ctx context.Context, q chat.MessageQuery) (chat.Page, e
 			query = afterQuery
 		}
 	}
-	return messagePage(s.readers.rows(ctx), q.Limit, q.After == "", query, args...)
-}
-
-// messagePage reads a page by a query that asks for one message more than limit.
-func messagePage(each eachRow, limit int, newestFirst bool, query string, args ...any) (chat.Page, error) {
-	messages, err := readMessages(each, query, args...)
-	if err != nil {
-		return chat.Page{}, err
-	}
-	more := len(messages) > limit
-	if more {
-		messages = messages[:limit]
-	}
-	if newestFirst {
-		slices.Reverse(messages)
-	}
-	return chat.Page{Messages: messages, More: more}, fillMessages(each, messages)
+	return rows.MessagePage(s.readers.rows(ctx), fillMessages, q.Limit, q.After == "", query, args...)
 }
 
 func (s *Store) seqOf(ctx context.Context, conversation, message string) (int64, error) {
 	var seq int64
-	found, err := exists(s.readers.row(ctx, `SELECT seq FROM messages WHERE id = $1 AND conversation_id = $2`,
+	found, err := rows.Found(s.readers.row(ctx, `SELECT seq FROM messages WHERE id = $1 AND conversation_id = $2`,
 		message, conversation).Scan(&seq))
 	if err == nil && !found {
 		err = chat.ErrMessageNotFound
@@ -69,20 +53,9 @@ func (s *Store) seqOf(ctx context.Context, conversation, message string) (int64,
 // Pinned implements [chat.Messages].
 func (s *Store) Pinned(ctx context.Context, conversationID string, limit int) ([]chat.Message, error) {
 	each := s.readers.rows(ctx)
-	messages, err := readMessages(each, pinnedQuery, conversationID, limit)
+	messages, err := rows.Messages(each, pinnedQuery, conversationID, limit)
 	if err != nil {
 		return nil, err
 	}
 	return messages, fillMessages(each, messages)
-}
-
-// readMessages reads messages without their reactions.
-func readMessages(each eachRow, query string, args ...any) ([]chat.Message, error) {
-	messages := []chat.Message{}
-	err := each(func(row scanner) error {
-		m, err := scanMessage(row)
-		messages = append(messages, m)
-		return err
-	}, query, args...)
-	return messages, err
 }

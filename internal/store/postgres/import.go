@@ -13,6 +13,7 @@ import (
 
 	"github.com/sockeye-im/sockeye/internal/account"
 	"github.com/sockeye-im/sockeye/internal/chat"
+	"github.com/sockeye-im/sockeye/internal/store/rows"
 	"github.com/sockeye-im/sockeye/internal/store/transfer"
 )
 
@@ -21,7 +22,7 @@ var (
 	// ErrUnfinished says that a database holds a part of another one, from which it is being filled.
 	ErrUnfinished = errors.New("it holds a part of what is copied into it: sockeye migrate was not finished. Run it again with the same folder, or drop the database")
 	// ErrNotEmpty says that a database cannot be filled, because it is somebody's.
-	ErrNotEmpty = errors.New("it holds something already: name an empty database")
+	ErrNotEmpty = errors.New("it holds something already: what was moved there before, or what a server has stored. Name an empty database")
 )
 
 // Origin is from where a database is filled.
@@ -34,7 +35,7 @@ type Origin struct {
 // no server starts on the database.
 type Import struct {
 	store   *Store
-	lease   *Lease
+	lease   *lease
 	conn    *pgx.Conn
 	reached map[string]reached // by table
 }
@@ -61,7 +62,10 @@ func OpenImport(ctx context.Context, cfg Config, by Holder, from Origin) (_ *Imp
 			err = errors.Join(err, i.Close())
 		}
 	}()
-	if i.lease, err = s.Hold(ctx, by); err != nil {
+	if i.lease, err = s.hold(ctx, by); err != nil {
+		return nil, err
+	}
+	if err := s.refuseServers(ctx); err != nil {
 		return nil, err
 	}
 	if i.conn, err = pgx.ConnectConfig(ctx, s.settings.ConnConfig); err != nil {
@@ -70,13 +74,23 @@ func OpenImport(ctx context.Context, cfg Config, by Holder, from Origin) (_ *Imp
 	if err := i.within(ctx, func(tx pgx.Tx) error { return i.begin(ctx, tx, from) }); err != nil {
 		return nil, fmt.Errorf("postgres: %w", err)
 	}
-	return i, nil
+	// A server that starts meanwhile tells that it is there before it looks whether somebody fills the database.
+	return i, s.refuseServers(ctx)
+}
+
+// refuseServers fails where a server has the database.
+func (s *Store) refuseServers(ctx context.Context) error {
+	nodes, err := s.Nodes(ctx)
+	if err == nil && len(nodes) > 0 {
+		err = fmt.Errorf("postgres: the database is %w by a server, on %s. Stop it first", ErrInUse, nodes[0].Host)
+	}
+	return err
 }
 
 // begin notes that the database is being filled from there, or reads how far it is.
 func (i *Import) begin(ctx context.Context, tx pgx.Tx, from Origin) error {
 	var source, mark, text string
-	found, err := exists(tx.QueryRow(ctx, `SELECT source, mark, reached FROM imports`).Scan(&source, &mark, &text))
+	found, err := rows.Found(tx.QueryRow(ctx, `SELECT source, mark, reached FROM imports`).Scan(&source, &mark, &text))
 	switch {
 	case err != nil:
 		return err
@@ -110,14 +124,18 @@ var imported = func() (names []string) {
 	return append(names, "user_terms", "login_skeletons", "sends", "secrets")
 }()
 
-// refuseNotEmpty fails where there is more than the secret of a server that has started, for nobody.
+// refuseNotEmpty fails where there is more than the secret and the recurring jobs of a server that has started, for nobody.
 func refuseNotEmpty(ctx context.Context, tx pgx.Tx) error {
 	for _, table := range imported {
-		if table == "secrets" {
+		somebodys := table
+		switch table {
+		case "secrets":
 			continue
+		case "jobs":
+			somebodys += ` WHERE cron = ''`
 		}
 		var holds bool
-		if err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM `+table+`)`).Scan(&holds); err != nil {
+		if err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM `+somebodys+`)`).Scan(&holds); err != nil {
 			return fmt.Errorf("look into %s: %w", table, err)
 		}
 		if holds {
@@ -167,8 +185,8 @@ func (i *Import) Reached(_ context.Context, t *transfer.Table) (rows int64, key 
 // Write implements [transfer.Target].
 func (i *Import) Write(ctx context.Context, t *transfer.Table, rows [][]any, now int64) error {
 	select {
-	case <-i.lease.Lost():
-		return fmt.Errorf("postgres: the database is %w by now", ErrInUse)
+	case <-i.lease.lost:
+		return fmt.Errorf("postgres: the database is %w by another sockeye migrate by now", ErrInUse)
 	default:
 	}
 	all := maps.Clone(i.reached)
@@ -356,7 +374,7 @@ func (i *Import) Close() error {
 		errs = append(errs, closeConn(i.conn))
 	}
 	if i.lease != nil {
-		i.lease.Release()
+		i.lease.release()
 	}
 	return errors.Join(append(errs, i.store.Close())...)
 }

@@ -13,13 +13,14 @@ import (
 
 	"github.com/sockeye-im/sockeye/internal/account"
 	"github.com/sockeye-im/sockeye/internal/chat"
+	"github.com/sockeye-im/sockeye/internal/job"
 	"github.com/sockeye-im/sockeye/internal/store/postgres"
 	"github.com/sockeye-im/sockeye/internal/store/postgres/pgtest"
 	"github.com/sockeye-im/sockeye/internal/store/transfer"
 )
 
 // ofServers are tables that are no part of what is copied.
-var ofServers = []string{"server", "writers", "commits", "probes", "leases", "imports", "goose_db_version", "secrets"}
+var ofServers = []string{"server", "writers", "commits", "probes", "nodes", "leases", "imports", "goose_db_version", "secrets"}
 
 // TestImport: a database that was filled with the rows of another one is the same to the last column, also where that is
 // made anew.
@@ -101,6 +102,14 @@ func furnish(t *testing.T, address string) {
 	} {
 		pgtest.Exec(t, address, statement)
 	}
+	jobs := s.Jobs()
+	must(jobs.Enqueue(ctx, []job.Job{
+		{ID: "j1", Kind: "webhook", Priority: job.High, Key: "once", Payload: []byte{0, 1}, RunAt: now, CreatedAt: now},
+		{ID: "j2", Kind: "upkeep", Cron: "@hourly", Payload: []byte("{}"), RunAt: now, CreatedAt: now},
+	}))
+	_, err := jobs.Claim(ctx, job.Claim{Kind: "webhook", Most: 1, Now: now, Lease: "n:1", Last: time.Minute})
+	must(err)
+	must(jobs.Pause(ctx, "broadcast", true))
 	rules, err := chat.New(chat.DefaultConfig(), chat.Deps{Store: s, Now: func() time.Time { return now }, NewID: chat.NewID})
 	must(err)
 	ada, bob := chat.Actor{ID: "u_ada", Name: "Ada"}, chat.Actor{ID: "bob", Name: "Bob"}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/sockeye-im/sockeye/internal/chat"
+	"github.com/sockeye-im/sockeye/internal/store/rows"
 )
 
 // entry is a line of a conversation's log that has no seq yet.
@@ -29,7 +30,7 @@ func (t *tx) advance(conversation string, at time.Time) (int64, time.Time, error
 	if err != nil {
 		return 0, time.Time{}, fmt.Errorf("advance %s: %w", conversation, err)
 	}
-	return seq, instant(millis), nil
+	return seq, rows.Instant(millis), nil
 }
 
 // place logs e, which is no new message, for an event that came from a connection.

@@ -3,9 +3,9 @@ package postgres
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/sockeye-im/sockeye/internal/chat"
+	"github.com/sockeye-im/sockeye/internal/store/rows"
 )
 
 const roomColumns = `r.id, r.conversation_id, r.name, r.description, r.type, r.max_members, r.allow_file_upload,
@@ -14,21 +14,10 @@ const roomColumns = `r.id, r.conversation_id, r.name, r.description, r.type, r.m
 const roomQuery = `SELECT ` + roomColumns + `
 	FROM rooms r JOIN conversations c ON c.id = r.conversation_id WHERE r.id = $1`
 
-// scanRoom reads the roomColumns, and further columns into more.
-func scanRoom(row scanner, more ...any) (chat.Room, error) {
-	var r chat.Room
-	var retention, createdAt int64
-	err := row.Scan(append([]any{&r.ID, &r.ConversationID, &r.Name, &r.Description, &r.Type, &r.MaxMembers,
-		&r.Settings.AllowFileUpload, &r.Settings.AllowVoiceMessage, &retention, &r.CreatedBy, &createdAt, &r.MemberCount}, more...)...)
-	r.Settings.MessageRetention = time.Duration(retention) * time.Millisecond
-	r.CreatedAt = instant(createdAt)
-	return r, err
-}
-
 // Room implements [chat.Rooms].
 func (s *Store) Room(ctx context.Context, id string) (chat.Room, error) {
-	r, err := scanRoom(s.readers.row(ctx, roomQuery, id))
-	found, err := exists(err)
+	r, err := rows.Room(s.readers.row(ctx, roomQuery, id))
+	found, err := rows.Found(err)
 	if err != nil {
 		return chat.Room{}, fmt.Errorf("read room: %w", err)
 	}
@@ -36,7 +25,7 @@ func (s *Store) Room(ctx context.Context, id string) (chat.Room, error) {
 		return chat.Room{}, chat.ErrRoomNotFound
 	}
 	if r.MemberCount <= chat.ListedMembers {
-		if err := s.fillLists(ctx, &r); err != nil {
+		if err := roomLists.Fill(s.readers.rows(ctx), &r); err != nil {
 			return r, err
 		}
 	}
@@ -44,72 +33,36 @@ func (s *Store) Room(ctx context.Context, id string) (chat.Room, error) {
 	return r, err
 }
 
-const membersQuery = `SELECT user_id, role FROM members WHERE conversation_id = $1 ORDER BY joined_seq, user_id LIMIT $2`
-
-// fillLists adds who is in the room, and the newest bans.
-func (s *Store) fillLists(ctx context.Context, r *chat.Room) error {
-	r.Members, r.Admins, r.Banned = []chat.UserID{}, []chat.UserID{}, []chat.UserID{}
-	err := s.readers.each(ctx, func(row scanner) error {
-		var user chat.UserID
-		var role chat.Role
-		err := row.Scan(&user, &role)
-		r.Members = append(r.Members, user)
-		if role == chat.RoleAdmin {
-			r.Admins = append(r.Admins, user)
-		}
-		return err
-	}, membersQuery, r.ConversationID, chat.ListedMembers)
-	if err != nil {
-		return fmt.Errorf("read members: %w", err)
-	}
-	r.MemberCount = len(r.Members) // who came or went since the room was read
-	err = s.readers.each(ctx, func(row scanner) error {
-		var user chat.UserID
-		err := row.Scan(&user)
-		r.Banned = append(r.Banned, user)
-		return err
-	}, `
+const (
+	membersQuery = `SELECT user_id, role FROM members WHERE conversation_id = $1 ORDER BY joined_seq, user_id LIMIT $2`
+	bannedQuery  = `
 		SELECT user_id FROM (
 			SELECT user_id, banned_at FROM bans WHERE conversation_id = $1
 			ORDER BY banned_at DESC, user_id DESC LIMIT $2) newest
-		ORDER BY banned_at, user_id`,
-		r.ConversationID, chat.ListedMembers)
-	if err != nil {
-		return fmt.Errorf("read bans: %w", err)
-	}
-	return nil
-}
+		ORDER BY banned_at, user_id`
+)
 
 // Memberships implements [chat.Rooms].
 func (s *Store) Memberships(ctx context.Context, user chat.UserID) ([]string, error) {
-	rooms := []string{}
-	err := s.readers.each(ctx, func(row scanner) error {
-		var id string
-		err := row.Scan(&id)
-		rooms = append(rooms, id)
-		return err
-	}, `
+	return s.ids(ctx, `
 		SELECT r.id FROM members m JOIN rooms r ON r.conversation_id = m.conversation_id
 		WHERE m.user_id = $1 ORDER BY r.id`, user)
-	return rooms, err
 }
 
 const amongQuery = `
-	SELECT j.value FROM unnest($2::text[]) WITH ORDINALITY j (value, key)
+	SELECT j.value, m.conversation_id, m.joined_seq FROM unnest($2::text[]) WITH ORDINALITY j (value, key)
 	JOIN rooms r ON r.id = j.value
 	JOIN members m ON m.conversation_id = r.conversation_id AND m.user_id = $1
 	ORDER BY j.key`
 
 // MembershipsAmong implements [chat.Rooms].
-func (s *Store) MembershipsAmong(ctx context.Context, user chat.UserID, rooms []string) ([]string, error) {
-	among := []string{}
-	err := s.readers.each(ctx, func(row scanner) error {
-		var id string
-		err := row.Scan(&id)
-		among = append(among, id)
-		return err
-	}, amongQuery, user, rooms)
-	return among, err
+func (s *Store) MembershipsAmong(ctx context.Context, user chat.UserID, among []string) ([]chat.Stay, error) {
+	return rows.Collect(s.readers.rows(ctx), []chat.Stay{}, rows.Stay, amongQuery, user, among)
+}
+
+// ids reads the only column of a query.
+func (s *Store) ids(ctx context.Context, query string, args ...any) ([]string, error) {
+	return rows.Collect(s.readers.rows(ctx), []string{}, rows.One[string], query, args...)
 }
 
 // The members of a conversation, or of a room, who have come by a seq. A room without
@@ -132,30 +85,21 @@ func (s *Store) MembersBy(ctx context.Context, room chat.ConversationRef, seq in
 	if id == "" {
 		query, id = membersByRoom, room.RoomID
 	}
-	members = []chat.UserID{}
-	err = s.readers.each(ctx, func(row scanner) error {
-		var user chat.UserID
-		err := row.Scan(&head, &user)
-		if user != "" {
-			members = append(members, user)
-		}
-		return err
-	}, query, id, seq)
-	return members, head, err
+	return rows.MembersBy(s.readers.rows(ctx), query, id, seq)
 }
 
 const accessByConversation = `
-	SELECT c.id, coalesce(r.id, ''),
+	SELECT c.id, coalesce(r.id, ''), c.first_seq, c.head_seq,
 		EXISTS (SELECT 1 FROM members m WHERE m.conversation_id = c.id AND m.user_id = $1),
 		EXISTS (SELECT 1 FROM invites i WHERE i.conversation_id = c.id AND i.user_id = $1)
 	FROM conversations c LEFT JOIN rooms r ON r.conversation_id = c.id
 	WHERE c.id = $2`
 
 const accessByRoom = `
-	SELECT r.conversation_id, r.id,
-		EXISTS (SELECT 1 FROM members m WHERE m.conversation_id = r.conversation_id AND m.user_id = $1),
-		EXISTS (SELECT 1 FROM invites i WHERE i.conversation_id = r.conversation_id AND i.user_id = $1)
-	FROM rooms r WHERE r.id = $2`
+	SELECT c.id, r.id, c.first_seq, c.head_seq,
+		EXISTS (SELECT 1 FROM members m WHERE m.conversation_id = c.id AND m.user_id = $1),
+		EXISTS (SELECT 1 FROM invites i WHERE i.conversation_id = c.id AND i.user_id = $1)
+	FROM rooms r JOIN conversations c ON c.id = r.conversation_id WHERE r.id = $2`
 
 // Access implements [chat.Reads].
 func (s *Store) Access(ctx context.Context, ref chat.ConversationRef, user chat.UserID) (chat.Access, bool, error) {
@@ -163,7 +107,5 @@ func (s *Store) Access(ctx context.Context, ref chat.ConversationRef, user chat.
 	if ref.RoomID != "" {
 		query, id = accessByRoom, ref.RoomID
 	}
-	var a chat.Access
-	found, err := exists(s.readers.row(ctx, query, user, id).Scan(&a.ConversationID, &a.RoomID, &a.Member, &a.Invited))
-	return a, found, err
+	return rows.Access(s.readers.row(ctx, query, user, id))
 }

@@ -3,10 +3,20 @@ package postgres
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/sockeye-im/sockeye/internal/chat"
+	"github.com/sockeye-im/sockeye/internal/store/rows"
 )
+
+const messageColumns = `m.id, m.conversation_id, m.seq, coalesce(m.room_id, ''), coalesce(m.recipient_id, ''),
+	m.sender_id, m.sender_name, m.content, m.type, coalesce(m.client_msg_id, ''), coalesce(m.reply_to, ''),
+	coalesce(m.attachments, ''), m.created_at, coalesce(m.edited_at, 0), coalesce(m.deleted_at, 0),
+	coalesce(m.thread_id, ''), coalesce(m.mentions, ''), coalesce(m.pinned_at, 0), coalesce(m.pinned_by, '')`
+
+const sentQuery = `SELECT ` + messageColumns + `, m.fingerprint,
+	EXISTS (SELECT 1 FROM rooms r WHERE r.id = m.room_id AND r.conversation_id <> m.conversation_id)
+	FROM sends s JOIN messages m ON m.conversation_id = s.conversation_id AND m.seq = s.seq
+	WHERE s.sender_id = $1 AND s.client_msg_id = $2`
 
 // appending is a message on its way into the store.
 type appending struct {
@@ -30,6 +40,9 @@ func newAppending(cmd *chat.Append) (*appending, error) {
 	}
 	return &appending{cmd: cmd, m: *m, words: wordsOf(m.Content)}, nil
 }
+
+// reset makes it as it was before it was carried out.
+func (a *appending) reset() { a.m, a.permit = a.cmd.Message, nil }
 
 // AppendMessage implements [chat.Messages].
 func (s *Store) AppendMessage(ctx context.Context, cmd chat.Append) (chat.Message, error) {
@@ -64,8 +77,10 @@ func (t *tx) appendMessage(a *appending) error {
 	if err := t.lookUp(a); err != nil {
 		return fmt.Errorf("look up who may write: %w", err)
 	}
-	if a.permit.used || t.appends.has(&a.m) {
-		sent, _, err := scanSent(t.row(sentQuery, a.m.SenderID, a.m.ClientMsgID))
+	if repeats := t.appends.has(&a.m); a.permit.used || repeats {
+		t.reading = !repeats // what was stored before this transaction can be read before it goes on
+		defer func() { t.reading = false }()
+		sent, _, err := rows.Sent(t.row(sentQuery, a.m.SenderID, a.m.ClientMsgID))
 		if err != nil {
 			return fmt.Errorf("look up client id: %w", err)
 		}
@@ -85,12 +100,4 @@ func (t *tx) appendMessage(a *appending) error {
 	}
 	t.appends.add(a)
 	return nil
-}
-
-// emitAppended gives the event a copy of the message: the caller may do with it as it likes.
-func (t *tx) emitAppended(a *appending) {
-	stored := a.m
-	stored.Attachments = slices.Clone(a.m.Attachments)
-	stored.Mentions = slices.Clone(a.m.Mentions)
-	t.emit(chat.NewMessageEvent(&stored, a.cmd.Origin))
 }

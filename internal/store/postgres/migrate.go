@@ -18,8 +18,9 @@ import (
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// readableFrom is the newest schema of the minor version before this one: what package sqlite says of its own holds here.
-const readableFrom = 1
+// readableFrom is the newest schema of the minor version before this one: what package sqlite says of its own holds here. A
+// program that knows less than 4 would serve as if it were alone.
+const readableFrom = 4
 
 // ErrNewerSchema is for a database that a newer program has written, and that this one cannot work with.
 var ErrNewerSchema = errors.New("the database was written by a newer version of sockeye")

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/sockeye-im/sockeye/internal/chat"
+	"github.com/sockeye-im/sockeye/internal/store/rows"
 )
 
 // target is a room and a user as an admin's command finds them.
@@ -19,7 +20,7 @@ type target struct {
 
 // moderate runs change for an actor who may administer the room.
 func (s *Store) moderate(ctx context.Context, cmd *chat.Moderate, change func(*tx, *target) error) error {
-	return s.writer.Do(ctx, func(tx *tx) error {
+	return s.writer.DoAhead(ctx, concern{room: cmd.RoomID}, func(tx *tx) error {
 		conversation, err := tx.administered(cmd.RoomID, cmd.Actor.ID)
 		if err != nil {
 			return err
@@ -41,7 +42,7 @@ const roleQuery = `
 func (t *tx) administered(room string, user chat.UserID) (string, error) {
 	var conversation string
 	var standing chat.Standing
-	found, err := exists(t.row(roleQuery, user, room).Scan(&conversation, &standing.Role))
+	found, err := rows.Found(t.row(roleQuery, user, room).Scan(&conversation, &standing.Role))
 	if err != nil {
 		return "", fmt.Errorf("look up room: %w", err)
 	}

@@ -5,6 +5,7 @@ import (
 	"github.com/jackc/pgx/v5/pgtype/zeronull"
 
 	"github.com/sockeye-im/sockeye/internal/chat"
+	"github.com/sockeye-im/sockeye/internal/store/rows"
 )
 
 // permit is what decides whether a message may be appended.
@@ -87,7 +88,7 @@ func questions(messages []*appending) (asked []question) {
 
 // permits reads what was found about messages, with the columns that are of their kind alone.
 func permits(of []*appending, columns func(*permit) []any) func(pgx.BatchResults) error {
-	return eachRowOf(func(row scanner) error {
+	return eachRowOf(func(row rows.Row) error {
 		var n int
 		var conversation, thread zeronull.Text
 		p := &permit{}
@@ -133,9 +134,7 @@ func (a *appending) permitted() error {
 		m.ConversationID = p.conversation
 	}
 	if m.ReplyTo != "" && p.thread == "" {
-		refusal := *chat.ErrMessageNotFound
-		refusal.Field = "replyTo"
-		return &refusal
+		return chat.ErrMessageNotFound.In("replyTo")
 	}
 	m.ThreadID = p.thread
 	return nil

@@ -60,8 +60,8 @@ var planned = regexp.MustCompile(`^\s*(?i:SELECT|INSERT|UPDATE|DELETE|WITH)\b`)
 // scannable may be looked at as a whole: tables of a row or a few, what is read as a whole at the start of a server, and
 // indexes that have only what is asked for, or what a text is looked for in.
 var scannable = []string{
-	"server", "probes", "secrets", "api_keys", "blocked_addresses", "writers", "imports", "leases", "goose_db_version",
-	"revoked_users", "revoked_tokens",
+	"server", "probes", "secrets", "api_keys", "blocked_addresses", "writers", "nodes", "imports", "leases", "goose_db_version",
+	"revoked_users", "revoked_tokens", "paused_kinds",
 	"users_admin", "users_of_nobody", "rooms_public",
 }
 

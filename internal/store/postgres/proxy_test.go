@@ -18,7 +18,8 @@ type proxy struct {
 	server   string // its socket
 
 	mu     sync.Mutex
-	atNext func(*link) // what to do with the link at its next COMMIT, once
+	text   []byte      // in what statement
+	atNext func(*link) // what to do with the link at the next such statement, once
 	closed bool        // to new links
 	links  map[*link]bool
 	done   sync.WaitGroup
@@ -66,10 +67,13 @@ func newProxy(t *testing.T, address string) (*proxy, string) {
 }
 
 // onCommit has the next COMMIT, on whatever link, kept from the server and do called in its place.
-func (p *proxy) onCommit(do func(*link)) {
+func (p *proxy) onCommit(do func(*link)) { p.on("\x00COMMIT\x00", do) }
+
+// on does so with the next statement in which there is a text, and with what is sent behind it.
+func (p *proxy) on(text string, do func(*link)) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.atNext = do
+	p.text, p.atNext = []byte(text), do
 }
 
 // shut cuts all links and refuses new ones; or takes them again.
@@ -154,7 +158,7 @@ func (p *proxy) forward(l *link) error {
 		if first && binary.BigEndian.Uint32(body) == cancelRequest {
 			return errCut // what a client sends behind a connection that broke: it could come before what is under way is carried out
 		}
-		if !first && kind[0] == 'P' && bytes.Contains(body, []byte("\x00COMMIT\x00")) && p.intercept(l) {
+		if !first && kind[0] == 'P' && p.intercept(l, body) {
 			return errCut
 		}
 		if _, err := l.server.Write(append(append(head, size...), body...)); err != nil {
@@ -163,10 +167,12 @@ func (p *proxy) forward(l *link) error {
 	}
 }
 
-func (p *proxy) intercept(l *link) bool {
+func (p *proxy) intercept(l *link, statement []byte) bool {
 	p.mu.Lock()
-	do := p.atNext
-	p.atNext = nil
+	var do func(*link)
+	if p.atNext != nil && bytes.Contains(statement, p.text) {
+		do, p.atNext = p.atNext, nil
+	}
 	p.mu.Unlock()
 	if do != nil {
 		do(l)

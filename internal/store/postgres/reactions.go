@@ -5,15 +5,16 @@ import (
 	"fmt"
 
 	"github.com/sockeye-im/sockeye/internal/chat"
+	"github.com/sockeye-im/sockeye/internal/store/rows"
 )
 
 // React implements [chat.Changes].
 func (s *Store) React(ctx context.Context, cmd chat.React) error {
-	return s.writer.Do(ctx, func(tx *tx) error { return tx.react(&cmd) })
+	return s.writer.DoAhead(ctx, concern{message: cmd.MessageID}, func(tx *tx) error { return tx.react(&cmd) })
 }
 
 func (t *tx) react(cmd *chat.React) error {
-	m, standing, err := scanStanding(t.row(standingQuery, cmd.Actor.ID, cmd.MessageID))
+	m, standing, err := rows.Standing(t.row(standingQuery, cmd.Actor.ID, cmd.MessageID))
 	if err != nil {
 		return err
 	}
@@ -21,7 +22,7 @@ func (t *tx) react(cmd *chat.React) error {
 		return err
 	}
 	var one int
-	there, err := exists(t.row(`
+	there, err := rows.Found(t.row(`
 		SELECT 1 FROM reactions WHERE conversation_id = $1 AND message_seq = $2 AND emoji = $3 AND user_id = $4`,
 		m.ConversationID, m.Seq, cmd.Emoji, cmd.Actor.ID).Scan(&one))
 	if err != nil {
@@ -112,7 +113,7 @@ const reactionsQuery = `
 	ORDER BY j.place, g.first_seq, g.emoji, r.user_id`
 
 // fillReactions adds their reactions to messages.
-func fillReactions(each eachRow, messages []chat.Message) error {
+func fillReactions(each rows.Each, messages []chat.Message) error {
 	if len(messages) == 0 {
 		return nil
 	}
@@ -120,20 +121,14 @@ func fillReactions(each eachRow, messages []chat.Message) error {
 	for i := range messages {
 		conversations[i], seqs[i] = messages[i].ConversationID, messages[i].Seq
 	}
-	err := each(func(row scanner) error {
+	err := each(func(row rows.Row) error {
 		var place, count int
 		var emoji string
 		var user chat.UserID
 		if err := row.Scan(&place, &emoji, &count, &user); err != nil {
 			return err
 		}
-		m := &messages[place-1]
-		last := len(m.Reactions) - 1
-		if last < 0 || m.Reactions[last].Emoji != emoji {
-			m.Reactions = append(m.Reactions, chat.Reactions{Emoji: emoji, Count: count})
-			last++
-		}
-		m.Reactions[last].Users = append(m.Reactions[last].Users, user)
+		rows.AddReaction(&messages[place-1], emoji, count, user)
 		return nil
 	}, reactionsQuery, conversations, seqs, chat.ListedMembers)
 	if err != nil {

@@ -3,18 +3,25 @@ package postgres
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/sockeye-im/sockeye/internal/store/rows"
 )
 
-// readers is a pool of connections that only read. All methods may be called concurrently; who comes when all connections
+// readers is a pool of connections that carry out no command. All methods may be called concurrently; who comes when all connections
 // are in use waits, no longer than a statement may take.
 type readers struct {
-	pool    *pgxpool.Pool
-	timeout time.Duration
+	pool     *pgxpool.Pool
+	timeout  time.Duration
+	answered atomic.Int64 // see lastAnswer, in nanoseconds since 1970
 }
+
+// lastAnswer is when the database has answered last; long ago if it has failed to since.
+func (r *readers) lastAnswer() time.Time { return time.Unix(0, r.answered.Load()) }
 
 func newReaders(settings *pgxpool.Config, cfg Config) (*readers, error) {
 	settings = settings.Copy()
@@ -28,48 +35,48 @@ func newReaders(settings *pgxpool.Config, cfg Config) (*readers, error) {
 }
 
 // row returns the first row; an error of the query comes out of its Scan, which asks it.
-func (r *readers) row(ctx context.Context, query string, args ...any) scanner {
+func (r *readers) row(ctx context.Context, query string, args ...any) rows.Row {
 	if !askable(args) {
-		return failed{pgx.ErrNoRows}
+		return rows.Failed{Err: pgx.ErrNoRows}
 	}
-	return asked(func(dest ...any) error {
+	return rows.Asked(func(dest ...any) error {
 		return r.with(ctx, func(ctx context.Context, c *pgxpool.Conn) error {
 			return c.QueryRow(ctx, query, args...).Scan(dest...)
 		})
 	})
 }
 
-// asked is a row that is asked for when it is scanned.
-type asked func(dest ...any) error
-
-func (a asked) Scan(dest ...any) error { return a(dest...) }
-
 // each calls scan for every row.
-func (r *readers) each(ctx context.Context, scan func(scanner) error, query string, args ...any) error {
+func (r *readers) each(ctx context.Context, scan func(rows.Row) error, query string, args ...any) error {
 	if !askable(args) {
 		return nil
 	}
 	return r.with(ctx, func(ctx context.Context, c *pgxpool.Conn) error {
-		rows, err := c.Query(ctx, query, args...)
+		answer, err := c.Query(ctx, query, args...)
 		if err != nil {
 			return err
 		}
-		return eachOf(rows, scan)
+		return eachOf(answer, scan)
 	})
 }
 
+// change runs a statement that returns nothing. It is for what is no command.
+func (r *readers) change(ctx context.Context, query string, args ...any) error {
+	return r.each(ctx, func(rows.Row) error { return nil }, query, args...)
+}
+
 // rows is each, bound to ctx.
-func (r *readers) rows(ctx context.Context) eachRow {
-	return func(scan func(scanner) error, query string, args ...any) error {
+func (r *readers) rows(ctx context.Context) rows.Each {
+	return func(scan func(rows.Row) error, query string, args ...any) error {
 		return r.each(ctx, scan, query, args...)
 	}
 }
 
 // snapshot runs ask with a view of one state of the database, whatever is written meanwhile.
-func (r *readers) snapshot(ctx context.Context, ask func(eachRow) error) error {
+func (r *readers) snapshot(ctx context.Context, ask func(rows.Each) error) error {
 	return r.with(ctx, func(ctx context.Context, c *pgxpool.Conn) error {
 		begin := []statement{{query: "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"}}
-		err := ask(func(scan func(scanner) error, query string, args ...any) error {
+		err := ask(func(scan func(rows.Row) error, query string, args ...any) error {
 			if !askable(args) {
 				return nil
 			}
@@ -93,54 +100,65 @@ func (r *readers) snapshot(ctx context.Context, ask func(eachRow) error) error {
 
 // eachInMode is for a query with a mode of its own, such as one that is planned anew each time.
 func eachInMode(
-	ctx context.Context, conn *pgx.Conn, ahead []statement, scan func(scanner) error, query string, args ...any,
+	ctx context.Context, conn *pgx.Conn, ahead []statement, scan func(rows.Row) error, query string, args ...any,
 ) error {
 	for _, statement := range ahead {
 		if _, err := conn.Exec(ctx, statement.query, statement.args...); err != nil {
 			return err
 		}
 	}
-	rows, err := conn.Query(ctx, query, args...)
+	answer, err := conn.Query(ctx, query, args...)
 	if err != nil {
 		return err
 	}
-	return eachOf(rows, scan)
+	return eachOf(answer, scan)
 }
 
 // with lends a connection to use, within the time of a statement.
 func (r *readers) with(ctx context.Context, use func(context.Context, *pgxpool.Conn) error) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, r.timeout, errTooLong)
 	defer cancel()
+	err := r.lend(ctx, use)
+	switch {
+	case err == nil:
+		r.answered.Store(time.Now().UnixNano())
+	case ctx.Err() == nil: // else nobody has waited for what would have come
+		r.answered.Store(0)
+	}
+	return readError(ctx, err)
+}
+
+func (r *readers) lend(ctx context.Context, use func(context.Context, *pgxpool.Conn) error) error {
 	c, err := r.pool.Acquire(ctx)
 	if err != nil {
-		return readError(ctx, err)
+		return err
 	}
 	defer c.Release() // it closes one that is in a transaction still
-	return readError(ctx, use(ctx, c))
+	return use(ctx, c)
 }
 
 // close waits for reads that run.
 func (r *readers) close() { r.pool.Close() }
 
 // eachOf calls scan for every row. The rows are read before anything else is done.
-func eachOf(rows pgx.Rows, scan func(scanner) error) error {
-	defer rows.Close()
-	for rows.Next() {
-		if err := scan(rows); err != nil {
+func eachOf(answer pgx.Rows, scan func(rows.Row) error) error {
+	defer answer.Close()
+	for answer.Next() {
+		if err := scan(answer); err != nil {
 			return err
 		}
 	}
-	return rows.Err()
+	return answer.Err()
 }
 
 // eachRowOf reads an answer by calling scan for every row.
-func eachRowOf(scan func(scanner) error) func(pgx.BatchResults) error {
+func eachRowOf(scan func(rows.Row) error) func(pgx.BatchResults) error {
 	return func(results pgx.BatchResults) error {
-		rows, err := results.Query()
+		answer, err := results.Query()
 		if err != nil {
 			return err
 		}
-		return eachOf(rows, scan)
+		return eachOf(answer, scan)
 	}
 }
 

@@ -3,10 +3,9 @@ package postgres
 import (
 	"context"
 	"fmt"
-	"math"
-	"time"
 
 	"github.com/sockeye-im/sockeye/internal/chat"
+	"github.com/sockeye-im/sockeye/internal/store/rows"
 )
 
 // dueQuery finds conversations with something to remove. The time of the oldest entry tells: times within a log never go
@@ -25,98 +24,27 @@ const (
 	LIMIT $3`
 )
 
-// dueAtOnce is how many conversations are looked up at a time.
-const dueAtOnce = 1000
-
 // Retain implements [chat.Upkeep].
 func (s *Store) Retain(ctx context.Context, cmd chat.Retain) (removed int, err error) {
-	for {
-		var due []string
-		err := s.readers.each(ctx, func(row scanner) error {
-			var id string
-			err := row.Scan(&id)
-			due = append(due, id)
-			return err
-		}, dueQuery, cmd.Now.UnixMilli(), cmd.DirectRetention.Milliseconds(), dueAtOnce)
-		if err != nil {
-			return removed, fmt.Errorf("look for old entries: %w", err)
-		}
-		for _, conversation := range due {
-			n, err := s.retain(ctx, conversation, &cmd)
-			removed += n
-			if err != nil {
-				return removed, err
-			}
-		}
-		if len(due) < dueAtOnce {
-			return removed, s.forgetCommits(ctx, cmd.Now)
-		}
-	}
-}
-
-// Commits are kept for an hour, in case somebody has not heard of them, and removed by so many.
-const (
-	keepCommits    = time.Hour
-	commitsPortion = 1000
-)
-
-// forgetCommits removes the commits that are older than that.
-func (s *Store) forgetCommits(ctx context.Context, now time.Time) error {
-	before := now.Add(-keepCommits).UnixMilli()
-	for {
-		var removed int64
-		err := s.writer.Do(ctx, func(tx *tx) (err error) {
-			removed, err = tx.exec(`
-				DELETE FROM commits WHERE ctid = ANY (ARRAY (
-					SELECT ctid FROM commits WHERE at < $1 ORDER BY at LIMIT $2 FOR UPDATE SKIP LOCKED))`, before, commitsPortion)
-			return err
-		})
-		if err != nil {
-			return fmt.Errorf("forget commits: %w", err)
-		}
-		if removed < commitsPortion {
-			return nil
-		}
-	}
-}
-
-// retain works on one conversation until nothing in it is due.
-func (s *Store) retain(ctx context.Context, conversation string, cmd *chat.Retain) (removed int, err error) {
-	for more := true; more; {
-		var n int
-		err := s.writer.Do(ctx, func(tx *tx) (err error) {
-			n, err = tx.retain(conversation, cmd)
-			return err
-		})
-		if err != nil {
-			return removed, err
-		}
-		removed += n
-		more = n > 0
-	}
-	return removed, nil
+	return rows.Retain(s.readers.rows(ctx), dueQuery, &cmd, func(conversation string) (int, error) {
+		return rows.Result(ctx, s.concerning(concern{conversation: conversation}), func(tx *tx) (int, error) { return tx.retain(conversation, &cmd) })
+	})
 }
 
 // retain removes the oldest entries of a conversation. What is due is asked again:
 // the room's retention may be another by now.
 func (t *tx) retain(conversation string, cmd *chat.Retain) (int, error) {
-	var kind string
-	var first, retention int64
-	var room bool
+	var first int64
+	var kept rows.Retention
 	if err := t.row(`
 		SELECT c.kind, c.first_seq, r.id IS NOT NULL, coalesce(r.retention_ms, 0)
 		FROM conversations c LEFT JOIN rooms r ON r.conversation_id = c.id WHERE c.id = $1`, conversation).
-		Scan(&kind, &first, &room, &retention); err != nil {
+		Scan(&kept.Kind, &first, &kept.Room, &kept.Millis); err != nil {
 		return 0, fmt.Errorf("look up conversation: %w", err)
 	}
-	until := int64(math.MaxInt64) // of a room that is no more all goes
-	switch {
-	case kind == "direct":
-		until = cmd.Now.UnixMilli() - cmd.DirectRetention.Milliseconds()
-	case room && retention == 0:
+	until, some := kept.Until(cmd)
+	if !some {
 		return 0, nil
-	case room:
-		until = cmd.Now.UnixMilli() - retention
 	}
 	var last int64
 	var entries int
@@ -129,7 +57,7 @@ func (t *tx) retain(conversation string, cmd *chat.Retain) (int, error) {
 	if entries > 0 {
 		return entries, t.removeUntil(conversation, last)
 	}
-	if kind == "room" && !room {
+	if kept.Left() {
 		return 0, t.removeConversation(conversation)
 	}
 	return 0, nil

@@ -7,17 +7,18 @@ import (
 
 	"github.com/sockeye-im/sockeye/internal/chat"
 	"github.com/sockeye-im/sockeye/internal/chat/lexeme"
+	"github.com/sockeye-im/sockeye/internal/store/rows"
 )
 
 // CreateRoom implements [chat.Rooms].
 func (s *Store) CreateRoom(ctx context.Context, cmd chat.NewRoom) error {
-	return s.writer.Do(ctx, func(tx *tx) error { return tx.createRoom(&cmd) })
+	return s.writer.DoAhead(ctx, concern{user: cmd.Creator.ID}, func(tx *tx) error { return tx.createRoom(&cmd) })
 }
 
 func (t *tx) createRoom(cmd *chat.NewRoom) error {
 	r := &cmd.Room
 	var one int
-	taken, err := exists(t.row(`SELECT 1 FROM rooms WHERE id = $1`, r.ID).Scan(&one))
+	taken, err := rows.Found(t.row(`SELECT 1 FROM rooms WHERE id = $1`, r.ID).Scan(&one))
 	if err != nil {
 		return fmt.Errorf("look up room: %w", err)
 	}
@@ -71,18 +72,16 @@ func foldRoom(name, description string) string {
 
 // Join implements [chat.Rooms].
 func (s *Store) Join(ctx context.Context, cmd chat.Join) (joined bool, err error) {
-	err = s.writer.Do(ctx, func(tx *tx) (err error) {
-		joined, err = tx.join(&cmd)
-		return err
+	return rows.Result(ctx, s.concerning(concern{room: cmd.RoomID, user: cmd.Actor.ID}), func(tx *tx) (bool, error) {
+		return tx.join(&cmd)
 	})
-	return joined && err == nil, err
 }
 
 func (t *tx) join(cmd *chat.Join) (bool, error) {
 	var conversation string
 	var member bool
 	var at chat.Entry
-	found, err := exists(t.row(`
+	found, err := rows.Found(t.row(`
 		SELECT r.conversation_id, r.type, r.max_members, c.member_count,
 			EXISTS (SELECT 1 FROM members x WHERE x.conversation_id = r.conversation_id AND x.user_id = $1),
 			EXISTS (SELECT 1 FROM bans x WHERE x.conversation_id = r.conversation_id AND x.user_id = $1),
@@ -153,22 +152,19 @@ func (t *tx) insertMember(at chat.Place, user chat.UserID, role chat.Role) error
 		at.ConversationID, user, role, at.Seq, at.At.UnixMilli()); err != nil {
 		return fmt.Errorf("insert member: %w", err)
 	}
-	return t.setMark(at.ConversationID, user, at.Seq, at.At)
+	_, err := t.setMark(at.ConversationID, user, at.Seq, at.At)
+	return err
 }
 
 // Leave implements [chat.Rooms].
 func (s *Store) Leave(ctx context.Context, cmd chat.Leave) (left bool, err error) {
-	err = s.writer.Do(ctx, func(tx *tx) (err error) {
-		left, err = tx.leave(&cmd)
-		return err
-	})
-	return left && err == nil, err
+	return rows.Result(ctx, s.concerning(concern{room: cmd.RoomID}), func(tx *tx) (bool, error) { return tx.leave(&cmd) })
 }
 
 func (t *tx) leave(cmd *chat.Leave) (bool, error) {
 	var conversation string
 	var kind chat.RoomType
-	found, err := exists(t.row(`SELECT conversation_id, type FROM rooms WHERE id = $1`, cmd.RoomID).Scan(&conversation, &kind))
+	found, err := rows.Found(t.row(`SELECT conversation_id, type FROM rooms WHERE id = $1`, cmd.RoomID).Scan(&conversation, &kind))
 	if err != nil {
 		return false, fmt.Errorf("look up room: %w", err)
 	}
@@ -210,7 +206,7 @@ type departure struct {
 // the user had, empty for no member, and how many members remain.
 func (t *tx) removeMember(d departure) (chat.Role, int, error) {
 	var role chat.Role
-	found, err := exists(t.row(`DELETE FROM members WHERE conversation_id = $1 AND user_id = $2 RETURNING role`,
+	found, err := rows.Found(t.row(`DELETE FROM members WHERE conversation_id = $1 AND user_id = $2 RETURNING role`,
 		d.conversation, d.user).Scan(&role))
 	if err != nil || !found {
 		return "", 0, err
@@ -233,7 +229,7 @@ func (t *tx) removeMember(d departure) (chat.Role, int, error) {
 // ensureAdmin makes the member of longest standing an admin, if there is none.
 func (t *tx) ensureAdmin(conversation string, cmd *chat.Leave) error {
 	var one int
-	found, err := exists(t.row(`SELECT 1 FROM members WHERE conversation_id = $1 AND role = 'admin' LIMIT 1`, conversation).Scan(&one))
+	found, err := rows.Found(t.row(`SELECT 1 FROM members WHERE conversation_id = $1 AND role = 'admin' LIMIT 1`, conversation).Scan(&one))
 	if err != nil || found {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"fmt"
 
 	"github.com/sockeye-im/sockeye/internal/account"
+	"github.com/sockeye-im/sockeye/internal/store/rows"
 )
 
 // ErrOtherSecret says that the servers of the database sign tokens by another secret than this one would: a token of one
@@ -48,7 +49,7 @@ func (s *Store) TokenSecret(ctx context.Context, given account.Secret) (account.
 func (s *Store) KnownTokenSecret(ctx context.Context, given account.Secret) (account.Secret, error) {
 	var value sql.NullString
 	var known []byte
-	found, err := exists(s.readers.row(ctx, `SELECT value, fingerprint FROM secrets WHERE name = $1`, tokenSecret).Scan(&value, &known))
+	found, err := rows.Found(s.readers.row(ctx, `SELECT value, fingerprint FROM secrets WHERE name = $1`, tokenSecret).Scan(&value, &known))
 	switch {
 	case err != nil:
 		return "", fmt.Errorf("postgres: read the secret for tokens: %w", err)
@@ -61,7 +62,7 @@ func (s *Store) KnownTokenSecret(ctx context.Context, given account.Secret) (acc
 // agree compares the secret that was given, if one was, with what the database has: its own secret, or the fingerprint of
 // one that its servers are given.
 func agree(given, kept account.Secret, known []byte) (account.Secret, error) {
-	const change = "To change it for good, stop all servers and DELETE FROM secrets: it signs everybody out"
+	const change = "To change it for good, stop all servers and DELETE FROM secrets WHERE name = '" + tokenSecret + "': it signs everybody out"
 	switch {
 	case given != "" && !bytes.Equal(fingerprint(given), known) && kept != "":
 		return "", fmt.Errorf("postgres: %w: one that is in the database. Start this one without jwt-secret. %s", ErrOtherSecret, change)
@@ -79,6 +80,28 @@ func agree(given, kept account.Secret, known []byte) (account.Secret, error) {
 		return "", errors.New("postgres: the secret for tokens in the database is not the one that it was: its fingerprint is another's. " + change)
 	}
 	return kept, nil
+}
+
+// clusterSecret is the name of the row.
+const clusterSecret = "cluster"
+
+// ClusterSecret returns the secret by which the servers of the database know what comes from each other. It is made where
+// there is none. Several processes may call it at once: all get the same.
+func (s *Store) ClusterSecret(ctx context.Context) (account.Secret, error) {
+	made := account.NewSecret()
+	err := s.readers.change(ctx, `INSERT INTO secrets (name, value, fingerprint) VALUES ($1, $2, $3) ON CONFLICT (name) DO NOTHING`,
+		clusterSecret, string(made), fingerprint(made))
+	if err != nil {
+		return "", fmt.Errorf("postgres: keep the secret of the servers: %w", err)
+	}
+	var kept string
+	if err := s.readers.row(ctx, `SELECT value FROM secrets WHERE name = $1`, clusterSecret).Scan(&kept); err != nil {
+		return "", fmt.Errorf("postgres: read the secret of the servers: %w", err)
+	}
+	if err := account.Secret(kept).Validate(); err != nil {
+		return "", fmt.Errorf("postgres: the secret of the servers in the database: %w", err)
+	}
+	return account.Secret(kept), nil
 }
 
 // fingerprint tells no more of a secret than a token that is signed by it.

@@ -7,11 +7,12 @@ import (
 	"time"
 
 	"github.com/sockeye-im/sockeye/internal/chat"
+	"github.com/sockeye-im/sockeye/internal/store/rows"
 )
 
 // UpdateRoom implements [chat.Rooms].
 func (s *Store) UpdateRoom(ctx context.Context, cmd chat.UpdateRoom) error {
-	return s.writer.Do(ctx, func(tx *tx) error { return tx.updateRoom(&cmd) })
+	return s.writer.DoAhead(ctx, concern{room: cmd.RoomID}, func(tx *tx) error { return tx.updateRoom(&cmd) })
 }
 
 func (t *tx) updateRoom(cmd *chat.UpdateRoom) error {
@@ -19,7 +20,7 @@ func (t *tx) updateRoom(cmd *chat.UpdateRoom) error {
 	if err != nil {
 		return err
 	}
-	r, err := scanRoom(t.row(roomQuery, cmd.RoomID))
+	r, err := rows.Room(t.row(roomQuery, cmd.RoomID))
 	if err != nil {
 		return fmt.Errorf("read room: %w", err)
 	}
@@ -41,7 +42,7 @@ func (t *tx) updateRoom(cmd *chat.UpdateRoom) error {
 // DeleteRoom implements [chat.Rooms]. The log keeps its end, without anybody who may
 // read it; retention removes the rest in portions.
 func (s *Store) DeleteRoom(ctx context.Context, cmd chat.DeleteRoom) error {
-	return s.writer.Do(ctx, func(tx *tx) error { return tx.deleteRoom(&cmd) })
+	return s.writer.DoAhead(ctx, concern{room: cmd.RoomID}, func(tx *tx) error { return tx.deleteRoom(&cmd) })
 }
 
 func (t *tx) deleteRoom(cmd *chat.DeleteRoom) error {
@@ -49,20 +50,16 @@ func (t *tx) deleteRoom(cmd *chat.DeleteRoom) error {
 	if err != nil {
 		return err
 	}
-	r, err := scanRoom(t.row(roomQuery, cmd.RoomID))
+	r, err := rows.Room(t.row(roomQuery, cmd.RoomID))
 	if err != nil {
 		return fmt.Errorf("read room: %w", err)
 	}
-	var members []chat.UserID
-	if err := t.each(func(row scanner) error {
-		var user chat.UserID
-		err := row.Scan(&user)
-		members = append(members, user)
-		return err
-	}, `DELETE FROM members WHERE conversation_id = $1 RETURNING user_id`, conversation); err != nil {
+	members, err := rows.Collect(t.each, nil, rows.One[chat.UserID],
+		`DELETE FROM members WHERE conversation_id = $1 RETURNING user_id`, conversation)
+	if err != nil {
 		return fmt.Errorf("remove members: %w", err)
 	}
-	slices.Sort(members) // SQLite promises no order
+	slices.Sort(members) // no order is promised
 	if err := t.logRoom(chat.RoomDeleted, conversation, cmd.Actor, &r, cmd.At, members...); err != nil {
 		return err
 	}

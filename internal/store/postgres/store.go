@@ -1,24 +1,30 @@
 // Package postgres keeps chats in a PostgreSQL database, 13 or newer.
 //
 // There is one writer, as in package sqlite: a goroutine with a connection of its own that carries out the commands
-// waiting in a bounded queue in groups, see package batch. Each transaction is numbered in the table commits, without
-// holes, by which the writer finds out what became of a COMMIT whose answer did not come. Reads go to a pool of other
-// connections.
+// waiting in a bounded queue in groups, see package batch. Its transactions are numbered without holes, by which it finds
+// out what became of a COMMIT whose answer did not come. Reads go to a pool of other connections.
+//
+// Many processes may have one database open, each with a writer of its own. The table commits says what each has committed,
+// for those who did not hear of it: a Store is a [feed.Log].
 //
 // The database may go away and come back. Commands and reads are refused meanwhile, see [Unavailable].
 package postgres
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/sockeye-im/sockeye/internal/account"
 	"github.com/sockeye-im/sockeye/internal/chat"
+	"github.com/sockeye-im/sockeye/internal/feed"
 	"github.com/sockeye-im/sockeye/internal/store/batch"
 )
 
@@ -28,7 +34,7 @@ var ErrClosed = errors.New("postgres: the store is closed")
 // Config is where the database is and how to use it.
 type Config struct {
 	// URL is postgres://USER:PASSWORD@HOST:PORT/DATABASE with libpq's options, or what libpq takes in its place. With
-	// default_query_exec_mode=cache_describe or =exec no statement is prepared; behind a pooler that is found out.
+	// default_query_exec_mode=cache_describe no statement is prepared; behind a pooler that is found out. exec does not work: lists are sent.
 	URL string
 	// QueueSize is how many commands may wait for the writer; the callers of further ones wait for a place.
 	QueueSize int
@@ -43,10 +49,19 @@ type Config struct {
 	// SettleFor is how long commands wait at most for what became of a COMMIT whose answer did not come. A database that
 	// restarts is back by then. Longer, they have an [Unavailable] that is a [batch.ErrUnknown] too.
 	SettleFor time.Duration
+	// Tell is told the facts of each commit that has some, chats and accounts at once, with the commit's number: in the order
+	// of commits, before the callers are released, by one goroutine at a time and with no transaction open. It holds up all
+	// commands and must not ask the store. What it is told may be kept, and must not be changed. With it the sinks for
+	// events are told nothing and may be nil.
+	Tell func(feed.Facts)
+	// InStep tells by when this process has heard of all that was committed by then. nil: it hears of nothing. It is for
+	// those who wait until all servers know of something, see AwaitNodes.
+	InStep func() time.Time
 	// Log is told what an older database was changed in, and which settings are unwise; nil is nowhere.
 	Log *slog.Logger
 
-	tracer pgx.QueryTracer // sees all statements
+	tracer     pgx.QueryTracer // sees all statements
+	stuckAfter time.Duration   // see pingWriter
 
 	beside    bool // see OpenBeside
 	importing bool // see OpenImport
@@ -56,7 +71,7 @@ type Config struct {
 func DefaultConfig(url string) Config {
 	return Config{
 		URL: url, QueueSize: 1024, MaxBatch: 256, Readers: 8,
-		ConnectTimeout: 5 * time.Second, StatementTimeout: 10 * time.Second, SettleFor: 5 * time.Second,
+		ConnectTimeout: 5 * time.Second, StatementTimeout: 10 * time.Second, SettleFor: 5 * time.Second, stuckAfter: stuckAfter,
 	}
 }
 
@@ -90,17 +105,24 @@ type Store struct {
 	// settings are those of connections, with how statements are sent.
 	settings *pgxpool.Config
 
+	id       string // of this process, among all
 	epoch    string // see Epoch
-	writerID int64  // this process in the table writers
+	writerID atomic.Int64
+	woken    atomic.Pointer[func(kinds []string)] // see Jobs.OnEnqueued
 
-	accounts []*Accounts // whose sinks Close waits for
-	probe    probe
+	attendance *attendance // nil before Attend
+
+	toldOfChats    chat.Sink
+	toldOfAccounts account.Sink
 }
 
 var _ chat.Store = (*Store)(nil)
 
-// OpenBeside opens a database that a server may have open too. The server learns what is changed only where it reads the
-// database each time, and events are told to nobody: it is for the operator's commands. The schema must be the one that
+// WriterID is by which writer this process commits now; 0 before its first commit.
+func (s *Store) WriterID() int64 { return s.writerID.Load() }
+
+// OpenBeside opens a database for the operator's commands, beside the servers or without one. Those who read the log of
+// commits learn what is changed. The schema must be the one that
 // this program knows, and is left as it is: where no server has run yet the error is an [ErrNoServer].
 func OpenBeside(ctx context.Context, cfg Config) (*Store, error) {
 	cfg.beside = true
@@ -113,7 +135,7 @@ func Open(ctx context.Context, cfg Config, sink chat.Sink) (_ *Store, err error)
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	if sink == nil {
+	if sink == nil && cfg.Tell == nil {
 		return nil, errors.New("postgres: a sink for events is required")
 	}
 	settings, err := connectionSettings(cfg)
@@ -129,15 +151,14 @@ func Open(ctx context.Context, cfg Config, sink chat.Sink) (_ *Store, err error)
 			err = errors.Join(err, closeConn(conn))
 		}
 	}()
-	s := &Store{cfg: cfg, settings: settings}
+	s := &Store{cfg: cfg, settings: settings, id: rand.Text(), toldOfChats: sink, toldOfAccounts: func([]account.Event) {}}
 	if err := conn.QueryRow(ctx, `SELECT epoch FROM server`).Scan(&s.epoch); err != nil {
 		return nil, fmt.Errorf("postgres: read the epoch: %w", err)
 	}
-	t, err := newTx(ctx, conn, settings, cfg, sink)
-	if err != nil {
+	t := &tx{settings: settings, cfg: cfg, tell: s.tell, conn: conn, epoch: s.epoch, id: &s.writerID, woken: &s.woken}
+	if err := t.register(); err != nil {
 		return nil, fmt.Errorf("postgres: %w", err)
 	}
-	s.writerID = t.writer
 	s.readers, err = newReaders(settings, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("postgres: connect for reading: %w", err)
@@ -182,12 +203,26 @@ func prepare(ctx context.Context, cfg Config, settings *pgxpool.Config) (_ *pgx.
 	return conn, nil
 }
 
-// Close refuses new commands, carries out those that wait, returns once all that happened is published, and closes the
-// connections. It must be called once.
+// tell hands on the facts of a commit.
+func (s *Store) tell(f feed.Facts) {
+	if s.cfg.Tell != nil {
+		s.cfg.Tell(f)
+		return
+	}
+	if len(f.Chat) > 0 {
+		s.toldOfChats(f.Chat)
+	}
+	if len(f.Accounts) > 0 {
+		s.toldOfAccounts(f.Accounts)
+	}
+}
+
+// Close refuses new commands, carries out those that wait, returns once all that happened is published, leaves the nodes and
+// closes the connections. It must be called once.
 func (s *Store) Close() error {
 	t := s.writer.Drain()
-	for _, a := range s.accounts {
-		<-a.last
+	if s.attendance != nil {
+		s.attendance.leave()
 	}
 	s.readers.close()
 	return t.close()

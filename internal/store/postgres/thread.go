@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/sockeye-im/sockeye/internal/chat"
+	"github.com/sockeye-im/sockeye/internal/store/rows"
 )
 
 const (
@@ -18,15 +19,11 @@ const (
 )
 
 // Thread implements [chat.Messages].
-func (s *Store) Thread(ctx context.Context, user chat.UserID, q chat.ThreadQuery) (thread chat.Thread, err error) {
-	err = s.readers.snapshot(ctx, func(each eachRow) error {
-		thread, err = readThread(each, user, &q)
-		return err
-	})
-	return thread, err
+func (s *Store) Thread(ctx context.Context, user chat.UserID, q chat.ThreadQuery) (chat.Thread, error) {
+	return rows.Result(ctx, s.readers.snapshot, func(each rows.Each) (chat.Thread, error) { return readThread(each, user, &q) })
 }
 
-func readThread(each eachRow, user chat.UserID, q *chat.ThreadQuery) (chat.Thread, error) {
+func readThread(each rows.Each, user chat.UserID, q *chat.ThreadQuery) (chat.Thread, error) {
 	named, err := oneVisible(each, user, q.MessageID)
 	if err != nil {
 		return chat.Thread{}, err
@@ -46,7 +43,7 @@ func readThread(each eachRow, user chat.UserID, q *chat.ThreadQuery) (chat.Threa
 			query = repliesAfter
 		}
 	}
-	page, err := messagePage(each, q.Limit, q.After == "", query, args...)
+	page, err := rows.MessagePage(each, fillMessages, q.Limit, q.After == "", query, args...)
 	if err != nil {
 		return chat.Thread{}, fmt.Errorf("read replies: %w", err)
 	}
@@ -58,8 +55,8 @@ func readThread(each eachRow, user chat.UserID, q *chat.ThreadQuery) (chat.Threa
 }
 
 // oneVisible returns a message of a conversation that the user is in.
-func oneVisible(each eachRow, user chat.UserID, id string) (chat.Message, error) {
-	found, err := readMessages(each, `SELECT `+messageColumns+` FROM messages m
+func oneVisible(each rows.Each, user chat.UserID, id string) (chat.Message, error) {
+	found, err := rows.Messages(each, `SELECT `+messageColumns+` FROM messages m
 		JOIN members mb ON mb.conversation_id = m.conversation_id AND mb.user_id = $1 WHERE m.id = $2`, user, id)
 	if err != nil {
 		return chat.Message{}, fmt.Errorf("look up message: %w", err)
@@ -72,20 +69,17 @@ func oneVisible(each eachRow, user chat.UserID, id string) (chat.Message, error)
 }
 
 // cursorOf returns the seq of the cursor, which belongs to the thread.
-func cursorOf(each eachRow, conversation, root string, q *chat.ThreadQuery) (int64, error) {
-	field := "before"
-	if q.After != "" {
-		field = "after"
-	}
+func cursorOf(each rows.Each, conversation, root string, q *chat.ThreadQuery) (int64, error) {
 	seq, found := int64(0), false
-	err := each(func(row scanner) error {
+	err := each(func(row rows.Row) error {
 		found = true
 		return row.Scan(&seq)
 	}, `SELECT seq FROM messages WHERE id = $1 AND conversation_id = $2 AND (id = $3 OR thread_id = $3)`, q.Before+q.After, conversation, root)
-	if err == nil && !found {
-		refusal := *chat.ErrMessageNotFound
-		refusal.Field = field
-		return 0, &refusal
+	if err != nil || found {
+		return seq, err
 	}
-	return seq, err
+	if q.After != "" {
+		return 0, chat.ErrMessageNotFound.In("after")
+	}
+	return 0, chat.ErrMessageNotFound.In("before")
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -18,8 +17,7 @@ import (
 	"github.com/sockeye-im/sockeye/internal/store/suite"
 )
 
-// One process at a time serves from a database, but one that was taken for dead may wake up. What two of them do at once
-// may be refused, to be tried again, and then has the outcome that it has after the other's.
+// What two processes do at once may be refused, to be tried again, and then has the outcome that it has after the other's.
 
 // untilTaken tries again what is refused for a moment.
 func untilTaken(do func() error) error {
@@ -62,58 +60,6 @@ func TestOneMessageOfTwoProcesses(t *testing.T) {
 	}
 	if head := ask(t, address, `SELECT head_seq FROM conversations`); head != rounds {
 		t.Errorf("the log ends at %d, want %d", head, rounds)
-	}
-}
-
-// A server that was taken for dead, and is not, writes nothing once another one serves; the operator's commands do.
-func TestServerThatWakesUp(t *testing.T) {
-	address := pgtest.Database(t)
-	stores := [3]*postgres.Store{openStore(t, address, discard), openStore(t, address, discard), openStore(t, address, discard)}
-	place := postgres.Holder{Host: "here", Place: "a folder"} // the second needs not wait for the first's death
-	first := hold(t, stores[0], place)
-	appendMessage(t, stores[0], "m1")
-	second := hold(t, stores[1], place)
-	if _, err := stores[0].AppendMessage(t.Context(), message("m2")); err == nil || !strings.Contains(err.Error(), "another server has taken over") {
-		t.Errorf("the first wrote: %v", err)
-	}
-	if err := stores[0].Ping(t.Context()); err == nil {
-		t.Error("the first says that it can write")
-	}
-	appendMessage(t, stores[1], "m3")
-	appendMessage(t, stores[2], "m4") // beside
-	third := hold(t, stores[2], place)
-	if err := stores[1].Ping(t.Context()); err == nil {
-		t.Error("the second says that it can write")
-	}
-	appendMessage(t, stores[2], "m5")
-	if got := history(t, stores[2]); got != "m1=1 m3=2 m4=3 m5=4 " {
-		t.Errorf("stored: %s", got)
-	}
-	for _, lease := range []*postgres.Lease{first, second, third} {
-		lease.Release()
-	}
-	checkCommits(t, address)
-}
-
-func TestForgetCommits(t *testing.T) {
-	address := pgtest.Database(t)
-	s := openStore(t, address, discard)
-	appendMessage(t, s, "m")
-	now := time.Now()
-	pgtest.Exec(t, address, fmt.Sprintf(`
-		INSERT INTO commits (writer, n, at, places) SELECT -1, n, %d, '[]' FROM generate_series(1, 2500) n;
-		INSERT INTO commits (writer, n, at, places) VALUES (-2, 1, %d, '[]')`,
-		now.Add(-61*time.Minute).UnixMilli(), now.Add(-59*time.Minute).UnixMilli()))
-	if _, err := s.Retain(t.Context(), chat.Retain{Now: now, Portion: 100}); err != nil {
-		t.Fatal(err)
-	}
-	for writer, want := range map[int]int{-1: 0, -2: 1} {
-		if n := ask(t, address, `SELECT count(*) FROM commits WHERE writer = $1`, writer); n != want {
-			t.Errorf("%d commits of writer %d are kept, want %d", n, writer, want)
-		}
-	}
-	if n := ask(t, address, `SELECT count(*) FROM commits WHERE writer > 0`); n < 2 {
-		t.Errorf("%d commits of now are kept", n)
 	}
 }
 

@@ -5,13 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/sockeye-im/sockeye/internal/account"
 	"github.com/sockeye-im/sockeye/internal/chat"
+	"github.com/sockeye-im/sockeye/internal/feed"
 	"github.com/sockeye-im/sockeye/internal/store/batch"
+	"github.com/sockeye-im/sockeye/internal/store/rows"
 )
 
 // tx is the writer's transaction as a command sees it. Nothing here listens to a caller's context: a command that has
@@ -19,10 +23,13 @@ import (
 type tx struct {
 	settings *pgxpool.Config
 	cfg      Config
-	sink     chat.Sink
+	tell     func(feed.Facts) // of each commit that has some
 
-	conn   *pgx.Conn   // nil while there is none
-	writer int64       // this process in the table writers
+	conn   *pgx.Conn     // nil while there is none
+	epoch  string        // of the database
+	writer int64         // this process in the table writers
+	id     *atomic.Int64 // tells it to others
+	woken  *atomic.Pointer[func(kinds []string)]
 	n      int64       // the number of the last commit whose outcome is known
 	ahead  []statement // are sent with the next one
 
@@ -33,11 +40,12 @@ type tx struct {
 	opened  bool   // its savepoint is there, or among those that are sent next
 	undone  bool   // it was refused
 	reading bool   // what it asks changes nothing, and does not see the messages to be inserted
-	marks   [2]int // how many events and afterwards there were before it
+	marks   [3]int // how many events of chats and of accounts, and kinds of jobs, there were before it
 
-	appends    appends
-	events     []chat.Event
-	afterwards []func()
+	appends  appends
+	events   []chat.Event
+	accounts []account.Event
+	jobs     []string // kinds of those that were enqueued
 }
 
 // statement is one that is to be sent.
@@ -48,25 +56,46 @@ type statement struct {
 
 var _ batch.Transaction = (*tx)(nil)
 
-// newTx registers a new writer.
-func newTx(ctx context.Context, conn *pgx.Conn, settings *pgxpool.Config, cfg Config, sink chat.Sink) (*tx, error) {
-	t := &tx{settings: settings, cfg: cfg, sink: sink, conn: conn}
-	err := conn.QueryRow(ctx, `INSERT INTO writers (began_at) VALUES ($1) RETURNING id`, time.Now().UnixMilli()).Scan(&t.writer)
-	if err != nil {
-		return nil, fmt.Errorf("register the writer: %w", err)
+// register makes a new writer, of the database that the store was opened on.
+func (t *tx) register() error {
+	ctx, cancel := t.limit()
+	defer cancel()
+	var writer int64
+	err := t.conn.QueryRow(ctx, `INSERT INTO writers (began_at) SELECT $1::bigint FROM server WHERE epoch = $2 RETURNING id`,
+		time.Now().UnixMilli(), t.epoch).Scan(&writer)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return errors.New("the database is another one than before, it was restored or emptied. Start the server again")
+	case err != nil:
+		return fmt.Errorf("register the writer: %w", err)
 	}
-	return t, nil
+	t.writer, t.n = writer, 0
+	t.id.Store(writer)
+	return nil
 }
 
 // Begin implements [batch.Transaction]. A connection that is broken is found out here, and made anew. What is known ahead
-// are messages to be appended.
+// are messages to be appended, and what other commands concern.
 func (t *tx) Begin(ahead []any) error {
-	messages := make([]*appending, len(ahead))
+	var messages []*appending
+	var concerns []concern
 	for i := range ahead {
-		messages[i] = ahead[i].(*appending)
+		switch known := ahead[i].(type) {
+		case *appending:
+			known.reset()
+			messages = append(messages, known)
+		case concern:
+			concerns = append(concerns, known)
+		}
+	}
+	first := questions(messages)
+	if t.appends.locked = len(messages) < len(ahead); t.appends.locked {
+		first = append(locks(concerns, messages), first...)
+	} else {
+		first = append(t.rememberHeads(messages), first...)
 	}
 	if t.conn != nil {
-		err := t.begin(messages)
+		err := t.beginOrRegister(first)
 		if err == nil || !t.conn.IsClosed() {
 			return available(err)
 		}
@@ -74,32 +103,56 @@ func (t *tx) Begin(ahead []any) error {
 	if err := t.connect(); err != nil {
 		return err
 	}
-	return available(t.begin(messages))
+	return available(t.beginOrRegister(first))
 }
 
-// begin locks the writer's row, so that whoever looks whether the transaction was stored waits for its end, and looks up
-// at once what is asked before messages. The limits hold for the transaction alone: nothing is kept in the connection. A
+// errEnded says that the writer may not write any more.
+var errEnded = errors.New("the writer has ended")
+
+// beginOrRegister is begin, as another writer if this one was ended: the process was silent for so long that it was taken for
+// dead. What it has committed is settled by then, or it would not begin.
+func (t *tx) beginOrRegister(first []question) error {
+	err := t.begin(first)
+	if !errors.Is(err, errEnded) {
+		return err
+	}
+	t.Rollback()
+	if t.conn == nil {
+		return err
+	}
+	if err := t.register(); err != nil {
+		return err
+	}
+	return t.begin(first)
+}
+
+// idleFor is how long the database waits for the next statement of a transaction. A process that has stopped in one holds up
+// all who write to the same conversations that long.
+const idleFor = 3 * time.Second
+
+// begin locks the writer's row, so that whoever looks whether the transaction was stored waits for its end, and asks at once
+// what is asked before commands. The limits hold for the transaction alone: nothing is kept in the connection. A
 // command asks for rows by their keys: no table is to be looked at as a whole because it was small, or not known, when the
 // plan was made, which is kept.
-func (t *tx) begin(messages []*appending) error {
+func (t *tx) begin(first []question) error {
 	t.ahead, t.lost, t.kept = append(t.ahead[:0], statement{query: "BEGIN"}), nil, false
 	t.appends.reset()
-	limit := strconv.FormatInt(t.cfg.StatementTimeout.Milliseconds(), 10)
+	limit := func(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
 	var at int64
 	locked := question{
 		statement: statement{`
 			UPDATE writers SET n = n + 1 WHERE id = $1 AND NOT ended
-			RETURNING n, set_config('statement_timeout', $2, true), set_config('idle_in_transaction_session_timeout', $2, true),
+			RETURNING n, set_config('statement_timeout', $2, true), set_config('idle_in_transaction_session_timeout', $3, true),
 				set_config('enable_seqscan', 'off', true)`,
-			[]any{t.writer, limit}},
+			[]any{t.writer, limit(t.cfg.StatementTimeout), limit(min(t.cfg.StatementTimeout, idleFor))}},
 		read: func(results pgx.BatchResults) error {
 			return results.QueryRow().Scan(&at, new(string), new(string), new(string))
 		},
 	}
-	err := t.send(append([]question{locked}, questions(messages)...)...)
+	err := t.send(append([]question{locked}, first...)...)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
-		return fmt.Errorf("the writer %d may not write any more: another server has taken over, or the database was restored or emptied. Start the server again", t.writer)
+		return errEnded
 	case err != nil:
 		return err
 	case at != t.n+1:
@@ -131,10 +184,14 @@ func (t *tx) disconnect() {
 	t.conn = nil
 }
 
+// close ends the writer, if that can be done: else others do.
 func (t *tx) close() error {
 	if t.conn == nil {
 		return nil
 	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	_, _ = t.conn.Exec(ctx, `UPDATE writers SET ended = true, ended_at = `+nowMillis+` WHERE id = $1 AND NOT ended`, t.writer)
 	return closeConn(t.conn)
 }
 
@@ -145,7 +202,7 @@ func (t *tx) Savepoint() error {
 	return t.lost
 }
 
-func (t *tx) mark() { t.marks = [2]int{len(t.events), len(t.afterwards)} }
+func (t *tx) mark() { t.marks = [3]int{len(t.events), len(t.accounts), len(t.jobs)} }
 
 // open makes the command's savepoint, behind what the commands before have left to do.
 func (t *tx) open() error {
@@ -164,7 +221,7 @@ func (t *tx) open() error {
 
 // Undo implements [batch.Transaction].
 func (t *tx) Undo() error {
-	t.events, t.afterwards = t.events[:t.marks[0]], t.afterwards[:t.marks[1]]
+	t.events, t.accounts, t.jobs = t.events[:t.marks[0]], t.accounts[:t.marks[1]], t.jobs[:t.marks[2]]
 	t.undone = true
 	if t.opened && t.lost == nil {
 		if t.conn.PgConn().TxStatus() == 'E' { // nothing else can be prepared before it
@@ -198,25 +255,26 @@ func (t *tx) Rollback() {
 }
 
 // drop forgets what was to be published.
-func (t *tx) drop() { t.events, t.afterwards = nil, nil }
+func (t *tx) drop() { t.events, t.accounts, t.jobs = nil, nil, nil }
 
 // Publish implements [batch.Transaction].
 func (t *tx) Publish() {
-	if len(t.events) > 0 {
-		t.sink(t.events)
+	if facts := t.facts(); hasSome(&facts) {
+		t.tell(facts)
 	}
-	for _, do := range t.afterwards {
-		do()
-	}
+	t.tellJobs()
 	t.drop()
 }
 
+// facts are those of the transaction, of which n is the number once it is stored.
+func (t *tx) facts() feed.Facts {
+	return feed.Facts{At: time.Now(), Commit: feed.Commit{Writer: t.writer, N: t.n}, Chat: t.events, Accounts: t.accounts}
+}
+
+func hasSome(f *feed.Facts) bool { return len(f.Chat)+len(f.Accounts) > 0 }
+
 // emit adds an event of the command, to be published after the commit.
 func (t *tx) emit(e chat.Event) { t.events = append(t.events, e) }
-
-// after has something done after the commit, behind the publishing of its events and before the callers are released. It
-// is dropped with the command, or with the transaction.
-func (t *tx) after(do func()) { t.afterwards = append(t.afterwards, do) }
 
 // control runs a statement that steers the transaction.
 func (t *tx) control(query string) error {
@@ -237,17 +295,17 @@ func (t *tx) exec(query string, args ...any) (rows int64, err error) {
 }
 
 // row returns the first row; an error of the query comes out of its Scan, which asks it.
-func (t *tx) row(query string, args ...any) scanner {
+func (t *tx) row(query string, args ...any) rows.Row {
 	if !askable(args) {
-		return failed{pgx.ErrNoRows}
+		return rows.Failed{Err: pgx.ErrNoRows}
 	}
-	return asked(func(dest ...any) error {
+	return rows.Asked(func(dest ...any) error {
 		return t.ask(func(results pgx.BatchResults) error { return results.QueryRow().Scan(dest...) }, query, args...)
 	})
 }
 
 // each calls scan for every row.
-func (t *tx) each(scan func(scanner) error, query string, args ...any) error {
+func (t *tx) each(scan func(rows.Row) error, query string, args ...any) error {
 	if !askable(args) {
 		return nil
 	}
@@ -280,7 +338,7 @@ func (t *tx) send(questions ...question) error {
 	reached, err := askBehind(ctx, t.conn, ahead, questions...)
 	t.ahead = ahead[:0]
 	switch {
-	case err != nil && !reached:
+	case err != nil && !reached || isDeadlock(err):
 		t.lost = conflict(err)
 		return t.lost
 	case err != nil && (t.conn.IsClosed() || !t.opened && t.conn.PgConn().TxStatus() == 'E'): // without a savepoint to go back to

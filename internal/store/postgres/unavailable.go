@@ -6,13 +6,13 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/puddle/v2"
 
 	"github.com/sockeye-im/sockeye/internal/refusal"
+	"github.com/sockeye-im/sockeye/internal/store/batch"
 )
 
 // Unavailable refuses what cannot be done while the database is away. A message that is sent again under its clientMsgId
@@ -56,13 +56,19 @@ func available(err error) error {
 }
 
 // conflict makes an error of statements that no command waits for one that says to try again, where another process was
-// first with what they store.
+// first with what they store, or each waited for what the other had locked.
 func conflict(err error) error {
 	var said *pgconn.PgError
-	if errors.As(err, &said) && (said.Code == "23505" || strings.HasPrefix(said.Code, "40")) {
-		return fmt.Errorf("%w: %w", Unavailable, err)
+	if errors.As(err, &said) && said.Code == "23505" || isDeadlock(err) {
+		return fmt.Errorf("%w: %w: %w", batch.ErrAgain, Unavailable, err)
 	}
 	return available(err)
+}
+
+// isDeadlock tells whether the database has ended a transaction for the sake of another one.
+func isDeadlock(err error) bool {
+	var said *pgconn.PgError
+	return errors.As(err, &said) && (said.Code == "40001" || said.Code == "40P01")
 }
 
 // isAway tells whether an error is the database's being away, or not taking what it would take at another time.
@@ -89,5 +95,6 @@ func isAway(err error) bool {
 	var failing *pgconn.ConnectError
 	var network net.Error
 	return errors.As(err, &failing) || errors.As(err, &network) || errors.Is(err, io.EOF) ||
-		errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) || errors.Is(err, context.DeadlineExceeded)
+		errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) || errors.Is(err, context.DeadlineExceeded) ||
+		errors.Is(err, pgconn.ErrConnClosed) // it broke before the question was asked
 }

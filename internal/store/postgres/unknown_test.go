@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -46,22 +47,45 @@ func published(events []chat.Event) (told string) {
 	return told
 }
 
-// checkCommits fails if the commits of a writer have a hole, or are not as many as its row says.
+// checkCommits fails if what the log of commits says is not what conversations have, each event of them once; or if a writer
+// has a commit behind its last one.
 func checkCommits(t testing.TB, address string) {
 	t.Helper()
-	conn, err := pgx.Connect(t.Context(), address)
-	if err != nil {
-		t.Fatal(err)
+	s := openStore(t, address, discard)
+	known := map[int64]int64{}
+	logged := make(map[string][]int64)
+	for more := true; more; {
+		read, err := s.After(t.Context(), known)
+		if err != nil || len(read.Lost) > 0 {
+			t.Fatalf("commits cannot be read: error %v, lost %v", err, read.Lost)
+		}
+		known, more = read.Reached, read.More
+		for _, c := range read.Commits {
+			for i := range c.Facts.Chat {
+				if place, is := c.Places[i]; is {
+					for seq := place.First; seq <= place.Last; seq++ {
+						logged[place.ConversationID] = append(logged[place.ConversationID], seq)
+					}
+				} else if e := c.Facts.Chat[i]; e.Seq > 0 {
+					logged[e.ConversationID] = append(logged[e.ConversationID], e.Seq)
+				}
+			}
+		}
 	}
-	defer func() { _ = conn.Close(context.Background()) }()
-	var wrong string
-	err = conn.QueryRow(t.Context(), `
-		SELECT coalesce(string_agg(format('writer %s: n=%s, %s commits from %s to %s', id, n, commits, first, last), '; '), '')
-		FROM (SELECT w.id, w.n, count(c.n) AS commits, coalesce(min(c.n), 1) AS first, coalesce(max(c.n), 0) AS last
-			FROM writers w LEFT JOIN commits c ON c.writer = w.id GROUP BY w.id) x
-		WHERE commits <> n OR first <> 1 OR last <> n`).Scan(&wrong)
-	if err != nil || wrong != "" {
-		t.Errorf("commits have holes: %s, error %v", wrong, err)
+	for id, seqs := range logged {
+		slices.Sort(seqs)
+		for i, seq := range seqs {
+			if seq != int64(i)+1 {
+				t.Errorf("the log of commits has of %s the seqs %v", id, seqs)
+				break
+			}
+		}
+		if head := ask(t, address, `SELECT head_seq FROM conversations WHERE id = $1`, id); head != len(seqs) {
+			t.Errorf("the log of %s ends at %d, and commits say %d", id, head, len(seqs))
+		}
+	}
+	if n := ask(t, address, `SELECT count(*) FROM commits c JOIN writers w ON w.id = c.writer WHERE c.n > w.n`); n > 0 {
+		t.Errorf("%d commits are behind the last ones of their writers", n)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/sockeye-im/sockeye/internal/chat"
+	"github.com/sockeye-im/sockeye/internal/store/rows"
 )
 
 // The conversations of user $1 in which something is unread: all; or those listed in $2
@@ -60,7 +61,7 @@ const unreadQuery = `
 
 // Unread implements [chat.Messages].
 func (s *Store) Unread(ctx context.Context, q chat.UnreadQuery) (unread chat.Unread, err error) {
-	err = s.readers.snapshot(ctx, func(each eachRow) error {
+	err = s.readers.snapshot(ctx, func(each rows.Each) error {
 		if unread.Conversations, err = unreadConversations(each, &q); err != nil {
 			return fmt.Errorf("find unread conversations: %w", err)
 		}
@@ -68,7 +69,7 @@ func (s *Store) Unread(ctx context.Context, q chat.UnreadQuery) (unread chat.Unr
 		if len(unread.Conversations) == 0 {
 			return nil
 		}
-		if unread.Messages, err = readMessages(each, unreadQuery, q.User, q.Limit, unread.Conversations); err != nil {
+		if unread.Messages, err = rows.Messages(each, unreadQuery, q.User, q.Limit, unread.Conversations); err != nil {
 			return err
 		}
 		slices.Reverse(unread.Messages)
@@ -77,17 +78,9 @@ func (s *Store) Unread(ctx context.Context, q chat.UnreadQuery) (unread chat.Unr
 	return unread, err
 }
 
-func unreadConversations(each eachRow, q *chat.UnreadQuery) ([]string, error) {
-	ids := []string{}
-	add := func(row scanner) error {
-		var id string
-		err := row.Scan(&id)
-		ids = append(ids, id)
-		return err
-	}
+func unreadConversations(each rows.Each, q *chat.UnreadQuery) ([]string, error) {
 	if q.Since.IsZero() {
-		err := each(add, unreadInAll, q.User)
-		return ids, err
+		return rows.Collect(each, []string{}, rows.One[string], unreadInAll, q.User)
 	}
 	query := unreadByUser
 	few, err := fewSince(each, q.Since)
@@ -97,6 +90,5 @@ func unreadConversations(each eachRow, q *chat.UnreadQuery) ([]string, error) {
 	if few {
 		query = unreadByTime
 	}
-	err = each(add, query, q.User, q.Among, q.Since.UnixMilli())
-	return ids, err
+	return rows.Collect(each, []string{}, rows.One[string], query, q.User, q.Among, q.Since.UnixMilli())
 }

@@ -2,9 +2,9 @@ package postgres
 
 import (
 	"context"
-	"time"
 
 	"github.com/sockeye-im/sockeye/internal/chat"
+	"github.com/sockeye-im/sockeye/internal/store/rows"
 )
 
 const blockedQuery = `
@@ -13,11 +13,6 @@ const blockedQuery = `
 
 // Blocked implements [chat.Blocks].
 func (s *Store) Blocked(ctx context.Context, a, b chat.UserID) (blocked bool, err error) {
-	_, err = exists(s.readers.row(ctx, blockedQuery, a, b).Scan(&blocked))
+	_, err = rows.Found(s.readers.row(ctx, blockedQuery, a, b).Scan(&blocked))
 	return blocked, err
-}
-
-// instant is the time of a stored number of milliseconds.
-func instant(millis int64) time.Time {
-	return time.UnixMilli(millis).UTC()
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/sockeye-im/sockeye/internal/chat"
 	"github.com/sockeye-im/sockeye/internal/chat/lexeme"
+	"github.com/sockeye-im/sockeye/internal/store/rows"
 )
 
 // maxScopes is how many conversations are searched one by one, within the index. Above that the words alone are looked
@@ -81,15 +82,11 @@ const (
 const near = 4000
 
 // SearchMessages implements [chat.Search].
-func (s *Store) SearchMessages(ctx context.Context, q chat.MessageSearch) (page chat.Page, err error) {
-	err = s.readers.snapshot(ctx, func(each eachRow) error {
-		page, err = searchMessages(each, &q)
-		return err
-	})
-	return page, err
+func (s *Store) SearchMessages(ctx context.Context, q chat.MessageSearch) (chat.Page, error) {
+	return rows.Result(ctx, s.readers.snapshot, func(each rows.Each) (chat.Page, error) { return searchMessages(each, &q) })
 }
 
-func searchMessages(each eachRow, q *chat.MessageSearch) (chat.Page, error) {
+func searchMessages(each rows.Each, q *chat.MessageSearch) (chat.Page, error) {
 	from, err := cursorOfSearch(each, q)
 	if err != nil {
 		return chat.Page{}, err
@@ -126,7 +123,7 @@ type searchCursor struct {
 
 // candidates returns messages that have all words of the terms, one more than the limit if there are as many, and the last
 // of them.
-func candidates(each eachRow, q *chat.MessageSearch, conversations []string, from searchCursor) (found []chat.Message, last searchCursor, err error) {
+func candidates(each rows.Each, q *chat.MessageSearch, conversations []string, from searchCursor) (found []chat.Message, last searchCursor, err error) {
 	var words []string
 	for _, term := range q.Terms {
 		words = append(words, term.Lexemes...)
@@ -144,8 +141,8 @@ func candidates(each eachRow, q *chat.MessageSearch, conversations []string, fro
 		query = foundByScope
 		args = []any{pgx.QueryExecModeCacheDescribe, q.User, conversations, scopes, until, words, from.ordinal, near / n, q.Limit + 1}
 	}
-	err = each(func(row scanner) error {
-		m, err := scanMessage(row, &last.ordinal)
+	err = each(func(row rows.Row) error {
+		m, err := rows.Message(row, &last.ordinal)
 		found = append(found, m)
 		last.conversation, last.seq = m.ConversationID, m.Seq
 		return err
@@ -171,13 +168,13 @@ func hasPhrases(text string, terms []lexeme.Term) bool {
 }
 
 // cursorOfSearch finds the message to begin behind, if it is one that the user may see.
-func cursorOfSearch(each eachRow, q *chat.MessageSearch) (searchCursor, error) {
+func cursorOfSearch(each rows.Each, q *chat.MessageSearch) (searchCursor, error) {
 	if q.Before == "" {
 		return searchCursor{ordinal: math.MaxInt64}, nil
 	}
 	found := false
 	var from searchCursor
-	err := each(func(row scanner) error {
+	err := each(func(row rows.Row) error {
 		found = true
 		return row.Scan(&from.ordinal, &from.conversation, &from.seq)
 	}, `SELECT m.ordinal, m.conversation_id, m.seq FROM messages m
@@ -189,14 +186,8 @@ func cursorOfSearch(each eachRow, q *chat.MessageSearch) (searchCursor, error) {
 }
 
 // scopesOf returns the conversations to look at, one more than are searched one by one if there are too many.
-func scopesOf(each eachRow, q *chat.MessageSearch) ([]string, error) {
-	var conversations []string
-	err := each(func(row scanner) error {
-		var id string
-		err := row.Scan(&id)
-		conversations = append(conversations, id)
-		return err
-	}, `SELECT conversation_id FROM members WHERE user_id = $1 AND ($2 = '' OR conversation_id = $2) LIMIT $3`,
+func scopesOf(each rows.Each, q *chat.MessageSearch) ([]string, error) {
+	return rows.Collect(each, nil, rows.One[string],
+		`SELECT conversation_id FROM members WHERE user_id = $1 AND ($2 = '' OR conversation_id = $2) LIMIT $3`,
 		q.User, q.ConversationID, maxScopes+1)
-	return conversations, err
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sockeye-im/sockeye/internal/account"
+	"github.com/sockeye-im/sockeye/internal/store/rows"
 )
 
 // BlockAddress implements [account.Addresses].
@@ -30,28 +31,21 @@ func (a *Accounts) BlockAddress(ctx context.Context, b account.BlockedAddress) e
 // UnblockAddress implements [account.Addresses].
 func (a *Accounts) UnblockAddress(ctx context.Context, address netip.Addr) error {
 	return a.do(ctx, func(t *accountTx) error {
-		rows, err := t.exec(`DELETE FROM blocked_addresses WHERE address = ?`, address.String())
+		blocks, err := t.exec(`DELETE FROM blocked_addresses WHERE address = ?`, address.String())
 		if err != nil {
 			return fmt.Errorf("unblock address: %w", err)
 		}
-		if rows > 0 {
+		if blocks > 0 {
 			t.tell(account.Event{Kind: account.AddressUnblocked, Address: &account.BlockedAddress{Address: address}})
 		}
 		return nil
 	})
 }
 
+const blockedAddressesQuery = `
+	SELECT address, until, reason, blocked_by, created_at FROM blocked_addresses WHERE until > ? ORDER BY until, address`
+
 // BlockedAddresses implements [account.Addresses].
 func (a *Accounts) BlockedAddresses(ctx context.Context, now time.Time) ([]account.BlockedAddress, error) {
-	return collect(a.readers().rows(ctx), []account.BlockedAddress{}, func(row scanner) (b account.BlockedAddress, err error) {
-		var address string
-		var until, at int64
-		if err := row.Scan(&address, &until, &b.Reason, &b.By, &at); err != nil {
-			return b, err
-		}
-		b.Until, b.At = instant(until), instant(at)
-		b.Address, err = netip.ParseAddr(address)
-		return b, err
-	}, `SELECT address, until, reason, blocked_by, created_at FROM blocked_addresses
-		WHERE until > ? ORDER BY until, address`, now.UnixMilli())
+	return rows.Collect(a.readers().rows(ctx), []account.BlockedAddress{}, rows.BlockedAddress, blockedAddressesQuery, now.UnixMilli())
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/sockeye-im/sockeye/internal/account"
+	"github.com/sockeye-im/sockeye/internal/store/rows"
 )
 
 const pairQuery = `
@@ -14,19 +15,14 @@ const pairQuery = `
 		EXISTS (SELECT 1 FROM blocks WHERE blocker_id = ?1 AND blocked_id = ?2),
 		EXISTS (SELECT 1 FROM blocks WHERE blocker_id = ?2 AND blocked_id = ?1)`
 
-func scanPair(row scanner) (p account.Pair, err error) {
-	err = row.Scan(&p.Friends, &p.Sent, &p.Received, &p.Blocks, &p.BlockedBy)
-	return p, err
-}
-
 // Pair implements [account.Friends].
 func (a *Accounts) Pair(ctx context.Context, one, other account.UserID) (account.Pair, error) {
-	return scanPair(a.readers().row(ctx, pairQuery, one, other))
+	return rows.Pair(a.readers().row(ctx, pairQuery, one, other))
 }
 
 // ChangePair implements [account.Friends].
 func (a *Accounts) ChangePair(ctx context.Context, cmd account.ChangePair) (after account.Pair, err error) {
-	return result(ctx, a.do, func(t *accountTx) (account.Pair, error) { return t.changePair(&cmd) })
+	return rows.Result(ctx, a.do, func(t *accountTx) (account.Pair, error) { return t.changePair(&cmd) })
 }
 
 func (t *accountTx) changePair(cmd *account.ChangePair) (account.Pair, error) {
@@ -38,7 +34,7 @@ func (t *accountTx) changePair(cmd *account.ChangePair) (account.Pair, error) {
 	if err != nil {
 		return account.Pair{}, err
 	}
-	before, err := scanPair(t.row(pairQuery, cmd.Actor, cmd.Target))
+	before, err := rows.Pair(t.row(pairQuery, cmd.Actor, cmd.Target))
 	if err != nil {
 		return account.Pair{}, fmt.Errorf("look up pair: %w", err)
 	}
@@ -46,10 +42,10 @@ func (t *accountTx) changePair(cmd *account.ChangePair) (account.Pair, error) {
 	if err != nil || after == before {
 		return before, err
 	}
-	if err := t.storePair(cmd, before, after); err != nil {
+	if err := pair.Store(t.exec, cmd, before, after); err != nil {
 		return account.Pair{}, err
 	}
-	if err := t.checkPair(cmd, before, after); err != nil {
+	if err := pair.Check(t.row, cmd, before, after); err != nil {
 		return account.Pair{}, err
 	}
 	for _, e := range events {
@@ -69,80 +65,19 @@ func (t *accountTx) person(id account.UserID) (account.Person, error) {
 	return account.Person{ID: u.ID, Name: u.Name}, nil
 }
 
-// storePair writes what is different. A user never blocks for another, so what the
-// other one blocks is left alone.
-func (t *accountTx) storePair(cmd *account.ChangePair, before, after account.Pair) error {
-	actor, target := cmd.Actor, cmd.Target
-	for _, part := range []struct {
-		was, is        bool
-		insert, remove string
-		first, second  account.UserID
-	}{
-		{
-			before.Friends, after.Friends,
-			`INSERT INTO friends (user_a, user_b, created_at) VALUES (?, ?, ?)`,
-			`DELETE FROM friends WHERE user_a = ? AND user_b = ?`,
-			min(actor, target), max(actor, target),
-		},
-		{before.Sent, after.Sent, insertRequest, deleteRequest, actor, target},
-		{before.Received, after.Received, insertRequest, deleteRequest, target, actor},
-		{
-			before.Blocks, after.Blocks,
-			`INSERT INTO blocks (blocker_id, blocked_id, created_at) VALUES (?, ?, ?)`,
-			`DELETE FROM blocks WHERE blocker_id = ? AND blocked_id = ?`,
-			actor, target,
-		},
-	} {
-		var err error
-		switch {
-		case part.is && !part.was:
-			_, err = t.exec(part.insert, part.first, part.second, cmd.At.UnixMilli())
-		case part.was && !part.is:
-			_, err = t.exec(part.remove, part.first, part.second)
-		}
-		if err != nil {
-			return fmt.Errorf("store pair: %w", err)
-		}
-	}
-	return nil
-}
+// pair is what stands between two users.
+var pair = rows.PairStatements{
+	InsertFriends: `INSERT INTO friends (user_a, user_b, created_at) VALUES (?, ?, ?)`,
+	DeleteFriends: `DELETE FROM friends WHERE user_a = ? AND user_b = ?`,
+	InsertRequest: `INSERT INTO friend_requests (sender_id, receiver_id, created_at) VALUES (?, ?, ?)`,
+	DeleteRequest: `DELETE FROM friend_requests WHERE sender_id = ? AND receiver_id = ?`,
+	InsertBlock:   `INSERT INTO blocks (blocker_id, blocked_id, created_at) VALUES (?, ?, ?)`,
+	DeleteBlock:   `DELETE FROM blocks WHERE blocker_id = ? AND blocked_id = ?`,
 
-const (
-	insertRequest = `INSERT INTO friend_requests (sender_id, receiver_id, created_at) VALUES (?, ?, ?)`
-	deleteRequest = `DELETE FROM friend_requests WHERE sender_id = ? AND receiver_id = ?`
-)
-
-// checkPair counts what has become more. A refusal undoes the command.
-func (t *accountTx) checkPair(cmd *account.ChangePair, before, after account.Pair) error {
-	var friends, sent, blocks int
-	count := func(into *int, query string, args ...any) error {
-		var n int
-		if err := t.row(query, args...).Scan(&n); err != nil {
-			return fmt.Errorf("count: %w", err)
-		}
-		*into = max(*into, n)
-		return nil
-	}
-	if after.Friends && !before.Friends {
-		for _, user := range []account.UserID{cmd.Actor, cmd.Target} {
-			err := count(&friends, `
-				SELECT (SELECT count(*) FROM friends WHERE user_a = ?1) + (SELECT count(*) FROM friends WHERE user_b = ?1)`, user)
-			if err != nil {
-				return err
-			}
-		}
-	}
-	if after.Sent && !before.Sent {
-		if err := count(&sent, `SELECT count(*) FROM friend_requests WHERE sender_id = ?`, cmd.Actor); err != nil {
-			return err
-		}
-	}
-	if after.Blocks && !before.Blocks {
-		if err := count(&blocks, `SELECT count(*) FROM blocks WHERE blocker_id = ?`, cmd.Actor); err != nil {
-			return err
-		}
-	}
-	return after.OverLimit(before, friends, sent, blocks)
+	CountFriends: `
+		SELECT (SELECT count(*) FROM friends WHERE user_a = ?1) + (SELECT count(*) FROM friends WHERE user_b = ?1)`,
+	CountRequests: `SELECT count(*) FROM friend_requests WHERE sender_id = ?`,
+	CountBlocks:   `SELECT count(*) FROM blocks WHERE blocker_id = ?`,
 }
 
 const friendIDsQuery = `
@@ -162,5 +97,5 @@ func (a *Accounts) BlockedIDs(ctx context.Context, userID account.UserID) ([]acc
 }
 
 func (a *Accounts) ids(ctx context.Context, query string, userID account.UserID) ([]account.UserID, error) {
-	return collect(a.readers().rows(ctx), []account.UserID{}, scanOne[account.UserID], query, userID)
+	return rows.Collect(a.readers().rows(ctx), []account.UserID{}, rows.One[account.UserID], query, userID)
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sockeye-im/sockeye/internal/account"
+	"github.com/sockeye-im/sockeye/internal/store/rows"
 )
 
 // NoteSignIn implements [account.SignIns].
@@ -31,11 +32,11 @@ func (a *Accounts) NoteSignIn(ctx context.Context, s account.SignIn) error {
 // SignedIn implements [account.SignIns].
 func (a *Accounts) SignedIn(ctx context.Context, username string, from netip.Addr) (time.Time, error) {
 	var at int64
-	found, err := exists(a.readers().row(ctx, `
+	found, err := rows.Found(a.readers().row(ctx, `
 		SELECT s.at FROM local_accounts l JOIN sign_ins s ON s.user_id = l.user_id WHERE l.username_key = ? AND s.address = ?`,
 		account.Fold(username), from.String()).Scan(&at))
 	if !found {
 		return time.Time{}, err
 	}
-	return instant(at), nil
+	return rows.Instant(at), nil
 }

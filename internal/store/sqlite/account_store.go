@@ -2,8 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
-	"time"
 
 	"github.com/sockeye-im/sockeye/internal/account"
 )
@@ -63,19 +61,6 @@ func (a *Accounts) do(ctx context.Context, run func(*accountTx) error) error {
 		a.sink(events)
 	}
 	return err
-}
-
-// millis is a time for a column that may be NULL, which is the zero time.
-func millis(t time.Time) sql.NullInt64 {
-	return sql.NullInt64{Int64: t.UnixMilli(), Valid: !t.IsZero()}
-}
-
-// instantOrZero is the opposite of millis.
-func instantOrZero(millis sql.NullInt64) time.Time {
-	if !millis.Valid {
-		return time.Time{}
-	}
-	return instant(millis.Int64)
 }
 
 func (a *Accounts) readers() *readers { return a.store.readers }

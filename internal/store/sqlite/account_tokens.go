@@ -2,12 +2,11 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/sockeye-im/sockeye/internal/account"
+	"github.com/sockeye-im/sockeye/internal/store/rows"
 )
 
 // Revoke implements [account.Revocations].
@@ -23,7 +22,7 @@ func (t *accountTx) revoke(r *account.Revocation) error {
 	if r.TokenID != "" {
 		_, err = t.exec(`
 			INSERT INTO revoked_tokens (issuer, token_id, until) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`,
-			r.Issuer, r.TokenID, millis(r.Until))
+			r.Issuer, r.TokenID, optionalMillis(r.Until))
 	} else {
 		_, err = t.exec(`
 			INSERT INTO revoked_users (user_id, issued_by) VALUES (?, ?)
@@ -50,22 +49,22 @@ func (a *Accounts) Revoked(ctx context.Context, now time.Time, yield func(accoun
 	if err := a.do(ctx, func(t *accountTx) error { return t.forget(now) }); err != nil {
 		return err
 	}
-	err := a.readers().each(ctx, func(row scanner) error {
-		r, err := scanRevokedUser(row)
+	err := a.readers().each(ctx, func(row rows.Row) error {
+		r, err := rows.RevokedUser(row)
 		yield(r)
 		return err
 	}, `SELECT user_id, issued_by FROM revoked_users`)
 	if err != nil {
 		return fmt.Errorf("read revoked users: %w", err)
 	}
-	err = a.readers().each(ctx, func(row scanner) error {
+	err = a.readers().each(ctx, func(row rows.Row) error {
 		var r account.Revocation
-		var until sql.NullInt64
+		var until int64
 		err := row.Scan(&r.Issuer, &r.TokenID, &until)
-		r.Until = instantOrZero(until)
+		r.Until = rows.InstantOrZero(until)
 		yield(r)
 		return err
-	}, `SELECT issuer, token_id, until FROM revoked_tokens`)
+	}, `SELECT issuer, token_id, coalesce(until, 0) FROM revoked_tokens`)
 	if err != nil {
 		return fmt.Errorf("read revoked tokens: %w", err)
 	}
@@ -74,71 +73,43 @@ func (a *Accounts) Revoked(ctx context.Context, now time.Time, yield func(accoun
 
 // RevokedUsers implements [account.Revocations].
 func (a *Accounts) RevokedUsers(ctx context.Context, since time.Time) ([]account.Revocation, error) {
-	return collect(a.readers().rows(ctx), []account.Revocation{}, scanRevokedUser,
+	return rows.Collect(a.readers().rows(ctx), []account.Revocation{}, rows.RevokedUser,
 		`SELECT user_id, issued_by FROM revoked_users WHERE issued_by >= ? ORDER BY issued_by, user_id`, since.UnixMilli())
-}
-
-func scanRevokedUser(row scanner) (r account.Revocation, err error) {
-	var by int64
-	err = row.Scan(&r.UserID, &by)
-	r.IssuedBy = instant(by)
-	return r, err
 }
 
 // RevokedBy implements [account.Revocations].
 func (a *Accounts) RevokedBy(ctx context.Context, userID account.UserID) (time.Time, error) {
-	var by sql.NullInt64
-	_, err := exists(a.readers().row(ctx, `SELECT issued_by FROM revoked_users WHERE user_id = ?`, userID).Scan(&by))
-	return instantOrZero(by), err
+	var by int64
+	_, err := rows.Found(a.readers().row(ctx, `SELECT issued_by FROM revoked_users WHERE user_id = ?`, userID).Scan(&by))
+	return rows.InstantOrZero(by), err
 }
 
 // CreateAPIKey implements [account.APIKeys].
 func (a *Accounts) CreateAPIKey(ctx context.Context, k account.APIKey, hash []byte) error {
-	scopes := make([]string, len(k.Scopes))
-	for i, scope := range k.Scopes {
-		scopes[i] = string(scope)
-	}
 	return a.do(ctx, func(t *accountTx) error {
 		_, err := t.exec(`INSERT INTO api_keys (id, hash, name, scopes, created_at, revoked_at) VALUES (?, ?, ?, ?, ?, ?)`,
-			k.ID, hash, k.Name, strings.Join(scopes, " "), k.CreatedAt.UnixMilli(), millis(k.RevokedAt))
+			k.ID, hash, k.Name, rows.Scopes(&k), k.CreatedAt.UnixMilli(), optionalMillis(k.RevokedAt))
 		return err
 	})
 }
 
-const apiKeyColumns = `id, name, scopes, created_at, revoked_at`
-
-func scanAPIKey(row scanner) (k account.APIKey, err error) {
-	var scopes string
-	var createdAt int64
-	var revokedAt sql.NullInt64
-	err = row.Scan(&k.ID, &k.Name, &scopes, &createdAt, &revokedAt)
-	for scope := range strings.FieldsSeq(scopes) {
-		k.Scopes = append(k.Scopes, account.Scope(scope))
-	}
-	k.CreatedAt, k.RevokedAt = instant(createdAt), instantOrZero(revokedAt)
-	return k, err
-}
+const apiKeyColumns = `id, name, scopes, created_at, coalesce(revoked_at, 0)`
 
 // APIKeyByHash implements [account.APIKeys].
 func (a *Accounts) APIKeyByHash(ctx context.Context, hash []byte) (account.APIKey, bool, error) {
-	k, err := scanAPIKey(a.readers().row(ctx, `SELECT `+apiKeyColumns+` FROM api_keys WHERE hash = ?`, hash))
-	found, err := exists(err)
-	if !found {
-		return account.APIKey{}, false, err
-	}
-	return k, true, nil
+	return rows.OneAPIKey(a.readers().row(ctx, `SELECT `+apiKeyColumns+` FROM api_keys WHERE hash = ?`, hash))
 }
 
 // APIKeys implements [account.APIKeys].
 func (a *Accounts) APIKeys(ctx context.Context) ([]account.APIKey, error) {
-	return collect(a.readers().rows(ctx), []account.APIKey{}, scanAPIKey,
+	return rows.Collect(a.readers().rows(ctx), []account.APIKey{}, rows.APIKey,
 		`SELECT `+apiKeyColumns+` FROM api_keys ORDER BY created_at, id`)
 }
 
 // RevokeAPIKey implements [account.APIKeys].
 func (a *Accounts) RevokeAPIKey(ctx context.Context, id string, at time.Time) (found bool, err error) {
-	return result(ctx, a.do, func(t *accountTx) (bool, error) {
-		rows, err := t.exec(`UPDATE api_keys SET revoked_at = coalesce(revoked_at, ?) WHERE id = ?`, at.UnixMilli(), id)
-		return rows == 1, err
+	return rows.Result(ctx, a.do, func(t *accountTx) (bool, error) {
+		keys, err := t.exec(`UPDATE api_keys SET revoked_at = coalesce(revoked_at, ?) WHERE id = ?`, at.UnixMilli(), id)
+		return keys == 1, err
 	})
 }

@@ -2,45 +2,32 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/sockeye-im/sockeye/internal/account"
+	"github.com/sockeye-im/sockeye/internal/store/rows"
 )
 
-const userColumns = `u.id, u.name, u.username, u.issuer, u.admin, u.created_at, u.last_seen_at`
-
-// scanUser reads userColumns, and what follows them into more.
-func scanUser(row scanner, u *account.User, more ...any) error {
-	var username, issuer sql.NullString
-	var createdAt int64
-	var seen sql.NullInt64
-	err := row.Scan(append([]any{&u.ID, &u.Name, &username, &issuer, &u.Admin, &createdAt, &seen}, more...)...)
-	u.Username, u.Issuer, u.CreatedAt, u.LastSeen = username.String, issuer.String, instant(createdAt), instantOrZero(seen)
-	return err
-}
+const userColumns = `u.id, u.name, coalesce(u.username, ''), coalesce(u.issuer, ''), u.admin, u.created_at, coalesce(u.last_seen_at, 0)`
 
 const userQuery = `SELECT ` + userColumns + ` FROM users u WHERE u.id = ?`
 
 // User implements [account.Users].
 func (a *Accounts) User(ctx context.Context, id account.UserID) (u account.User, found bool, err error) {
-	found, err = exists(scanUser(a.readers().row(ctx, userQuery, id), &u))
-	return u, found, err
+	return rows.OneUser(a.readers().row(ctx, userQuery, id))
 }
 
 func (t *accountTx) user(id account.UserID) (u account.User, found bool, err error) {
-	found, err = exists(scanUser(t.row(userQuery, id), &u))
-	return u, found, err
+	return rows.OneUser(t.row(userQuery, id))
 }
 
 // EnsureUser implements [account.Users]. A user who is known under that name costs
 // a read and no place in the queue.
 func (a *Accounts) EnsureUser(ctx context.Context, cmd account.EnsureUser) (u account.User, created bool, err error) {
 	var indexed string
-	known, err := exists(scanUser(a.readers().row(ctx,
+	known, err := rows.Found(rows.User(a.readers().row(ctx,
 		`SELECT `+userColumns+`, u.indexed_name FROM users u WHERE u.id = ?`, cmd.ID), &u, &indexed))
 	if err != nil {
 		return account.User{}, false, err
@@ -106,20 +93,16 @@ func (t *accountTx) nameUser(u *account.User) error {
 
 // ChangeUser implements [account.Users].
 func (a *Accounts) ChangeUser(ctx context.Context, cmd account.ChangeUser) (account.User, error) {
-	changes := func(u *account.User) bool {
-		return cmd.Name != nil && *cmd.Name != u.Name || cmd.Admin != nil && *cmd.Admin != u.Admin ||
-			cmd.Issuer != nil && *cmd.Issuer != u.Issuer
-	}
 	u, found, err := a.User(ctx, cmd.ID)
 	switch {
 	case err != nil:
 		return account.User{}, err
 	case !found:
 		return account.User{}, account.ErrUserNotFound
-	case !changes(&u):
+	case !cmd.Changes(&u):
 		return u, nil
 	}
-	return result(ctx, a.do, func(t *accountTx) (account.User, error) { return t.changeUser(&cmd) })
+	return rows.Result(ctx, a.do, func(t *accountTx) (account.User, error) { return t.changeUser(&cmd) })
 }
 
 func (t *accountTx) changeUser(cmd *account.ChangeUser) (account.User, error) {
@@ -155,7 +138,7 @@ func (t *accountTx) changeUser(cmd *account.ChangeUser) (account.User, error) {
 
 // renamed tells a user and all friends of the user's new name.
 func (t *accountTx) renamed(u *account.User, at time.Time, origin string) error {
-	friends, err := collect(t.each, nil, scanOne[account.UserID], friendIDsQuery, u.ID)
+	friends, err := rows.Collect(t.each, nil, rows.One[account.UserID], friendIDsQuery, u.ID)
 	if err != nil {
 		return fmt.Errorf("look up friends: %w", err)
 	}
@@ -164,25 +147,14 @@ func (t *accountTx) renamed(u *account.User, at time.Time, origin string) error 
 	return nil
 }
 
-// SearchUsers implements [account.Users]. A user has few terms, so that a page of
-// users is within as many pages of terms.
+const searchUsersQuery = `
+	SELECT ` + userColumns + ` FROM (
+		SELECT term, user_id FROM user_terms WHERE term >= ?1 AND term < ?2 ORDER BY term, user_id LIMIT ?3) t
+	JOIN users u ON u.id = t.user_id ORDER BY t.term, t.user_id`
+
+// SearchUsers implements [account.Users].
 func (a *Accounts) SearchUsers(ctx context.Context, folded string, limit int) ([]account.User, error) {
-	users := []account.User{}
-	err := a.readers().each(ctx, func(row scanner) error {
-		var u account.User
-		if err := scanUser(row, &u); err != nil {
-			return err
-		}
-		if len(users) < limit && !slices.ContainsFunc(users, func(x account.User) bool { return x.ID == u.ID }) {
-			users = append(users, u)
-		}
-		return nil
-	}, `
-		SELECT `+userColumns+` FROM (
-			SELECT term, user_id FROM user_terms WHERE term >= ?1 AND term < ?2 ORDER BY term, user_id LIMIT ?3) t
-		JOIN users u ON u.id = t.user_id ORDER BY t.term, t.user_id`,
-		folded, folded+"\U0010FFFF", limit*account.MaxTerms)
-	return users, err
+	return rows.FoundUsers(a.readers().rows(ctx), searchUsersQuery, folded, limit)
 }
 
 // ListUsers implements [account.Users].
@@ -196,10 +168,7 @@ func (a *Accounts) Admins(ctx context.Context) ([]account.User, error) {
 }
 
 func (a *Accounts) users(ctx context.Context, query string, args ...any) ([]account.User, error) {
-	return collect(a.readers().rows(ctx), []account.User{}, func(row scanner) (u account.User, err error) {
-		err = scanUser(row, &u)
-		return u, err
-	}, query, args...)
+	return rows.Users(a.readers().rows(ctx), query, args...)
 }
 
 // Unsettled implements [account.Users].
@@ -213,9 +182,9 @@ func (a *Accounts) Unsettled(ctx context.Context, limit int) (first []account.Us
 
 // Settle implements [account.Users].
 func (a *Accounts) Settle(ctx context.Context, issuer string) (users int, err error) {
-	return result(ctx, a.do, func(t *accountTx) (int, error) {
-		rows, err := t.exec(`UPDATE users SET issuer = ? WHERE issuer IS NULL`, issuer)
-		return int(rows), err
+	return rows.Result(ctx, a.do, func(t *accountTx) (int, error) {
+		settled, err := t.exec(`UPDATE users SET issuer = ? WHERE issuer IS NULL`, issuer)
+		return int(settled), err
 	})
 }
 
@@ -247,7 +216,7 @@ func (a *Accounts) CreateLocal(ctx context.Context, cmd account.CreateLocal) err
 	return a.do(ctx, func(t *accountTx) error {
 		var one int
 		key := account.Fold(cmd.User.Username)
-		taken, err := exists(t.row(`SELECT 1 FROM local_accounts WHERE username_key = ?`, key).Scan(&one))
+		taken, err := rows.Found(t.row(`SELECT 1 FROM local_accounts WHERE username_key = ?`, key).Scan(&one))
 		switch {
 		case err != nil:
 			return fmt.Errorf("look up username: %w", err)
@@ -256,7 +225,7 @@ func (a *Accounts) CreateLocal(ctx context.Context, cmd account.CreateLocal) err
 		}
 		skeletons := account.Skeletons(cmd.User.Username)
 		for _, skeleton := range skeletons {
-			alike, err := exists(t.row(`SELECT 1 FROM login_skeletons WHERE skeleton = ?`, skeleton).Scan(&one))
+			alike, err := rows.Found(t.row(`SELECT 1 FROM login_skeletons WHERE skeleton = ?`, skeleton).Scan(&one))
 			switch {
 			case err != nil:
 				return fmt.Errorf("look for look-alikes: %w", err)
@@ -285,32 +254,24 @@ const localQuery = `
 
 // LocalByUsername implements [account.Locals].
 func (a *Accounts) LocalByUsername(ctx context.Context, username string) (account.Local, bool, error) {
-	return a.local(ctx, localQuery+`l.username_key = ?`, account.Fold(username))
+	return rows.Local(a.readers().row(ctx, localQuery+`l.username_key = ?`, account.Fold(username)))
 }
 
 // Local implements [account.Locals].
 func (a *Accounts) Local(ctx context.Context, userID account.UserID) (account.Local, bool, error) {
-	return a.local(ctx, localQuery+`l.user_id = ?`, userID)
-}
-
-func (a *Accounts) local(ctx context.Context, query string, key any) (l account.Local, found bool, err error) {
-	found, err = exists(scanUser(a.readers().row(ctx, query, key), &l.User, &l.PasswordHash))
-	if !found {
-		return account.Local{}, false, err
-	}
-	return l, true, nil
+	return rows.Local(a.readers().row(ctx, localQuery+`l.user_id = ?`, userID))
 }
 
 // ReplacePassword implements [account.Locals].
 func (a *Accounts) ReplacePassword(ctx context.Context, cmd account.ReplacePassword) (replaced bool, err error) {
-	return result(ctx, a.do, func(t *accountTx) (bool, error) {
-		rows, err := t.exec(`UPDATE local_accounts SET password_hash = ? WHERE user_id = ? AND password_hash = ?`,
+	return rows.Result(ctx, a.do, func(t *accountTx) (bool, error) {
+		replaced, err := t.exec(`UPDATE local_accounts SET password_hash = ? WHERE user_id = ? AND password_hash = ?`,
 			cmd.New, cmd.UserID, cmd.Old)
 		if err != nil {
 			return false, fmt.Errorf("update password: %w", err)
 		}
-		if rows != 1 || cmd.Revoke == nil {
-			return rows == 1, nil
+		if replaced != 1 || cmd.Revoke == nil {
+			return replaced == 1, nil
 		}
 		return true, t.revoke(cmd.Revoke)
 	})

@@ -7,17 +7,18 @@ import (
 	"strconv"
 
 	"github.com/sockeye-im/sockeye/internal/chat"
+	"github.com/sockeye-im/sockeye/internal/store/rows"
 )
 
 // AddMembers implements [chat.Moderation].
 func (s *Store) AddMembers(ctx context.Context, cmd chat.AddMembers) ([]chat.UserID, error) {
-	return result(ctx, s.writer.Do, func(tx *tx) ([]chat.UserID, error) { return tx.addMembers(&cmd) })
+	return rows.Result(ctx, s.writer.Do, func(tx *tx) ([]chat.UserID, error) { return tx.addMembers(&cmd) })
 }
 
 func (t *tx) addMembers(cmd *chat.AddMembers) ([]chat.UserID, error) {
 	var conversation string
 	var present, most int
-	found, err := exists(t.row(`
+	found, err := rows.Found(t.row(`
 		SELECT r.conversation_id, c.member_count, r.max_members
 		FROM rooms r JOIN conversations c ON c.id = r.conversation_id WHERE r.id = ?`, cmd.RoomID).
 		Scan(&conversation, &present, &most))

@@ -2,17 +2,16 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/sockeye-im/sockeye/internal/chat"
+	"github.com/sockeye-im/sockeye/internal/store/rows"
 )
 
 // EditMessage implements [chat.Changes].
 func (s *Store) EditMessage(ctx context.Context, cmd chat.Edit) (chat.Message, error) {
-	return result(ctx, s.writer.Do, func(tx *tx) (chat.Message, error) { return tx.editMessage(&cmd) })
+	return rows.Result(ctx, s.writer.Do, func(tx *tx) (chat.Message, error) { return tx.editMessage(&cmd) })
 }
 
 func (t *tx) editMessage(cmd *chat.Edit) (chat.Message, error) {
@@ -41,12 +40,12 @@ func (t *tx) editMessage(cmd *chat.Edit) (chat.Message, error) {
 		return m, err
 	}
 	m.EditedAt = at.At
-	mentions, err := listOf(m.Mentions)
+	mentions, err := rows.List(m.Mentions)
 	if err != nil {
 		return m, fmt.Errorf("encode mentions: %w", err)
 	}
 	if _, err := t.exec(`UPDATE messages SET content = ?, mentions = ?, edited_at = ? WHERE id = ?`,
-		m.Content, mentions, at.At.UnixMilli(), m.ID); err != nil {
+		m.Content, optional(mentions), at.At.UnixMilli(), m.ID); err != nil {
 		return m, fmt.Errorf("update message: %w", err)
 	}
 	if err := t.addMentions(&m); err != nil {
@@ -60,7 +59,7 @@ func (t *tx) editMessage(cmd *chat.Edit) (chat.Message, error) {
 
 // DeleteMessage implements [chat.Changes].
 func (s *Store) DeleteMessage(ctx context.Context, cmd chat.Delete) (chat.Message, error) {
-	return result(ctx, s.writer.Do, func(tx *tx) (chat.Message, error) { return tx.deleteMessage(&cmd) })
+	return rows.Result(ctx, s.writer.Do, func(tx *tx) (chat.Message, error) { return tx.deleteMessage(&cmd) })
 }
 
 func (t *tx) deleteMessage(cmd *chat.Delete) (chat.Message, error) {
@@ -114,7 +113,7 @@ func (t *tx) wipe(m *chat.Message) error {
 
 // PinMessage implements [chat.Changes].
 func (s *Store) PinMessage(ctx context.Context, cmd chat.Pin) (chat.Message, error) {
-	return result(ctx, s.writer.Do, func(tx *tx) (chat.Message, error) { return tx.pinMessage(&cmd) })
+	return rows.Result(ctx, s.writer.Do, func(tx *tx) (chat.Message, error) { return tx.pinMessage(&cmd) })
 }
 
 func (t *tx) pinMessage(cmd *chat.Pin) (chat.Message, error) {
@@ -144,14 +143,12 @@ func (t *tx) pinMessage(cmd *chat.Pin) (chat.Message, error) {
 	if err != nil {
 		return m, err
 	}
-	var pinnedAt sql.NullInt64
-	m.PinnedBy = ""
+	m.PinnedAt, m.PinnedBy = time.Time{}, ""
 	if cmd.Pinned {
-		pinnedAt, m.PinnedBy = sql.NullInt64{Int64: at.At.UnixMilli(), Valid: true}, cmd.Actor.ID
+		m.PinnedAt, m.PinnedBy = at.At, cmd.Actor.ID
 	}
-	m.PinnedAt = optionalTime(pinnedAt)
 	if _, err := t.exec(`UPDATE messages SET pinned_at = ?, pinned_by = ? WHERE id = ?`,
-		pinnedAt, optional(m.PinnedBy), m.ID); err != nil {
+		optionalMillis(m.PinnedAt), optional(m.PinnedBy), m.ID); err != nil {
 		return m, fmt.Errorf("pin message: %w", err)
 	}
 	if err := t.nameMessage(&m); err != nil {
@@ -161,13 +158,13 @@ func (t *tx) pinMessage(cmd *chat.Pin) (chat.Message, error) {
 }
 
 const standingQuery = `SELECT ` + messageColumns + `,
-	(SELECT mb.role FROM members mb WHERE mb.conversation_id = m.conversation_id AND mb.user_id = ?1)
+	coalesce((SELECT mb.role FROM members mb WHERE mb.conversation_id = m.conversation_id AND mb.user_id = ?1), '')
 	FROM messages m WHERE m.id = ?2`
 
 // message returns a message, with its reactions, and what the user is in its
 // conversation.
 func (t *tx) message(id string, user chat.UserID) (chat.Message, chat.Standing, error) {
-	m, standing, err := scanStanding(t.row(standingQuery, user, id))
+	m, standing, err := rows.Standing(t.row(standingQuery, user, id))
 	if err != nil {
 		return m, standing, err
 	}
@@ -178,7 +175,7 @@ func (t *tx) message(id string, user chat.UserID) (chat.Message, chat.Standing, 
 
 // Message implements [chat.Messages].
 func (s *Store) Message(ctx context.Context, id string, user chat.UserID) (chat.Message, chat.Standing, error) {
-	m, standing, err := scanStanding(s.readers.row(ctx, standingQuery, user, id))
+	m, standing, err := rows.Standing(s.readers.row(ctx, standingQuery, user, id))
 	if err != nil {
 		return m, standing, err
 	}
@@ -187,21 +184,6 @@ func (s *Store) Message(ctx context.Context, id string, user chat.UserID) (chat.
 	return one[0], standing, err
 }
 
-func scanStanding(row scanner) (chat.Message, chat.Standing, error) {
-	var role sql.NullString
-	m, err := scanMessage(row, &role)
-	found, err := exists(err)
-	if err == nil && !found {
-		err = chat.ErrMessageNotFound
-	}
-	return m, chat.Standing{Role: chat.Role(role.String)}, err
-}
-
-// emitChange gives the event a copy of m: the caller may do with m as it likes.
 func (t *tx) emitChange(kind chat.EventKind, at chat.Place, m *chat.Message) error {
-	now := *m
-	now.Attachments = slices.Clone(m.Attachments)
-	now.Mentions = slices.Clone(m.Mentions)
-	now.Reactions = slices.Clone(m.Reactions)
-	return t.emitNamed(chat.NewChangeEvent(kind, at, &now))
+	return t.emitNamed(chat.NewChangeEvent(kind, at, rows.Copy(m)))
 }

@@ -2,14 +2,12 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"math"
 	"time"
 
 	"github.com/sockeye-im/sockeye/internal/chat"
+	"github.com/sockeye-im/sockeye/internal/store/rows"
 )
 
 // MarkConversation implements [chat.Reads].
@@ -20,7 +18,7 @@ func (s *Store) MarkConversation(ctx context.Context, cmd chat.MarkConversation)
 func (t *tx) markConversation(cmd *chat.MarkConversation) error {
 	var head, mark int64
 	var standing chat.Standing
-	_, err := exists(t.row(`
+	_, err := rows.Found(t.row(`
 		SELECT c.head_seq, coalesce(rm.seq, 0), coalesce(mb.role, '')
 		FROM conversations c
 		LEFT JOIN members mb ON mb.conversation_id = c.id AND mb.user_id = ?1
@@ -54,11 +52,12 @@ const (
 		WHERE x.user_id = ?1 AND x.conversation_id = c.id AND x.seq > coalesce(rm.seq, 0) LIMIT ?2))`
 )
 
-// summaryColumns are read by scanSummary; the room's come first.
-const summaryColumns = `r.id, r.name, r.description, r.type, r.max_members, r.allow_file_upload, r.allow_voice_message,
-	r.retention_ms, r.created_by, r.created_at, c.member_count,
+// summaryColumns are those of [rows.Summaries]; the room's come first.
+const summaryColumns = `coalesce(r.id, ''), coalesce(r.name, ''), coalesce(r.description, ''), coalesce(r.type, ''),
+	coalesce(r.max_members, 0), coalesce(r.allow_file_upload, false), coalesce(r.allow_voice_message, false),
+	coalesce(r.retention_ms, 0), coalesce(r.created_by, ''), coalesce(r.created_at, 0), c.member_count,
 	c.id, c.first_seq, c.head_seq, c.last_at, coalesce(rm.seq, 0),
-	o.user_id, coalesce(u.name, o.user_id), coalesce(u.username, ''), coalesce(u.created_at, 0)`
+	coalesce(o.user_id, ''), coalesce(u.name, o.user_id, ''), coalesce(u.username, ''), coalesce(u.created_at, 0)`
 
 // The other side of a direct conversation is joined; of a room nobody is.
 const summaryTables = `
@@ -83,75 +82,18 @@ func (s *Store) Conversations(ctx context.Context, q chat.ConversationQuery) ([]
 	if q.After.ConversationID != "" {
 		before, id = q.After.LastAt.UnixMilli(), q.After.ConversationID
 	}
-	return result(ctx, s.readers.snapshot, func(each eachRow) ([]chat.Summary, error) {
-		return summaries(each, listQuery, q.User, chat.MaxUnreadCount, before, id, q.Limit)
+	return rows.Result(ctx, s.readers.snapshot, func(each rows.Each) ([]chat.Summary, error) {
+		return summaries.Read(each, listQuery, q.User, chat.MaxUnreadCount, before, id, q.Limit)
 	})
 }
 
-// summaries reads conversations with their last messages.
-func summaries(each eachRow, query string, args ...any) ([]chat.Summary, error) {
-	list, err := collect(each, []chat.Summary{}, scanSummary, query, args...)
-	if err != nil {
-		return nil, fmt.Errorf("read conversations: %w", err)
-	}
-	return list, fillLast(each, list)
-}
+// summaries are conversations with their last messages.
+var summaries = rows.Summaries{Last: lastQuery, Fill: fillMessages}
 
-func scanSummary(row scanner) (chat.Summary, error) {
-	var s chat.Summary
-	var r chat.Room
-	var room, name, description, kind, creator, peer, peerName, peerLogin sql.NullString
-	var most, retention, createdAt sql.NullInt64
-	var files, voice sql.NullBool
-	var lastAt, peerSince int64
-	err := row.Scan(&room, &name, &description, &kind, &most, &files, &voice, &retention, &creator, &createdAt, &r.MemberCount,
-		&s.ConversationID, &s.FirstSeq, &s.Seq, &lastAt, &s.Mark, &peer, &peerName, &peerLogin, &peerSince, &s.Unread, &s.Mentions)
-	if err != nil {
-		return s, err
-	}
-	s.LastAt = instant(lastAt)
-	if room.Valid {
-		r.ID, r.ConversationID, r.Name, r.Description = room.String, s.ConversationID, name.String, description.String
-		r.Type, r.MaxMembers, r.CreatedBy = chat.RoomType(kind.String), int(most.Int64), chat.UserID(creator.String)
-		r.CreatedAt = instant(createdAt.Int64)
-		r.Settings = chat.RoomSettings{
-			AllowFileUpload: files.Bool, AllowVoiceMessage: voice.Bool, MessageRetention: time.Duration(retention.Int64) * time.Millisecond,
-		}
-		s.Room = &r
-	}
-	if peer.Valid {
-		s.Peer = &chat.User{ID: chat.UserID(peer.String), Name: peerName.String, Login: peerLogin.String}
-		if peerSince != 0 {
-			s.Peer.CreatedAt = instant(peerSince)
-		}
-	}
-	return s, nil
-}
-
-// fillLast adds the newest message of each conversation.
-func fillLast(each eachRow, list []chat.Summary) error {
-	ids := make([]string, len(list))
-	at := make(map[string]int, len(list))
-	for i := range list {
-		ids[i] = list[i].ConversationID
-		at[ids[i]] = i
-	}
-	text, err := json.Marshal(ids)
-	if err != nil {
-		return fmt.Errorf("encode conversation ids: %w", err)
-	}
-	last, err := readMessages(each, `SELECT `+messageColumns+`
-		FROM json_each(?) j CROSS JOIN messages m ON m.conversation_id = j.value AND m.seq = (
-			SELECT max(x.seq) FROM messages x WHERE x.conversation_id = j.value)`, string(text))
-	if err != nil {
-		return fmt.Errorf("read last messages: %w", err)
-	}
-	err = fillMessages(each, last)
-	for i := range last {
-		list[at[last[i].ConversationID]].Last = &last[i]
-	}
-	return err
-}
+// lastQuery asks for the newest message of each conversation.
+const lastQuery = `SELECT ` + messageColumns + `
+	FROM json_each(?) j CROSS JOIN messages m ON m.conversation_id = j.value AND m.seq = (
+		SELECT max(x.seq) FROM messages x WHERE x.conversation_id = j.value)`
 
 const headColumns = `c.id, c.head_seq, coalesce(r.id, '')`
 
@@ -163,9 +105,16 @@ func (s *Store) Changed(ctx context.Context, since time.Time, limit int) ([]chat
 		ORDER BY c.last_at DESC LIMIT ?`, since.UnixMilli(), limit)
 }
 
-// The heads of user ?1 that changed at ?2 or later, of which there are few in all, or
-// many.
+// The heads of user ?1 that changed at a time or later: where the user has few conversations,
+// behind a row that says how many; or where few changed in all; or where many did.
 const (
+	headsOfFew = `
+		WITH ` + fewOwnOf + `
+		SELECT '', count(*), '' FROM own UNION ALL
+		SELECT * FROM (
+			SELECT ` + headColumns + `
+			FROM own CROSS JOIN conversations c ON c.id = own.conversation_id LEFT JOIN rooms r ON r.conversation_id = c.id
+			WHERE (SELECT count(*) FROM own) <= ?2 AND c.last_at >= ?3 ORDER BY c.last_at DESC LIMIT ?4)`
 	headsByTime = `SELECT ` + headColumns + `
 		FROM conversations c CROSS JOIN members mb ON mb.conversation_id = c.id AND mb.user_id = ?1
 		LEFT JOIN rooms r ON r.conversation_id = c.id
@@ -178,11 +127,19 @@ const (
 
 // Heads implements [chat.CatchUp].
 func (s *Store) Heads(ctx context.Context, user chat.UserID, since time.Time, limit int) ([]chat.Head, error) {
-	byTime, err := rarelyChanged(s.readers.rows(ctx), user, since)
+	each := s.readers.rows(ctx)
+	found, err := rows.Heads(each, headsOfFew, user, fewOwn, since.UnixMilli(), limit)
 	if err != nil {
 		return nil, err
 	}
+	if own := found[0].Seq; own <= fewOwn {
+		return rows.AddSides(each, sidesQuery, found[1:])
+	}
 	query := headsByUser
+	byTime, err := rarelyChanged(each, since)
+	if err != nil {
+		return nil, err
+	}
 	if byTime {
 		query = headsByTime
 	}
@@ -196,51 +153,34 @@ const (
 	fewChanged = 500
 )
 
-// rarelyChangedQuery counts the conversations of user ?1, and where they are more than ?3
-// those that changed at ?2 or later, each up to where it is known that there are many.
-const rarelyChangedQuery = `
-	WITH own AS MATERIALIZED (SELECT count(*) AS n FROM (SELECT 1 FROM members WHERE user_id = ?1 LIMIT ?3 + 1))
-	SELECT n > ?3 AND (SELECT count(*) FROM (SELECT 1 FROM conversations c WHERE c.last_at >= ?2 LIMIT ?4 + 1)) <= ?4 FROM own`
+// fewOwnOf is own, the conversations of user ?1, of which it has one more than ?2 where
+// there are more.
+const fewOwnOf = `own AS MATERIALIZED (SELECT conversation_id FROM members WHERE user_id = ?1 LIMIT ?2 + 1)`
 
-// rarelyChanged reports whether those conversations of a user that changed at a time or
-// later are rather looked for among all that changed than among the user's.
-func rarelyChanged(each eachRow, user chat.UserID, since time.Time) (rarely bool, err error) {
-	err = each(func(row scanner) error { return row.Scan(&rarely) }, rarelyChangedQuery, user, since.UnixMilli(), fewOwn, fewChanged)
+// rarelyChangedQuery counts the conversations that changed at ?1 or later, up to where it
+// is known that there are many.
+const rarelyChangedQuery = `SELECT count(*) <= ?2 FROM (SELECT 1 FROM conversations c WHERE c.last_at >= ?1 LIMIT ?2 + 1)`
+
+// rarelyChanged reports whether those of a user's many conversations that changed at a time
+// or later are rather looked for among all that changed than among the user's.
+func rarelyChanged(each rows.Each, since time.Time) (rarely bool, err error) {
+	err = each(func(row rows.Row) error { return row.Scan(&rarely) }, rarelyChangedQuery, since.UnixMilli(), fewChanged)
 	if err != nil {
 		return false, fmt.Errorf("count changed conversations: %w", err)
 	}
 	return rarely, nil
 }
 
-// heads adds to each direct conversation its two sides.
-func (s *Store) heads(ctx context.Context, query string, args ...any) (heads []chat.Head, err error) {
-	heads = []chat.Head{}
-	err = s.readers.snapshot(ctx, func(each eachRow) error {
-		var direct []string
-		at := make(map[string]int)
-		err := each(func(row scanner) error {
-			var h chat.Head
-			err := row.Scan(&h.ConversationID, &h.Seq, &h.Audience.RoomID)
-			if h.Audience.RoomID == "" {
-				direct = append(direct, h.ConversationID)
-				at[h.ConversationID] = len(heads)
-			}
-			heads = append(heads, h)
-			return err
-		}, query, args...)
-		ids, encodeErr := json.Marshal(direct)
-		if err := errors.Join(err, encodeErr); err != nil || len(direct) == 0 {
-			return err
-		}
-		return each(func(row scanner) error {
-			var id string
-			var user chat.UserID
-			err := row.Scan(&id, &user)
-			to := &heads[at[id]].Audience
-			to.Users = append(to.Users, user)
-			return err
-		}, `SELECT m.conversation_id, m.user_id FROM json_each(?) j CROSS JOIN members m ON m.conversation_id = j.value
-			ORDER BY m.conversation_id, m.user_id`, string(ids))
-	})
-	return heads, err
+func (s *Store) heads(ctx context.Context, query string, args ...any) ([]chat.Head, error) {
+	each := s.readers.rows(ctx)
+	heads, err := rows.Heads(each, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	return rows.AddSides(each, sidesQuery, heads)
 }
+
+// sidesQuery asks for who is in direct conversations.
+const sidesQuery = `
+	SELECT m.conversation_id, m.user_id FROM json_each(?) j CROSS JOIN members m ON m.conversation_id = j.value
+	ORDER BY m.conversation_id, m.user_id`

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"modernc.org/sqlite"
+
+	"github.com/sockeye-im/sockeye/internal/store/rows"
 )
 
 // Copy is a database as it was at one moment, which a server may go on writing to: neither waits for the other. Until
@@ -245,5 +247,5 @@ func (c *Copy) Latest(ctx context.Context) (at time.Time, err error) {
 	if err := c.conn.QueryRowContext(ctx, `SELECT max(last_at) FROM conversations`).Scan(&latest); err != nil || !latest.Valid {
 		return at, err
 	}
-	return instant(latest.Int64), nil
+	return rows.Instant(latest.Int64), nil
 }

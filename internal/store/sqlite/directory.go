@@ -5,10 +5,11 @@ import (
 	"fmt"
 
 	"github.com/sockeye-im/sockeye/internal/chat"
+	"github.com/sockeye-im/sockeye/internal/store/rows"
 )
 
 // The queries of lists of rooms. The parameters are user, position and limit.
-var roomLists = map[chat.RoomFilter]string{
+var roomsBy = map[chat.RoomFilter]string{
 	chat.RoomsPublic: `SELECT ` + roomColumns + `
 		FROM rooms r JOIN conversations c ON c.id = r.conversation_id
 		WHERE r.type = 'public' AND ?1 IS NOT NULL AND r.id > ?2 ORDER BY r.id LIMIT ?3`,
@@ -24,12 +25,12 @@ var roomLists = map[chat.RoomFilter]string{
 
 // Rooms implements [chat.Directory].
 func (s *Store) Rooms(ctx context.Context, user chat.UserID, q chat.RoomQuery) (chat.RoomPage, error) {
-	query, known := roomLists[q.Filter]
+	query, known := roomsBy[q.Filter]
 	if !known {
 		return chat.RoomPage{}, fmt.Errorf("sqlite: no list of rooms %q", q.Filter)
 	}
 	rooms, err := s.rooms(ctx, query, user, q.After, q.Limit+1)
-	return pageOf(rooms, q.Limit), err
+	return rows.RoomPage(rooms, q.Limit), err
 }
 
 // AllRooms implements [chat.Directory]. With a text it looks at rooms until enough
@@ -39,16 +40,7 @@ func (s *Store) AllRooms(ctx context.Context, q chat.AllRoomsQuery) (chat.RoomPa
 		FROM rooms r JOIN conversations c ON c.id = r.conversation_id
 		WHERE r.id > ?1 AND (?2 = '' OR instr(r.folded, ?2) > 0 OR instr(lower(r.id), ?2) > 0)
 		ORDER BY r.id LIMIT ?3`, q.After, q.Text, q.Limit+1)
-	return pageOf(rooms, q.Limit), err
-}
-
-// pageOf makes a page of one room more than it has, if there are as many.
-func pageOf(rooms []chat.Room, limit int) chat.RoomPage {
-	page := chat.RoomPage{Rooms: rooms}
-	if len(rooms) > limit {
-		page.Rooms, page.Next = rooms[:limit], rooms[limit-1].ID
-	}
-	return page
+	return rows.RoomPage(rooms, q.Limit), err
 }
 
 // SearchRooms implements [chat.Directory]. It looks at every public room: what is
@@ -60,103 +52,37 @@ func (s *Store) SearchRooms(ctx context.Context, folded string, limit int) ([]ch
 }
 
 func (s *Store) rooms(ctx context.Context, query string, args ...any) ([]chat.Room, error) {
-	scan := func(row scanner) (chat.Room, error) { return scanRoom(row) }
-	return collect(s.readers.rows(ctx), []chat.Room{}, scan, query, args...)
+	return rows.Collect(s.readers.rows(ctx), []chat.Room{}, rows.Room, query, args...)
+}
+
+const (
+	memberPageQuery = `
+		SELECT m.user_id, coalesce(u.name, m.user_id), coalesce(u.username, ''), m.role, m.joined_at
+		FROM members m LEFT JOIN users u ON u.id = m.user_id
+		WHERE m.conversation_id = ? AND m.user_id > ? ORDER BY m.user_id LIMIT ?`
+	bansQuery = `
+		SELECT b.user_id, coalesce(u.name, b.user_id), coalesce(u.username, ''), b.banned_by, b.banned_at
+		FROM bans b LEFT JOIN users u ON u.id = b.user_id
+		WHERE b.conversation_id = ? AND b.user_id > ? ORDER BY b.user_id LIMIT ?`
+)
+
+// roomLists are the lists within a room.
+var roomLists = rows.RoomLists{
+	Eldest: membersQuery, Banned: bannedQuery,
+	Access: accessByRoom, MemberPage: memberPageQuery,
+	Role: roleQuery, BanPage: bansQuery, Names: namesQuery,
 }
 
 // Members implements [chat.Directory].
 func (s *Store) Members(ctx context.Context, user chat.UserID, q chat.MemberQuery) (chat.MemberPage, error) {
-	page := chat.MemberPage{Members: []chat.Member{}}
-	err := s.readers.snapshot(ctx, func(each eachRow) error {
-		var conversation string
-		var found, member bool
-		err := each(func(row scanner) error {
-			var invited bool
-			var room string
-			found = true
-			return row.Scan(&conversation, &room, &member, &invited)
-		}, accessByRoom, user, q.RoomID)
-		switch {
-		case err != nil:
-			return fmt.Errorf("look up room: %w", err)
-		case !found:
-			return chat.ErrRoomNotFound
-		case !member:
-			return chat.ErrNotInRoom
-		}
-		return each(func(row scanner) error {
-			var m chat.Member
-			var joinedAt int64
-			err := row.Scan(&m.UserID, &m.Name, &m.Login, &m.Role, &joinedAt)
-			m.JoinedAt = instant(joinedAt)
-			page.Members = append(page.Members, m)
-			return err
-		}, `SELECT m.user_id, coalesce(u.name, m.user_id), coalesce(u.username, ''), m.role, m.joined_at
-			FROM members m LEFT JOIN users u ON u.id = m.user_id
-			WHERE m.conversation_id = ? AND m.user_id > ? ORDER BY m.user_id LIMIT ?`, conversation, q.After, q.Limit+1)
+	return rows.Result(ctx, s.readers.snapshot, func(each rows.Each) (chat.MemberPage, error) {
+		return roomLists.Members(each, user, &q)
 	})
-	if err != nil {
-		return chat.MemberPage{}, err
-	}
-	if len(page.Members) > q.Limit {
-		page.Members, page.Next = page.Members[:q.Limit], page.Members[q.Limit-1].UserID
-	}
-	return page, nil
 }
-
-const bansQuery = `
-	SELECT b.user_id, coalesce(u.name, b.user_id), coalesce(u.username, ''), b.banned_by, b.banned_at
-	FROM bans b LEFT JOIN users u ON u.id = b.user_id
-	WHERE b.conversation_id = ? AND b.user_id > ? ORDER BY b.user_id LIMIT ?`
 
 // Bans implements [chat.Directory].
 func (s *Store) Bans(ctx context.Context, user chat.UserID, q chat.BanQuery) (chat.BanPage, error) {
-	page := chat.BanPage{Bans: []chat.Ban{}}
-	err := s.readers.snapshot(ctx, func(each eachRow) error {
-		var conversation string
-		var standing chat.Standing
-		refusal := error(chat.ErrRoomNotFound)
-		err := each(func(row scanner) error {
-			err := row.Scan(&conversation, &standing.Role)
-			refusal = standing.MayAdminister()
-			return err
-		}, roleQuery, user, q.RoomID)
-		switch {
-		case err != nil:
-			return fmt.Errorf("look up room: %w", err)
-		case refusal != nil:
-			return refusal
-		}
-		if err := each(func(row scanner) error {
-			var b chat.Ban
-			var bannedAt int64
-			err := row.Scan(&b.UserID, &b.Name, &b.Login, &b.By, &bannedAt)
-			b.At = instant(bannedAt)
-			page.Bans = append(page.Bans, b)
-			return err
-		}, bansQuery, conversation, q.After, q.Limit+1); err != nil {
-			return err
-		}
-		return nameBans(each, page.Bans)
+	return rows.Result(ctx, s.readers.snapshot, func(each rows.Each) (chat.BanPage, error) {
+		return roomLists.Bans(each, user, &q)
 	})
-	if err != nil {
-		return chat.BanPage{}, err
-	}
-	if len(page.Bans) > q.Limit {
-		page.Bans, page.Next = page.Bans[:q.Limit], page.Bans[q.Limit-1].UserID
-	}
-	return page, nil
-}
-
-// nameBans adds how those are called who have banned.
-func nameBans(each eachRow, bans []chat.Ban) error {
-	by := make([]chat.UserID, len(bans))
-	for i := range bans {
-		by[i] = bans[i].By
-	}
-	names, err := namesOf(each, by)
-	for i := range bans {
-		bans[i].Names = names.Of(by[i : i+1])
-	}
-	return err
 }

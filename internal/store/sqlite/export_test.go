@@ -13,6 +13,8 @@ import (
 	"modernc.org/sqlite"
 
 	"github.com/sockeye-im/sockeye/internal/chat"
+	"github.com/sockeye-im/sockeye/internal/job"
+	"github.com/sockeye-im/sockeye/internal/store/rows"
 )
 
 // OpenAroundCommit is Open with a function that runs in place of each of the
@@ -58,7 +60,7 @@ func (s *Store) Panic(ctx context.Context, cause string, statements ...string) e
 				return err
 			}
 		}
-		return tx.each(func(scanner) error { panic(cause) }, "SELECT 1 UNION SELECT 2")
+		return tx.each(func(rows.Row) error { panic(cause) }, "SELECT 1 UNION SELECT 2")
 	})
 }
 
@@ -109,3 +111,13 @@ func MigrateWith(ctx context.Context, dir string, steps fs.FS) error {
 
 // BehindQuery is how rows are read in order, see [Copy.After].
 var BehindQuery = behindQuery
+
+// Cause enqueues jobs in a command, and then fails with an error if there is one.
+func (s *Jobs) Cause(ctx context.Context, jobs []job.Job, fail error) error {
+	return s.store.writer.Do(ctx, func(tx *tx) error {
+		if err := tx.enqueue(jobs); err != nil {
+			return err
+		}
+		return fail
+	})
+}

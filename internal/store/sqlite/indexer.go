@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sockeye-im/sockeye/internal/chat/lexeme"
+	"github.com/sockeye-im/sockeye/internal/store/rows"
 )
 
 const (
@@ -115,7 +116,7 @@ const textsQuery = `SELECT m.ordinal, m.conversation_id, m.content, m.deleted_at
 	FROM messages m WHERE m.ordinal > (SELECT indexed FROM word_progress)
 	ORDER BY m.ordinal LIMIT ?`
 
-func scanText(row scanner) (t text, err error) {
+func scanText(row rows.Row) (t text, err error) {
 	err = row.Scan(&t.ordinal, &t.conversation, &t.content, &t.deleted)
 	return t, err
 }
@@ -123,7 +124,7 @@ func scanText(row scanner) (t text, err error) {
 // next returns what is to be indexed next, cut into words here rather than by the writer,
 // and whether there may be more.
 func (x *indexer) next(ctx context.Context) (texts []text, more bool, err error) {
-	err = x.readers.each(ctx, func(row scanner) error {
+	err = x.readers.each(ctx, func(row rows.Row) error {
 		t, err := scanText(row)
 		texts = append(texts, t)
 		return err
@@ -147,7 +148,7 @@ func (x *indexer) next(ctx context.Context) (texts []text, more bool, err error)
 // have been edited, deleted or removed meanwhile.
 func (t *tx) indexPortion(before []text) error {
 	now := make([]text, 0, len(before))
-	if err := t.each(func(row scanner) error {
+	if err := t.each(func(row rows.Row) error {
 		one, err := scanText(row)
 		now = append(now, one)
 		return err

@@ -2,22 +2,12 @@ package sqlite
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"time"
 
 	"github.com/sockeye-im/sockeye/internal/chat"
+	"github.com/sockeye-im/sockeye/internal/store/rows"
 )
-
-// listed is a message that a reader has named.
-type listed struct {
-	id           string
-	conversation string
-	seq          int64
-	sender       chat.UserID
-	deleted      bool
-	mark         int64 // the reader's, when the message was looked up
-}
 
 // MarkRead implements [chat.Reads]. What does not change about the messages is
 // read beforehand, so that a long list does not hold up the writer.
@@ -29,11 +19,11 @@ func (s *Store) MarkRead(ctx context.Context, cmd chat.MarkRead) ([]chat.Receipt
 	if len(messages) == 0 {
 		return nil, chat.ErrMessageNotFound
 	}
-	unread := byConversation(messages)
+	unread := rows.Unread(messages)
 	if len(unread) == 0 {
 		return nil, nil
 	}
-	return result(ctx, s.writer.Do, func(tx *tx) (receipts []chat.Receipt, err error) {
+	return rows.Result(ctx, s.writer.Do, func(tx *tx) (receipts []chat.Receipt, err error) {
 		for _, group := range unread {
 			given, err := tx.markRead(&cmd, group)
 			if err != nil {
@@ -55,41 +45,17 @@ const listedQuery = `
 
 // listed looks up those messages of the list that the reader may see, each
 // once, by conversation and seq.
-func (s *Store) listed(ctx context.Context, cmd *chat.MarkRead) ([]listed, error) {
-	ids, err := json.Marshal(cmd.MessageIDs)
-	if err != nil {
-		return nil, fmt.Errorf("encode message ids: %w", err)
-	}
-	return collect(s.readers.rows(ctx), nil, func(row scanner) (m listed, err error) {
-		err = row.Scan(&m.id, &m.conversation, &m.seq, &m.sender, &m.deleted, &m.mark)
-		return m, err
-	}, listedQuery, cmd.Reader.ID, string(ids))
-}
-
-// byConversation groups the sorted messages, without the read ones.
-func byConversation(messages []listed) [][]listed {
-	var groups [][]listed
-	for _, m := range messages {
-		if m.seq <= m.mark {
-			continue
-		}
-		last := len(groups) - 1
-		if last < 0 || groups[last][0].conversation != m.conversation {
-			groups = append(groups, []listed{m})
-			continue
-		}
-		groups[last] = append(groups[last], m)
-	}
-	return groups
+func (s *Store) listed(ctx context.Context, cmd *chat.MarkRead) ([]rows.Listed, error) {
+	return rows.Collect(s.readers.rows(ctx), nil, rows.ReadListed, listedQuery, cmd.Reader.ID, cmd.MessageIDs)
 }
 
 // markRead moves the mark in one conversation to the last of the messages, if it
 // is not there yet and the reader is still a member.
-func (t *tx) markRead(cmd *chat.MarkRead, messages []listed) ([]chat.Receipt, error) {
-	conversation, last := messages[0].conversation, messages[len(messages)-1].seq
+func (t *tx) markRead(cmd *chat.MarkRead, messages []rows.Listed) ([]chat.Receipt, error) {
+	conversation, last := messages[0].ConversationID, messages[len(messages)-1].Seq
 	var mark int64
 	var members int
-	member, err := exists(t.row(`
+	member, err := rows.Found(t.row(`
 		SELECT coalesce(rm.seq, 0), c.member_count
 		FROM members mb
 		JOIN conversations c ON c.id = mb.conversation_id
@@ -110,46 +76,14 @@ func (t *tx) markRead(cmd *chat.MarkRead, messages []listed) ([]chat.Receipt, er
 	if members > cmd.MaxReceiptMembers {
 		return nil, nil
 	}
-	return t.giveReceipts(cmd, messages, mark)
-}
-
-// giveReceipts emits, for each sender who is still there, the receipts of the
-// messages after mark.
-func (t *tx) giveReceipts(cmd *chat.MarkRead, messages []listed, mark int64) ([]chat.Receipt, error) {
-	var all []chat.Receipt
-	var senders []chat.UserID
-	bySender := make(map[chat.UserID][]chat.Receipt)
-	present := make(map[chat.UserID]bool)
-	for _, m := range messages {
-		if m.seq <= mark || m.sender == cmd.Reader.ID || m.deleted {
-			continue
-		}
-		if _, known := present[m.sender]; !known {
-			var one int
-			there, err := exists(t.row(`SELECT 1 FROM members WHERE conversation_id = ? AND user_id = ?`,
-				m.conversation, m.sender).Scan(&one))
-			if err != nil {
-				return nil, fmt.Errorf("look up sender: %w", err)
-			}
-			present[m.sender] = there
-		}
-		if !present[m.sender] {
-			continue
-		}
-		r := chat.Receipt{
-			MessageID: m.id, ConversationID: m.conversation, SenderID: m.sender, ReadBy: cmd.Reader.ID, ReaderName: cmd.Reader.Name,
-			ReadAt: cmd.At,
-		}
-		if _, known := bySender[m.sender]; !known {
-			senders = append(senders, m.sender)
-		}
-		bySender[m.sender] = append(bySender[m.sender], r)
-		all = append(all, r)
+	given, told, err := rows.Receipts(cmd, messages, mark, func(sender chat.UserID) (bool, error) {
+		var one int
+		return rows.Found(t.row(`SELECT 1 FROM members WHERE conversation_id = ? AND user_id = ?`, conversation, sender).Scan(&one))
+	})
+	for i := range told {
+		t.emit(told[i])
 	}
-	for _, sender := range senders {
-		t.emit(chat.NewReceiptEvent(bySender[sender], cmd.Reader.Origin))
-	}
-	return all, nil
+	return given, err
 }
 
 // setMark sets a mark, which the caller knows to lie after the present one.

@@ -2,12 +2,11 @@ package sqlite
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/sockeye-im/sockeye/internal/chat"
+	"github.com/sockeye-im/sockeye/internal/store/rows"
 )
 
 const roomColumns = `r.id, r.conversation_id, r.name, r.description, r.type, r.max_members, r.allow_file_upload,
@@ -16,21 +15,10 @@ const roomColumns = `r.id, r.conversation_id, r.name, r.description, r.type, r.m
 const roomQuery = `SELECT ` + roomColumns + `
 	FROM rooms r JOIN conversations c ON c.id = r.conversation_id WHERE r.id = ?`
 
-// scanRoom reads the roomColumns, and further columns into more.
-func scanRoom(row scanner, more ...any) (chat.Room, error) {
-	var r chat.Room
-	var retention, createdAt int64
-	err := row.Scan(append([]any{&r.ID, &r.ConversationID, &r.Name, &r.Description, &r.Type, &r.MaxMembers,
-		&r.Settings.AllowFileUpload, &r.Settings.AllowVoiceMessage, &retention, &r.CreatedBy, &createdAt, &r.MemberCount}, more...)...)
-	r.Settings.MessageRetention = time.Duration(retention) * time.Millisecond
-	r.CreatedAt = instant(createdAt)
-	return r, err
-}
-
 // Room implements [chat.Rooms].
 func (s *Store) Room(ctx context.Context, id string) (chat.Room, error) {
-	r, err := scanRoom(s.readers.row(ctx, roomQuery, id))
-	found, err := exists(err)
+	r, err := rows.Room(s.readers.row(ctx, roomQuery, id))
+	found, err := rows.Found(err)
 	if err != nil {
 		return chat.Room{}, fmt.Errorf("read room: %w", err)
 	}
@@ -38,7 +26,7 @@ func (s *Store) Room(ctx context.Context, id string) (chat.Room, error) {
 		return chat.Room{}, chat.ErrRoomNotFound
 	}
 	if r.MemberCount <= chat.ListedMembers {
-		if err := s.fillLists(ctx, &r); err != nil {
+		if err := roomLists.Fill(s.readers.rows(ctx), &r); err != nil {
 			return r, err
 		}
 	}
@@ -46,36 +34,14 @@ func (s *Store) Room(ctx context.Context, id string) (chat.Room, error) {
 	return r, err
 }
 
-const membersQuery = `SELECT user_id, role FROM members WHERE conversation_id = ? ORDER BY joined_seq, user_id LIMIT ?`
-
-// fillLists adds who is in the room, and the newest bans.
-func (s *Store) fillLists(ctx context.Context, r *chat.Room) error {
-	r.Members, r.Admins = []chat.UserID{}, []chat.UserID{}
-	err := s.readers.each(ctx, func(row scanner) error {
-		var user chat.UserID
-		var role chat.Role
-		err := row.Scan(&user, &role)
-		r.Members = append(r.Members, user)
-		if role == chat.RoleAdmin {
-			r.Admins = append(r.Admins, user)
-		}
-		return err
-	}, membersQuery, r.ConversationID, chat.ListedMembers)
-	if err != nil {
-		return fmt.Errorf("read members: %w", err)
-	}
-	r.MemberCount = len(r.Members) // who came or went since the room was read
-	r.Banned, err = collect(s.readers.rows(ctx), []chat.UserID{}, scanOne[chat.UserID], `
+const (
+	membersQuery = `SELECT user_id, role FROM members WHERE conversation_id = ? ORDER BY joined_seq, user_id LIMIT ?`
+	bannedQuery  = `
 		SELECT user_id FROM (
 			SELECT user_id, banned_at FROM bans WHERE conversation_id = ?
 			ORDER BY banned_at DESC, user_id DESC LIMIT ?)
-		ORDER BY banned_at, user_id`,
-		r.ConversationID, chat.ListedMembers)
-	if err != nil {
-		return fmt.Errorf("read bans: %w", err)
-	}
-	return nil
-}
+		ORDER BY banned_at, user_id`
+)
 
 // Memberships implements [chat.Rooms].
 func (s *Store) Memberships(ctx context.Context, user chat.UserID) ([]string, error) {
@@ -88,37 +54,45 @@ func (s *Store) Memberships(ctx context.Context, user chat.UserID) ([]string, er
 // a room where it is a direct conversation; among many each room is looked up.
 const (
 	fewOfUser = `
-		SELECT coalesce(r.id, '') FROM (SELECT conversation_id FROM members WHERE user_id = ?1 LIMIT ?2) m
+		SELECT coalesce(r.id, ''), m.conversation_id, m.joined_seq
+		FROM (SELECT conversation_id, joined_seq FROM members WHERE user_id = ?1 LIMIT ?2) m
 		LEFT JOIN rooms r ON r.conversation_id = m.conversation_id`
 	amongQuery = `
-		SELECT j.value FROM json_each(?2) j
+		SELECT j.value, m.conversation_id, m.joined_seq FROM json_each(?2) j
 		CROSS JOIN rooms r ON r.id = j.value
 		CROSS JOIN members m ON m.conversation_id = r.conversation_id AND m.user_id = ?1
 		ORDER BY j.key`
 )
 
 // MembershipsAmong implements [chat.Rooms].
-func (s *Store) MembershipsAmong(ctx context.Context, user chat.UserID, rooms []string) ([]string, error) {
-	if len(rooms) == 0 {
-		return []string{}, nil
+func (s *Store) MembershipsAmong(ctx context.Context, user chat.UserID, among []string) ([]chat.Stay, error) {
+	if len(among) == 0 {
+		return []chat.Stay{}, nil
 	}
-	own, err := s.ids(ctx, fewOfUser, user, fewOwn+1)
+	own, err := rows.Collect(s.readers.rows(ctx), nil, rows.Stay, fewOfUser, user, fewOwn+1)
 	if err != nil {
 		return nil, err
 	}
 	if len(own) <= fewOwn {
-		return slices.DeleteFunc(slices.Clone(rooms), func(room string) bool { return !slices.Contains(own, room) }), nil
+		return only(own, among), nil
 	}
-	list, err := json.Marshal(rooms)
-	if err != nil {
-		return nil, fmt.Errorf("encode room ids: %w", err)
+	return rows.Collect(s.readers.rows(ctx), []chat.Stay{}, rows.Stay, amongQuery, user, among)
+}
+
+// only returns those of a user's few memberships that are of one of the rooms, in their order.
+func only(own []chat.Stay, among []string) []chat.Stay {
+	stays := make([]chat.Stay, 0, min(len(own), len(among)))
+	for _, room := range among {
+		if i := slices.IndexFunc(own, func(s chat.Stay) bool { return s.RoomID == room }); i >= 0 {
+			stays = append(stays, own[i])
+		}
 	}
-	return s.ids(ctx, amongQuery, user, string(list))
+	return stays
 }
 
 // ids reads the only column of a query.
 func (s *Store) ids(ctx context.Context, query string, args ...any) ([]string, error) {
-	return collect(s.readers.rows(ctx), []string{}, scanOne[string], query, args...)
+	return rows.Collect(s.readers.rows(ctx), []string{}, rows.One[string], query, args...)
 }
 
 // The members of a conversation, or of a room, who have come by a seq. A room without
@@ -141,30 +115,21 @@ func (s *Store) MembersBy(ctx context.Context, room chat.ConversationRef, seq in
 	if id == "" {
 		query, id = membersByRoom, room.RoomID
 	}
-	members = []chat.UserID{}
-	err = s.readers.each(ctx, func(row scanner) error {
-		var user chat.UserID
-		err := row.Scan(&head, &user)
-		if user != "" {
-			members = append(members, user)
-		}
-		return err
-	}, query, id, seq)
-	return members, head, err
+	return rows.MembersBy(s.readers.rows(ctx), query, id, seq)
 }
 
 const accessByConversation = `
-	SELECT c.id, coalesce(r.id, ''),
+	SELECT c.id, coalesce(r.id, ''), c.first_seq, c.head_seq,
 		EXISTS (SELECT 1 FROM members m WHERE m.conversation_id = c.id AND m.user_id = ?1),
 		EXISTS (SELECT 1 FROM invites i WHERE i.conversation_id = c.id AND i.user_id = ?1)
 	FROM conversations c LEFT JOIN rooms r ON r.conversation_id = c.id
 	WHERE c.id = ?2`
 
 const accessByRoom = `
-	SELECT r.conversation_id, r.id,
-		EXISTS (SELECT 1 FROM members m WHERE m.conversation_id = r.conversation_id AND m.user_id = ?1),
-		EXISTS (SELECT 1 FROM invites i WHERE i.conversation_id = r.conversation_id AND i.user_id = ?1)
-	FROM rooms r WHERE r.id = ?2`
+	SELECT c.id, r.id, c.first_seq, c.head_seq,
+		EXISTS (SELECT 1 FROM members m WHERE m.conversation_id = c.id AND m.user_id = ?1),
+		EXISTS (SELECT 1 FROM invites i WHERE i.conversation_id = c.id AND i.user_id = ?1)
+	FROM rooms r JOIN conversations c ON c.id = r.conversation_id WHERE r.id = ?2`
 
 // Access implements [chat.Reads].
 func (s *Store) Access(ctx context.Context, ref chat.ConversationRef, user chat.UserID) (chat.Access, bool, error) {
@@ -172,7 +137,5 @@ func (s *Store) Access(ctx context.Context, ref chat.ConversationRef, user chat.
 	if ref.RoomID != "" {
 		query, id = accessByRoom, ref.RoomID
 	}
-	var a chat.Access
-	found, err := exists(s.readers.row(ctx, query, user, id).Scan(&a.ConversationID, &a.RoomID, &a.Member, &a.Invited))
-	return a, found, err
+	return rows.Access(s.readers.row(ctx, query, user, id))
 }

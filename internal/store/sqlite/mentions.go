@@ -1,29 +1,16 @@
 package sqlite
 
 import (
-	"encoding/json"
 	"fmt"
-	"slices"
 
 	"github.com/sockeye-im/sockeye/internal/account"
 	"github.com/sockeye-im/sockeye/internal/chat"
+	"github.com/sockeye-im/sockeye/internal/store/rows"
 )
 
-// keepMentioned makes ids of what m's text names, and drops those of who is not in its
-// conversation, and of the sender.
+// keepMentioned keeps of the mentions in m who is to be told of them, by their ids.
 func (t *tx) keepMentioned(m *chat.Message) error {
-	named := m.Mentions
-	m.Mentions = nil
-	for _, name := range named {
-		user, err := t.mentionable(m, name)
-		if err != nil {
-			return fmt.Errorf("look up mentioned user: %w", err)
-		}
-		if user != "" && user != m.SenderID && !slices.Contains(m.Mentions, user) {
-			m.Mentions = append(m.Mentions, user)
-		}
-	}
-	return nil
+	return rows.KeepMentioned(m, func(name chat.UserID) (chat.UserID, error) { return t.mentionable(m, name) })
 }
 
 // mentionable returns who in m's conversation has that id, else who has that login
@@ -33,7 +20,7 @@ func (t *tx) mentionable(m *chat.Message, name chat.UserID) (chat.UserID, error)
 		return t.isRecipient(m, name)
 	}
 	var user chat.UserID
-	_, err := exists(t.row(`
+	_, err := rows.Found(t.row(`
 		SELECT user_id FROM members WHERE conversation_id = ?1 AND user_id = ?2
 		UNION ALL
 		SELECT l.user_id FROM local_accounts l
@@ -48,7 +35,7 @@ func (t *tx) isRecipient(m *chat.Message, name chat.UserID) (chat.UserID, error)
 		return name, nil
 	}
 	var user chat.UserID
-	_, err := exists(t.row(`SELECT user_id FROM local_accounts WHERE username_key = ? AND user_id = ?`,
+	_, err := rows.Found(t.row(`SELECT user_id FROM local_accounts WHERE username_key = ? AND user_id = ?`,
 		account.Fold(string(name)), m.RecipientID).Scan(&user))
 	return user, err
 }
@@ -58,13 +45,9 @@ func (t *tx) addMentions(m *chat.Message) error {
 	if len(m.Mentions) == 0 {
 		return nil
 	}
-	users, err := json.Marshal(m.Mentions)
-	if err != nil {
-		return fmt.Errorf("encode mentions: %w", err)
-	}
-	_, err = t.exec(`
+	_, err := t.exec(`
 		INSERT INTO mentions (user_id, conversation_id, seq) SELECT value, ?, ? FROM json_each(?)`,
-		m.ConversationID, m.Seq, string(users))
+		m.ConversationID, m.Seq, m.Mentions)
 	if err != nil {
 		return fmt.Errorf("insert mentions: %w", err)
 	}

@@ -3,17 +3,26 @@ package sqlite
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/sockeye-im/sockeye/internal/chat"
+	"github.com/sockeye-im/sockeye/internal/store/rows"
 )
+
+const messageColumns = `m.id, m.conversation_id, m.seq, m.room_id, m.recipient_id, m.sender_id, m.sender_name,
+	m.content, m.type, m.client_msg_id, m.reply_to, m.attachments, m.created_at, m.edited_at, m.deleted_at,
+	m.thread_id, m.mentions, m.pinned_at, m.pinned_by`
+
+const usedQuery = `SELECT 1 FROM messages WHERE sender_id = ? AND client_msg_id = ?`
+
+const sentQuery = `SELECT ` + messageColumns + `, m.fingerprint,
+	EXISTS (SELECT 1 FROM rooms r WHERE r.id = m.room_id AND r.conversation_id <> m.conversation_id)
+	FROM messages m WHERE m.sender_id = ? AND m.client_msg_id = ?`
 
 // AppendMessage implements [chat.Messages].
 func (s *Store) AppendMessage(ctx context.Context, cmd chat.Append) (chat.Message, error) {
-	return result(ctx, s.writer.Do, func(tx *tx) (chat.Message, error) { return tx.appendMessage(&cmd) })
+	return rows.Result(ctx, s.writer.Do, func(tx *tx) (chat.Message, error) { return tx.appendMessage(&cmd) })
 }
 
 // StartAppend implements [chat.Messages].
@@ -56,11 +65,7 @@ func (t *tx) appendMessage(cmd *chat.Append) (chat.Message, error) {
 	if err := t.insertMessage(&m, cmd.Fingerprint); err != nil {
 		return m, err
 	}
-	// The event has its own copy: the caller may do with m as it likes.
-	stored := m
-	stored.Attachments = slices.Clone(m.Attachments)
-	stored.Mentions = slices.Clone(m.Mentions)
-	t.emit(chat.NewMessageEvent(&stored, cmd.Origin))
+	t.emit(chat.NewMessageEvent(rows.Copy(&m), cmd.Origin))
 	return m, nil
 }
 
@@ -68,11 +73,11 @@ func (t *tx) appendMessage(cmd *chat.Append) (chat.Message, error) {
 // nothing, which is asked first: a row of many columns takes longer to prepare for.
 func (t *tx) sent(sender chat.UserID, clientMsgID string) (chat.Sent, bool, error) {
 	var one int
-	used, err := exists(t.row(usedQuery, sender, clientMsgID).Scan(&one))
+	used, err := rows.Found(t.row(usedQuery, sender, clientMsgID).Scan(&one))
 	if err != nil || !used {
 		return chat.Sent{}, false, err
 	}
-	return scanSent(t.row(sentQuery, sender, clientMsgID))
+	return rows.Sent(t.row(sentQuery, sender, clientMsgID))
 }
 
 // permitMessage checks that the sender may write there, and finds the
@@ -83,7 +88,7 @@ func (t *tx) permitMessage(cmd *chat.Append, m *chat.Message) error {
 	}
 	var member bool
 	var settings chat.RoomSettings
-	found, err := exists(t.row(`
+	found, err := rows.Found(t.row(`
 		SELECT r.conversation_id, r.allow_file_upload, r.allow_voice_message, m.user_id IS NOT NULL
 		FROM rooms r LEFT JOIN members m ON m.conversation_id = r.conversation_id AND m.user_id = ?
 		WHERE r.id = ?`, m.SenderID, m.RoomID).Scan(&m.ConversationID,
@@ -126,7 +131,7 @@ func (t *tx) findThread(m *chat.Message) error {
 	if m.ReplyTo == "" {
 		return nil
 	}
-	found, err := exists(t.row(`SELECT coalesce(thread_id, id) FROM messages WHERE id = ? AND conversation_id = ?`,
+	found, err := rows.Found(t.row(`SELECT coalesce(thread_id, id) FROM messages WHERE id = ? AND conversation_id = ?`,
 		m.ReplyTo, m.ConversationID).Scan(&m.ThreadID))
 	if err != nil {
 		return fmt.Errorf("look up replied message: %w", err)
@@ -150,11 +155,11 @@ func (t *tx) insertMessage(m *chat.Message, fingerprint []byte) error {
 		return err
 	}
 	m.Seq, m.Timestamp = seq, at
-	attachments, err := listOf(m.Attachments)
+	attachments, err := rows.List(m.Attachments)
 	if err != nil {
 		return fmt.Errorf("encode attachments: %w", err)
 	}
-	mentions, err := listOf(m.Mentions)
+	mentions, err := rows.List(m.Mentions)
 	if err != nil {
 		return fmt.Errorf("encode mentions: %w", err)
 	}
@@ -167,7 +172,7 @@ func (t *tx) insertMessage(m *chat.Message, fingerprint []byte) error {
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		m.ID, m.ConversationID, m.Seq, optional(m.RoomID), optional(m.RecipientID), m.SenderID, m.SenderName,
 		m.Content, m.Type, optional(m.ClientMsgID), fingerprint, optional(m.ReplyTo), optional(m.ThreadID),
-		attachments, mentions, at.UnixMilli())
+		optional(attachments), optional(mentions), at.UnixMilli())
 	if err != nil {
 		return fmt.Errorf("insert message: %w", err)
 	}
@@ -188,18 +193,4 @@ func (t *tx) createDirect(m *chat.Message) error {
 		VALUES (?, ?, 'member', 0, ?), (?, ?, 'member', 0, ?)`,
 		m.ConversationID, m.SenderID, at, m.ConversationID, m.RecipientID, at)
 	return err
-}
-
-// listOf stores a list as JSON, an empty one as NULL.
-func listOf[T ~string](list []T) (sql.NullString, error) {
-	if len(list) == 0 {
-		return sql.NullString{}, nil
-	}
-	text, err := json.Marshal(list)
-	return optional(string(text)), err
-}
-
-// optional stores an empty string as NULL.
-func optional[T ~string](s T) sql.NullString {
-	return sql.NullString{String: string(s), Valid: s != ""}
 }

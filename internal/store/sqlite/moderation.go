@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/sockeye-im/sockeye/internal/chat"
+	"github.com/sockeye-im/sockeye/internal/store/rows"
 )
 
 // target is a room and a user as an admin's command finds them.
@@ -41,7 +42,7 @@ const roleQuery = `
 func (t *tx) administered(room string, user chat.UserID) (string, error) {
 	var conversation string
 	var standing chat.Standing
-	found, err := exists(t.row(roleQuery, user, room).Scan(&conversation, &standing.Role))
+	found, err := rows.Found(t.row(roleQuery, user, room).Scan(&conversation, &standing.Role))
 	if err != nil {
 		return "", fmt.Errorf("look up room: %w", err)
 	}

@@ -2,11 +2,9 @@ package sqlite
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
-	"slices"
 
 	"github.com/sockeye-im/sockeye/internal/chat"
+	"github.com/sockeye-im/sockeye/internal/store/rows"
 )
 
 const namesQuery = `
@@ -19,64 +17,22 @@ func (s *Store) Names(ctx context.Context, ids []chat.UserID) (chat.Names, error
 }
 
 // namesOf looks up how users are called; who is not known is left out.
-func namesOf(each eachRow, ids []chat.UserID) (names chat.Names, err error) {
-	if len(ids) == 0 {
-		return nil, nil
-	}
-	ids = slices.Compact(slices.Sorted(slices.Values(ids)))
-	list, err := json.Marshal(ids)
-	if err != nil {
-		return nil, fmt.Errorf("encode user ids: %w", err)
-	}
-	err = each(func(row scanner) error {
-		var id chat.UserID
-		var named chat.Named
-		err := row.Scan(&id, &named.Name, &named.Login)
-		if names == nil {
-			names = make(chat.Names, len(ids))
-		}
-		names[id] = named
-		return err
-	}, namesQuery, string(list))
-	if err != nil {
-		return nil, fmt.Errorf("look up names: %w", err)
-	}
-	return names, nil
+func namesOf(each rows.Each, ids []chat.UserID) (chat.Names, error) {
+	return rows.Names(each, namesQuery, ids)
 }
 
 // fillMessages adds to messages what is kept beside them: their reactions, and how
 // those are called whom they have by their ids.
-func fillMessages(each eachRow, messages []chat.Message) error {
+func fillMessages(each rows.Each, messages []chat.Message) error {
 	if err := fillReactions(each, messages); err != nil {
 		return err
 	}
-	var all []chat.UserID
-	for i := range messages {
-		all = append(all, messages[i].Nameless()...)
-	}
-	names, err := namesOf(each, all)
-	for i := range messages {
-		messages[i].Names = names.Of(messages[i].Nameless())
-	}
-	return err
+	return rows.NameMessages(each, namesQuery, messages)
 }
 
-// nameMessage does so for one whose mentions or pin have just changed.
+// nameMessage adds how those are called whose mentions or pin have just changed.
 func (t *tx) nameMessage(m *chat.Message) (err error) {
 	m.Names, err = namesOf(t.each, m.Nameless())
-	return err
-}
-
-// nameEvents adds to events how those are called whom they have by their ids.
-func nameEvents(each eachRow, events []chat.Event) error {
-	var all []chat.UserID
-	for i := range events {
-		all = append(all, events[i].Nameless()...)
-	}
-	names, err := namesOf(each, all)
-	for i := range events {
-		events[i].Names = names.Of(events[i].Nameless())
-	}
 	return err
 }
 

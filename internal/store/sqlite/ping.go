@@ -19,7 +19,7 @@ type probe struct {
 }
 
 // Ping tells whether the store reads and writes, which it does not on a full disk. It
-// waits in the queue like a command, and gives up when ctx ends there. It writes
+// goes ahead of the commands that wait, and gives up when ctx ends before its turn. It writes
 // once a second at most: between, it tells whether the writer takes commands.
 func (s *Store) Ping(ctx context.Context) error {
 	var one int
@@ -30,12 +30,12 @@ func (s *Store) Ping(ctx context.Context) error {
 	defer s.probe.mu.Unlock()
 	now := time.Now()
 	if s.probe.good && now.Sub(s.probe.at) < probeEvery {
-		if err := s.writer.Do(ctx, func(*tx) error { return nil }); err != nil {
+		if err := s.writer.DoFirst(ctx, func(*tx) error { return nil }); err != nil {
 			return fmt.Errorf("sqlite: write: %w", err)
 		}
 		return nil
 	}
-	err := s.writer.Do(ctx, func(tx *tx) error {
+	err := s.writer.DoFirst(ctx, func(tx *tx) error {
 		_, err := tx.exec(`
 			INSERT INTO probes (one, at) VALUES (1, ?1) ON CONFLICT (one) DO UPDATE SET at = ?1`, now.UnixMilli())
 		return err

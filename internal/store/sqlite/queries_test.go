@@ -19,9 +19,9 @@ var scannable = regexp.MustCompile(`SCAN (` + strings.Join([]string{
 	`CONSTANT ROW`, `\d+-ROW VALUES CLAUSE`, `json_each`, `\(subquery-\d+\)`,
 	`b`, `e`, `j`, `m`, `n`, `own`, `p`, `t`, `x`, `behind`, `newest`, `page`, // lists that queries name so
 	`w`, `message_words`, // what the index of words finds
-	`word_progress`,                                                    // has one row
-	`r USING INDEX rooms_public`,                                       // searched for what may be inside a word
-	`revoked_users`, `revoked_tokens`, `api_keys`, `blocked_addresses`, // are read as a whole
+	`word_progress`,                                                                    // has one row
+	`r USING INDEX rooms_public`,                                                       // searched for what may be inside a word
+	`revoked_users`, `revoked_tokens`, `api_keys`, `blocked_addresses`, `paused_kinds`, // are read as a whole
 }, "|") + `)(\s|$)`)
 
 // TestQueriesUseTheirIndexes: what is asked of a long conversation costs what it

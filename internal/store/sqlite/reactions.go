@@ -2,10 +2,10 @@ package sqlite
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 
 	"github.com/sockeye-im/sockeye/internal/chat"
+	"github.com/sockeye-im/sockeye/internal/store/rows"
 )
 
 // React implements [chat.Changes].
@@ -14,7 +14,7 @@ func (s *Store) React(ctx context.Context, cmd chat.React) error {
 }
 
 func (t *tx) react(cmd *chat.React) error {
-	m, standing, err := scanStanding(t.row(standingQuery, cmd.Actor.ID, cmd.MessageID))
+	m, standing, err := rows.Standing(t.row(standingQuery, cmd.Actor.ID, cmd.MessageID))
 	if err != nil {
 		return err
 	}
@@ -22,7 +22,7 @@ func (t *tx) react(cmd *chat.React) error {
 		return err
 	}
 	var one int
-	there, err := exists(t.row(`SELECT 1 FROM reactions WHERE message_id = ? AND emoji = ? AND user_id = ?`,
+	there, err := rows.Found(t.row(`SELECT 1 FROM reactions WHERE message_id = ? AND emoji = ? AND user_id = ?`,
 		m.ID, cmd.Emoji, cmd.Actor.ID).Scan(&one))
 	if err != nil {
 		return fmt.Errorf("look up reaction: %w", err)
@@ -107,7 +107,7 @@ const reactionsQuery = `
 	ORDER BY g.message_id, g.first_seq, g.emoji, r.user_id`
 
 // fillReactions adds their reactions to messages.
-func fillReactions(each eachRow, messages []chat.Message) error {
+func fillReactions(each rows.Each, messages []chat.Message) error {
 	if len(messages) == 0 {
 		return nil
 	}
@@ -117,26 +117,16 @@ func fillReactions(each eachRow, messages []chat.Message) error {
 		ids[i] = messages[i].ID
 		byID[ids[i]] = &messages[i]
 	}
-	list, err := json.Marshal(ids)
-	if err != nil {
-		return fmt.Errorf("encode message ids: %w", err)
-	}
-	err = each(func(row scanner) error {
+	err := each(func(row rows.Row) error {
 		var id, emoji string
 		var count int
 		var user chat.UserID
 		if err := row.Scan(&id, &emoji, &count, &user); err != nil {
 			return err
 		}
-		m := byID[id]
-		last := len(m.Reactions) - 1
-		if last < 0 || m.Reactions[last].Emoji != emoji {
-			m.Reactions = append(m.Reactions, chat.Reactions{Emoji: emoji, Count: count})
-			last++
-		}
-		m.Reactions[last].Users = append(m.Reactions[last].Users, user)
+		rows.AddReaction(byID[id], emoji, count, user)
 		return nil
-	}, reactionsQuery, string(list), chat.ListedMembers)
+	}, reactionsQuery, ids, chat.ListedMembers)
 	if err != nil {
 		return fmt.Errorf("read reactions: %w", err)
 	}

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"runtime"
 	"sync"
+
+	"github.com/sockeye-im/sockeye/internal/store/rows"
 )
 
 // readers is a pool of connections that only read. All methods may be called
@@ -76,36 +78,33 @@ func (r *readers) giveBack(c *connection) {
 }
 
 // row returns the first row; an error of the query comes out of its Scan, which asks it.
-func (r *readers) row(ctx context.Context, query string, args ...any) scanner {
-	return asked(func(dest ...any) error {
+func (r *readers) row(ctx context.Context, query string, args ...any) rows.Row {
+	return rows.Asked(func(dest ...any) error {
 		return r.with(ctx, func(c *connection) error { return c.row(ctx, query, args...).Scan(dest...) })
 	})
 }
 
-// asked is a row that is asked for when it is scanned.
-type asked func(dest ...any) error
-
-func (a asked) Scan(dest ...any) error { return a(dest...) }
-
 // each calls scan for every row.
-func (r *readers) each(ctx context.Context, scan func(scanner) error, query string, args ...any) error {
+func (r *readers) each(ctx context.Context, scan func(rows.Row) error, query string, args ...any) error {
 	return r.with(ctx, func(c *connection) error { return c.each(ctx, scan, query, args...) })
 }
 
 // rows is each, bound to ctx.
-func (r *readers) rows(ctx context.Context) eachRow {
-	return func(scan func(scanner) error, query string, args ...any) error {
+func (r *readers) rows(ctx context.Context) rows.Each {
+	return func(scan func(rows.Row) error, query string, args ...any) error {
 		return r.each(ctx, scan, query, args...)
 	}
 }
 
-// eachRow calls scan for every row of a query, of readers, of one snapshot of them or
-// of the writer.
-type eachRow func(scan func(scanner) error, query string, args ...any) error
+// together runs ask on one connection, and gives way behind all of it alone. What is asked
+// later may be of a later state.
+func (r *readers) together(ctx context.Context, ask func(rows.Each) error) error {
+	return r.with(ctx, func(c *connection) error { return ask(c.rows(ctx)) })
+}
 
 // snapshot runs ask with a view of one state of the database, whatever is written
 // meanwhile.
-func (r *readers) snapshot(ctx context.Context, ask func(eachRow) error) error {
+func (r *readers) snapshot(ctx context.Context, ask func(rows.Each) error) error {
 	return r.with(ctx, func(c *connection) (err error) {
 		// Neither end of the transaction waits for anything, nor listens to ctx: when that
 		// ends at the wrong moment the driver returns its error though SQLite has begun.
@@ -119,9 +118,7 @@ func (r *readers) snapshot(ctx context.Context, ask func(eachRow) error) error {
 			c.spoilt = end != nil
 			err = errors.Join(err, end)
 		}()
-		return ask(func(scan func(scanner) error, query string, args ...any) error {
-			return c.each(ctx, scan, query, args...)
-		})
+		return ask(c.rows(ctx))
 	})
 }
 

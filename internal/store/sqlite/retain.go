@@ -3,9 +3,9 @@ package sqlite
 import (
 	"context"
 	"fmt"
-	"math"
 
 	"github.com/sockeye-im/sockeye/internal/chat"
+	"github.com/sockeye-im/sockeye/internal/store/rows"
 )
 
 // dueQuery finds conversations with something to remove. The time of the oldest
@@ -24,63 +24,27 @@ const dueQuery = `
 	WHERE c.kind = 'room' AND NOT EXISTS (SELECT 1 FROM rooms r WHERE r.conversation_id = c.id)
 	LIMIT ?3`
 
-// dueAtOnce is how many conversations are looked up at a time.
-const dueAtOnce = 1000
-
 // Retain implements [chat.Upkeep].
 func (s *Store) Retain(ctx context.Context, cmd chat.Retain) (removed int, err error) {
-	for {
-		due, err := collect(s.readers.rows(ctx), nil, scanOne[string],
-			dueQuery, cmd.Now.UnixMilli(), cmd.DirectRetention.Milliseconds(), dueAtOnce)
-		if err != nil {
-			return removed, fmt.Errorf("look for old entries: %w", err)
-		}
-		for _, conversation := range due {
-			n, err := s.retain(ctx, conversation, &cmd)
-			removed += n
-			if err != nil {
-				return removed, err
-			}
-		}
-		if len(due) < dueAtOnce {
-			return removed, nil
-		}
-	}
-}
-
-// retain works on one conversation until nothing in it is due.
-func (s *Store) retain(ctx context.Context, conversation string, cmd *chat.Retain) (removed int, err error) {
-	for more := true; more; {
-		n, err := result(ctx, s.writer.Do, func(tx *tx) (int, error) { return tx.retain(conversation, cmd) })
-		if err != nil {
-			return removed, err
-		}
-		removed += n
-		more = n > 0
-	}
-	return removed, nil
+	return rows.Retain(s.readers.rows(ctx), dueQuery, &cmd, func(conversation string) (int, error) {
+		return rows.Result(ctx, s.writer.Do, func(tx *tx) (int, error) { return tx.retain(conversation, &cmd) })
+	})
 }
 
 // retain removes the oldest entries of a conversation. What is due is asked again:
 // the room's retention may be another by now.
 func (t *tx) retain(conversation string, cmd *chat.Retain) (int, error) {
-	var kind string
-	var first, retention int64
-	var room bool
+	var first int64
+	var kept rows.Retention
 	if err := t.row(`
 		SELECT c.kind, c.first_seq, r.id IS NOT NULL, coalesce(r.retention_ms, 0)
 		FROM conversations c LEFT JOIN rooms r ON r.conversation_id = c.id WHERE c.id = ?`, conversation).
-		Scan(&kind, &first, &room, &retention); err != nil {
+		Scan(&kept.Kind, &first, &kept.Room, &kept.Millis); err != nil {
 		return 0, fmt.Errorf("look up conversation: %w", err)
 	}
-	until := int64(math.MaxInt64) // of a room that is no more all goes
-	switch {
-	case kind == "direct":
-		until = cmd.Now.UnixMilli() - cmd.DirectRetention.Milliseconds()
-	case room && retention == 0:
+	until, some := kept.Until(cmd)
+	if !some {
 		return 0, nil
-	case room:
-		until = cmd.Now.UnixMilli() - retention
 	}
 	var last int64
 	var entries int
@@ -93,7 +57,7 @@ func (t *tx) retain(conversation string, cmd *chat.Retain) (int, error) {
 	if entries > 0 {
 		return entries, t.removeUntil(conversation, last)
 	}
-	if kind == "room" && !room {
+	if kept.Left() {
 		if _, err := t.exec(`DELETE FROM conversations WHERE id = ?`, conversation); err != nil {
 			return 0, fmt.Errorf("remove conversation: %w", err)
 		}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/sockeye-im/sockeye/internal/chat"
 	"github.com/sockeye-im/sockeye/internal/chat/lexeme"
+	"github.com/sockeye-im/sockeye/internal/store/rows"
 )
 
 // CreateRoom implements [chat.Rooms].
@@ -17,7 +18,7 @@ func (s *Store) CreateRoom(ctx context.Context, cmd chat.NewRoom) error {
 func (t *tx) createRoom(cmd *chat.NewRoom) error {
 	r := &cmd.Room
 	var one int
-	taken, err := exists(t.row(`SELECT 1 FROM rooms WHERE id = ?`, r.ID).Scan(&one))
+	taken, err := rows.Found(t.row(`SELECT 1 FROM rooms WHERE id = ?`, r.ID).Scan(&one))
 	if err != nil {
 		return fmt.Errorf("look up room: %w", err)
 	}
@@ -71,14 +72,14 @@ func foldRoom(name, description string) string {
 
 // Join implements [chat.Rooms].
 func (s *Store) Join(ctx context.Context, cmd chat.Join) (joined bool, err error) {
-	return result(ctx, s.writer.Do, func(tx *tx) (bool, error) { return tx.join(&cmd) })
+	return rows.Result(ctx, s.writer.Do, func(tx *tx) (bool, error) { return tx.join(&cmd) })
 }
 
 func (t *tx) join(cmd *chat.Join) (bool, error) {
 	var conversation string
 	var member bool
 	var at chat.Entry
-	found, err := exists(t.row(`
+	found, err := rows.Found(t.row(`
 		SELECT r.conversation_id, r.type, r.max_members, c.member_count,
 			EXISTS (SELECT 1 FROM members x WHERE x.conversation_id = r.conversation_id AND x.user_id = ?1),
 			EXISTS (SELECT 1 FROM bans x WHERE x.conversation_id = r.conversation_id AND x.user_id = ?1),
@@ -154,13 +155,13 @@ func (t *tx) insertMember(at chat.Place, user chat.UserID, role chat.Role) error
 
 // Leave implements [chat.Rooms].
 func (s *Store) Leave(ctx context.Context, cmd chat.Leave) (left bool, err error) {
-	return result(ctx, s.writer.Do, func(tx *tx) (bool, error) { return tx.leave(&cmd) })
+	return rows.Result(ctx, s.writer.Do, func(tx *tx) (bool, error) { return tx.leave(&cmd) })
 }
 
 func (t *tx) leave(cmd *chat.Leave) (bool, error) {
 	var conversation string
 	var kind chat.RoomType
-	found, err := exists(t.row(`SELECT conversation_id, type FROM rooms WHERE id = ?`, cmd.RoomID).Scan(&conversation, &kind))
+	found, err := rows.Found(t.row(`SELECT conversation_id, type FROM rooms WHERE id = ?`, cmd.RoomID).Scan(&conversation, &kind))
 	if err != nil {
 		return false, fmt.Errorf("look up room: %w", err)
 	}
@@ -202,7 +203,7 @@ type departure struct {
 // the user had, empty for no member, and how many members remain.
 func (t *tx) removeMember(d departure) (chat.Role, int, error) {
 	var role chat.Role
-	found, err := exists(t.row(`DELETE FROM members WHERE conversation_id = ? AND user_id = ? RETURNING role`,
+	found, err := rows.Found(t.row(`DELETE FROM members WHERE conversation_id = ? AND user_id = ? RETURNING role`,
 		d.conversation, d.user).Scan(&role))
 	if err != nil || !found {
 		return "", 0, err
@@ -225,7 +226,7 @@ func (t *tx) removeMember(d departure) (chat.Role, int, error) {
 // ensureAdmin makes the member of longest standing an admin, if there is none.
 func (t *tx) ensureAdmin(conversation string, cmd *chat.Leave) error {
 	var one int
-	found, err := exists(t.row(`SELECT 1 FROM members WHERE conversation_id = ? AND role = 'admin' LIMIT 1`, conversation).Scan(&one))
+	found, err := rows.Found(t.row(`SELECT 1 FROM members WHERE conversation_id = ? AND role = 'admin' LIMIT 1`, conversation).Scan(&one))
 	if err != nil || found {
 		return err
 	}

@@ -67,6 +67,11 @@ var seeds = []struct {
 		INSERT INTO probes (one, at) VALUES (1, 3100);
 		INSERT INTO sign_ins (user_id, address, at) VALUES ('u_ada', '192.0.2.2', 3200);
 		INSERT INTO login_skeletons (skeleton, user_id) VALUES ('ada', 'u_ada'), ('lin', 'u_lin');`},
+	{11, `
+		INSERT INTO jobs (id, kind, priority, unique_key, payload, cron, state, run_at, created_at, ended_at, error) VALUES
+			('j1', 'upkeep', 0, 'upkeep retain', x'7B7D', '@hourly', 'waiting', 4000, 3300, NULL, NULL),
+			('j2', 'upkeep', 1, NULL, x'', '', 'dead', 3400, 3300, 3500, 'it failed');
+		INSERT INTO paused_kinds (kind) VALUES ('webhook');`},
 }
 
 // TestUpgradeFromEverySchema: a database of every earlier schema, as a program of its time left it, becomes one of now, and

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sockeye-im/sockeye/internal/chat"
+	"github.com/sockeye-im/sockeye/internal/store/rows"
 )
 
 // UpdateRoom implements [chat.Rooms].
@@ -19,7 +20,7 @@ func (t *tx) updateRoom(cmd *chat.UpdateRoom) error {
 	if err != nil {
 		return err
 	}
-	r, err := scanRoom(t.row(roomQuery, cmd.RoomID))
+	r, err := rows.Room(t.row(roomQuery, cmd.RoomID))
 	if err != nil {
 		return fmt.Errorf("read room: %w", err)
 	}
@@ -49,16 +50,16 @@ func (t *tx) deleteRoom(cmd *chat.DeleteRoom) error {
 	if err != nil {
 		return err
 	}
-	r, err := scanRoom(t.row(roomQuery, cmd.RoomID))
+	r, err := rows.Room(t.row(roomQuery, cmd.RoomID))
 	if err != nil {
 		return fmt.Errorf("read room: %w", err)
 	}
-	members, err := collect(t.each, nil, scanOne[chat.UserID],
+	members, err := rows.Collect(t.each, nil, rows.One[chat.UserID],
 		`DELETE FROM members WHERE conversation_id = ? RETURNING user_id`, conversation)
 	if err != nil {
 		return fmt.Errorf("remove members: %w", err)
 	}
-	slices.Sort(members) // SQLite promises no order
+	slices.Sort(members) // no order is promised
 	if err := t.logRoom(chat.RoomDeleted, conversation, cmd.Actor, &r, cmd.At, members...); err != nil {
 		return err
 	}

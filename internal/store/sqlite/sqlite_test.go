@@ -15,7 +15,9 @@ import (
 
 	"github.com/sockeye-im/sockeye/internal/account"
 	"github.com/sockeye-im/sockeye/internal/chat"
+	"github.com/sockeye-im/sockeye/internal/job"
 	"github.com/sockeye-im/sockeye/internal/store/accounttest"
+	"github.com/sockeye-im/sockeye/internal/store/jobtest"
 	"github.com/sockeye-im/sockeye/internal/store/sqlite"
 	"github.com/sockeye-im/sockeye/internal/store/storetest"
 	"github.com/sockeye-im/sockeye/internal/store/suite"
@@ -33,6 +35,25 @@ func TestConformance(t *testing.T) {
 	newDriver := func(t *testing.T) suite.Driver { return driver{t.TempDir(), asked} }
 	t.Run("Chats", func(t *testing.T) { storetest.Run(t, newDriver) })
 	t.Run("Accounts", func(t *testing.T) { accounttest.Run(t, newDriver) })
+	t.Run("Jobs", func(t *testing.T) {
+		jobtest.Run(t, func(t *testing.T) jobtest.Driver { return jobDriver{t.TempDir(), asked} })
+	})
+}
+
+// jobDriver is driver for jobs. Nobody else has the database.
+type jobDriver driver
+
+func (d jobDriver) Open(t testing.TB) job.Store {
+	var s *sqlite.Store
+	t.Cleanup(func() { d.asked.of(s) }) // once it is closed
+	s = openStore(t, d.dir, discard)
+	return s.Jobs()
+}
+
+func (d jobDriver) Beside(_ testing.TB, first job.Store) job.Store { return first }
+
+func (d jobDriver) Cause(ctx context.Context, in job.Store, jobs []job.Job, fail error) error {
+	return in.(*sqlite.Jobs).Cause(ctx, jobs, fail)
 }
 
 // driver opens the database of a folder, and collects what is asked of it.

@@ -156,6 +156,11 @@ func open(
 	if err != nil {
 		return nil, fmt.Errorf("sqlite: read the epoch: %w", errors.Join(err, conn.Close()))
 	}
+	if !cfg.beside {
+		if err := freeAll(ctx, conn); err != nil {
+			return nil, fmt.Errorf("sqlite: %w", errors.Join(err, conn.Close()))
+		}
+	}
 	pool, err := sql.Open("sqlite", dataSource(path, cfg, "query_only(1)"))
 	if err != nil {
 		return nil, fmt.Errorf("sqlite: open %s for reading: %w", path, errors.Join(err, conn.Close()))

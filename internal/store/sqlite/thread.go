@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/sockeye-im/sockeye/internal/chat"
+	"github.com/sockeye-im/sockeye/internal/store/rows"
 )
 
 const (
@@ -19,10 +20,10 @@ const (
 
 // Thread implements [chat.Messages].
 func (s *Store) Thread(ctx context.Context, user chat.UserID, q chat.ThreadQuery) (chat.Thread, error) {
-	return result(ctx, s.readers.snapshot, func(each eachRow) (chat.Thread, error) { return readThread(each, user, &q) })
+	return rows.Result(ctx, s.readers.snapshot, func(each rows.Each) (chat.Thread, error) { return readThread(each, user, &q) })
 }
 
-func readThread(each eachRow, user chat.UserID, q *chat.ThreadQuery) (chat.Thread, error) {
+func readThread(each rows.Each, user chat.UserID, q *chat.ThreadQuery) (chat.Thread, error) {
 	named, err := oneVisible(each, user, q.MessageID)
 	if err != nil {
 		return chat.Thread{}, err
@@ -42,7 +43,7 @@ func readThread(each eachRow, user chat.UserID, q *chat.ThreadQuery) (chat.Threa
 			query = repliesAfter
 		}
 	}
-	page, err := messagePage(each, q.Limit, q.After == "", query, args...)
+	page, err := rows.MessagePage(each, fillMessages, q.Limit, q.After == "", query, args...)
 	if err != nil {
 		return chat.Thread{}, fmt.Errorf("read replies: %w", err)
 	}
@@ -54,8 +55,8 @@ func readThread(each eachRow, user chat.UserID, q *chat.ThreadQuery) (chat.Threa
 }
 
 // oneVisible returns a message of a conversation that the user is in.
-func oneVisible(each eachRow, user chat.UserID, id string) (chat.Message, error) {
-	found, err := readMessages(each, `SELECT `+messageColumns+` FROM messages m
+func oneVisible(each rows.Each, user chat.UserID, id string) (chat.Message, error) {
+	found, err := rows.Messages(each, `SELECT `+messageColumns+` FROM messages m
 		JOIN members mb ON mb.conversation_id = m.conversation_id AND mb.user_id = ? WHERE m.id = ?`, user, id)
 	if err != nil {
 		return chat.Message{}, fmt.Errorf("look up message: %w", err)
@@ -68,9 +69,9 @@ func oneVisible(each eachRow, user chat.UserID, id string) (chat.Message, error)
 }
 
 // cursorOf returns the seq of the cursor, which belongs to the thread.
-func cursorOf(each eachRow, root string, q *chat.ThreadQuery) (int64, error) {
+func cursorOf(each rows.Each, root string, q *chat.ThreadQuery) (int64, error) {
 	seq, found := int64(0), false
-	err := each(func(row scanner) error {
+	err := each(func(row rows.Row) error {
 		found = true
 		return row.Scan(&seq)
 	}, `SELECT seq FROM messages WHERE id = ?1 AND (id = ?2 OR thread_id = ?2)`, q.Before+q.After, root)

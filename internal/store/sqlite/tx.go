@@ -2,9 +2,11 @@ package sqlite
 
 import (
 	"context"
+	"sync/atomic"
 
 	"github.com/sockeye-im/sockeye/internal/chat"
 	"github.com/sockeye-im/sockeye/internal/store/batch"
+	"github.com/sockeye-im/sockeye/internal/store/rows"
 )
 
 // tx is the writer's transaction as a command sees it. Nothing here listens to a
@@ -21,6 +23,11 @@ type tx struct {
 	// signal when a commit left something to it.
 	indexable bool
 	toIndex   chan struct{}
+
+	// jobs are the kinds of those that were enqueued; woken is told after the commit.
+	jobs     []string
+	jobsMark int // how many there were at the savepoint
+	woken    atomic.Pointer[func(kinds []string)]
 }
 
 var _ batch.Transaction = (*tx)(nil)
@@ -30,13 +37,13 @@ func (t *tx) Begin([]any) error { return t.control("BEGIN IMMEDIATE") }
 
 // Savepoint implements [batch.Transaction].
 func (t *tx) Savepoint() error {
-	t.mark = len(t.events)
+	t.mark, t.jobsMark = len(t.events), len(t.jobs)
 	return t.control("SAVEPOINT command")
 }
 
 // Undo implements [batch.Transaction].
 func (t *tx) Undo() error {
-	t.events = t.events[:t.mark]
+	t.events, t.jobs = t.events[:t.mark], t.jobs[:t.jobsMark]
 	return t.control("ROLLBACK TO command")
 }
 
@@ -53,7 +60,7 @@ func (t *tx) Commit() error {
 // and is followed by another attempt.
 func (t *tx) Rollback() {
 	_ = t.control("ROLLBACK")
-	t.events, t.indexable = nil, false
+	t.events, t.indexable, t.jobs = nil, false, nil
 }
 
 // Settle implements [batch.Transaction]. It is not called, see Commit.
@@ -70,21 +77,8 @@ func (t *tx) Publish() {
 		default: // it has not looked since the last signal
 		}
 	}
+	t.tellJobs()
 	t.events, t.indexable = nil, false
-}
-
-// result is what run returns, which do carries out: a command of the writer's or a read of
-// one state. It is zero if that failed, in the commit too.
-func result[X, T any](ctx context.Context, do func(context.Context, func(X) error) error, run func(X) (T, error)) (T, error) {
-	var out, none T
-	err := do(ctx, func(x X) (err error) {
-		out, err = run(x)
-		return err
-	})
-	if err != nil {
-		return none, err
-	}
-	return out, nil
 }
 
 // emit adds an event of the command, to be published after the commit.
@@ -104,11 +98,11 @@ func (t *tx) exec(query string, args ...any) (int64, error) {
 }
 
 // row returns the first row; an error of the query comes out of its Scan.
-func (t *tx) row(query string, args ...any) scanner {
+func (t *tx) row(query string, args ...any) rows.Row {
 	return t.connection.row(context.Background(), query, args...)
 }
 
 // each calls scan for every row.
-func (t *tx) each(scan func(scanner) error, query string, args ...any) error {
+func (t *tx) each(scan func(rows.Row) error, query string, args ...any) error {
 	return t.connection.each(context.Background(), scan, query, args...)
 }

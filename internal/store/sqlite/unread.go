@@ -2,27 +2,35 @@ package sqlite
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 
 	"github.com/sockeye-im/sockeye/internal/chat"
+	"github.com/sockeye-im/sockeye/internal/store/rows"
 )
 
-// The conversations of user ?1 in which something is unread: all; or those listed in ?2
-// and those in which something was logged at ?3 or later, of which there are few in all,
-// or many. CROSS JOIN makes SQLite keep the order.
+// The conversations of user ?1 in which something is unread: all, where the user has few
+// conversations, behind a row that says how many; all, where there are many; or those listed
+// in ?2 and those in which something was logged at ?3 or later, of which there are few in
+// all, or many. Of few own ones those are asked for too. CROSS JOIN makes SQLite keep the order.
 const (
 	unreadOf = `
-		CROSS JOIN conversations c ON c.id = mb.conversation_id
 		LEFT JOIN read_marks rm ON rm.conversation_id = c.id AND rm.user_id = ?1
 		WHERE c.head_seq > coalesce(rm.seq, 0) AND EXISTS (
 			SELECT 1 FROM messages x
 			WHERE x.conversation_id = c.id AND x.seq > coalesce(rm.seq, 0) AND x.deleted_at IS NULL AND x.sender_id <> ?1)`
 	mayBeUnread = `
-		SELECT DISTINCT n.id FROM n CROSS JOIN members mb ON mb.conversation_id = n.id AND mb.user_id = ?1` + unreadOf
+		SELECT DISTINCT n.id FROM n CROSS JOIN members mb ON mb.conversation_id = n.id AND mb.user_id = ?1
+		CROSS JOIN conversations c ON c.id = mb.conversation_id` + unreadOf
 
-	unreadInAll = `SELECT mb.conversation_id FROM (SELECT * FROM members WHERE user_id = ?1) mb` + unreadOf
+	unreadOfFew = `WITH ` + fewOwnOf + `
+		SELECT count(*) FROM own UNION ALL
+		SELECT c.id FROM own CROSS JOIN conversations c ON c.id = own.conversation_id` + unreadOf + `
+			AND (SELECT count(*) FROM own) <= ?2 AND (c.last_at >= ?3 OR c.id IN (SELECT value FROM json_each(?4)))`
+
+	unreadInAll = `SELECT mb.conversation_id FROM (SELECT * FROM members WHERE user_id = ?1) mb
+		CROSS JOIN conversations c ON c.id = mb.conversation_id` + unreadOf
 
 	unreadByTime = `
 		WITH n AS MATERIALIZED (
@@ -60,19 +68,15 @@ const unreadQuery = `
 
 // Unread implements [chat.Messages].
 func (s *Store) Unread(ctx context.Context, q chat.UnreadQuery) (unread chat.Unread, err error) {
-	err = s.readers.snapshot(ctx, func(each eachRow) error {
-		if unread.Conversations, err = unreadConversations(each, &q); err != nil {
-			return fmt.Errorf("find unread conversations: %w", err)
-		}
-		unread.Messages = []chat.Message{}
-		if len(unread.Conversations) == 0 {
-			return nil
-		}
-		ids, err := json.Marshal(unread.Conversations)
-		if err != nil {
-			return fmt.Errorf("encode conversation ids: %w", err)
-		}
-		if unread.Messages, err = readMessages(each, unreadQuery, q.User, q.Limit, string(ids)); err != nil {
+	if unread.Conversations, err = unreadConversations(s.readers.rows(ctx), &q); err != nil {
+		return unread, fmt.Errorf("find unread conversations: %w", err)
+	}
+	unread.Messages = []chat.Message{}
+	if len(unread.Conversations) == 0 {
+		return unread, nil
+	}
+	err = s.readers.together(ctx, func(each rows.Each) error {
+		if unread.Messages, err = rows.Messages(each, unreadQuery, q.User, q.Limit, unread.Conversations); err != nil {
 			return err
 		}
 		slices.Reverse(unread.Messages)
@@ -81,21 +85,28 @@ func (s *Store) Unread(ctx context.Context, q chat.UnreadQuery) (unread chat.Unr
 	return unread, err
 }
 
-func unreadConversations(each eachRow, q *chat.UnreadQuery) ([]string, error) {
+func unreadConversations(each rows.Each, q *chat.UnreadQuery) ([]string, error) {
+	since := int64(0)
+	if !q.Since.IsZero() {
+		since = q.Since.UnixMilli()
+	}
+	found, err := rows.Collect(each, nil, rows.One[string], unreadOfFew, q.User, fewOwn, since, q.Among)
+	if err != nil {
+		return nil, err
+	}
+	if own, err := strconv.Atoi(found[0]); own <= fewOwn {
+		return found[1:], err
+	}
 	if q.Since.IsZero() {
-		return collect(each, []string{}, scanOne[string], unreadInAll, q.User)
+		return rows.Collect(each, []string{}, rows.One[string], unreadInAll, q.User)
 	}
 	query := unreadByUser
-	byTime, err := rarelyChanged(each, q.User, q.Since)
+	byTime, err := rarelyChanged(each, q.Since)
 	if err != nil {
 		return nil, err
 	}
 	if byTime {
 		query = unreadByTime
 	}
-	among, err := listOf(q.Among)
-	if err != nil {
-		return nil, fmt.Errorf("encode conversation ids: %w", err)
-	}
-	return collect(each, []string{}, scanOne[string], query, q.User, among, q.Since.UnixMilli())
+	return rows.Collect(each, []string{}, rows.One[string], query, q.User, q.Among, since)
 }

@@ -2,9 +2,9 @@ package sqlite
 
 import (
 	"context"
-	"time"
 
 	"github.com/sockeye-im/sockeye/internal/chat"
+	"github.com/sockeye-im/sockeye/internal/store/rows"
 )
 
 const friendsQuery = `SELECT 1 FROM friends WHERE user_a = ? AND user_b = ?`
@@ -21,10 +21,5 @@ func (s *Store) Blocked(ctx context.Context, a, b chat.UserID) (blocked bool, er
 
 func (t *tx) areFriends(a, b chat.UserID) (bool, error) {
 	var one int
-	return exists(t.row(friendsQuery, min(a, b), max(a, b)).Scan(&one))
-}
-
-// instant is the time of a stored number of milliseconds.
-func instant(millis int64) time.Time {
-	return time.UnixMilli(millis).UTC()
+	return rows.Found(t.row(friendsQuery, min(a, b), max(a, b)).Scan(&one))
 }

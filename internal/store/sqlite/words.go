@@ -10,6 +10,7 @@ import (
 
 	"github.com/sockeye-im/sockeye/internal/chat"
 	"github.com/sockeye-im/sockeye/internal/chat/lexeme"
+	"github.com/sockeye-im/sockeye/internal/store/rows"
 )
 
 // maxScopes is how many conversations a search is narrowed to within the index.
@@ -44,7 +45,7 @@ func (t *tx) removeWords(message string) error {
 // replaceWords indexes m anew, if the indexer has passed it: it would not come back.
 func (t *tx) replaceWords(m *chat.Message) error {
 	var ordinal int64
-	passed, err := exists(t.row(`SELECT m.ordinal FROM messages m JOIN word_progress p ON m.ordinal <= p.indexed WHERE m.id = ?`,
+	passed, err := rows.Found(t.row(`SELECT m.ordinal FROM messages m JOIN word_progress p ON m.ordinal <= p.indexed WHERE m.id = ?`,
 		m.ID).Scan(&ordinal))
 	if err != nil || !passed {
 		return err
@@ -67,10 +68,10 @@ const foundQuery = `SELECT ` + messageColumns + `
 
 // SearchMessages implements [chat.Search].
 func (s *Store) SearchMessages(ctx context.Context, q chat.MessageSearch) (chat.Page, error) {
-	return result(ctx, s.readers.snapshot, func(each eachRow) (chat.Page, error) { return searchMessages(each, &q) })
+	return rows.Result(ctx, s.readers.snapshot, func(each rows.Each) (chat.Page, error) { return searchMessages(each, &q) })
 }
 
-func searchMessages(each eachRow, q *chat.MessageSearch) (chat.Page, error) {
+func searchMessages(each rows.Each, q *chat.MessageSearch) (chat.Page, error) {
 	before, err := ordinalBefore(each, q)
 	if err != nil {
 		return chat.Page{}, err
@@ -82,7 +83,7 @@ func searchMessages(each eachRow, q *chat.MessageSearch) (chat.Page, error) {
 	if len(scopes) == 0 {
 		return chat.Page{Messages: []chat.Message{}}, nil
 	}
-	page, err := messagePage(each, q.Limit, false, foundQuery, q.User, match(q.Terms, scopes), before, q.ConversationID, q.Limit+1)
+	page, err := rows.MessagePage(each, fillMessages, q.Limit, false, foundQuery, q.User, match(q.Terms, scopes), before, q.ConversationID, q.Limit+1)
 	if err != nil {
 		return chat.Page{}, fmt.Errorf("look up words: %w", err)
 	}
@@ -90,12 +91,12 @@ func searchMessages(each eachRow, q *chat.MessageSearch) (chat.Page, error) {
 }
 
 // ordinalBefore finds the cursor, if it is one that the user may see.
-func ordinalBefore(each eachRow, q *chat.MessageSearch) (int64, error) {
+func ordinalBefore(each rows.Each, q *chat.MessageSearch) (int64, error) {
 	if q.Before == "" {
 		return math.MaxInt64, nil
 	}
 	before, found := int64(0), false
-	err := each(func(row scanner) error {
+	err := each(func(row rows.Row) error {
 		found = true
 		return row.Scan(&before)
 	}, `SELECT m.ordinal FROM messages m
@@ -108,9 +109,9 @@ func ordinalBefore(each eachRow, q *chat.MessageSearch) (int64, error) {
 
 // scopesOf returns the words of the conversations to look at, one more than fit if
 // there are too many.
-func scopesOf(each eachRow, q *chat.MessageSearch) ([]string, error) {
-	return collect(each, nil, func(row scanner) (string, error) {
-		id, err := scanOne[string](row)
+func scopesOf(each rows.Each, q *chat.MessageSearch) ([]string, error) {
+	return rows.Collect(each, nil, func(row rows.Row) (string, error) {
+		id, err := rows.One[string](row)
 		return scopeOf(id), err
 	}, `SELECT conversation_id FROM members WHERE user_id = ?1 AND (?2 = '' OR conversation_id = ?2) LIMIT ?3`,
 		q.User, q.ConversationID, maxScopes+1)

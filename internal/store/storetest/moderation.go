@@ -81,7 +81,7 @@ func testInvite(f *fixture) {
 	equal(f, "rooms open to bert", len(page.Rooms), 1)
 	access, _, err := f.store.Access(f.Context(), chat.ConversationRef{RoomID: room.ID}, "bert")
 	f.Must(err)
-	equal(f, "access", access, chat.Access{ConversationID: room.ConversationID, RoomID: room.ID, Invited: true})
+	equal(f, "access", access, chat.Access{ConversationID: room.ConversationID, RoomID: room.ID, FirstSeq: 1, Seq: 1, Invited: true})
 	equal(f, "joined", f.join("bert", room.ID), true)
 	equal(f, "seq of the joining, which the invitation took none of", f.one().Seq, int64(2))
 	f.Must(f.store.Invite(f.Context(), about("anna", room, "bert")))

@@ -192,12 +192,12 @@ func testAccess(f *fixture) {
 		want  chat.Access
 		found bool
 	}{
-		{chat.ConversationRef{RoomID: room.ID}, "anna", chat.Access{ConversationID: room.ConversationID, RoomID: room.ID, Member: true}, true},
-		{chat.ConversationRef{ConversationID: room.ConversationID}, "anna", chat.Access{ConversationID: room.ConversationID, RoomID: room.ID, Member: true}, true},
-		{chat.ConversationRef{RoomID: room.ID}, "bert", chat.Access{ConversationID: room.ConversationID, RoomID: room.ID}, true},
+		{chat.ConversationRef{RoomID: room.ID}, "anna", chat.Access{ConversationID: room.ConversationID, RoomID: room.ID, FirstSeq: 1, Seq: 1, Member: true}, true},
+		{chat.ConversationRef{ConversationID: room.ConversationID}, "anna", chat.Access{ConversationID: room.ConversationID, RoomID: room.ID, FirstSeq: 1, Seq: 1, Member: true}, true},
+		{chat.ConversationRef{RoomID: room.ID}, "bert", chat.Access{ConversationID: room.ConversationID, RoomID: room.ID, FirstSeq: 1, Seq: 1}, true},
 		{chat.ConversationRef{RoomID: "no-such-room"}, "anna", chat.Access{}, false},
-		{chat.ConversationRef{ConversationID: dm}, "bert", chat.Access{ConversationID: dm, Member: true}, true},
-		{chat.ConversationRef{ConversationID: dm}, "carl", chat.Access{ConversationID: dm}, true},
+		{chat.ConversationRef{ConversationID: dm}, "bert", chat.Access{ConversationID: dm, FirstSeq: 1, Seq: 1, Member: true}, true},
+		{chat.ConversationRef{ConversationID: dm}, "carl", chat.Access{ConversationID: dm, FirstSeq: 1, Seq: 1}, true},
 		{chat.ConversationRef{ConversationID: "dm:none"}, "anna", chat.Access{}, false},
 	} {
 		got, found, err := f.store.Access(f.Context(), test.ref, test.user)
@@ -210,23 +210,30 @@ func testAccess(f *fixture) {
 func testMembershipsAmong(f *fixture) {
 	one, two, three := f.room(chat.RoomPublic, 10, "anna"), f.room(chat.RoomPublic, 10, "bert"), f.room(chat.RoomPublic, 10, "carl")
 	f.join("anna", three.ID)
-	among := func(user chat.UserID, rooms ...string) []string {
+	among := func(user chat.UserID, rooms ...string) []chat.Stay {
 		f.Helper()
 		found, err := f.store.MembershipsAmong(f.Context(), user, rooms)
 		f.Must(err)
 		return found
 	}
-	equal(f, "of some", among("anna", three.ID, two.ID, "none", one.ID), []string{three.ID, one.ID})
-	equal(f, "of one", among("anna", one.ID), []string{one.ID})
-	equal(f, "of others'", among("anna", two.ID), []string{})
-	equal(f, "of none", among("anna"), []string{})
+	since := func(seq int64, room *chat.Room) chat.Stay {
+		return chat.Stay{RoomID: room.ID, ConversationID: room.ConversationID, Since: seq}
+	}
+	none := []chat.Stay{}
+	equal(f, "of some", among("anna", three.ID, two.ID, "none", one.ID), []chat.Stay{since(2, &three), since(1, &one)})
+	equal(f, "of one", among("anna", one.ID), []chat.Stay{since(1, &one)})
+	equal(f, "of others'", among("anna", two.ID), none)
+	equal(f, "of none", among("anna"), none)
 	f.createMany(60, "anna", start)
-	equal(f, "of some of many", among("anna", three.ID, two.ID, "none", one.ID), []string{three.ID, one.ID})
-	equal(f, "of others' though there are many", among("anna", two.ID), []string{})
+	equal(f, "of some of many", among("anna", three.ID, two.ID, "none", one.ID), []chat.Stay{since(2, &three), since(1, &one)})
+	equal(f, "of others' though there are many", among("anna", two.ID), none)
 	f.leave("anna", three.ID)
-	equal(f, "after leaving", among("anna", three.ID), []string{})
+	equal(f, "after leaving", among("anna", three.ID), none)
+	f.append(f.toRoom("carl", three.ID, "4"))
+	f.join("anna", three.ID)
+	equal(f, "after coming back", among("anna", three.ID), []chat.Stay{since(5, &three)})
 	f.Must(f.store.DeleteRoom(f.Context(), chat.DeleteRoom{RoomID: one.ID, Actor: actor("anna"), At: start}))
-	equal(f, "after its end", among("anna", one.ID), []string{})
+	equal(f, "after its end", among("anna", one.ID), none)
 }
 
 // testMembersBy: who has come later than an event did not get it.

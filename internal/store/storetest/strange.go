@@ -53,9 +53,9 @@ func testStrangeIDs(f *fixture) {
 		rooms, err := f.store.Memberships(ctx, user)
 		nothing("membership", len(rooms) > 0, err)
 
-		rooms, err = f.store.MembershipsAmong(ctx, "anna", []string{id, room.ID})
+		stays, err := f.store.MembershipsAmong(ctx, "anna", []string{id, room.ID})
 		f.Must(err)
-		equal(f, "memberships", rooms, []string{room.ID})
+		equal(f, "memberships", stays, []chat.Stay{{RoomID: room.ID, ConversationID: room.ConversationID, Since: 1}})
 		names, err := f.store.Names(ctx, []chat.UserID{user, "anna"})
 		f.Must(err)
 		equal(f, "names", names, chat.Names{"anna": {Name: actor("anna").Name}})

@@ -71,4 +71,9 @@ var Tables = []Table{
 	{"changes", 2, []Column{
 		text("conversation_id"), integer("seq"), text("kind"), text("message_id"), text("user_id"), text("actor_id"), integer("at"), text("detail"),
 	}},
+	{"jobs", 1, []Column{
+		text("id"), text("kind"), integer("priority"), text("unique_key"), raw("payload"), text("cron"), text("state"), integer("run_at"),
+		integer("attempts"), integer("lost"), text("error"), integer("created_at"), integer("ended_at"), text("lease"), integer("leased_until"),
+	}},
+	{"paused_kinds", 1, []Column{text("kind")}},
 }

@@ -77,6 +77,39 @@ test("after so many attempts it is reported, and it goes on", async (t) => {
   assert.ok(gaps[2] >= 15_000, `${gaps[2]} ms before the third`);
 });
 
+test("a client comes back when a server that goes says so, once, and as usual otherwise", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  for (const [returnAfter, least, most] of [[200, 200, 300], [0, 0, 10], ["soon", 0, 10], [-5, 0, 10], [1e9, 60_000, 90_000], [undefined, 0, 10]]) {
+    let now = 0; // ms
+    const attempts = [];
+    const transport = {
+      open(token, receiver) {
+        attempts.push(now);
+        queueMicrotask(() => {
+          if (attempts.length === 1) receiver.event("server:leaving", { node: "a node", returnAfter });
+          receiver.closed("lost");
+        });
+        return { send() {}, close() {} };
+      },
+    };
+    const events = [];
+    const client = new SockeyeClient({ transport, token: "a.b.c", storage: memoryStorage(), reconnectionDelay: 500_000 });
+    client.on("server:leaving", () => events.push("told"));
+    client.connect();
+    while (attempts.length < 3) {
+      await settled();
+      t.mock.timers.tick(10);
+      now += 10;
+      assert.ok(now < 2_000_000, `after ${now} ms there were ${attempts.length} attempts only`);
+    }
+    await client.close();
+    const [first, second] = [attempts[1] - attempts[0], attempts[2] - attempts[1]];
+    assert.ok(first >= least && first <= most + 10, `${first} ms after ${returnAfter}`);
+    assert.ok(second >= 15_000, `${second} ms before the next`); // that of attempts that fail, 30 s at most
+    assert.deepEqual(events, []);
+  }
+});
+
 test("a connection that is not made in time is given up", async (t) => {
   t.mock.timers.enable({ apis: ["setTimeout"] });
   let closed = 0;

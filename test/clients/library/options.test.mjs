@@ -35,15 +35,15 @@ describe("options", { concurrency: true }, () => {
     await t.test("what it says of its connection", async (t) => {
       const proxy = await proxied(t, server);
       const ada = Person.of(t, server, "ada", transport, { url: proxy.url });
-      assert.deepEqual(ada.client.connectionStatus, { connected: false, id: undefined, transport: undefined, attempts: 0 });
+      assert.deepEqual(ada.client.connectionStatus, { connected: false, id: undefined, node: undefined, transport: undefined, attempts: 0 });
       await ada.connect();
       const { id, ...rest } = ada.client.connectionStatus;
-      assert.deepEqual(rest, { connected: true, transport: "websocket", attempts: 0 });
+      assert.deepEqual(rest, { connected: true, node: undefined, transport: "websocket", attempts: 0 });
       assert.match(id, /^\S{8,}$/);
       proxy.close();
       await ada.next("reconnect_failed", () => true, 0);
       const { attempts, ...lost } = ada.client.connectionStatus;
-      assert.deepEqual(lost, { connected: false, id: undefined, transport: undefined });
+      assert.deepEqual(lost, { connected: false, id: undefined, node: undefined, transport: undefined });
       assert.ok(attempts >= 5, `${attempts} attempts`);
       proxy.open();
       await ada.until(() => ada.client.state === "online");

@@ -43,6 +43,13 @@ func (s *instance) act(ctx context.Context, action string, c command) (result an
 			return nil, fmt.Errorf("no socket %q", c.Socket)
 		}
 		socket.Drop()
+	case "retire":
+		socket := n.Socket(c.Socket)
+		if socket == nil {
+			return nil, fmt.Errorf("no socket %q", c.Socket)
+		}
+		s.socket.StopOpening()
+		socket.Retire(func() { _ = socket.Emit("farewell") })
 	case "revoke":
 		s.mu.Lock()
 		s.revoked[c.Token] = true

@@ -9,6 +9,7 @@
 //	POST   /servers/{id}/emit           Socket.IO only, as are the next: see act.go
 //	POST   /servers/{id}/disconnect
 //	POST   /servers/{id}/drop
+//	POST   /servers/{id}/retire         takes nobody new from then on
 //	POST   /servers/{id}/revoke
 //	POST   /servers/{id}/release
 //	POST   /servers/{id}/sockets

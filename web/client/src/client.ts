@@ -53,7 +53,7 @@ export interface ClientOptions {
 export type Draft = OneOf<{ roomId: string; recipientId: string }> & Omit<Commands["room:message"]["payload"], "roomId">;
 
 /** What the client deals with itself. `conversation:heads` and the like say what it finds out from them in its own events. */
-type Internal = "conversation:head" | "conversation:heads" | "server:epoch" | "messages:unread" | "message:sent" | "room:messages";
+type Internal = "conversation:head" | "conversation:heads" | "server:epoch" | "server:leaving" | "messages:unread" | "message:sent" | "room:messages";
 
 /** All events. Those of a conversation come in the order of its log, each once. */
 export interface ClientEvents extends Omit<ServerEvents, Internal> {
@@ -325,6 +325,7 @@ export class SockeyeClient {
         return this.#catchUp.learn((payload as ServerEvents["server:epoch"]).epoch);
       case "conversation:head":
         return this.#announced(payload as Head);
+      case "server:leaving": // the link has heard it
       case "messages:unread": // in the list of conversations
       case "message:sent": // the acknowledgement says the same
       case "room:messages":

@@ -1,7 +1,7 @@
 import { Refused, Unanswered } from "./errors.js";
 import type { TokenKeeper } from "./token.js";
 import type { Ack, Connection, Ending, Receiver, Transport } from "./transport.js";
-import type { Commands, Refusal } from "./wire.js";
+import type { Commands, Epoch, Leaving, Refusal } from "./wire.js";
 
 /**
  * `connecting`: for the first time. `online`: signed in and caught up. `reconnecting`: the connection was lost and is being
@@ -56,6 +56,8 @@ export interface ConnectionStatus {
   readonly connected: boolean;
   /** The server's id of the connection; undefined without one. */
   readonly id: string | undefined;
+  /** The id of the server among those that have one database; undefined without a connection, and where there can be one server. */
+  readonly node: string | undefined;
   /** `websocket` or `polling`; undefined without a connection. */
   readonly transport: string | undefined;
   /** How many attempts have failed since the client was online. */
@@ -98,6 +100,9 @@ const farewells: Record<string, Ending> = {
   disconnected: "disconnected",
 };
 
+/** How long the server can have a client wait, in ms, at most. */
+const longestAdvice = 60_000;
+
 type Waiter = { resolve(): void; reject(error: Error): void };
 
 /** One connection after the other, until it is closed or the server does not want it. */
@@ -114,11 +119,13 @@ export class Link {
   #connection: Connection | undefined;
   #isOpen = false;
   #isReady = false;
+  #node: string | undefined; // as the server has said
   #attempt = 0; // the number of the present one: what belongs to an earlier one is stale
   #failures = 0; // attempts in a row
   #userId: string; // whose client it is; "" until that is known
   #isRefused = false; // the last token was: the next is a new one
   #farewell: Ending | undefined; // as an error event has announced
+  #returnAfter: number | undefined; // as a server advised that goes, while others stay
   #heard = 0;
   readonly #unanswered = new Set<(error: Error) => void>();
   readonly #waiters = new Set<Waiter>();
@@ -142,7 +149,7 @@ export class Link {
 
   get status(): ConnectionStatus {
     const { id, transport } = (this.#isOpen && this.#connection) || {};
-    return { connected: this.#isReady, id, transport, attempts: this.#failures };
+    return { connected: this.#isReady, id, node: this.#node, transport, attempts: this.#failures };
   }
 
   /** Signed in and caught up. */
@@ -257,7 +264,7 @@ export class Link {
     }
     if (userId !== "" && this.#userId === "") this.#owner.identified((this.#userId = userId));
     this.#isRefused = false;
-    this.#farewell = undefined;
+    this.#farewell = this.#returnAfter = undefined;
     const receiver: Receiver = {
       opened: () => {
         if (isStale()) return;
@@ -267,7 +274,9 @@ export class Link {
       event: (name, payload) => {
         if (isStale()) return;
         this.#heard++;
+        if (name === "server:epoch") this.#node = (payload as Epoch).node;
         if (name === "error") this.#farewell ??= farewells[(payload as Refusal).code];
+        if (name === "server:leaving") this.#returnAfter = Math.min(Math.max(Number((payload as Leaving).returnAfter) || 0, 0), longestAdvice);
         this.#owner.event(name, payload);
       },
       heard: () => void this.#heard++,
@@ -350,11 +359,13 @@ export class Link {
   #lost(): void {
     const { attempts, firstRetry, slowestRetry } = this.#timing;
     const failed = !this.#isReady;
+    const advice = this.#returnAfter;
     this.#end();
     if (failed) this.#failures++;
     if (!this.#comesBack) return this.#stop();
     const pause = this.#failures >= attempts ? slowestRetry : Math.min(firstRetry * 2 ** this.#failures, slowestRetry);
-    this.#retry = setTimeout(() => void this.#try(), pause * (0.5 + Math.random() / 2));
+    const wait = advice === undefined ? pause * (0.5 + Math.random() / 2) : advice * (1 + Math.random() / 2);
+    this.#retry = setTimeout(() => void this.#try(), wait);
     const isOff = this.#failures >= attempts || globalThis.navigator?.onLine === false;
     this.#setState(isOff ? "offline" : this.#wasOnline ? "reconnecting" : "connecting");
     if (failed && this.#failures === attempts) this.#owner.failing(attempts);
@@ -379,7 +390,7 @@ export class Link {
   #end(): void {
     this.#attempt++;
     for (const timer of [this.#retry, this.#deadline, this.#pulse, this.#refresh]) clearTimeout(timer);
-    this.#retry = this.#connection = undefined;
+    this.#retry = this.#connection = this.#node = this.#returnAfter = undefined;
     this.#isOpen = this.#isReady = false;
     for (const fail of this.#unanswered) fail(new Unanswered("The connection was lost", true));
   }

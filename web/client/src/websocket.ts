@@ -88,7 +88,8 @@ class PlainConnection implements Connection {
     } else if (type === "connection") {
       this.id = fields["clientId"] as string | undefined;
       this.#receiver.opened();
-      if (typeof fields["epoch"] === "string") this.#receiver.event("server:epoch", { epoch: fields["epoch"] });
+      const { epoch, node } = fields;
+      if (typeof epoch === "string") this.#receiver.event("server:epoch", { epoch, node });
     } else if (type !== "pong") {
       this.#receiver.event(type, payloadOf(fields));
     }

@@ -54,6 +54,7 @@ export interface Conversation {
 
 export interface Epoch {
   epoch: string;
+  node?: string;
 }
 
 export interface Head {
@@ -62,6 +63,11 @@ export interface Head {
 }
 
 export type LeaveReason = "kicked" | "banned";
+
+export interface Leaving {
+  node: string;
+  returnAfter: number;
+}
 
 export interface LoggedEvent {
   event: string;
@@ -411,6 +417,7 @@ export interface ServerEvents {
   "room:user_left": Membership;
   "room:user_unbanned": Membership;
   "server:epoch": Epoch;
+  "server:leaving": Leaving;
   "typing:start": Passing;
   "typing:stop": Passing;
   "user:blocked": RelationChange;

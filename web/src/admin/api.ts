@@ -32,6 +32,8 @@ export interface Sample {
   rss: number;
   heap: number;
   goroutines: number;
+  /** Those of which it is the sum, where there are several. */
+  nodes?: (Sample & { id: string })[];
 }
 
 export interface FiguresAnswer {
@@ -45,6 +47,7 @@ export interface FiguresAnswer {
 
 export interface Connection {
   id: string;
+  node?: string;
   userId: string;
   username: string;
   login?: string;
@@ -93,6 +96,63 @@ export interface Block {
   createdAt: string;
 }
 
+/** A server among those that have one database. */
+export interface ServerNode {
+  id: string;
+  self: boolean;
+  /** Empty, with address and version, where it has not said who it is. */
+  host: string;
+  address: string;
+  version: string;
+  startedAt?: string;
+  /** When it was last heard of, where it does not answer. */
+  heardAt?: string;
+  /** Absent where it does not answer. */
+  status?: NodeStatus;
+}
+
+export interface NodeStatus {
+  ready: boolean;
+  reason?: string;
+  without: string[];
+  connections: number;
+  users: number;
+  paths: NodePath[];
+  relay?: { held: number; readings: number; read: number; dropped: number; garbled: number; lost: number };
+  logs: NodeLog[];
+  /** What came to it for sessions of others, and to others for its sessions. Nodes of the version before do not say it. */
+  passedTo?: NodePassed[];
+  passedFrom?: NodePassed[];
+}
+
+/** What one node has passed on to another one. */
+export interface NodePassed {
+  node: string;
+  /** Now. */
+  sessions: number;
+  requests: number;
+  webSockets: number;
+}
+
+/** A way to other nodes. */
+export interface NodePath {
+  name: string;
+  connected: boolean;
+  since: string;
+  published: number;
+  dropped: number;
+  connections: number;
+}
+
+/** How far a node has heard of what one commits. */
+export interface NodeLog {
+  log: number;
+  node?: string;
+  commits: number;
+  seconds: number;
+  last: number;
+}
+
 /** An answer that is an error. Its message can be shown. */
 export class Refusal extends Error {
   constructor(
@@ -121,6 +181,10 @@ export class Api {
 
   blocks(): Promise<{ blocks: Block[] }> {
     return this.#get("blocks", {});
+  }
+
+  nodes(): Promise<{ nodes: ServerNode[] }> {
+    return this.#get("nodes", {});
   }
 
   disconnect(connectionId: string): Promise<void> {

@@ -75,3 +75,6 @@ export function duration(seconds: number): string {
     .map(([n, unit]) => `${n} ${unit}`)
     .join(" ");
 }
+
+/** What people see of the id of a node. */
+export const nodeName = (id: string): string => id.slice(0, 8);

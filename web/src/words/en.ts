@@ -30,6 +30,8 @@ export const en = {
   settings: "Settings",
   language: "Language",
   appearance: "Appearance",
+  connection: "Connection",
+  onNode: (node: string) => `Connected to node ${node}`,
   themes: { system: "System", light: "Light", dark: "Dark" },
   close: "Close",
   cancel: "Cancel",

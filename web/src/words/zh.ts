@@ -47,6 +47,8 @@ export const zh: Words = {
   settings: "设置",
   language: "语言",
   appearance: "外观",
+  connection: "连接",
+  onNode: (node) => `已连接到节点 ${node}`,
   themes: { system: "跟随系统", light: "浅色", dark: "深色" },
   close: "关闭",
   cancel: "取消",

@@ -1,7 +1,6 @@
 package pgtest
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/url"
@@ -11,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
+	"github.com/sockeye-im/sockeye/internal/sandbox"
 )
 
 // Bouncer starts a pgbouncer in transaction mode before the server that tests share, and returns how the address of a
@@ -24,7 +23,7 @@ func Bouncer(t testing.TB) (through func(address string) string) {
 	if err != nil {
 		t.Fatalf("pgtest: %v", err)
 	}
-	dir, err := os.MkdirTemp(s.dir, "bouncer") // removed with the server's folder
+	dir, err := os.MkdirTemp(s.folder.Path(""), "bouncer") // removed with the server's folder
 	if err != nil {
 		t.Fatalf("pgtest: %v", err)
 	}
@@ -39,19 +38,16 @@ default_pool_size = 1
 max_client_conn = 500
 logfile = %[3]s/log
 pidfile = %[3]s/pid
-`, s.dir, superuser, dir)
+`, s.folder.Path(""), sandbox.Superuser, dir)
 	file := filepath.Join(dir, "ini")
 	if err := os.WriteFile(file, []byte(settings), 0o600); err != nil {
 		t.Fatalf("pgtest: %v", err)
 	}
-	if s.as != nil {
-		err = errors.Join(os.Chown(dir, int(s.as.Uid), int(s.as.Gid)), os.Chown(file, int(s.as.Uid), int(s.as.Gid)))
-		if err != nil {
-			t.Fatalf("pgtest: %v", err)
-		}
+	if err := errors.Join(s.folder.Own(dir), s.folder.Own(file)); err != nil {
+		t.Fatalf("pgtest: %v", err)
 	}
 	// Its parent is a shell that ends it when this process is gone, which closes the pipe.
-	bouncer := s.run("/bin/sh", "-c", `"$0" -q "$1" & cat >/dev/null; kill $!; wait`, program, file)
+	bouncer := s.folder.Command("/bin/sh", "-c", `"$0" -q "$1" & cat >/dev/null; kill $!; wait`, program, file)
 	life, err := bouncer.StdinPipe()
 	if err != nil {
 		t.Fatalf("pgtest: %v", err)
@@ -67,7 +63,7 @@ pidfile = %[3]s/pid
 		return replaceHost(t, address, dir)
 	}
 	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
-		err := greet(through(s.URL("postgres")))
+		err := sandbox.Greet(through(s.URL("postgres")))
 		if err == nil {
 			return through
 		}
@@ -97,16 +93,4 @@ func bouncerProgram() (string, error) {
 		}
 	}
 	return "", errors.New("pgbouncer is not installed: as root on Debian `make test-tools` installs it")
-}
-
-// greet connects once, without preparing anything.
-func greet(address string) error {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	conn, err := pgx.Connect(ctx, address)
-	if err != nil {
-		return err
-	}
-	_, err = conn.PgConn().Exec(ctx, "SELECT 1").ReadAll()
-	return errors.Join(err, conn.Close(ctx))
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"syscall"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -12,9 +11,6 @@ import (
 // Launch starts a server for a program that is no test, such as a benchmark, with settings beside the usual ones. The
 // server ends with Stop, or with the program.
 func Launch(settings ...string) (*Server, error) { return launch(settings) }
-
-// PID is the id of the server's first process, whose children do the work.
-func (s *Server) PID() int { return s.process.Pid }
 
 // CreateDatabase makes an empty database and returns its address.
 func (s *Server) CreateDatabase(ctx context.Context, name string) (address string, err error) {
@@ -39,11 +35,4 @@ func (s *Server) manage(ctx context.Context, statement string) error {
 }
 
 // Stop ends a server of Launch in order, waits for its end, and has its folder removed.
-func (s *Server) Stop() error {
-	err := s.process.Signal(syscall.SIGINT)
-	if err == nil {
-		_, err = s.process.Wait()
-	}
-	s.process = nil
-	return errors.Join(err, s.life.Close())
-}
+func (s *Server) Stop() error { return errors.Join(s.Postgres.Stop(), s.folder.Close()) }

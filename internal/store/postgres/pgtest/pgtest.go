@@ -6,7 +6,6 @@ package pgtest
 import (
 	"context"
 	"fmt"
-	"net/url"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -57,7 +56,7 @@ func (s *Server) Database(t testing.TB) string {
 		s.admin(t, "postgres", "CREATE DATABASE "+name)
 	}
 	t.Cleanup(func() {
-		if !s.running() {
+		if !s.Running() {
 			return
 		}
 		// To make a database takes several times as long as to empty one.
@@ -81,12 +80,6 @@ func (s *Server) giveBack(name string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.empty = append(s.empty, name)
-}
-
-// URL returns the address of a database of this server.
-func (s *Server) URL(database string) string {
-	query := url.Values{"host": {s.dir}, "user": {superuser}}
-	return (&url.URL{Scheme: "postgres", Path: "/" + database, RawQuery: query.Encode()}).String()
 }
 
 func (s *Server) admin(t testing.TB, database, statements string) {

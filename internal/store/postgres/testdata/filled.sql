@@ -51,4 +51,9 @@ INSERT INTO reaction_groups (conversation_id, message_seq, emoji, count, first_s
 INSERT INTO reactions (conversation_id, message_seq, emoji, user_id) SELECT conversation_id, seq, '👍', 'u1' FROM messages;
 INSERT INTO changes (conversation_id, seq, kind, message_id, actor_id, at, detail)
     SELECT conversation_id, seq + 100000, 'reaction.added', id, 'u1', seq, '👍' FROM messages;
-INSERT INTO commits (writer, n, at, places) SELECT -1, n, n, '[]' FROM generate_series(1, 5000) n;
+INSERT INTO commits (writer, n, at, facts) SELECT -1, n, n, '{}' FROM generate_series(1, 5000) n;
+INSERT INTO jobs (id, kind, priority, unique_key, payload, cron, state, run_at, created_at, ended_at, lease, leased_until)
+    SELECT 'j' || i, 'kind' || i % 5, i % 3 - 1, CASE WHEN i % 7 = 0 THEN 'key' || i END, '', '',
+        CASE i % 4 WHEN 0 THEN 'waiting' WHEN 1 THEN 'running' WHEN 2 THEN 'dead' ELSE 'done' END, i, i,
+        CASE WHEN i % 4 > 1 THEN i END, CASE i % 4 WHEN 1 THEN 'n:' || i END, CASE i % 4 WHEN 1 THEN i END
+    FROM generate_series(1, 5000) i;

@@ -1,0 +1,195 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/sockeye-im/sockeye/internal/chat"
+	"github.com/sockeye-im/sockeye/internal/cluster"
+	"github.com/sockeye-im/sockeye/internal/job"
+)
+
+// jobsKind is of the frames by which a server tells others that there are more jobs than it has taken.
+const jobsKind cluster.Kind = "jobs"
+
+// finishJobs is how long jobs that run have to end when the server stops.
+const finishJobs = 5 * time.Second
+
+// buildJobs makes who does what is to be done later. The kinds are named here.
+func (s *Server) buildJobs(ctx context.Context) (err error) {
+	tasks := upkeepJobs{}
+	s.Jobs, err = job.NewQueue([]job.Kind{
+		{Name: upkeepKind, Handle: tasks.handle, Timeout: upkeepTimeout},
+	}, job.QueueDeps{Store: s.Store.Jobs(), Now: time.Now, NewID: chat.NewID})
+	if err != nil {
+		return err
+	}
+	tasks.add("retain", "@hourly", s.retain)
+	tasks.add("prune jobs", "30 * * * *", s.pruneJobs)
+	if err := tasks.recur(ctx, s.Jobs); err != nil {
+		return err
+	}
+	observe, err := s.observeJobs()
+	if err != nil {
+		return err
+	}
+	cfg, d := job.DefaultConfig(), job.Deps{Queue: s.Jobs, Log: s.log, Observe: observe}
+	cfg.Node = s.self()
+	if s.peers != nil {
+		d.Tell = func(kind string) { s.peers.Send(jobsKind, []byte(kind)) }
+	}
+	if s.runner, err = job.NewRunner(cfg, d); err != nil {
+		return err
+	}
+	if s.peers != nil {
+		s.peers.On(jobsKind, func(_ string, kind []byte) { s.runner.Woken([]string{string(kind)}) })
+	}
+	return s.watchJobs()
+}
+
+// startJobs begins to do jobs, once this server hears of what the others do.
+func (s *Server) startJobs(context.Context) error {
+	s.runner.Start()
+	s.parts.add("jobs", func() error {
+		ctx, cancel := context.WithTimeout(context.Background(), min(finishJobs, s.settings.DrainTimeout))
+		defer cancel()
+		return s.runner.Stop(ctx)
+	})
+	return nil
+}
+
+// Upkeep that one server does for all is of one kind of jobs, each task of which recurs.
+const (
+	upkeepKind    = "upkeep"
+	upkeepTimeout = time.Hour // much may be too old at a time
+)
+
+// upkeepTask is the payload of an upkeep job.
+type upkeepTask struct {
+	Task string `json:"task"`
+}
+
+// upkeepJobs are what is done, and when, by names.
+type upkeepJobs map[string]struct {
+	cron string
+	do   func(context.Context) error
+}
+
+func (u upkeepJobs) add(task, cron string, do func(context.Context) error) {
+	u[task] = struct {
+		cron string
+		do   func(context.Context) error
+	}{cron, do}
+}
+
+// recur has all tasks done, once for all servers.
+func (u upkeepJobs) recur(ctx context.Context, queue *job.Queue) error {
+	for task, is := range u {
+		payload, err := json.Marshal(upkeepTask{task})
+		if err == nil {
+			err = queue.Recur(ctx, job.New{Kind: upkeepKind, Key: upkeepKind + " " + task, Payload: payload, Cron: is.cron, Priority: job.Low})
+		}
+		if err != nil {
+			return fmt.Errorf("upkeep: %s: %w", task, err)
+		}
+	}
+	return nil
+}
+
+// handle is the [job.Handler]. A task that this version does not know, another server may.
+func (u upkeepJobs) handle(ctx context.Context, j *job.Job) (job.Result, error) {
+	var of upkeepTask
+	if err := json.Unmarshal(j.Payload, &of); err != nil {
+		return job.Result{}, job.Hopeless{Err: err}
+	}
+	task, known := u[of.Task]
+	if !known {
+		return job.Result{}, fmt.Errorf("there is no upkeep called %q in this version", of.Task)
+	}
+	return job.Result{}, task.do(ctx)
+}
+
+// retain removes what conversations keep no longer.
+func (s *Server) retain(ctx context.Context) error {
+	removed, err := s.Chat.Retain(ctx, time.Now())
+	if removed > 0 {
+		s.log.Info("removed what is kept no longer", "entries", removed)
+	}
+	return err
+}
+
+// pruneJobs removes jobs that have ended and are kept no longer.
+func (s *Server) pruneJobs(ctx context.Context) error {
+	removed, err := s.Jobs.Prune(ctx)
+	if removed > 0 {
+		s.log.Info("removed jobs that have ended long ago", "jobs", removed)
+	}
+	return err
+}
+
+// observeJobs measures how long jobs take.
+func (s *Server) observeJobs() (func(kind string, outcome job.Outcome, took time.Duration), error) {
+	seconds := prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "sockeye_job_seconds", Help: "How long attempts to do jobs took, by what came of them.",
+		Buckets: []float64{0.001, 0.01, 0.1, 1, 10, 60, 600},
+	}, []string{"kind", "outcome"})
+	for _, kind := range s.Jobs.Kinds() {
+		for _, outcome := range job.Outcomes {
+			seconds.WithLabelValues(kind, string(outcome)) // there from the start, with nothing in it
+		}
+	}
+	return func(kind string, outcome job.Outcome, took time.Duration) {
+		seconds.WithLabelValues(kind, string(outcome)).Observe(took.Seconds())
+	}, s.Registry.Register(seconds)
+}
+
+// watchJobs adds the figures of what waits. They are of all servers of the database.
+func (s *Server) watchJobs() error {
+	counted := &jobCounts{ask: s.runner.Figures}
+	watch := func(name, help string, read func(*job.Count) float64) error {
+		return s.counts.WatchEach(name, help, []string{"kind"}, func(tell func(float64, ...string)) {
+			for _, c := range counted.now() {
+				tell(read(&c), c.Kind)
+			}
+		})
+	}
+	return errors.Join(
+		watch("sockeye_jobs_waiting", "Jobs that wait for a worker, or for their time.", func(c *job.Count) float64 { return float64(c.Waiting) }),
+		watch("sockeye_jobs_running", "Jobs that somebody has taken.", func(c *job.Count) float64 { return float64(c.Running) }),
+		watch("sockeye_jobs_dead", "Jobs that have failed for good, and are kept to be looked at.", func(c *job.Count) float64 { return float64(c.Dead) }),
+		watch("sockeye_jobs_oldest_seconds", "For how long the oldest job is due that waits.", func(c *job.Count) float64 {
+			if c.Oldest.IsZero() {
+				return 0
+			}
+			return max(time.Since(c.Oldest).Seconds(), 0)
+		}),
+	)
+}
+
+// jobCounts asks once for all figures of a scrape.
+type jobCounts struct {
+	ask func(context.Context) (job.Figures, error)
+
+	mu     sync.Mutex
+	at     time.Time
+	counts []job.Count // nothing while the database is away
+}
+
+func (c *jobCounts) now() []job.Count {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if time.Since(c.at) < time.Second {
+		return c.counts
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	figures, _ := c.ask(ctx)
+	c.at, c.counts = time.Now(), figures.Kinds
+	return c.counts
+}

@@ -1,0 +1,155 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/sockeye-im/sockeye/internal/job"
+	"github.com/sockeye-im/sockeye/internal/store/rows"
+)
+
+// Job implements [job.Store].
+func (s *Jobs) Job(ctx context.Context, id string) (job.Job, error) {
+	return rows.OneJob(s.store.readers.row(ctx, `SELECT `+jobColumns+` FROM jobs WHERE id = ?`, id))
+}
+
+// Pages of dead jobs: of a kind ?1 or of all, ?2 at most, behind a job ?3.
+const (
+	lastDead = `SELECT ` + jobColumns + ` FROM jobs WHERE state = 'dead' AND ended_at IS NOT NULL AND (?1 = '' OR kind = ?1)
+		ORDER BY ended_at DESC, id DESC LIMIT ?2`
+	deadBefore = `SELECT ` + jobColumns + ` FROM jobs WHERE state = 'dead' AND ended_at IS NOT NULL AND (?1 = '' OR kind = ?1)
+			AND (ended_at, id) < (SELECT b.ended_at, b.id FROM jobs b WHERE b.id = ?3)
+		ORDER BY ended_at DESC, id DESC LIMIT ?2`
+)
+
+// Dead implements [job.Store].
+func (s *Jobs) Dead(ctx context.Context, q job.DeadQuery) (jobs []job.Job, err error) {
+	each := s.store.readers.rows(ctx)
+	if q.Before == "" {
+		jobs, err = rows.Collect(each, nil, rows.Job, lastDead, q.Kind, q.Limit)
+	} else {
+		jobs, err = rows.Collect(each, nil, rows.Job, deadBefore, q.Kind, q.Limit, q.Before)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read dead jobs: %w", err)
+	}
+	return jobs, nil
+}
+
+func (t *tx) jobState(id string) (job.State, error) {
+	return rows.JobState(t.row(`SELECT state FROM jobs WHERE id = ?`, id))
+}
+
+// Cancel implements [job.Store].
+func (s *Jobs) Cancel(ctx context.Context, id string, at time.Time) (job.State, error) {
+	return rows.Result(ctx, s.store.writer.Do, func(tx *tx) (job.State, error) {
+		state, err := tx.jobState(id)
+		if err != nil {
+			return "", err
+		}
+		next, err := state.Cancel()
+		if err != nil || next == state {
+			return next, err
+		}
+		_, err = tx.exec(`UPDATE jobs SET state = ?1, ended_at = CASE WHEN ?1 = 'cancelled' THEN ?2 END WHERE id = ?3`, string(next), at.UnixMilli(), id)
+		return next, err
+	})
+}
+
+// Retry implements [job.Store].
+func (s *Jobs) Retry(ctx context.Context, id string, at time.Time) error {
+	return s.store.writer.Do(ctx, func(tx *tx) error {
+		j, err := rows.OneJob(tx.row(`SELECT `+jobColumns+` FROM jobs WHERE id = ?`, id))
+		if err == nil {
+			err = j.State.MayRetry()
+		}
+		if err != nil {
+			return err
+		}
+		tx.wake(j.Kind)
+		if j.State == job.Waiting {
+			_, err := tx.exec(`UPDATE jobs SET run_at = min(run_at, ?) WHERE id = ?`, at.UnixMilli(), id)
+			return err
+		}
+		var one int
+		switch taken, err := rows.Found(tx.row(`SELECT 1 FROM jobs WHERE unique_key = ? AND ended_at IS NULL`, optional(j.Key)).Scan(&one)); {
+		case err != nil:
+			return fmt.Errorf("look for the key of a job: %w", err)
+		case taken:
+			return job.ErrDuplicateKey
+		}
+		_, err = tx.exec(`UPDATE jobs SET state = 'waiting', run_at = ?, attempts = 0, lost = 0, ended_at = NULL WHERE id = ?`, at.UnixMilli(), id)
+		return err
+	})
+}
+
+// Drop implements [job.Store].
+func (s *Jobs) Drop(ctx context.Context, id string) error {
+	return s.store.writer.Do(ctx, func(tx *tx) error {
+		state, err := tx.jobState(id)
+		if err == nil {
+			err = state.MayDrop()
+		}
+		if err != nil {
+			return err
+		}
+		_, err = tx.exec(`DELETE FROM jobs WHERE id = ?`, id)
+		return err
+	})
+}
+
+// Pause implements [job.Store].
+func (s *Jobs) Pause(ctx context.Context, kind string, paused bool) error {
+	return s.store.writer.Do(ctx, func(tx *tx) error {
+		if !paused {
+			_, err := tx.exec(`DELETE FROM paused_kinds WHERE kind = ?`, kind)
+			tx.wake(kind)
+			return err
+		}
+		_, err := tx.exec(`INSERT INTO paused_kinds (kind) VALUES (?) ON CONFLICT DO NOTHING`, kind)
+		return err
+	})
+}
+
+// Paused implements [job.Store].
+func (s *Jobs) Paused(ctx context.Context) ([]string, error) {
+	return rows.Collect(s.store.readers.rows(ctx), nil, rows.One[string], `SELECT kind FROM paused_kinds ORDER BY kind`)
+}
+
+// Prune implements [job.Store].
+func (s *Jobs) Prune(ctx context.Context, p job.Prune) (int, error) {
+	return rows.Result(ctx, s.store.writer.Do, func(tx *tx) (int, error) {
+		n, err := tx.exec(`
+			DELETE FROM jobs WHERE id IN (
+				SELECT id FROM jobs WHERE state = ?1 AND ended_at < ?2 AND (?3 = '' OR kind = ?3) ORDER BY ended_at LIMIT ?4)`,
+			string(p.State), p.Before.UnixMilli(), p.Kind, p.Limit)
+		if err != nil {
+			return 0, fmt.Errorf("remove old jobs: %w", err)
+		}
+		return int(n), nil
+	})
+}
+
+const countJobs = `
+	SELECT x.value,
+		(SELECT count(*) FROM (SELECT 1 FROM jobs j WHERE j.state = 'waiting' AND j.kind = x.value LIMIT ?2)),
+		(SELECT count(*) FROM (SELECT 1 FROM jobs j WHERE j.leased_until > 0 AND j.kind = x.value LIMIT ?2)),
+		coalesce(e.n, 0),
+		coalesce((SELECT min(t.at) FROM (
+			SELECT (SELECT min(j.run_at) FROM jobs j WHERE j.state = 'waiting' AND j.kind = x.value AND j.priority = p.column1) AS at
+			FROM (VALUES (-1), (0), (1)) p) t), 0),
+		EXISTS (SELECT 1 FROM paused_kinds k WHERE k.kind = x.value)
+	FROM json_each(?1) x LEFT JOIN (
+		SELECT b.kind, count(*) AS n FROM (SELECT kind FROM jobs WHERE state = 'dead' AND ended_at > 0 ORDER BY ended_at DESC LIMIT ?2) b
+		GROUP BY b.kind) e ON e.kind = x.value
+	ORDER BY x.key`
+
+// Counts implements [job.Store].
+func (s *Jobs) Counts(ctx context.Context, kinds []string, now time.Time) ([]job.Count, error) {
+	counts, err := rows.CountJobs(s.store.readers.rows(ctx), countJobs, kinds, now)
+	if err != nil {
+		return nil, fmt.Errorf("count jobs: %w", err)
+	}
+	return counts, nil
+}
