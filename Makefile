@@ -60,7 +60,7 @@ internal/web/dist/index.html: web/node_modules/.package-lock.json $(WEB_SOURCES)
 test: export GORACE = atexit_sleep_ms=0
 test: build test-tools ## Install what the tests need and run all of them, with the race detector
 	@mkdir -p .cache
-	go test $(shell cat test/program/race.flags) -p 4 -timeout 20m ./test/... ./bench/... ./... | tee .cache/test.txt
+	go test -vet=off $(shell cat test/program/race.flags) -p 4 -timeout 20m ./test/... ./bench/... ./... | tee .cache/test.txt
 	@echo "The slowest packages:"; sort -k3 -rn .cache/test.txt | awk '$$1 == "ok" { print "  " $$3, $$2 }' | sed 5q
 
 .PHONY: test-tools

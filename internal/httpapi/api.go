@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"sync"
 	"time"
 
 	"github.com/sockeye-im/sockeye/internal/account"
@@ -57,12 +58,12 @@ type API struct {
 	cfg      Config
 	limits   *limits
 	mux      *http.ServeMux
-	document []byte
+	document func() ([]byte, error) // made when it is first asked for
 	started  time.Time
 	streams  chan struct{} // has one for each that is open
 }
 
-// New makes the API and its document.
+// New makes the API. Its document is made once somebody wants it.
 func New(cfg Config, d Deps) (*API, error) {
 	if err := errors.Join(deps.Check(d), cfg.Validate()); err != nil {
 		return nil, err
@@ -73,10 +74,7 @@ func New(cfg Config, d Deps) (*API, error) {
 		op := &operations[i]
 		a.mux.Handle(op.method+" "+version1+op.path, &endpoint{a, op})
 	}
-	var err error
-	if a.document, err = describe(cfg, operations); err != nil {
-		return nil, err
-	}
+	a.document = sync.OnceValues(func() ([]byte, error) { return describe(cfg, operations) })
 	a.mux.HandleFunc("GET "+documentPath, a.serveDocument)
 	return a, nil
 }

@@ -34,8 +34,14 @@ const (
 
 // serveDocument answers with the document, which is the same for all.
 func (a *API) serveDocument(w http.ResponseWriter, r *http.Request) {
+	document, err := a.document()
+	if err != nil {
+		a.deps.Log.Error("the document of the API could not be made", "err", err)
+		problemOf(err).write(w)
+		return
+	}
 	w.Header().Set("Content-Type", typeJSON)
-	_ = writeCached(w, r, "no-cache", a.document)
+	_ = writeCached(w, r, "no-cache", document)
 }
 
 // describe makes the document of operations.

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"path"
 	"strings"
+	"sync"
 )
 
 // smallestToCompress is in bytes; below it the header costs about what compression saves.
@@ -30,11 +31,13 @@ var contentTypes = map[string]string{
 	".woff2":       "font/woff2",
 }
 
-// file is one built file as it goes out; nothing in it changes after loading.
+// file is one built file as it goes out.
 type file struct {
 	contentType string
 	plain       representation
-	gzipped     representation // without content when compression does not pay
+	// gzipped is without content when compression does not pay. The first call compresses, so that a server starts
+	// without: others at the same time wait for it.
+	gzipped func() representation
 }
 
 type representation struct {
@@ -61,8 +64,8 @@ func load(dist fs.FS) (map[string]file, error) {
 		if err != nil {
 			return err
 		}
-		files[name], err = newFile(name, content)
-		return err
+		files[name] = newFile(name, content)
+		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read the web app: %w", err)
@@ -70,30 +73,34 @@ func load(dist fs.FS) (map[string]file, error) {
 	return files, nil
 }
 
-func newFile(name string, content []byte) (file, error) {
+func newFile(name string, content []byte) file {
 	contentType, ok := contentTypes[path.Ext(name)]
 	if !ok {
 		contentType = "application/octet-stream"
 	}
-	built := file{contentType: contentType, plain: newRepresentation(content)}
+	return file{
+		contentType: contentType, plain: newRepresentation(content),
+		gzipped: sync.OnceValue(func() representation { return gzipOf(content) }),
+	}
+}
+
+// gzipOf compresses content, if that pays.
+func gzipOf(content []byte) representation {
 	if len(content) < smallestToCompress {
-		return built, nil
+		return representation{}
 	}
 	var out bytes.Buffer
 	zip, err := gzip.NewWriterLevel(&out, gzip.BestCompression)
-	if err != nil {
-		return file{}, err
+	if err == nil {
+		_, err = zip.Write(content)
 	}
-	if _, err := zip.Write(content); err != nil {
-		return file{}, err
+	if err == nil {
+		err = zip.Close()
 	}
-	if err := zip.Close(); err != nil {
-		return file{}, err
+	if err != nil || out.Len() >= len(content) { // a buffer takes everything: it goes out plain, whatever it was
+		return representation{}
 	}
-	if out.Len() < len(content) {
-		built.gzipped = newRepresentation(out.Bytes())
-	}
-	return built, nil
+	return newRepresentation(out.Bytes())
 }
 
 func newRepresentation(content []byte) representation {

@@ -106,11 +106,11 @@ func (h *handler) serve(w http.ResponseWriter, r *http.Request, name string, f f
 		header.Set("Cache-Control", "no-cache")
 	}
 	sent := f.plain
-	if f.gzipped.content != nil {
+	if gzipped := f.gzipped(); gzipped.content != nil {
 		header.Add("Vary", "Accept-Encoding")
 		if acceptsGzip(r) {
 			header.Set("Content-Encoding", "gzip")
-			sent = f.gzipped
+			sent = gzipped
 		}
 	}
 	header.Set("ETag", sent.etag)
