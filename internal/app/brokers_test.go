@@ -39,7 +39,7 @@ func (r *running) ready(without string) {
 func TestRedis(t *testing.T) {
 	database, redis := pgtest.Database(t), redistest.Start(t, "--requirepass", "hunter2")
 	t.Setenv("REDISCLI_AUTH", "hunter2")
-	args := []string{"--database", database, "--redis", "redis://:hunter2@" + redis.Address(), "--dev", "--limits", "off"}
+	args := append([]string{"--database", database, "--redis", "redis://:hunter2@" + redis.Address()}, oneOfSome...)
 	one, other := start(t, t.TempDir(), args...), start(t, t.TempDir(), args...)
 	ada, bob := one.connect(one.login("Ada")), other.connect(other.login("Bob"))
 	ada.send(`420["room:create",{"id":"hall","name":"Hall"}]`)

@@ -21,7 +21,8 @@ func TestNodes(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			shared := append(flags(t), "--dev", "--limits", "off")
+			t.Parallel()
+			shared := append(flags(t), oneOfSome...)
 			nodes := []*running{start(t, t.TempDir(), shared...), start(t, t.TempDir(), shared...), start(t, t.TempDir(), shared...)}
 			ada, bob := nodes[0].login("Ada"), nodes[1].login("Bob")
 			p := nodes[0].connect(ada)

@@ -13,7 +13,7 @@ import (
 // TestAnyNode: a polling session goes on at another server than its own, which counts that; and what cannot be reached is
 // said.
 func TestAnyNode(t *testing.T) {
-	database := []string{"--database", pgtest.Database(t), "--dev", "--limits", "off"}
+	database := append([]string{"--database", pgtest.Database(t)}, oneOfSome...)
 	a, b := start(t, t.TempDir(), database...), start(t, t.TempDir(), database...)
 	var sid string
 	a.eventually("the servers know each other", func() bool {

@@ -44,6 +44,10 @@ func settings(t *testing.T, args ...string) config.Config {
 	return cfg
 }
 
+// oneOfSome are the flags of a server that has others on its database. Two thirds of a drain it waits for balancers and
+// moves its clients to the others, however few there are.
+var oneOfSome = []string{"--dev", "--limits", "off", "--drain-timeout", "5s"}
+
 // start runs a server in that data folder until the test ends.
 func start(t *testing.T, data string, args ...string) *running {
 	t.Helper()

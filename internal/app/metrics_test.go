@@ -15,7 +15,7 @@ import (
 
 // TestMetricsAreDocumented: docs/operations.md has every metric of a server among others, and no other one.
 func TestMetricsAreDocumented(t *testing.T) {
-	args := []string{"--database", pgtest.Database(t), "--redis", redistest.Start(t).URL(), "--dev", "--limits", "off"}
+	args := append([]string{"--database", pgtest.Database(t), "--redis", redistest.Start(t).URL()}, oneOfSome...)
 	r, other := start(t, t.TempDir(), args...), start(t, t.TempDir(), args...)
 	p := other.connect(other.login("Ada")) // commits, so that it has a log
 	p.send(`420["room:create",{"id":"hall","name":"Hall"}]`)

@@ -46,11 +46,12 @@ func TestPostgres(t *testing.T) {
 // other one has stored.
 func TestPostgresOfTwo(t *testing.T) {
 	database, first := pgtest.Database(t), t.TempDir()
-	r := start(t, first, "--database", database, "--dev")
+	shared := append([]string{"--database", database}, oneOfSome...)
+	r := start(t, first, shared...)
 	if err := run(t, settings(t, "--data", first, "--database", database)); err == nil || !strings.Contains(err.Error(), "in use by another server") {
 		t.Errorf("in the same folder: %v", err)
 	}
-	second := start(t, t.TempDir(), "--database", database)
+	second := start(t, t.TempDir(), shared...)
 	ada := r.login("Ada")
 	p := r.connect(ada)
 	p.send(`420["room:create",{"id":"hall","name":"Hall"}]`)
