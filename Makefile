@@ -55,12 +55,12 @@ internal/web/dist/index.html: web/node_modules/.package-lock.json $(WEB_SOURCES)
 ##### Test
 
 # A program with the race detector would sleep for a second before it ends, also where nothing runs any more. The
-# packages that take longest begin first, and more of them at a time than there are cores, as they wait a lot.
+# packages that take longest begin first, and more packages and tests at a time than there are cores, as they wait a lot.
 .PHONY: test
 test: export GORACE = atexit_sleep_ms=0
 test: build test-tools ## Install what the tests need and run all of them, with the race detector
 	@mkdir -p .cache
-	go test -vet=off $(shell cat test/program/race.flags) -p 4 -timeout 20m ./test/... ./bench/... ./... | tee .cache/test.txt
+	go test -vet=off $(shell cat test/program/race.flags) -p 4 -parallel 4 -timeout 20m ./test/... ./bench/... ./... | tee .cache/test.txt
 	@echo "The slowest packages:"; sort -k3 -rn .cache/test.txt | awk '$$1 == "ok" { print "  " $$3, $$2 }' | sed 5q
 
 .PHONY: test-tools
