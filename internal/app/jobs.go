@@ -41,6 +41,9 @@ func (s *Server) buildJobs(ctx context.Context) (err error) {
 	}
 	cfg, d := job.DefaultConfig(), job.Deps{Queue: s.Jobs, Log: s.log, Observe: observe}
 	cfg.Node = s.self()
+	if s.Store.Shared() != nil {
+		cfg.Lease = job.SharedLease
+	}
 	if s.peers != nil {
 		d.Tell = func(kind string) { s.peers.Send(jobsKind, []byte(kind)) }
 	}

@@ -1,132 +1,100 @@
 package job_test
 
 import (
-	"bufio"
-	"context"
-	"fmt"
-	"log/slog"
 	"os"
-	"os/exec"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
 
-	"github.com/sockeye-im/sockeye/internal/chat"
 	"github.com/sockeye-im/sockeye/internal/job"
-	"github.com/sockeye-im/sockeye/internal/store/sqlite"
+	"github.com/sockeye-im/sockeye/internal/store/postgres/pgtest"
 )
 
-// victimDir names the environment variable that makes the test binary a process to be killed.
-const victimDir = "JOB_TEST_VICTIM_DIR"
-
 func TestMain(m *testing.M) {
-	if dir := os.Getenv(victimDir); dir != "" {
-		os.Exit(victim(dir))
+	if text := os.Getenv(victimSetting); text != "" {
+		os.Exit(runVictim(text))
 	}
 	goleak.VerifyTestMain(m)
 }
 
-// victim does jobs, and prints the payload of each and waits until that is read, until it is killed.
-func victim(dir string) int {
-	store, err := sqlite.Open(context.Background(), sqlite.DefaultConfig(dir), func([]chat.Event) {})
-	var queue *job.Queue
-	if err == nil {
-		queue, err = job.NewQueue([]job.Kind{printing}, job.QueueDeps{Store: store.Jobs(), Now: time.Now, NewID: chat.NewID})
-	}
-	var runner *job.Runner
-	if err == nil {
-		runner, err = job.NewRunner(job.DefaultConfig(), job.Deps{
-			Queue: queue, Log: slog.New(slog.NewTextHandler(os.Stderr, nil)), Observe: func(string, job.Outcome, time.Duration) {},
-		})
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	runner.Start()
-	select {}
+// promised is how long a job waits at most when who does it has died: from the restart, or from the death where another one does
+// it. What runs beside other tests has more time, as it may be the machine that is slow.
+const promised = 5 * time.Second
+
+// TestKilled kills who does jobs, again and again: each is done, those with a unique key one at a time, none has used up its retries
+// by that, and none has to wait.
+func TestKilled(t *testing.T) {
+	testKilled(t, scene{at: setting{Data: t.TempDir()}, nodes: 1, most: 2000, atMost: 3 * promised}, repeat(3, (*crash).restart))
 }
-
-var printing = job.Kind{Name: "print", Handle: func(_ context.Context, j *job.Job) (job.Result, error) {
-	_, err := fmt.Println(string(j.Payload))
-	if err == nil {
-		_, err = os.Stdin.Read(make([]byte, 1))
-	}
-	return job.Result{}, err
-}}
-
-// TestKilled kills who does jobs, again and again: each is done, and none has used up its retries by that.
-func TestKilled(t *testing.T) { testKilled(t, 1500, 5) }
 
 // TestSoakKilled is TestKilled with more of all.
 func TestSoakKilled(t *testing.T) {
+	soak(t)
+	testKilled(t, scene{at: setting{Data: t.TempDir()}, nodes: 1, most: 20_000, atMost: promised}, repeat(20, (*crash).restart))
+}
+
+// TestKilledOnPostgres has three servers share the jobs, of which one is killed and is back at once, or dead until others have done
+// what it did; and kills the database.
+func TestKilledOnPostgres(t *testing.T) { testKilledOnPostgres(t, 2000, 3, 3*promised) }
+
+// TestSoakKilledOnPostgres is TestKilledOnPostgres with more of all.
+func TestSoakKilledOnPostgres(t *testing.T) {
+	soak(t)
+	testKilledOnPostgres(t, 20_000, 20, promised)
+}
+
+func testKilledOnPostgres(t *testing.T, jobs, faults int, atMost time.Duration) {
+	database := pgtest.Start(t)
+	killDatabase := func(c *crash, at int) { c.killDatabase(database, at) }
+	testKilled(t, scene{at: setting{Database: database.Database(t)}, nodes: 3, most: jobs, atMost: atMost},
+		repeat(faults, (*crash).restart, (*crash).takeOver, killDatabase))
+}
+
+func soak(t *testing.T) {
+	t.Helper()
 	if os.Getenv("SOCKEYE_SOAK") == "" {
 		t.Skip("set SOCKEYE_SOAK to run it")
 	}
-	testKilled(t, 20_000, 20)
 }
 
-func testKilled(t *testing.T, jobs, kills int) {
-	dir := t.TempDir()
-	s := newServerIn(t, dir, printing)
-	all := make([]job.New, jobs)
-	for n := range all {
-		all[n] = job.New{Kind: printing.Name, Payload: fmt.Append(nil, n)}
+// repeat has some faults happen in turn.
+func repeat(times int, faults ...fault) (all []fault) {
+	for n := range times {
+		all = append(all, faults[n%len(faults)])
 	}
-	s.enqueue(all...)
-	done := make(map[string]int)
-	for n := range kills {
-		killAfter(t, dir, done, func(lines int) bool { return lines == jobs/(kills+2) })
-		if len(done) >= jobs-job.MaxBatch {
-			t.Fatalf("%d jobs are done after %d deaths", len(done), n+1)
-		}
-	}
-	killAfter(t, dir, done, func(int) bool { return len(done) == jobs })
-	twice := 0
-	for _, times := range done {
-		if times > 1 {
-			twice++
-		}
-	}
-	t.Logf("of %d jobs %d were done more than once", jobs, twice)
-
-	// What the last one has done and not stored, the next one does.
-	last := newServerIn(t, dir, job.Kind{Name: printing.Name, Handle: nothing}).start()
-	for deadline := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
-		counts, err := last.queue.Store.Counts(t.Context(), []string{printing.Name}, last.now())
-		must(t, err)
-		if c := counts[0]; c.Dead > 0 || time.Now().After(deadline) {
-			t.Fatalf("left are %+v", c)
-		} else if c.Waiting+c.Running == 0 {
-			return
-		}
-	}
+	return all
 }
 
-// killAfter runs a victim until enough has been printed, and adds what was.
-func killAfter(t *testing.T, dir string, done map[string]int, enough func(lines int) bool) {
-	t.Helper()
-	cmd := exec.CommandContext(t.Context(), os.Args[0])
-	cmd.Env = append(os.Environ(), victimDir+"="+dir)
-	cmd.Stderr = os.Stderr
-	out, err := cmd.StdoutPipe()
-	must(t, err)
-	in, err := cmd.StdinPipe()
-	must(t, err)
-	must(t, cmd.Start())
-	lines := bufio.NewScanner(out)
-	for n := 1; lines.Scan(); n++ {
-		done[lines.Text()]++
-		if enough(n) {
-			break
+func testKilled(t *testing.T, s scene, faults []fault) {
+	c := newCrash(t, s)
+	for n, happens := range faults {
+		happens(c, c.share(len(faults)-n))
+	}
+	c.finish()
+	twice := c.judge()
+	t.Logf("%d jobs, %d deaths: %d jobs were done more than once, by servers %v; the longest wait was %v",
+		c.most, len(faults), len(twice), c.by(), c.longest.Round(time.Millisecond))
+}
+
+// TestSharedQueue: three servers share the jobs of a database, each of which is done once, but for what one did that is killed: that
+// is done again by the others, which do all the rest too.
+func TestSharedQueue(t *testing.T) {
+	c := newCrash(t, scene{at: setting{Database: pgtest.Database(t)}, nodes: 3, most: 1000, atMost: 3 * promised})
+	c.dieAfter(c.share(2))
+	dead := c.awaitDeath()
+	c.awaitTakeOver(dead)
+	c.finish()
+	for job, runs := range c.judge() {
+		if runs[0].by != dead {
+			t.Errorf("%s was done %d times, the first time by one that has lived on", job, len(runs))
 		}
-		_, err := in.Write([]byte{'\n'})
-		must(t, err)
 	}
-	must(t, cmd.Process.Kill())
-	for lines.Scan() {
-		done[lines.Text()]++ // was printed before it died
+	by := c.by()
+	t.Logf("%d jobs were done by servers %v; what the dead one did waited for %v", c.most, by, c.longest.Round(time.Millisecond))
+	for place, jobs := range by {
+		if jobs <= 2*job.DefaultWorkers {
+			t.Errorf("server %d has done %d jobs", place, jobs)
+		}
 	}
-	_ = cmd.Wait()
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"runtime/debug"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -14,9 +13,10 @@ type lane struct {
 	kind   Kind
 	runner *Runner
 
-	called chan struct{} // there may be something to do
-	work   chan *claimed
-	ended  chan *claimed
+	called  chan struct{} // there may be something to do
+	work    chan *claimed
+	ended   chan *claimed
+	workers sync.WaitGroup
 
 	mu   sync.Mutex
 	runs map[*claimed]struct{} // what workers do
@@ -33,10 +33,11 @@ type lane struct {
 // claimed is a job that this process has a lease of.
 type claimed struct {
 	Job
-	at    time.Time    // it was claimed, or somewhat before
-	until atomic.Int64 // the lease holds, by this machine's clock
+	at time.Time // it was claimed, or somewhat before
 
+	// While a worker does it.
 	giveUp context.CancelCauseFunc // ends the handler's context
+	lease  *time.Timer             // gives it up before anybody else can have it
 
 	end     End // without an id, if it is not ours to end
 	outcome Outcome
@@ -62,11 +63,10 @@ func (l *lane) call() {
 const again = time.Second
 
 func (l *lane) run() {
-	var workers sync.WaitGroup
 	for range l.kind.Workers {
-		workers.Go(l.labour)
+		l.workers.Go(l.labour)
 	}
-	defer workers.Wait()
+	defer l.workers.Wait()
 	defer close(l.work)
 	resting, stopping := l.runner.resting, l.runner.ctx.Done()
 	for !l.resting || l.out > 0 || len(l.ends) > 0 {
@@ -190,9 +190,7 @@ func (l *lane) claim() {
 	l.due = len(jobs) == ask
 	l.out += len(jobs)
 	for _, j := range jobs {
-		c := &claimed{Job: j, at: at}
-		c.until.Store(at.Add(r.cfg.Lease).UnixNano())
-		l.work <- c // there is room for MaxBatch
+		l.work <- &claimed{Job: j, at: at} // there is room for MaxBatch
 	}
 	if l.due && r.deps.Tell != nil && time.Since(l.told) > tellEvery {
 		l.told = time.Now()
@@ -211,11 +209,20 @@ func (l *lane) most() int {
 	return min(max(l.kind.Workers*int(BatchTimeout/l.pace), l.kind.Workers), MaxBatch)
 }
 
-// labour is a worker.
+// labour is a worker. A handler may end the goroutine that it is called on: then another one takes its place.
 func (l *lane) labour() {
-	for c := range l.work {
+	var c *claimed
+	defer func() {
+		if c != nil {
+			l.ended <- c
+			l.workers.Go(l.labour)
+		}
+	}()
+	for next := range l.work {
+		c = next
 		l.do(c)
 		l.ended <- c
+		c = nil
 	}
 }
 
@@ -229,14 +236,19 @@ func (l *lane) do(c *claimed) {
 	defer cancel()
 	ctx, c.giveUp = context.WithCancelCause(ctx)
 	defer c.giveUp(nil)
+	c.lease = time.AfterFunc(time.Until(c.at.Add(l.runner.cfg.Lease)), func() { c.giveUp(errLost) })
+	defer c.lease.Stop()
 	l.begin(c)
 	defer l.leave(c)
 	began := time.Now()
-	result, err := l.handle(ctx, &c.Job)
-	c.took = max(time.Since(began), 1)
-	c.end, c.outcome = endOf(ctx, &l.kind, &c.Job, result, err, l.runner.queue.Now())
-	l.runner.deps.Observe(l.kind.Name, c.outcome, c.took)
-	l.tell(c, err)
+	result, err := Result{}, errExited
+	defer func() {
+		c.took = max(time.Since(began), 1)
+		c.end, c.outcome = endOf(ctx, &l.kind, &c.Job, result, err, l.runner.queue.Now())
+		l.runner.deps.Observe(l.kind.Name, c.outcome, c.took)
+		l.tell(c, err)
+	}()
+	result, err = l.handle(ctx, &c.Job)
 }
 
 // handle turns a panic of a handler into its error.

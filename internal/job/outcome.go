@@ -31,6 +31,9 @@ var (
 	errTimeout   = errors.New("the job took too long")
 )
 
+// errExited is the error of a handler that has not returned.
+var errExited = errors.New("the handler has ended its goroutine")
+
 // maxBackoff is how long a job waits for its next attempt at most, unless its handler says otherwise.
 const maxBackoff = time.Hour
 

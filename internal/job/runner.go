@@ -18,13 +18,18 @@ import (
 type Config struct {
 	// Node is the id of this process among those of the database; leases begin with it.
 	Node string
-	// Lease is how long a process that says nothing more has its jobs. It says so four times in that time.
+	// Lease is how long a process that says nothing more has its jobs, see SharedLease. It says so four times in that time.
 	Lease time.Duration
 	// Poll is how often it is looked what is due, whatever is told.
 	Poll time.Duration
 }
 
-// DefaultConfig returns the defaults.
+// SharedLease is the lease of those who share a database: one of them does the jobs of another one that has died, once their leases
+// have run out and it has looked. With the time for what it has claimed before that is no more than 5 s. Who has the database alone
+// can have a longer one, as there is nobody else to do them: it does them when it starts again.
+const SharedLease = 3 * time.Second
+
+// DefaultConfig returns the defaults, for a process that has the database alone.
 func DefaultConfig() Config { return Config{Lease: 10 * time.Second, Poll: time.Second} }
 
 // Deps is what a runner is made of.
@@ -177,7 +182,7 @@ func (r *Runner) look(ctx context.Context, names []string) time.Duration {
 	return min(max(due.Next.Sub(now), time.Millisecond), r.cfg.Poll)
 }
 
-// beat extends the leases of what runs, and gives up what it is told to.
+// beat extends the leases of what runs, and gives up what it is told to. What it cannot extend is given up when the time has come.
 func (r *Runner) beat(ctx context.Context) {
 	ticker := time.NewTicker(r.cfg.Lease / 4)
 	defer ticker.Stop()
@@ -206,22 +211,17 @@ func (r *Runner) extend(ctx context.Context, held []Held, running map[string]*cl
 	defer cancel()
 	asked := time.Now()
 	extended, err := r.store.Extend(ctx, held, r.cfg.Lease)
-	if err == nil {
-		for _, c := range running {
-			c.until.Store(asked.Add(r.cfg.Lease).UnixNano())
-		}
-		for _, id := range extended.Lost {
-			running[id].giveUp(errLost)
-		}
-		for _, id := range extended.Cancelling {
-			running[id].giveUp(errCancelled)
-		}
-		return
+	if err != nil {
+		return // until their leases run out
 	}
 	for _, c := range running {
-		if time.Now().UnixNano() > c.until.Load() {
-			c.giveUp(errLost)
-		}
+		c.lease.Reset(time.Until(asked.Add(r.cfg.Lease)))
+	}
+	for _, id := range extended.Lost {
+		running[id].giveUp(errLost)
+	}
+	for _, id := range extended.Cancelling {
+		running[id].giveUp(errCancelled)
 	}
 }
 

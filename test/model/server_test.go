@@ -121,6 +121,10 @@ func serve(t *testing.T, database string, nodes int, directRetention time.Durati
 		s.urls = append(s.urls, "ws"+strings.TrimPrefix(node.URL, "http")+"/ws")
 	}
 	s.chat = s.nodes[0].Chat
+	// What is too old is removed when a sequence says so, and not at the full hour of the real clock.
+	if err := s.nodes[0].Jobs.Pause(t.Context(), "upkeep", true); err != nil {
+		t.Fatal(err)
+	}
 	t.Cleanup(func() {
 		if s.failure != "" {
 			t.Logf("What failed first, as devices wrote at the same time:\n%s", s.failure)

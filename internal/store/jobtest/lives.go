@@ -114,7 +114,12 @@ func leaseRunsOut(f *fixture, j job.Job) error {
 // in brings a job into a state, by a lease that lasts.
 func (f *fixture) in(state job.State, last time.Duration) job.Job {
 	f.Helper()
-	stored := f.enqueue(func(j *job.Job) { j.Key = "k" })
+	return f.bring(f.enqueue(func(j *job.Job) { j.Key = "k" }), state, last)
+}
+
+// bring brings a job that waits into a state, by a lease that lasts.
+func (f *fixture) bring(stored job.Job, state job.State, last time.Duration) job.Job {
+	f.Helper()
 	if state == job.Waiting {
 		return stored
 	}
@@ -123,7 +128,7 @@ func (f *fixture) in(state job.State, last time.Duration) job.Job {
 		f.must(err)
 		return stored
 	}
-	claimed := f.one(last)
+	claimed := f.claim(stored.Kind, 1, start, last)[0]
 	switch state {
 	case job.Cancelling:
 		_, err := f.store.Cancel(f.Context(), claimed.ID, start)

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/sockeye-im/sockeye/internal/chat"
+	"github.com/sockeye-im/sockeye/internal/store/jobtest"
 	"github.com/sockeye-im/sockeye/internal/store/postgres"
 	"github.com/sockeye-im/sockeye/internal/store/postgres/pgtest"
 	"github.com/sockeye-im/sockeye/internal/store/suite"
@@ -50,6 +51,23 @@ func serverDies(t *testing.T, times int) {
 	checkLogs(t, s, acked, events.Take())
 	checkCommits(t, address)
 }
+
+// TestJobsWhenTheServerDies: what was stored of jobs is as it was, and what was under way is stored whole or not at all.
+func TestJobsWhenTheServerDies(t *testing.T) {
+	server := pgtest.Start(t)
+	jobtest.RunKilled(t, func(t *testing.T) jobtest.Mortal {
+		return mortalDriver{jobDriver{address: server.Database(t)}, server}
+	})
+}
+
+// mortalDriver is jobDriver on a server that can be killed.
+type mortalDriver struct {
+	jobDriver
+	server *pgtest.Server
+}
+
+func (d mortalDriver) Kill(t testing.TB)    { d.server.Kill(t) }
+func (d mortalDriver) Restart(t testing.TB) { d.server.Restart(t) }
 
 // senders is how many conversations are written to, by two users each.
 const senders = 8
