@@ -237,11 +237,35 @@ func (r *Relay) untaken(commits []feed.Committed) []feed.Committed {
 	return left
 }
 
-// takeMissing reads what commits point to, and takes them in.
+// readAtOnce is about how many events are read at a time. It is little, so that a node that is far behind comes on however
+// slow the database is: what was taken in is not read again when the next question takes too long.
+const readAtOnce = 256
+
+// takeMissing reads what commits point to, and takes them in, some at a time.
 func (r *Relay) takeMissing(ctx context.Context, commits []feed.Committed) error {
-	if len(commits) == 0 {
-		return nil
+	for len(commits) > 0 {
+		n := readable(commits)
+		if err := r.takeSome(ctx, commits[:n]); err != nil {
+			return err
+		}
+		commits = commits[n:]
 	}
+	return nil
+}
+
+// readable is how many of the commits are to be read at once, one at least.
+func readable(commits []feed.Committed) (n int) {
+	events := int64(0)
+	for n < len(commits) && (n == 0 || events < readAtOnce) {
+		for _, place := range commits[n].Places {
+			events += place.Last - place.First + 1
+		}
+		n++
+	}
+	return n
+}
+
+func (r *Relay) takeSome(ctx context.Context, commits []feed.Committed) error {
 	contents, err := r.contents(ctx, commits)
 	if err != nil {
 		return err

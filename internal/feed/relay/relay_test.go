@@ -207,6 +207,24 @@ func (w *world) setAway(away bool) {
 	w.away = away
 }
 
+// A node that is far behind comes in step, also where the database would take longer for all that is missing than a question
+// may.
+func TestSlowDatabase(t *testing.T) {
+	among(t, 2, func(w *world) {
+		a, b := w.nodes[0], w.nodes[1]
+		a.setSilent(true)
+		many := slices.Repeat([]func(*world, *feed.Facts){message("c")}, 100)
+		for range 70 {
+			a.does(many...)
+		}
+		w.mu.Lock()
+		w.slow = 9 * time.Millisecond // all that one reading shows would take longer than a question may
+		w.mu.Unlock()
+		time.Sleep(2 * time.Minute)
+		b.toldOf(upTo(7000)...)
+	})
+}
+
 // A commit whose node does not come to publish it is told on the others, and on itself when it does
 // it is not told again.
 func TestCommitOfUnknownOutcome(t *testing.T) {

@@ -26,7 +26,8 @@ type world struct {
 	nodes []*node
 
 	// The database.
-	away      bool // it answers nobody
+	away      bool          // it answers nobody
+	slow      time.Duration // that an event takes to be read
 	commits   map[int64][]feed.Committed
 	numbers   map[int64]int64 // of the last commits
 	logs      map[string][]chat.Event
@@ -287,18 +288,24 @@ func (w *world) After(_ context.Context, known map[int64]int64) (feed.Reading, e
 }
 
 // Read implements [feed.Log].
-func (w *world) Read(_ context.Context, places []feed.Place) (events []chat.Event, err error) {
+func (w *world) Read(ctx context.Context, places []feed.Place) (events []chat.Event, err error) {
 	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.away {
-		return nil, errAway
-	}
+	away, slow := w.away, w.slow
 	for _, place := range places {
 		for seq := place.First; seq <= place.Last; seq++ {
 			events = append(events, w.logs[place.ConversationID][seq-1])
 		}
 	}
-	return events, nil
+	w.mu.Unlock()
+	if away {
+		return nil, errAway
+	}
+	select {
+	case <-time.After(slow * time.Duration(len(events))):
+		return events, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 // logged are the seqs of a conversation that a node has told, in its order.
