@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"time"
 
 	"github.com/gobwas/ws"
@@ -127,6 +128,20 @@ func Backlog(l *Loop, chunk []byte) (waiting int, written []byte) {
 	c.abort(io.EOF)
 	c.flush(nil)
 	return waiting, to.written
+}
+
+// Exchanges has a connection receive a chunk and write what waits, so many times.
+func Exchanges(l *Loop, chunk []byte, times int) {
+	to := new(nowhere)
+	c := &Conn{loop: l, link: to, handler: new(transcript)}
+	scratch := make([]byte, 0, scratchSize)
+	for range times {
+		c.receive(slices.Clone(chunk)) // which unmasks it in place
+		c.flush(scratch)
+		to.written = to.written[:0]
+	}
+	c.abort(io.EOF)
+	c.flush(nil)
 }
 
 // Inflater is one connection's side of permessage-deflate that reads.

@@ -142,7 +142,12 @@ type share struct {
 
 // Cost is how many bytes the message counts for while it waits: what it takes in
 // memory.
-func (m *Message) Cost() int { return len(m.frame) + messageOverhead }
+func (m *Message) Cost() int {
+	if m.pooled != nil {
+		return cap(m.frame) + messageOverhead
+	}
+	return len(m.frame) + messageOverhead
+}
 
 func (m *Message) hold(by *QueueMemory) {
 	if m.share.first.Load() == nil {

@@ -26,9 +26,10 @@ const maxHeader = 10
 type Message struct {
 	op       Op
 	compress bool
-	head     int    // where the payload starts in frame
-	frame    []byte // header and payload, not compressed
-	share    share  // of what it takes while it waits
+	head     int     // where the payload starts in frame
+	frame    []byte  // header and payload, not compressed
+	share    share   // of what it takes while it waits
+	pooled   *[]byte // that frame is in, of pongBuffers; nil for a frame of its own
 
 	deflateOnce sync.Once
 	deflated    *Message // with the compressed frame; nil when compressing does not pay
@@ -107,6 +108,39 @@ func controlFrame(op Op, payload []byte) *Message {
 	m := raw(append(appendHeader(make([]byte, 0, 2+len(payload)), op, false, len(payload)), payload...))
 	m.op = op
 	return m
+}
+
+const (
+	// fewPongs is up to how many bytes pongs that wait together have a buffer of their own.
+	fewPongs = 1 << 10
+	// longestPong is a control frame with all of its payload (RFC 6455 section 5.5).
+	longestPong = 2 + 125
+)
+
+// pongBuffers are for many pongs that wait together, each for as many as a message of them
+// may have. Who floods us with pings has one for each round of writing: made anew every time they
+// would be garbage faster than the collector comes.
+var pongBuffers = sync.Pool{New: func() any {
+	b := make([]byte, 0, scratchSize+longestPong)
+	return &b
+}}
+
+// growPongs sees to it that another pong fits without a new buffer, once there are many.
+func (m *Message) growPongs() {
+	if m.pooled != nil || len(m.frame) < fewPongs {
+		return
+	}
+	m.pooled = pongBuffers.Get().(*[]byte)
+	m.frame = append((*m.pooled)[:0], m.frame...)
+}
+
+// releasePongs gives the buffer back. The message is written, and nobody else has it.
+func (m *Message) releasePongs() {
+	if m.pooled == nil {
+		return
+	}
+	pongBuffers.Put(m.pooled)
+	m.pooled, m.frame = nil, nil
 }
 
 func closeFrame(code ws.StatusCode, reason string) *Message {

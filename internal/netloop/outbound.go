@@ -77,9 +77,11 @@ func (o *outbound) advance(n int) {
 	o.taken = 0
 	o.sent += n
 	for o.head < len(o.messages) && o.sent >= len(o.messages[o.head].frame) {
-		o.sent -= len(o.messages[o.head].frame)
+		written := o.messages[o.head]
+		o.sent -= len(written.frame)
 		o.forget(o.head)
 		o.head++
+		written.releasePongs()
 	}
 	if o.room != nil && o.bytes <= o.lowWater {
 		o.callWaiters()
@@ -146,6 +148,7 @@ func (o *outbound) addPong(payload []byte, stuck bool) bool {
 		return false
 	case !stuck:
 		o.bytes -= waits.Cost()
+		waits.growPongs()
 		waits.frame = append(appendHeader(waits.frame, ws.OpPong, false, len(payload)), payload...)
 		o.bytes += waits.Cost()
 	case len(waits.frame) == 2+len(payload) && int(waits.frame[1]) == len(payload):
@@ -153,6 +156,7 @@ func (o *outbound) addPong(payload []byte, stuck bool) bool {
 	default: // it is of another length, or there are several
 		o.forget(last)
 		o.messages = o.messages[:last]
+		waits.releasePongs()
 		o.push(controlFrame(ws.OpPong, payload))
 	}
 	return true

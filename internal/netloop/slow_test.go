@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -324,6 +325,22 @@ func TestPongsWaitTogether(t *testing.T) {
 	}
 	if !bytes.Equal(written, pongs) {
 		t.Errorf("the answer has %d bytes, not the %d of all pongs in their order", len(written), len(pongs))
+	}
+}
+
+// Pings without end take a buffer for their pongs, not one for each round of reading.
+func TestPongsShareABuffer(t *testing.T) {
+	const times = 200
+	chunk := bytes.Repeat(wire(true, 0, ws.OpPing, "are you there?"), 2000)
+	loop := newLoop(t, netloop.Config{})
+	netloop.Exchanges(loop, chunk, 1) // buffers grow for all
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	netloop.Exchanges(loop, chunk, times)
+	runtime.ReadMemStats(&after)
+	// The chunk is copied each time. Pools forget some of what is given back, above all beside the race detector.
+	if each := int(after.TotalAlloc-before.TotalAlloc) / times; each > 2*len(chunk) {
+		t.Errorf("a round takes %d bytes, with %d of pings", each, len(chunk))
 	}
 }
 
