@@ -19,6 +19,7 @@ import (
 	"github.com/sockeye-im/sockeye/internal/app/apptest"
 	"github.com/sockeye-im/sockeye/internal/chat"
 	"github.com/sockeye-im/sockeye/internal/httpapi"
+	"github.com/sockeye-im/sockeye/internal/job"
 	"github.com/sockeye-im/sockeye/internal/monitor"
 	"github.com/sockeye-im/sockeye/internal/presence"
 	"github.com/sockeye-im/sockeye/internal/ratelimit"
@@ -47,6 +48,7 @@ type node struct {
 	typing   *presence.Typing
 	told     *ears
 	overview *noConnections
+	jobs     *job.Queue
 	log      *bytes.Buffer // to be read after the requests that write it
 }
 
@@ -66,12 +68,12 @@ func serve(t testing.TB, options ...func(*setup)) *node {
 	})
 	n := &node{
 		t: t, accounts: below.Accounts, chat: below.Chat, issuer: below.Issuer, presence: below.Presence, typing: below.Typing,
-		told: new(ears), overview: new(noConnections), log: new(bytes.Buffer),
+		told: new(ears), overview: new(noConnections), jobs: below.Jobs, log: new(bytes.Buffer),
 	}
 	var err error
 	n.api, err = httpapi.New(s.api, httpapi.Deps{
 		Accounts: n.accounts, Chat: n.chat, Commands: below.Commands, Notifier: n.told, Presence: n.presence, Clients: n,
-		Overview: n.overview, Nodes: below.Census, Monitor: below.Monitor, Log: slog.New(slog.NewJSONHandler(n.log, nil)), Now: s.now,
+		Overview: n.overview, Nodes: below.Census, Monitor: below.Monitor, Jobs: below.Jobs, Log: slog.New(slog.NewJSONHandler(n.log, nil)), Now: s.now,
 	})
 	if err != nil {
 		t.Fatal(err)
