@@ -201,11 +201,51 @@ test("rooms are listed, private ones too", async () => {
   await isAccessible();
 });
 
+test("jobs are seen, with those that have failed, retried, dropped and paused", async () => {
+  const kind = page.getByTestId("job-kind").filter({ hasText: "Upkeep" });
+  const dead = (task) => page.getByTestId("dead-job").filter({ hasText: `there is no upkeep called "${task}"` });
+  await go("Jobs");
+  await dead("tidy the harbour").waitFor(); // the test that runs this one has stored them
+  await dead("paint the boats").waitFor();
+  await kind.getByText("longest").waitFor(); // how long they took
+  await page.getByTestId("job-figures").getByText(/waiting\. A node does up to \d+ at a time, and takes up to 100 of a kind, or 1 s of work/).waitFor();
+  await page.getByLabel("Charts of").selectOption({ label: "Upkeep" });
+  await page.getByRole("slider", { name: "Attempts a second" }).waitFor();
+  await page.waitForFunction(() => /Waiting [1-9]/.test(document.querySelector('[role=slider][aria-label="Queue"]').getAttribute("aria-valuetext")));
+  await shoot("jobs");
+  await isAccessible();
+
+  const dialog = page.getByRole("dialog");
+  await dead("tidy the harbour").getByRole("button", { name: /^Details of Upkeep/ }).click();
+  await dialog.getByText('"task": "tidy the harbour"').waitFor();
+  await dialog.getByText("failed for good").waitFor();
+  await shoot("job");
+  await isAccessible();
+  await dialog.getByRole("button", { name: "Close" }).click();
+
+  await dead("tidy the harbour").getByRole("button", { name: /^Retry/ }).click();
+  await says("The job is tried again.");
+  await dead("tidy the harbour").waitFor({ state: "detached" });
+  await dead("paint the boats").getByRole("button", { name: /^Drop/ }).click();
+  await dialog.getByRole("button", { name: "Drop", exact: true }).click();
+  await says("The job is removed.");
+  await says("No job has failed for good.");
+
+  await page.getByRole("button", { name: "Pause Upkeep" }).click();
+  await dialog.getByRole("button", { name: "Pause", exact: true }).click();
+  await says("Upkeep: paused.");
+  await kind.getByText("Paused", { exact: true }).waitFor();
+  await isAccessible();
+  await page.getByRole("button", { name: "Resume Upkeep" }).click();
+  await says("Upkeep: resumed.");
+  await kind.getByText("Paused", { exact: true }).waitFor({ state: "detached" });
+});
+
 test("it is usable in the dark and on a phone", async () => {
   await new Visitor(base, "203.0.113.78").arrive(`Zoe ${run}`);
   await page.emulateMedia({ colorScheme: "dark" });
   await page.setViewportSize({ width: 390, height: 844 });
-  for (const [tab, shown] of [["Overview", "tiles"], ["Connections", "connection"], ["Rooms", "room"]]) {
+  for (const [tab, shown] of [["Overview", "tiles"], ["Connections", "connection"], ["Rooms", "room"], ["Jobs", "job-kind"]]) {
     await go(tab);
     await page.getByTestId(shown).first().waitFor();
     await isAccessible();
@@ -231,7 +271,7 @@ test("all of it is in Chinese too, without an id that was made, and stays so", a
   assert.match(user.userId, made);
   await page.getByLabel("Language").selectOption("zh");
   await page.reload();
-  for (const [tab, shown] of [["概览", page.getByTestId("tiles")], ["连接", page.getByTestId("connection")], ["房间", page.getByTestId("room")], ["封锁", page.getByRole("button", { name: "封锁地址" })]]) {
+  for (const [tab, shown] of [["概览", page.getByTestId("tiles")], ["连接", page.getByTestId("connection")], ["房间", page.getByTestId("room")], ["任务", page.getByTestId("job-kind")], ["封锁", page.getByRole("button", { name: "封锁地址" })]]) {
     await page.getByRole("link", { name: tab, exact: true }).click();
     await shown.first().waitFor();
     if (tab === "房间") {

@@ -4,7 +4,9 @@ package e2e_test
 import (
 	"bufio"
 	"context"
+	"database/sql"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -14,7 +16,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sockeye-im/sockeye/internal/job"
 	"github.com/sockeye-im/sockeye/internal/store/postgres/pgtest"
+	"github.com/sockeye-im/sockeye/internal/store/sqlite"
 	"github.com/sockeye-im/sockeye/test/program"
 )
 
@@ -71,8 +75,33 @@ func TestAdministrationInTheBrowser(t *testing.T) {
 	requireBuiltPage(t)
 	binary := build(t)
 	server := start(t, binary, "--trusted-proxies", "127.0.0.1/32")
+	failJobs(t, server.data, "tidy the harbour", "paint the boats")
 	browse(t, "admin.test.mjs", "SOCKEYE_URL="+server.url, "SOCKEYE_BINARY="+binary, "SOCKEYE_DATA="+server.data)
 	server.stop(t)
+}
+
+// execute runs a statement on the database of a server.
+func execute(t *testing.T, data, statement string, args ...any) {
+	t.Helper()
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(data, sqlite.FileName)+"?_pragma=busy_timeout(60000)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = db.ExecContext(t.Context(), statement, args...)
+	if err := errors.Join(err, db.Close()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// failJobs stores upkeep jobs that nobody knows, at their last attempt: the server finds them, and they fail for good.
+func failJobs(t *testing.T, data string, tasks ...string) {
+	t.Helper()
+	for _, task := range tasks {
+		execute(t, data, `
+			INSERT INTO jobs (id, kind, priority, payload, cron, state, run_at, attempts, created_at)
+			VALUES (?, 'upkeep', 0, ?, '', 'waiting', ?, ?, ?)`,
+			task, fmt.Appendf(nil, `{"task":%q}`, task), time.Now().UnixMilli(), job.DefaultRetries, time.Now().UnixMilli())
+	}
 }
 
 // requireTools fails early and says what to install, where the browser test would only time out.
