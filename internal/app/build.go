@@ -30,6 +30,7 @@ import (
 	"github.com/sockeye-im/sockeye/internal/netloop"
 	"github.com/sockeye-im/sockeye/internal/ops"
 	"github.com/sockeye-im/sockeye/internal/presence"
+	"github.com/sockeye-im/sockeye/internal/usage"
 	"github.com/sockeye-im/sockeye/internal/web"
 	"github.com/sockeye-im/sockeye/socketio"
 )
@@ -90,6 +91,7 @@ type Server struct {
 	Jobs      *job.Queue
 	runner    *job.Runner // does them
 	jobCounts *jobCounts  // how many there are
+	Usage     *usage.Counter
 	health    *ops.Health
 	http      *http.Server
 }
@@ -106,7 +108,7 @@ func New(ctx context.Context, settings Settings, log *slog.Logger) (*Server, err
 		// The rules, whose tokens are good, and who is here.
 		s.buildTrust, s.buildAccounts, s.buildPresence, s.buildChat,
 		// The way in: commands, from sockets and over HTTP, and what is done later.
-		s.buildCommands, s.buildGateway, s.buildJobs, s.buildMonitor, s.buildHealth, s.buildCensus, s.buildHTTP,
+		s.buildCommands, s.buildGateway, s.buildUsage, s.buildJobs, s.buildMonitor, s.buildHealth, s.buildCensus, s.buildHTTP,
 		// What publishes by itself, once all who are to be told are there: the other servers, and what is done now and then.
 		s.joinCluster, s.startJobs, s.buildUpkeep,
 	} {
@@ -254,7 +256,7 @@ func (s *Server) buildHTTP(context.Context) error {
 	routes.Register(mux)
 	api, err := httpapi.New(s.settings.API, httpapi.Deps{
 		Accounts: s.Accounts, Chat: s.Chat, Commands: s.Commands, Notifier: news{s.Feed}, Presence: s.Presence, Clients: s.Door,
-		Overview: s.Overview, Nodes: s.Census, Monitor: s.Monitor, Jobs: s.Jobs, Log: s.log, Now: time.Now,
+		Overview: s.Overview, Nodes: s.Census, Monitor: s.Monitor, Jobs: s.Jobs, Usage: s.Usage, Log: s.log, Now: time.Now,
 	})
 	if err != nil {
 		return err

@@ -27,13 +27,14 @@ func (s *Server) buildJobs(ctx context.Context) (err error) {
 	tasks := upkeepJobs{}
 	s.Jobs, err = job.NewQueue([]job.Kind{
 		{Name: upkeepKind, Handle: tasks.handle, Timeout: upkeepTimeout, Open: true},
+		s.usageJobs(),
 	}, job.QueueDeps{Store: s.Store.Jobs(), Now: time.Now, NewID: chat.NewID})
 	if err != nil {
 		return err
 	}
 	tasks.add("retain", "@hourly", s.retain)
 	tasks.add("prune jobs", "30 * * * *", s.pruneJobs)
-	if err := tasks.recur(ctx, s.Jobs); err != nil {
+	if err := errors.Join(tasks.recur(ctx, s.Jobs), s.recurUsage(ctx)); err != nil {
 		return err
 	}
 	observe, err := s.observeJobs()

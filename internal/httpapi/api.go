@@ -14,6 +14,7 @@ import (
 	"github.com/sockeye-im/sockeye/internal/job"
 	"github.com/sockeye-im/sockeye/internal/monitor"
 	"github.com/sockeye-im/sockeye/internal/presence"
+	"github.com/sockeye-im/sockeye/internal/usage"
 )
 
 // Where things are.
@@ -49,6 +50,7 @@ type Deps struct {
 	Nodes    Nodes
 	Monitor  *monitor.Monitor
 	Jobs     *job.Queue
+	Usage    *usage.Counter
 	Log      *slog.Logger
 	Now      func() time.Time
 }

@@ -29,6 +29,7 @@ var adminTable = []struct{ op, payload, want string }{
 	{"listBlockedAddresses", `{}`, accepted},
 	{"unblockAddress", `{"address":"203.0.113.7"}`, accepted},
 	{"listAllRooms", `{}`, accepted},
+	{"getUsage", `{"by":"week"}`, accepted},
 	{"getJobFigures", `{}`, accepted},
 	{"listDeadJobs", `{}`, accepted},
 	{"getJob", `{"jobId":"none"}`, noJob},

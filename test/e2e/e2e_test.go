@@ -19,6 +19,7 @@ import (
 	"github.com/sockeye-im/sockeye/internal/job"
 	"github.com/sockeye-im/sockeye/internal/store/postgres/pgtest"
 	"github.com/sockeye-im/sockeye/internal/store/sqlite"
+	"github.com/sockeye-im/sockeye/internal/usage"
 	"github.com/sockeye-im/sockeye/test/program"
 )
 
@@ -76,8 +77,18 @@ func TestAdministrationInTheBrowser(t *testing.T) {
 	binary := build(t)
 	server := start(t, binary, "--trusted-proxies", "127.0.0.1/32")
 	failJobs(t, server.data, "tidy the harbour", "paint the boats")
-	browse(t, "admin.test.mjs", "SOCKEYE_URL="+server.url, "SOCKEYE_BINARY="+binary, "SOCKEYE_DATA="+server.data)
+	counted := count(t, server.data)
+	browse(t, "admin.test.mjs", "SOCKEYE_URL="+server.url, "SOCKEYE_BINARY="+binary, "SOCKEYE_DATA="+server.data, "SOCKEYE_COUNTED="+counted)
 	server.stop(t)
+}
+
+// count stores what was used on the two days before, as if the server had counted it, and returns these days.
+func count(t *testing.T, data string) string {
+	t.Helper()
+	today := usage.DayNumber(time.Now())
+	execute(t, data, `INSERT INTO usage_counts (unit, start, messages, users, rooms) VALUES ('day', ?, 120, 3, 2), ('day', ?, 80, 6, 4)`, today-1, today-2)
+	execute(t, data, `INSERT INTO usage_progress (one, through) VALUES (1, ?) ON CONFLICT DO NOTHING`, time.Now().UnixMilli())
+	return usage.DayOf(today-1).Format(time.DateOnly) + " " + usage.DayOf(today-2).Format(time.DateOnly)
 }
 
 // execute runs a statement on the database of a server.

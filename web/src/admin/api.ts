@@ -110,6 +110,16 @@ export interface Block {
   createdAt: string;
 }
 
+export type UsageUnit = "day" | "week" | "month";
+
+/** What was counted in days, weeks or months, the oldest first. */
+export interface Usage {
+  by: UsageUnit;
+  units: { start: string; messages: number; activeUsers: number; activeRooms: number }[];
+  /** Absent where nothing was ever said. */
+  countedThrough?: string;
+}
+
 export interface JobKind {
   kind: string;
   waiting: number;
@@ -248,6 +258,10 @@ export class Api {
 
   nodes(): Promise<{ nodes: ServerNode[] }> {
     return this.#get("nodes", {});
+  }
+
+  usage(by: UsageUnit): Promise<Usage> {
+    return this.#get("usage", { by });
   }
 
   jobs(): Promise<JobFigures> {

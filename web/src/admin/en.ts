@@ -23,7 +23,7 @@ export const en = {
   signOut: "Sign out",
   toApp: "To the chat",
   state: { connecting: "Connecting…", live: "Live", lost: "Connection lost, trying again…" },
-  tabs: { overview: "Overview", connections: "Connections", rooms: "Rooms", jobs: "Jobs", blocks: "Blocked" },
+  tabs: { overview: "Overview", connections: "Connections", rooms: "Rooms", usage: "Usage", jobs: "Jobs", blocks: "Blocked" },
   sections: "Sections",
   up: (text: string) => `Up ${text}`,
   /** Of a duration. */
@@ -122,6 +122,21 @@ export const en = {
     logOf: "Log of",
     logNumber: (number: number) => `log ${number}`,
     at: (node: string) => `at ${node}`,
+  },
+  usage: {
+    by: "By",
+    units: { day: "Day", week: "Week", month: "Month" },
+    /** The unit of now, which is not over. */
+    newest: { day: "today", week: "this week", month: "this month" },
+    weekOf: (day: string) => `week of ${day}`,
+    messages: "Messages",
+    users: "Active users",
+    rooms: "Active rooms",
+    caption: "Usage, the newest first",
+    hint: "Arrow keys move through the units.",
+    through: (at: string) => `Messages are counted every ten minutes, in UTC; these are until ${at}.`,
+    nothing: "Nothing was said yet that is a minute old. Messages are counted every ten minutes, in UTC.",
+    about: "Active users have said something, or were connected when it was counted; in active rooms something was said. Each counts once in a unit.",
   },
   jobs: {
     /** By the names that kinds have in the server; others are shown as they are. */
