@@ -30,6 +30,7 @@ import (
 	"github.com/sockeye-im/sockeye/internal/netloop"
 	"github.com/sockeye-im/sockeye/internal/ops"
 	"github.com/sockeye-im/sockeye/internal/presence"
+	"github.com/sockeye-im/sockeye/internal/usage"
 	"github.com/sockeye-im/sockeye/internal/web"
 	"github.com/sockeye-im/sockeye/socketio"
 )
@@ -89,6 +90,8 @@ type Server struct {
 	Monitor   *monitor.Monitor
 	Jobs      *job.Queue
 	runner    *job.Runner // does them
+	jobCounts *jobCounts  // how many there are
+	Usage     *usage.Counter
 	health    *ops.Health
 	http      *http.Server
 }
@@ -104,10 +107,8 @@ func New(ctx context.Context, settings Settings, log *slog.Logger) (*Server, err
 		s.buildSockets, s.buildFeed, s.buildStore, s.buildNode, s.buildHub,
 		// The rules, whose tokens are good, and who is here.
 		s.buildTrust, s.buildAccounts, s.buildPresence, s.buildChat,
-		// The way in: commands, from sockets and over HTTP.
-		s.buildCommands, s.buildGateway, s.buildMonitor, s.buildHealth, s.buildCensus, s.buildHTTP,
-		// What is done later.
-		s.buildJobs,
+		// The way in: commands, from sockets and over HTTP, and what is done later.
+		s.buildCommands, s.buildGateway, s.buildUsage, s.buildJobs, s.buildMonitor, s.buildHealth, s.buildCensus, s.buildHTTP,
 		// What publishes by itself, once all who are to be told are there: the other servers, and what is done now and then.
 		s.joinCluster, s.startJobs, s.buildUpkeep,
 	} {
@@ -207,7 +208,7 @@ func (s *Server) buildChat(context.Context) (err error) {
 
 func (s *Server) buildUpkeep(context.Context) error {
 	u := &upkeep{
-		chat: s.Chat, announce: announcer{s.Feed, s.Hub}.heads, heed: s.Accounts.Heed, now: time.Now, log: s.log,
+		chat: s.Chat, announce: announcer{s.Feed, s.Hub}.heads, heed: s.Accounts.Heed, count: s.jobCounts.count, now: time.Now, log: s.log,
 	}
 	u.start()
 	s.parts.add("upkeep", u.stop)
@@ -255,7 +256,7 @@ func (s *Server) buildHTTP(context.Context) error {
 	routes.Register(mux)
 	api, err := httpapi.New(s.settings.API, httpapi.Deps{
 		Accounts: s.Accounts, Chat: s.Chat, Commands: s.Commands, Notifier: news{s.Feed}, Presence: s.Presence, Clients: s.Door,
-		Overview: s.Overview, Nodes: s.Census, Monitor: s.Monitor, Log: s.log, Now: time.Now,
+		Overview: s.Overview, Nodes: s.Census, Monitor: s.Monitor, Jobs: s.Jobs, Usage: s.Usage, Log: s.log, Now: time.Now,
 	})
 	if err != nil {
 		return err

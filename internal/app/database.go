@@ -8,6 +8,7 @@ import (
 	"github.com/sockeye-im/sockeye/internal/chat"
 	"github.com/sockeye-im/sockeye/internal/config"
 	"github.com/sockeye-im/sockeye/internal/job"
+	"github.com/sockeye-im/sockeye/internal/usage"
 )
 
 // Store is what the server needs of the database in which it keeps everything. Each driver has it, and databaseOf
@@ -19,6 +20,8 @@ type Store interface {
 	Accounts(account.Sink) account.Store
 	// Jobs returns the jobs of the same database.
 	Jobs() job.Store
+	// Usage returns what the servers of the same database are used for.
+	Usage() usage.Store
 	// Secret returns the secret by which the server signs tokens: the one that the settings give, else the database's
 	// own, which is made where there is none.
 	Secret(context.Context) (account.Secret, error)

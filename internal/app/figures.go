@@ -18,7 +18,8 @@ type counts struct {
 	*ops.Metrics
 	delivery monitor.Latencies // from the commit to the queues of devices
 	answers  monitor.Latencies // from a command to its acknowledgement
-	refused  atomic.Int64      // connections
+	jobs     monitor.Jobs
+	refused  atomic.Int64 // connections
 }
 
 func (s *Server) buildCounts(context.Context) error {
@@ -46,7 +47,7 @@ func (c *counts) Observe(operation string, took time.Duration) {
 // buildMonitor begins to read what the parts know of themselves.
 func (s *Server) buildMonitor(context.Context) (err error) {
 	s.Monitor, err = monitor.New(monitor.DefaultConfig(), monitor.Deps{
-		Peers: s.peers, Read: s.reading, Delivery: &s.counts.delivery, Answers: &s.counts.answers, Now: time.Now,
+		Peers: s.peers, Read: s.reading, Delivery: &s.counts.delivery, Answers: &s.counts.answers, Jobs: &s.counts.jobs, Now: time.Now,
 	})
 	if err != nil {
 		return err
@@ -67,7 +68,7 @@ func (s *Server) reading() monitor.Reading {
 			Capacity: s.settings.Door.MaxConnections, Processors: runtime.GOMAXPROCS(0),
 			HubQueue: s.Feed.Waiting(), StoreQueue: store.Queued, Slow: counts.Slow, Refused: int(s.counts.refused.Load()),
 		},
-		Received: traffic.Received + received, Sent: traffic.Sent + answered + s.index.Sent(), Commits: store.Commands,
+		Received: traffic.Received + received, Sent: traffic.Sent + answered + s.index.Sent(), Commits: store.Commands, Jobs: s.jobCounts.figures(),
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/sockeye-im/sockeye/internal/chat"
 	"github.com/sockeye-im/sockeye/internal/cluster"
 	"github.com/sockeye-im/sockeye/internal/job"
+	"github.com/sockeye-im/sockeye/internal/monitor"
 )
 
 // jobsKind is of the frames by which a server tells others that there are more jobs than it has taken.
@@ -25,14 +26,15 @@ const finishJobs = 5 * time.Second
 func (s *Server) buildJobs(ctx context.Context) (err error) {
 	tasks := upkeepJobs{}
 	s.Jobs, err = job.NewQueue([]job.Kind{
-		{Name: upkeepKind, Handle: tasks.handle, Timeout: upkeepTimeout},
+		{Name: upkeepKind, Handle: tasks.handle, Timeout: upkeepTimeout, Open: true},
+		s.usageJobs(),
 	}, job.QueueDeps{Store: s.Store.Jobs(), Now: time.Now, NewID: chat.NewID})
 	if err != nil {
 		return err
 	}
 	tasks.add("retain", "@hourly", s.retain)
 	tasks.add("prune jobs", "30 * * * *", s.pruneJobs)
-	if err := tasks.recur(ctx, s.Jobs); err != nil {
+	if err := errors.Join(tasks.recur(ctx, s.Jobs), s.recurUsage(ctx)); err != nil {
 		return err
 	}
 	observe, err := s.observeJobs()
@@ -149,15 +151,20 @@ func (s *Server) observeJobs() (func(kind string, outcome job.Outcome, took time
 	}
 	return func(kind string, outcome job.Outcome, took time.Duration) {
 		seconds.WithLabelValues(kind, string(outcome)).Observe(took.Seconds())
+		switch outcome {
+		case job.WasDone, job.WasRetried, job.WasDead:
+			s.counts.jobs.Observe(kind, outcome != job.WasDone, took)
+		case job.WasGivenUp, job.WasReturned: // nothing came of it
+		}
 	}, s.Registry.Register(seconds)
 }
 
 // watchJobs adds the figures of what waits. They are of all servers of the database.
 func (s *Server) watchJobs() error {
-	counted := &jobCounts{ask: s.runner.Figures}
+	s.jobCounts = &jobCounts{ask: s.Jobs.Figures}
 	watch := func(name, help string, read func(*job.Count) float64) error {
 		return s.counts.WatchEach(name, help, []string{"kind"}, func(tell func(float64, ...string)) {
-			for _, c := range counted.now() {
+			for _, c := range s.jobCounts.now() {
 				tell(read(&c), c.Kind)
 			}
 		})
@@ -172,10 +179,17 @@ func (s *Server) watchJobs() error {
 			}
 			return max(time.Since(c.Oldest).Seconds(), 0)
 		}),
+		s.counts.WatchEach("sockeye_jobs_workers", "Jobs that this node does at a time.", []string{"kind"}, func(tell func(float64, ...string)) {
+			for _, kind := range s.Jobs.Kinds() {
+				tell(float64(s.Jobs.Workers(kind)), kind)
+			}
+		}),
+		s.counts.Watch("sockeye_jobs_batch_size", "Jobs of a kind that a node takes at a time at most.", func() float64 { return job.MaxBatch }),
+		s.counts.Watch("sockeye_jobs_batch_timeout_seconds", "For how much work a node takes jobs at a time.", job.BatchTimeout.Seconds),
 	)
 }
 
-// jobCounts asks once for all figures of a scrape.
+// jobCounts keeps how many jobs there are: a scrape asks once for all of its figures, and samples are taken without asking.
 type jobCounts struct {
 	ask func(context.Context) (job.Figures, error)
 
@@ -184,15 +198,38 @@ type jobCounts struct {
 	counts []job.Count // nothing while the database is away
 }
 
+// now are those of the last second, for a scrape.
 func (c *jobCounts) now() []job.Count {
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	if time.Since(c.at) < time.Second {
-		return c.counts
+	fresh, counts := time.Since(c.at) < time.Second, c.counts
+	c.mu.Unlock()
+	if fresh {
+		return counts
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
-	figures, _ := c.ask(ctx)
-	c.at, c.counts = time.Now(), figures.Kinds
+	_ = c.count(ctx) // then there are none
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	return c.counts
+}
+
+// count asks the database.
+func (c *jobCounts) count(ctx context.Context) error {
+	figures, err := c.ask(ctx)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.at, c.counts = time.Now(), figures.Kinds
+	return err
+}
+
+// figures are those that were counted last, for samples.
+func (c *jobCounts) figures() []monitor.JobFigures {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	all := make([]monitor.JobFigures, len(c.counts))
+	for i, n := range c.counts {
+		all[i] = monitor.JobFigures{Kind: n.Kind, Waiting: n.Waiting, Running: n.Running}
+	}
+	return all
 }

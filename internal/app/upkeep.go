@@ -14,6 +14,8 @@ const (
 	announceEvery = 30 * time.Second
 	// heedEvery is how often it is looked what the operator's commands have revoked.
 	heedEvery = time.Second
+	// countEvery is how often jobs are counted, for the samples of the monitor.
+	countEvery = 5 * time.Second
 	// tellEvery is how often it is logged that a task still fails.
 	tellEvery = time.Minute
 )
@@ -24,6 +26,7 @@ type upkeep struct {
 	chat     *chat.Service
 	announce func([]chat.Head)
 	heed     func(context.Context) (users int, err error)
+	count    func(context.Context) error // jobs
 	now      func() time.Time
 	log      *slog.Logger
 
@@ -35,6 +38,7 @@ func (u *upkeep) start() {
 	ctx, cancel := context.WithCancel(context.Background())
 	u.cancel = cancel
 	u.done.Go(func() { u.every(ctx, announceEvery, "announce conversations", u.announceHeads) })
+	u.done.Go(func() { u.every(ctx, countEvery, "count jobs", u.count) })
 	u.done.Go(func() { u.every(ctx, heedEvery, "look for what the operator has revoked", u.heedOperator) })
 }
 

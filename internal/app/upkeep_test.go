@@ -31,11 +31,12 @@ func TestUpkeep(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		announced, heeded := 0, 0
+		announced, heeded, counted := 0, 0, 0
 		u := &upkeep{
 			chat: service, announce: func(heads []chat.Head) { announced += len(heads) },
-			heed: func(context.Context) (int, error) { heeded++; return 0, nil },
-			now:  time.Now, log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+			heed:  func(context.Context) (int, error) { heeded++; return 0, nil },
+			count: func(context.Context) error { counted++; return nil },
+			now:   time.Now, log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 		}
 		u.start()
 		time.Sleep(2*time.Hour + time.Second)
@@ -43,8 +44,8 @@ func TestUpkeep(t *testing.T) {
 		if err := u.stop(); err != nil {
 			t.Error(err)
 		}
-		if announced != 240 || heeded != 2*3600+1 {
-			t.Errorf("announced %d times, heeded %d times in two hours", announced, heeded)
+		if announced != 240 || heeded != 2*3600+1 || counted != 2*720 {
+			t.Errorf("announced %d times, heeded %d times, counted %d times in two hours", announced, heeded, counted)
 		}
 		for _, span := range store.asked {
 			if span <= announceEvery {

@@ -42,6 +42,7 @@ func (a *API) adminOperations() []operation {
 		}, a.figures),
 		a.streamOperation(),
 		a.nodesOperation(),
+		a.usageOperation(),
 		operate(operation{
 			method: http.MethodGet, path: "/admin/connections", id: "listConnections", tag: tagAdmin, needs: anAdmin, pages: afterNext,
 			summary: "List connections", details: "Of all nodes, those that have signed in. Whose place in the order changes meanwhile may be missed or seen twice, and a node that does not answer within a second is left out.",

@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/sockeye-im/sockeye/internal/chat"
+	"github.com/sockeye-im/sockeye/internal/job"
 	"github.com/sockeye-im/sockeye/internal/monitor"
 	"github.com/sockeye-im/sockeye/internal/refusal"
 )
@@ -28,17 +29,23 @@ func (p *listConnectionsPayload) query() (monitor.ConnectionQuery, error) {
 		wrong.Limit = maxConnections
 		return q, wrong
 	}
-	if p.After != "" {
-		text, err := base64.RawURLEncoding.DecodeString(p.After)
-		if err != nil || json.Unmarshal(text, &q.After) != nil || q.After.ID == "" {
-			return q, refusal.Invalid("after", "must be the next of the page before")
-		}
+	if p.After != "" && (!readCursor(p.After, &q.After) || q.After.ID == "") {
+		return q, errCursor
 	}
 	return q, nil
 }
 
+// errCursor refuses an after that is no cursor.
+var errCursor = refusal.Invalid("after", "must be the next of the page before")
+
 // cursorAt is the next of a page that ends with a place.
-func cursorAt(place monitor.Place) string {
-	text, _ := json.Marshal(place) // of texts and a number
+func cursorAt[P monitor.Place | job.Place](place P) string {
+	text, _ := json.Marshal(place) // of texts, a number and a time
 	return base64.RawURLEncoding.EncodeToString(text)
+}
+
+// readCursor reads a place from what cursorAt has made; not ok if somebody else has.
+func readCursor(text string, place any) (ok bool) {
+	raw, err := base64.RawURLEncoding.DecodeString(text)
+	return err == nil && json.Unmarshal(raw, place) == nil
 }

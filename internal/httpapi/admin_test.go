@@ -37,6 +37,7 @@ func tryAdmin(d *described, room string) {
 	if r := admin.call("listNodes", nil, ""); r.text(t, "nodes", 0, "id") == "" || r.json(t, "nodes", 0, "self") != true || r.json(t, "nodes", 0, "status", "ready") != true {
 		t.Errorf("nodes: %s", r.body)
 	}
+	tryUsage(&admin)
 	next := admin.call("listConnections", values{"order": "sent", "limit": "1", "query": "bob"}, "").text(t, "next")
 	r := admin.call("listConnections", values{"order": "sent", "limit": "1", "query": "bob", "after": next}, "")
 	if d.n.overview.asked != (monitor.ConnectionQuery{Text: "bob", Order: monitor.Sent, After: monitor.Place{ID: "socket"}, Limit: 1}) || r.text(t, "next") != next {
@@ -90,6 +91,9 @@ func TestAdminRefusals(t *testing.T) {
 		{"GET", "rooms?limit=101", "", 400, "limit_exceeded", "limit"},
 		{"GET", "rooms?after=no%20room", "", 400, "invalid_field", "after"},
 		{"GET", "stream?samples=many", "", 400, "invalid_field", "samples"},
+		{"GET", "usage?by=year", "", 400, "invalid_field", "by"},
+		{"GET", "usage?by=week&limit=261", "", 400, "limit_exceeded", "limit"},
+		{"GET", "usage?limit=-1", "", 400, "invalid_field", "limit"},
 	} {
 		r := n.refused(tc.status, tc.code, tc.method, "/api/v1/admin/"+tc.path, token, tc.body)
 		if r.text(t, "field") != tc.field {

@@ -12,8 +12,10 @@ import (
 	"github.com/sockeye-im/sockeye/internal/chat"
 	"github.com/sockeye-im/sockeye/internal/command"
 	"github.com/sockeye-im/sockeye/internal/deps"
+	"github.com/sockeye-im/sockeye/internal/job"
 	"github.com/sockeye-im/sockeye/internal/monitor"
 	"github.com/sockeye-im/sockeye/internal/presence"
+	"github.com/sockeye-im/sockeye/internal/usage"
 )
 
 // Where things are.
@@ -48,6 +50,8 @@ type Deps struct {
 	Overview Overview
 	Nodes    Nodes
 	Monitor  *monitor.Monitor
+	Jobs     *job.Queue
+	Usage    *usage.Counter
 	Log      *slog.Logger
 	Now      func() time.Time
 }
@@ -86,7 +90,7 @@ func (a *API) operations() []operation {
 	var all []operation
 	for _, group := range [][]operation{
 		a.accountOperations(), a.commandOperations(), a.serverUsers(), a.serverRooms(), a.serverPresence(),
-		a.adminOperations(),
+		a.adminOperations(), a.jobOperations(),
 	} {
 		all = append(all, group...)
 	}

@@ -16,12 +16,16 @@ import (
 	"github.com/sockeye-im/sockeye/internal/account"
 	"github.com/sockeye-im/sockeye/internal/command"
 	"github.com/sockeye-im/sockeye/internal/httpapi"
+	"github.com/sockeye-im/sockeye/internal/job"
 	"github.com/sockeye-im/sockeye/internal/ratelimit"
 )
 
 func TestEveryCodeHasAStatus(t *testing.T) {
 	codes := command.Codes()
 	for _, code := range account.Codes() {
+		codes = append(codes, string(code))
+	}
+	for _, code := range job.Codes() {
 		codes = append(codes, string(code))
 	}
 	for _, code := range codes {

@@ -9,8 +9,10 @@ import (
 	"strings"
 
 	"github.com/sockeye-im/sockeye/internal/httpapi/openapi"
+	"github.com/sockeye-im/sockeye/internal/job"
 	"github.com/sockeye-im/sockeye/internal/monitor"
 	"github.com/sockeye-im/sockeye/internal/shape"
+	"github.com/sockeye-im/sockeye/internal/usage"
 	"github.com/sockeye-im/sockeye/internal/wire"
 )
 
@@ -94,6 +96,14 @@ func known(t reflect.Type) (openapi.Schema, bool) {
 		words = []string{string(monitor.SocketIO), string(monitor.LegacySocketIO), string(monitor.Native), string(monitor.NativeV1)}
 	case reflect.TypeFor[monitor.Order]():
 		words = orderNames()
+	case reflect.TypeFor[usage.Unit]():
+		for _, unit := range usage.Units {
+			words = append(words, string(unit))
+		}
+	case reflect.TypeFor[job.State]():
+		for _, state := range job.States {
+			words = append(words, string(state))
+		}
 	}
 	return openapi.Schema{Type: "string", Enum: words}, words != nil
 }

@@ -19,9 +19,11 @@ import (
 	"github.com/sockeye-im/sockeye/internal/app/apptest"
 	"github.com/sockeye-im/sockeye/internal/chat"
 	"github.com/sockeye-im/sockeye/internal/httpapi"
+	"github.com/sockeye-im/sockeye/internal/job"
 	"github.com/sockeye-im/sockeye/internal/monitor"
 	"github.com/sockeye-im/sockeye/internal/presence"
 	"github.com/sockeye-im/sockeye/internal/ratelimit"
+	"github.com/sockeye-im/sockeye/internal/usage"
 )
 
 // setup is what a test may choose.
@@ -47,7 +49,11 @@ type node struct {
 	typing   *presence.Typing
 	told     *ears
 	overview *noConnections
-	log      *bytes.Buffer // to be read after the requests that write it
+	jobs     *job.Queue
+	usage    *usage.Counter
+	// usageStore is that of the counter.
+	usageStore usage.Store
+	log        *bytes.Buffer // to be read after the requests that write it
 }
 
 // serve starts a node that ends with the test. Rates are off, passwords cheap.
@@ -66,12 +72,12 @@ func serve(t testing.TB, options ...func(*setup)) *node {
 	})
 	n := &node{
 		t: t, accounts: below.Accounts, chat: below.Chat, issuer: below.Issuer, presence: below.Presence, typing: below.Typing,
-		told: new(ears), overview: new(noConnections), log: new(bytes.Buffer),
+		told: new(ears), overview: new(noConnections), jobs: below.Jobs, usage: below.Usage, usageStore: below.Store.Usage(), log: new(bytes.Buffer),
 	}
 	var err error
 	n.api, err = httpapi.New(s.api, httpapi.Deps{
 		Accounts: n.accounts, Chat: n.chat, Commands: below.Commands, Notifier: n.told, Presence: n.presence, Clients: n,
-		Overview: n.overview, Nodes: below.Census, Monitor: below.Monitor, Log: slog.New(slog.NewJSONHandler(n.log, nil)), Now: s.now,
+		Overview: n.overview, Nodes: below.Census, Monitor: below.Monitor, Jobs: below.Jobs, Usage: below.Usage, Log: slog.New(slog.NewJSONHandler(n.log, nil)), Now: s.now,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -34,7 +34,7 @@ var tags = []openapi.Tag{
 	{Name: tagConversations, Description: "Reading: histories, marks, catching up. A conversation is a room's or that of two users."},
 	{Name: tagPeople, Description: "Users, friends, blocks, presence."},
 	{Name: tagServer, Description: "For the application's own backend, with an API key."},
-	{Name: tagAdmin, Description: "For administrators of the server: figures, connections, addresses, rooms."},
+	{Name: tagAdmin, Description: "For administrators of the server: figures, connections, addresses, rooms, jobs."},
 	{Name: tagDocument},
 }
 
@@ -90,6 +90,7 @@ var meanings = map[string]string{
 	"added":          "Those who were not members before.",
 	"admin":          "The user may administer the server.",
 	"connectionId":   "The id of a connection.",
+	"jobId":          "The id of a job, as logs have it too.",
 	"address":        "The IP address by which a client counts; of IPv6 the /64.",
 	"order":          "What comes first. Default: newest.",
 	"seconds":        "For how long.",

@@ -26,6 +26,7 @@ func TestEveryOperation(t *testing.T) {
 	tryServerRooms(d)
 	tryPeople(d)
 	tryAdmin(d, room)
+	tryJobs(d)
 	d.call("deleteRoom", values{"roomId": room}, "")
 	d.call("logout", nil, "")
 	if r := d.try("getMe", nil, ""); r.status != http.StatusUnauthorized {

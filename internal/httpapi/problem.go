@@ -9,6 +9,7 @@ import (
 	"github.com/sockeye-im/sockeye/internal/account"
 	"github.com/sockeye-im/sockeye/internal/chat"
 	"github.com/sockeye-im/sockeye/internal/command"
+	"github.com/sockeye-im/sockeye/internal/job"
 	"github.com/sockeye-im/sockeye/internal/refusal"
 )
 
@@ -90,6 +91,11 @@ var statuses = map[refusal.Code]int{
 	chat.CodeTooManyRooms:       http.StatusConflict,
 	chat.CodeTooManyMemberships: http.StatusConflict,
 	chat.CodeTooManyReactions:   http.StatusConflict,
+
+	job.CodeUnknownKind:  http.StatusNotFound,
+	job.CodeNotFound:     http.StatusNotFound,
+	job.CodeDuplicateKey: http.StatusConflict,
+	job.CodeWrongState:   http.StatusConflict,
 
 	account.CodeInvalidCredentials: http.StatusUnauthorized,
 	account.CodeRefreshRefused:     http.StatusUnauthorized,

@@ -3,6 +3,7 @@
 //
 //	job.go      what a job is
 //	queue.go    Queue: what may be enqueued
+//	admin.go    Queue: what administrators see and do
 //	store.go    what is needed of a store
 //	cron.go     when recurring jobs are due
 //	runner.go   Runner: a lane for each kind, beats that keep leases
@@ -162,6 +163,8 @@ type Kind struct {
 	MaxPayload int
 	// Keep is how long a job that is done is kept; 0 removes it when it is.
 	Keep time.Duration
+	// Open is that administrators may read the payload: nothing in it is secret, or what people say to each other.
+	Open bool
 }
 
 // NoRetries is for kinds whose jobs are not tried again.
@@ -211,6 +214,11 @@ const (
 	CodeNotFound     refusal.Code = "job_not_found"
 	CodeWrongState   refusal.Code = "wrong_job_state"
 )
+
+// Codes are all of them.
+func Codes() []refusal.Code {
+	return []refusal.Code{CodeUnknownKind, CodeDuplicateKey, CodeNotFound, CodeWrongState}
+}
 
 // Refusals. Compare by errors.Is; do not change them.
 var (

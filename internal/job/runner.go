@@ -3,7 +3,6 @@ package job
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"log/slog"
 	"strconv"
@@ -223,28 +222,4 @@ func (r *Runner) extend(ctx context.Context, held []Held, running map[string]*cl
 	for _, id := range extended.Cancelling {
 		running[id].giveUp(errCancelled)
 	}
-}
-
-// Figures are what a node knows of the jobs of its kinds. Those by kind are of all nodes, but for the workers.
-type Figures struct {
-	QueueLength  int
-	WorkerCount  int
-	BatchSize    int
-	BatchTimeout time.Duration
-	Kinds        []Count
-}
-
-// Figures asks the store.
-func (r *Runner) Figures(ctx context.Context) (Figures, error) {
-	f := Figures{BatchSize: MaxBatch, BatchTimeout: BatchTimeout}
-	counts, err := r.store.Counts(ctx, r.queue.Kinds(), r.queue.Now())
-	if err != nil {
-		return f, errors.Join(errors.New("count jobs"), err)
-	}
-	for _, c := range counts {
-		f.QueueLength += c.Waiting
-		f.WorkerCount += r.queue.kinds[c.Kind].Workers
-	}
-	f.Kinds = counts
-	return f, nil
 }

@@ -297,7 +297,7 @@ func TestKindsDoNotHoldUpEachOther(t *testing.T) {
 		t.Errorf("more than %d of a kind run", job.DefaultWorkers)
 	default:
 	}
-	f, err := s.runner.Figures(t.Context())
+	f, err := s.queue.Figures(t.Context())
 	if err != nil || f.WorkerCount != 3*job.DefaultWorkers || f.BatchSize != 100 || f.BatchTimeout != time.Second || f.QueueLength < 900 {
 		t.Errorf("figures %+v, %v", f, err)
 	}

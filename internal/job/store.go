@@ -34,7 +34,7 @@ type Store interface {
 
 	// Job returns a job.
 	Job(ctx context.Context, id string) (Job, error)
-	// Dead returns dead jobs, the last one first, behind one with an id if one is given.
+	// Dead returns dead jobs, the last one first, behind a place if one is given.
 	Dead(ctx context.Context, q DeadQuery) ([]Job, error)
 	// Cancel has a job not be done. One that is running is given up soon: the state is [Cancelling] then. Of one that is
 	// cancelled already nothing changes; one that has ended otherwise is an [ErrWrongState].
@@ -97,8 +97,14 @@ type End struct {
 // DeadQuery is for a page of dead jobs.
 type DeadQuery struct {
 	Kind   string // empty is all
-	Before string // the id of the last one of the page before
+	Before Place  // of the last one of the page before; zero is none
 	Limit  int
+}
+
+// Place is where a job stands among those that have ended. The job need not be there any more.
+type Place struct {
+	At time.Time `json:"at"`
+	ID string    `json:"id"`
 }
 
 // Prune removes jobs in one of the states of ended ones, of a kind or of all.

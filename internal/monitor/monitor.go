@@ -5,6 +5,7 @@
 //	monitor.go     Monitor: takes samples, keeps them, tells that there are new ones
 //	latencies.go   Latencies: quantiles of durations since the last sample
 //	nodes.go       the sum of all nodes
+//	jobs.go        what came of jobs, by their kinds
 //	process.go     memory, processor time and goroutines of the process
 //	connection.go  a connection as it is shown
 package monitor
@@ -34,6 +35,8 @@ type Reading struct {
 	Gauges
 	// What has happened since the start.
 	Received, Sent, Commits uint64
+	// Jobs are how many of each kind wait and run, on all nodes.
+	Jobs []JobFigures
 }
 
 // Gauges are the figures of a sample that are taken as they are read.
@@ -67,6 +70,8 @@ type Sample struct {
 	Resident   uint64    `json:"rss" doc:"Resident memory, in bytes; 0 where the system does not tell."`
 	Heap       uint64    `json:"heap"`
 	Goroutines int       `json:"goroutines"`
+	// Jobs are by kinds, of those of which there is something to say.
+	Jobs []JobFigures `json:"jobs,omitempty"`
 	// Nodes are those of which the sample is the sum, where there are several. Only the newest sample that is kept has them.
 	Nodes []Node `json:"nodes,omitempty"`
 }
@@ -104,7 +109,9 @@ type Deps struct {
 	Read func() Reading
 	// Delivery and Answers are told durations by others, see Sample. The monitor takes them.
 	Delivery, Answers *Latencies
-	Now               func() time.Time
+	// Jobs is told of attempts to do jobs.
+	Jobs *Jobs
+	Now  func() time.Time
 }
 
 // New starts a monitor with a first sample; Stop ends it.
@@ -187,6 +194,7 @@ func (m *Monitor) sample() {
 			Commits:  rate(reading.Commits, m.before.Commits, seconds),
 			CPU:      percent(process.cpu-m.process.cpu, seconds),
 			Resident: process.resident, Heap: process.heap, Goroutines: process.goroutines,
+			Jobs: m.deps.Jobs.take(reading.Jobs),
 		},
 		Delivery: m.deps.Delivery.take(), Answers: m.deps.Answers.take(),
 	}

@@ -23,7 +23,7 @@ func (c *counted) read() monitor.Reading {
 }
 
 func deps(server *counted) monitor.Deps {
-	return monitor.Deps{Read: server.read, Delivery: new(monitor.Latencies), Answers: new(monitor.Latencies), Now: time.Now}
+	return monitor.Deps{Read: server.read, Delivery: new(monitor.Latencies), Answers: new(monitor.Latencies), Jobs: new(monitor.Jobs), Now: time.Now}
 }
 
 func TestSamples(t *testing.T) {

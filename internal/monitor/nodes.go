@@ -80,6 +80,7 @@ func (m *Monitor) sumOf(own *told) Sample {
 	}
 	slices.SortFunc(nodes, func(a, b Node) int { return cmp.Compare(a.ID, b.ID) })
 	s := sum.whole()
+	slices.SortFunc(s.Jobs, func(a, b JobFigures) int { return cmp.Compare(a.Kind, b.Kind) })
 	s.Nodes = nodes
 	return s
 }
@@ -102,6 +103,9 @@ func (t *told) add(other *told) {
 	s.Resident += o.Resident
 	s.Heap += o.Heap
 	s.Goroutines += o.Goroutines
+	for _, f := range o.Jobs {
+		s.Jobs = addJobs(s.Jobs, f)
+	}
 	t.Delivery.add(other.Delivery)
 	t.Answers.add(other.Answers)
 }

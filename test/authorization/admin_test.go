@@ -11,6 +11,8 @@ const (
 	adminRequired = "admin_required"
 	noConnection  = "connection_not_found"
 	ownAddress    = "own_address"
+	noJob         = "job_not_found"
+	noJobKind     = "unknown_job_kind"
 )
 
 // adminTable is what administrators of the server may ask for, and nobody else: what comes of it for them.
@@ -27,6 +29,16 @@ var adminTable = []struct{ op, payload, want string }{
 	{"listBlockedAddresses", `{}`, accepted},
 	{"unblockAddress", `{"address":"203.0.113.7"}`, accepted},
 	{"listAllRooms", `{}`, accepted},
+	{"getUsage", `{"by":"week"}`, accepted},
+	{"getJobFigures", `{}`, accepted},
+	{"listDeadJobs", `{}`, accepted},
+	{"getJob", `{"jobId":"none"}`, noJob},
+	{"retryJob", `{"jobId":"none"}`, noJob},
+	{"cancelJob", `{"jobId":"none"}`, noJob},
+	{"dropJob", `{"jobId":"none"}`, noJob},
+	{"pauseJobs", `{"kind":"none"}`, noJobKind},
+	{"pauseJobs", `{"kind":"upkeep"}`, accepted},
+	{"resumeJobs", `{"kind":"upkeep"}`, accepted},
 }
 
 // TestAdmin tries every operation by everybody. First those who must be refused, which changes nothing.

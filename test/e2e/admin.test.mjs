@@ -3,6 +3,7 @@
 //   SOCKEYE_URL     where it listens
 //   SOCKEYE_BINARY  the program, and
 //   SOCKEYE_DATA    its data folder, to say who is an administrator
+//   SOCKEYE_COUNTED  two days of which it has counts
 //   CHROMIUM, SCREENSHOT_DIR  as in chat.test.mjs
 
 import assert from "node:assert/strict";
@@ -15,13 +16,16 @@ import { after, afterEach, before, beforeEach, test } from "node:test";
 import { chromium } from "playwright-core";
 import { Visitor } from "./visitor.mjs";
 
-const { SOCKEYE_URL: base, SOCKEYE_BINARY: binary, SOCKEYE_DATA: data } = process.env;
+const { SOCKEYE_URL: base, SOCKEYE_BINARY: binary, SOCKEYE_DATA: data, SOCKEYE_COUNTED: counted } = process.env;
 assert.ok(base && binary && data, "SOCKEYE_URL, SOCKEYE_BINARY and SOCKEYE_DATA must be set");
 
 const run = randomBytes(3).toString("hex");
 const operator = `Olga ${run}`;
 const operatorID = `demo-olga-${run}`;
 const address = "203.0.113.77";
+
+/** The days that were counted, as the server calls them. */
+const [yesterday, dayBefore] = (counted ?? "").split(" ");
 
 let browser, page;
 let begun = 0;
@@ -201,11 +205,74 @@ test("rooms are listed, private ones too", async () => {
   await isAccessible();
 });
 
+test("jobs are seen, with those that have failed, retried, dropped and paused", async () => {
+  const kind = page.getByTestId("job-kind").filter({ hasText: "Upkeep" });
+  const dead = (task) => page.getByTestId("dead-job").filter({ hasText: `there is no upkeep called "${task}"` });
+  await go("Jobs");
+  await dead("tidy the harbour").waitFor(); // the test that runs this one has stored them
+  await dead("paint the boats").waitFor();
+  await kind.getByText("longest").waitFor(); // how long they took
+  await page.getByTestId("job-figures").getByText(/waiting\. A node does up to \d+ at a time, and takes up to 100 of a kind, or 1 s of work/).waitFor();
+  await page.getByLabel("Charts of").selectOption({ label: "Upkeep" });
+  await page.getByRole("slider", { name: "Attempts a second" }).waitFor();
+  await page.waitForFunction(() => /Waiting [1-9]/.test(document.querySelector('[role=slider][aria-label="Queue"]').getAttribute("aria-valuetext")));
+  await shoot("jobs");
+  await isAccessible();
+
+  const dialog = page.getByRole("dialog");
+  await dead("tidy the harbour").getByRole("button", { name: /^Details of Upkeep/ }).click();
+  await dialog.getByText('"task": "tidy the harbour"').waitFor();
+  await dialog.getByText("failed for good").waitFor();
+  await shoot("job");
+  await isAccessible();
+  await dialog.getByRole("button", { name: "Close" }).click();
+
+  await dead("tidy the harbour").getByRole("button", { name: /^Retry/ }).click();
+  await says("The job is tried again.");
+  await dead("tidy the harbour").waitFor({ state: "detached" });
+  await dead("paint the boats").getByRole("button", { name: /^Drop/ }).click();
+  await dialog.getByRole("button", { name: "Drop", exact: true }).click();
+  await says("The job is removed.");
+  await says("No job has failed for good.");
+
+  await page.getByRole("button", { name: "Pause Upkeep" }).click();
+  await dialog.getByRole("button", { name: "Pause", exact: true }).click();
+  await says("Upkeep: paused.");
+  await kind.getByText("Paused", { exact: true }).waitFor();
+  await isAccessible();
+  await page.getByRole("button", { name: "Resume Upkeep" }).click();
+  await says("Upkeep: resumed.");
+  await kind.getByText("Paused", { exact: true }).waitFor({ state: "detached" });
+});
+
+test("what the server is used for is counted by day, week and month", async () => {
+  const unit = (date) => page.getByTestId("usage-unit").filter({ has: page.locator(`time[datetime="${date}"]`) });
+  const users = (date) => unit(date).locator("td").nth(1);
+  await go("Usage");
+  await page.getByTestId("usage-unit").nth(29).waitFor();
+  await page.getByText(/^Messages are counted every ten minutes/).waitFor();
+  // The test that runs this one has stored counts of the last two days.
+  for (const [by, shown] of [["Month", "month"], ["Week", "week"], ["Day", "day"]]) {
+    await page.getByLabel("By", { exact: true }).selectOption({ label: by });
+    await page.locator(`[data-testid=usage][data-by=${shown}]`).waitFor();
+    await isAccessible();
+  }
+  for (const [day, messages, active] of [[yesterday, "120", "3"], [dayBefore, "80", "6"]]) {
+    await unit(day).getByText(messages, { exact: true }).waitFor();
+    assert.equal(await users(day).innerText(), active);
+  }
+  const chart = page.getByRole("slider", { name: "Messages" });
+  await chart.focus();
+  await page.keyboard.press("ArrowLeft");
+  assert.match(await chart.getAttribute("aria-valuetext"), /: Messages 120$/);
+  await shoot("usage");
+});
+
 test("it is usable in the dark and on a phone", async () => {
   await new Visitor(base, "203.0.113.78").arrive(`Zoe ${run}`);
   await page.emulateMedia({ colorScheme: "dark" });
   await page.setViewportSize({ width: 390, height: 844 });
-  for (const [tab, shown] of [["Overview", "tiles"], ["Connections", "connection"], ["Rooms", "room"]]) {
+  for (const [tab, shown] of [["Overview", "tiles"], ["Connections", "connection"], ["Rooms", "room"], ["Usage", "usage-unit"], ["Jobs", "job-kind"]]) {
     await go(tab);
     await page.getByTestId(shown).first().waitFor();
     await isAccessible();
@@ -231,7 +298,7 @@ test("all of it is in Chinese too, without an id that was made, and stays so", a
   assert.match(user.userId, made);
   await page.getByLabel("Language").selectOption("zh");
   await page.reload();
-  for (const [tab, shown] of [["概览", page.getByTestId("tiles")], ["连接", page.getByTestId("connection")], ["房间", page.getByTestId("room")], ["封锁", page.getByRole("button", { name: "封锁地址" })]]) {
+  for (const [tab, shown] of [["概览", page.getByTestId("tiles")], ["连接", page.getByTestId("connection")], ["房间", page.getByTestId("room")], ["用量", page.getByTestId("usage-unit")], ["任务", page.getByTestId("job-kind")], ["封锁", page.getByRole("button", { name: "封锁地址" })]]) {
     await page.getByRole("link", { name: tab, exact: true }).click();
     await shown.first().waitFor();
     if (tab === "房间") {

@@ -4,7 +4,9 @@ package e2e_test
 import (
 	"bufio"
 	"context"
+	"database/sql"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -14,7 +16,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sockeye-im/sockeye/internal/job"
 	"github.com/sockeye-im/sockeye/internal/store/postgres/pgtest"
+	"github.com/sockeye-im/sockeye/internal/store/sqlite"
+	"github.com/sockeye-im/sockeye/internal/usage"
 	"github.com/sockeye-im/sockeye/test/program"
 )
 
@@ -71,8 +76,43 @@ func TestAdministrationInTheBrowser(t *testing.T) {
 	requireBuiltPage(t)
 	binary := build(t)
 	server := start(t, binary, "--trusted-proxies", "127.0.0.1/32")
-	browse(t, "admin.test.mjs", "SOCKEYE_URL="+server.url, "SOCKEYE_BINARY="+binary, "SOCKEYE_DATA="+server.data)
+	failJobs(t, server.data, "tidy the harbour", "paint the boats")
+	counted := count(t, server.data)
+	browse(t, "admin.test.mjs", "SOCKEYE_URL="+server.url, "SOCKEYE_BINARY="+binary, "SOCKEYE_DATA="+server.data, "SOCKEYE_COUNTED="+counted)
 	server.stop(t)
+}
+
+// count stores what was used on the two days before, as if the server had counted it, and returns these days.
+func count(t *testing.T, data string) string {
+	t.Helper()
+	today := usage.DayNumber(time.Now())
+	execute(t, data, `INSERT INTO usage_counts (unit, start, messages, users, rooms) VALUES ('day', ?, 120, 3, 2), ('day', ?, 80, 6, 4)`, today-1, today-2)
+	execute(t, data, `INSERT INTO usage_progress (one, through) VALUES (1, ?) ON CONFLICT DO NOTHING`, time.Now().UnixMilli())
+	return usage.DayOf(today-1).Format(time.DateOnly) + " " + usage.DayOf(today-2).Format(time.DateOnly)
+}
+
+// execute runs a statement on the database of a server.
+func execute(t *testing.T, data, statement string, args ...any) {
+	t.Helper()
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(data, sqlite.FileName)+"?_pragma=busy_timeout(60000)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = db.ExecContext(t.Context(), statement, args...)
+	if err := errors.Join(err, db.Close()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// failJobs stores upkeep jobs that nobody knows, at their last attempt: the server finds them, and they fail for good.
+func failJobs(t *testing.T, data string, tasks ...string) {
+	t.Helper()
+	for _, task := range tasks {
+		execute(t, data, `
+			INSERT INTO jobs (id, kind, priority, payload, cron, state, run_at, attempts, created_at)
+			VALUES (?, 'upkeep', 0, ?, '', 'waiting', ?, ?, ?)`,
+			task, fmt.Appendf(nil, `{"task":%q}`, task), time.Now().UnixMilli(), job.DefaultRetries, time.Now().UnixMilli())
+	}
 }
 
 // requireTools fails early and says what to install, where the browser test would only time out.

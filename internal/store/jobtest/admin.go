@@ -37,19 +37,25 @@ func testDeadPages(f *fixture) {
 		all = append([]string{j.ID}, all...)
 	}
 	pages := func(kind string) (found []string) {
-		for before := ""; ; {
+		for before := (job.Place{}); ; {
 			page, err := f.store.Dead(f.Context(), job.DeadQuery{Kind: kind, Before: before, Limit: 2})
 			f.must(err)
 			if len(page) == 0 {
 				return found
 			}
 			found = append(found, ids(page)...)
-			before = page[len(page)-1].ID
+			last := page[len(page)-1]
+			before = job.Place{At: last.EndedAt, ID: last.ID}
 		}
 	}
 	equal(f, "all", pages(""), all)
 	equal(f, "of a kind", pages("other"), []string{all[1], all[4]})
 	equal(f, "of none", pages("none"), nil)
+	gone := f.read(all[2])
+	f.must(f.store.Drop(f.Context(), gone.ID))
+	rest, err := f.store.Dead(f.Context(), job.DeadQuery{Before: job.Place{At: gone.EndedAt, ID: gone.ID}, Limit: 2})
+	f.must(err)
+	equal(f, "behind one that is gone", ids(rest), all[3:5])
 }
 
 // testPrune: what has ended before a time goes, in portions.

@@ -13,6 +13,8 @@ import (
 	"github.com/sockeye-im/sockeye/internal/store/postgres/pgtest"
 	"github.com/sockeye-im/sockeye/internal/store/storetest"
 	"github.com/sockeye-im/sockeye/internal/store/suite"
+	"github.com/sockeye-im/sockeye/internal/store/usagetest"
+	"github.com/sockeye-im/sockeye/internal/usage"
 )
 
 func TestConformance(t *testing.T) {
@@ -23,6 +25,21 @@ func TestConformance(t *testing.T) {
 	t.Run("Jobs", func(t *testing.T) {
 		jobtest.Run(t, func(t *testing.T) jobtest.Driver { return jobDriver{pgtest.Database(t), asked} })
 	})
+	t.Run("Usage", func(t *testing.T) {
+		usagetest.Run(t, func(t *testing.T) usagetest.Driver { return usageDriver{pgtest.Database(t), asked} })
+	})
+}
+
+// usageDriver is driver for what the servers are used for.
+type usageDriver driver
+
+func (d usageDriver) Open(t testing.TB) (chat.Store, usage.Store) {
+	cfg := postgres.DefaultConfig(d.address)
+	if d.asked != nil {
+		cfg = cfg.Traced(d.asked)
+	}
+	s := openWith(t, cfg, discard)
+	return s, s.Usage()
 }
 
 // jobDriver is driver for jobs.

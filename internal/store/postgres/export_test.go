@@ -18,6 +18,9 @@ func (c Config) Traced(by pgx.QueryTracer) Config {
 // DueQuery is the one that looks at all conversations.
 const DueQuery = dueQuery
 
+// BeginUsage looks at them once.
+const BeginUsage = beginUsage
+
 // Stuck is the configuration with another time after which the writer is taken for stuck.
 func (c Config) Stuck(after time.Duration) Config {
 	c.stuckAfter = after

@@ -17,6 +17,7 @@ import (
 	"github.com/sockeye-im/sockeye/internal/store/postgres"
 	"github.com/sockeye-im/sockeye/internal/store/postgres/pgtest"
 	"github.com/sockeye-im/sockeye/internal/store/transfer"
+	"github.com/sockeye-im/sockeye/internal/usage"
 )
 
 // ofServers are tables that are no part of what is copied.
@@ -110,6 +111,7 @@ func furnish(t *testing.T, address string) {
 	_, err := jobs.Claim(ctx, job.Claim{Kind: "webhook", Most: 1, Now: now, Lease: "n:1", Last: time.Minute})
 	must(err)
 	must(jobs.Pause(ctx, "broadcast", true))
+	must(s.Usage().Note(ctx, usage.PeriodOf(now), []string{"u_ada", "bob"}, []string{"hall"}))
 	rules, err := chat.New(chat.DefaultConfig(), chat.Deps{Store: s, Now: func() time.Time { return now }, NewID: chat.NewID})
 	must(err)
 	ada, bob := chat.Actor{ID: "u_ada", Name: "Ada"}, chat.Actor{ID: "bob", Name: "Bob"}
@@ -129,6 +131,8 @@ func furnish(t *testing.T, address string) {
 	_, err = rules.SendDirect(ctx, bob, chat.SendDirect{RecipientID: "u_ada", Content: "in private"})
 	must(err)
 	must(errors.Join(rules.Invite(ctx, ada, "hall", "cyd"), rules.Ban(ctx, ada, "hall", "dan"), rules.Kick(ctx, ada, "hall", "bob")))
+	_, err = s.Usage().Through(ctx)
+	must(err)
 }
 
 // rowsOf are the rows of a table as they are copied, in the order of their keys.

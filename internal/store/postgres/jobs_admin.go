@@ -14,22 +14,22 @@ func (s *Jobs) Job(ctx context.Context, id string) (job.Job, error) {
 	return rows.OneJob(s.readers().row(ctx, `SELECT `+jobColumns+` FROM jobs j WHERE j.id = $1`, id))
 }
 
-// Pages of dead jobs: of a kind $1 or of all, $2 at most, behind a job $3.
+// Pages of dead jobs: of a kind $1 or of all, $2 at most, behind a place $3, $4.
 const (
 	lastDead = `SELECT ` + jobColumns + ` FROM jobs j WHERE j.state = 'dead' AND j.ended_at IS NOT NULL AND ($1 = '' OR j.kind = $1)
 		ORDER BY j.ended_at DESC, j.id DESC LIMIT $2`
 	deadBefore = `SELECT ` + jobColumns + ` FROM jobs j WHERE j.state = 'dead' AND j.ended_at IS NOT NULL AND ($1 = '' OR j.kind = $1)
-			AND (j.ended_at, j.id) < (SELECT b.ended_at, b.id FROM jobs b WHERE b.id = $3)
+			AND (j.ended_at, j.id) < ($3::bigint, $4::text)
 		ORDER BY j.ended_at DESC, j.id DESC LIMIT $2`
 )
 
 // Dead implements [job.Store].
 func (s *Jobs) Dead(ctx context.Context, q job.DeadQuery) (jobs []job.Job, err error) {
 	each := s.readers().rows(ctx)
-	if q.Before == "" {
+	if q.Before.ID == "" {
 		jobs, err = rows.Collect(each, nil, rows.Job, lastDead, q.Kind, q.Limit)
 	} else {
-		jobs, err = rows.Collect(each, nil, rows.Job, deadBefore, q.Kind, q.Limit, q.Before)
+		jobs, err = rows.Collect(each, nil, rows.Job, deadBefore, q.Kind, q.Limit, q.Before.At.UnixMilli(), q.Before.ID)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("postgres: read dead jobs: %w", err)

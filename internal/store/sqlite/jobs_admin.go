@@ -14,22 +14,22 @@ func (s *Jobs) Job(ctx context.Context, id string) (job.Job, error) {
 	return rows.OneJob(s.store.readers.row(ctx, `SELECT `+jobColumns+` FROM jobs WHERE id = ?`, id))
 }
 
-// Pages of dead jobs: of a kind ?1 or of all, ?2 at most, behind a job ?3.
+// Pages of dead jobs: of a kind ?1 or of all, ?2 at most, behind a place ?3, ?4.
 const (
 	lastDead = `SELECT ` + jobColumns + ` FROM jobs WHERE state = 'dead' AND ended_at IS NOT NULL AND (?1 = '' OR kind = ?1)
 		ORDER BY ended_at DESC, id DESC LIMIT ?2`
 	deadBefore = `SELECT ` + jobColumns + ` FROM jobs WHERE state = 'dead' AND ended_at IS NOT NULL AND (?1 = '' OR kind = ?1)
-			AND (ended_at, id) < (SELECT b.ended_at, b.id FROM jobs b WHERE b.id = ?3)
+			AND (ended_at, id) < (?3, ?4)
 		ORDER BY ended_at DESC, id DESC LIMIT ?2`
 )
 
 // Dead implements [job.Store].
 func (s *Jobs) Dead(ctx context.Context, q job.DeadQuery) (jobs []job.Job, err error) {
 	each := s.store.readers.rows(ctx)
-	if q.Before == "" {
+	if q.Before.ID == "" {
 		jobs, err = rows.Collect(each, nil, rows.Job, lastDead, q.Kind, q.Limit)
 	} else {
-		jobs, err = rows.Collect(each, nil, rows.Job, deadBefore, q.Kind, q.Limit, q.Before)
+		jobs, err = rows.Collect(each, nil, rows.Job, deadBefore, q.Kind, q.Limit, q.Before.At.UnixMilli(), q.Before.ID)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read dead jobs: %w", err)

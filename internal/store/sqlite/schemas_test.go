@@ -72,6 +72,10 @@ var seeds = []struct {
 			('j1', 'upkeep', 0, 'upkeep retain', x'7B7D', '@hourly', 'waiting', 4000, 3300, NULL, NULL),
 			('j2', 'upkeep', 1, NULL, x'', '', 'dead', 3400, 3300, 3500, 'it failed');
 		INSERT INTO paused_kinds (kind) VALUES ('webhook');`},
+	{12, `
+		INSERT INTO usage_counts (unit, start, messages, users, rooms) VALUES ('day', 0, 3, 2, 1), ('week', -3, 3, 2, 1), ('month', 0, 3, 2, 1);
+		INSERT INTO usage_active (what, id, day, previous) VALUES ('user', 'u_ada', 0, -1), ('room', 'hall', 0, -1);
+		INSERT INTO usage_progress (one, through, mark) VALUES (1, 2900, 3);`},
 }
 
 // TestUpgradeFromEverySchema: a database of every earlier schema, as a program of its time left it, becomes one of now, and

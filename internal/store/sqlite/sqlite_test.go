@@ -21,6 +21,8 @@ import (
 	"github.com/sockeye-im/sockeye/internal/store/sqlite"
 	"github.com/sockeye-im/sockeye/internal/store/storetest"
 	"github.com/sockeye-im/sockeye/internal/store/suite"
+	"github.com/sockeye-im/sockeye/internal/store/usagetest"
+	"github.com/sockeye-im/sockeye/internal/usage"
 )
 
 func TestMain(m *testing.M) {
@@ -38,6 +40,19 @@ func TestConformance(t *testing.T) {
 	t.Run("Jobs", func(t *testing.T) {
 		jobtest.Run(t, func(t *testing.T) jobtest.Driver { return jobDriver{t.TempDir(), asked} })
 	})
+	t.Run("Usage", func(t *testing.T) {
+		usagetest.Run(t, func(t *testing.T) usagetest.Driver { return usageDriver{t.TempDir(), asked} })
+	})
+}
+
+// usageDriver is driver for what the server is used for.
+type usageDriver driver
+
+func (d usageDriver) Open(t testing.TB) (chat.Store, usage.Store) {
+	var s *sqlite.Store
+	t.Cleanup(func() { d.asked.of(s) }) // once it is closed
+	s = openStore(t, d.dir, discard)
+	return s, s.Usage()
 }
 
 // jobDriver is driver for jobs. Nobody else has the database.

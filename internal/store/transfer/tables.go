@@ -76,4 +76,7 @@ var Tables = []Table{
 		integer("attempts"), integer("lost"), text("error"), integer("created_at"), integer("ended_at"), text("lease"), integer("leased_until"),
 	}},
 	{"paused_kinds", 1, []Column{text("kind")}},
+	{"usage_counts", 2, []Column{text("unit"), integer("start"), integer("messages"), integer("users"), integer("rooms")}},
+	{"usage_active", 2, []Column{text("what"), text("id"), integer("day"), integer("previous")}},
+	{"usage_progress", 1, []Column{integer("one"), integer("through")}},
 }

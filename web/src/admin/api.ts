@@ -32,8 +32,22 @@ export interface Sample {
   rss: number;
   heap: number;
   goroutines: number;
+  /** By kinds, of those of which there is something to say. */
+  jobs?: JobSample[];
   /** Those of which it is the sum, where there are several. */
   nodes?: (Sample & { id: string })[];
+}
+
+/** The jobs of a kind, and what came of attempts since the sample before. */
+export interface JobSample {
+  kind: string;
+  waiting: number;
+  running: number;
+  done: number;
+  failed: number;
+  /** All attempts together, and the longest; milliseconds. */
+  took: number;
+  longest: number;
 }
 
 export interface FiguresAnswer {
@@ -94,6 +108,65 @@ export interface Block {
   by: string;
   names?: Names;
   createdAt: string;
+}
+
+export type UsageUnit = "day" | "week" | "month";
+
+/** What was counted in days, weeks or months, the oldest first. */
+export interface Usage {
+  by: UsageUnit;
+  units: { start: string; messages: number; activeUsers: number; activeRooms: number }[];
+  /** Absent where nothing was ever said. */
+  countedThrough?: string;
+}
+
+export interface JobKind {
+  kind: string;
+  waiting: number;
+  running: number;
+  failed: number;
+  /** For how long the oldest is due that waits; 0 where none is. */
+  oldestSeconds: number;
+  paused: boolean;
+  workers: number;
+  /** What came of attempts in the last ten minutes. Times are milliseconds. */
+  recent: { done: number; failed: number; mean: number; longest: number };
+}
+
+export interface JobFigures {
+  queueLength: number;
+  workerCount: number;
+  batchSize: number;
+  /** Seconds. */
+  batchTimeout: number;
+  kinds: JobKind[];
+}
+
+export interface Job {
+  id: string;
+  kind: string;
+  priority: string;
+  state: string;
+  key?: string;
+  cron?: string;
+  runAt: string;
+  attempts: number;
+  lost: number;
+  error?: string;
+  createdAt: string;
+  endedAt?: string;
+}
+
+export interface JobPage {
+  jobs: Job[];
+  next?: string;
+}
+
+/** A job with what it is about, where that may be read. */
+export interface JobDetails {
+  job: Job;
+  payload?: string;
+  payloadBytes: number;
 }
 
 /** A server among those that have one database. */
@@ -185,6 +258,34 @@ export class Api {
 
   nodes(): Promise<{ nodes: ServerNode[] }> {
     return this.#get("nodes", {});
+  }
+
+  usage(by: UsageUnit): Promise<Usage> {
+    return this.#get("usage", { by });
+  }
+
+  jobs(): Promise<JobFigures> {
+    return this.#get("jobs", {});
+  }
+
+  deadJobs(kind: string, after: string): Promise<JobPage> {
+    return this.#get("jobs/dead", { kind, after, limit: "20" });
+  }
+
+  job(id: string): Promise<JobDetails> {
+    return this.#get(`jobs/${encodeURIComponent(id)}`, {});
+  }
+
+  retryJob(id: string): Promise<void> {
+    return this.#ask("POST", `jobs/${encodeURIComponent(id)}/retry`);
+  }
+
+  dropJob(id: string): Promise<void> {
+    return this.#ask("DELETE", `jobs/${encodeURIComponent(id)}`);
+  }
+
+  pauseJobs(kind: string, isPaused: boolean): Promise<void> {
+    return this.#ask("POST", `jobs/kinds/${encodeURIComponent(kind)}/${isPaused ? "pause" : "resume"}`);
   }
 
   disconnect(connectionId: string): Promise<void> {

@@ -9,6 +9,8 @@ const formatsOf = (tag: string) => ({
   short: new Intl.NumberFormat(tag, { notation: "compact", maximumFractionDigits: 1 }),
   clock: new Intl.DateTimeFormat(tag, { hour: "2-digit", minute: "2-digit", second: "2-digit" }),
   day: new Intl.DateTimeFormat(tag, { dateStyle: "medium", timeStyle: "short" }),
+  date: new Intl.DateTimeFormat(tag, { day: "numeric", month: "short", timeZone: "UTC" }),
+  month: new Intl.DateTimeFormat(tag, { month: "short", year: "numeric", timeZone: "UTC" }),
   relative: new Intl.RelativeTimeFormat(tag, { numeric: "auto", style: "short" }),
 });
 
@@ -46,6 +48,10 @@ export function bytes(n: number): string {
 
 export const time = (at: Date): string => formats().clock.format(at);
 export const dateTime = (at: Date): string => formats().day.format(at);
+
+/** A day in UTC, as counts of usage are by. */
+export const date = (at: Date): string => formats().date.format(at);
+export const month = (at: Date): string => formats().month.format(at);
 
 /** How long ago, or how long until then. */
 export function fromNow(at: Date, now = Date.now()): string {

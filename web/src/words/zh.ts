@@ -287,6 +287,10 @@ export const zh: Words = {
     internal: "服务器出错，请重试。",
     own_address: "这是你自己的地址。",
     connection_not_found: "该连接已不存在。",
+    job_not_found: "该任务已不存在。",
+    unknown_job_kind: "没有这类任务。",
+    wrong_job_state: "任务目前的状态不允许这样做。",
+    duplicate_job_key: "已有另一个相同的任务尚未结束。",
   },
   wrong: (code, field, limit) => {
     const name = fields[field];

@@ -57,3 +57,6 @@ INSERT INTO jobs (id, kind, priority, unique_key, payload, cron, state, run_at, 
         CASE i % 4 WHEN 0 THEN 'waiting' WHEN 1 THEN 'running' WHEN 2 THEN 'dead' ELSE 'done' END, i, i,
         CASE WHEN i % 4 > 1 THEN i END, CASE i % 4 WHEN 1 THEN 'n:' || i END, CASE i % 4 WHEN 1 THEN i END
     FROM generate_series(1, 5000) i;
+INSERT INTO usage_counts (unit, start, messages, users, rooms) SELECT 'day', i, i, i, i FROM generate_series(1, 400) i;
+INSERT INTO usage_active (what, id, day, previous) SELECT 'user', 'u' || i, i % 60, -1 FROM generate_series(1, 5000) i;
+INSERT INTO usage_progress (one, through) VALUES (1, 1);
