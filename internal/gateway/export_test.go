@@ -140,8 +140,8 @@ func WriteFrame(kind string, payload any) []byte {
 // Arrivals opens the turns of those who come to tests.
 type Arrivals struct{ a arrivals }
 
-// NewArrivals makes them.
-func NewArrivals() *Arrivals { return &Arrivals{newArrivals()} }
+// NewArrivals makes them, where that many are connected that have not signed in.
+func NewArrivals(strangers func() int) *Arrivals { return &Arrivals{newArrivals(strangers)} }
 
 // SignIn waits for a turn to sign in, which ends with done.
 func (a *Arrivals) SignIn() (done func()) {

@@ -83,7 +83,7 @@ func New(native NativeConfig, d Deps) (*Gateway, error) {
 	}
 	g := &Gateway{
 		deps: d, cfg: d.Door.cfg, admission: d.Door.admission, roster: newRoster(d.Door.cfg, d.Accounts, d.Presence.DevicesElsewhere), expiry: newExpiry(d.Now), complaints: newComplaints(d.Log, d.Now),
-		arrivals: newArrivals(),
+		arrivals: newArrivals(d.Sockets.Strangers),
 	}
 	var err error
 	if g.native, err = newNative(g, native); err != nil {

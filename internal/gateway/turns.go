@@ -9,8 +9,8 @@ const (
 	// subscriptionsAtOnce is how many connections are put into their rooms and
 	// shown what is unread at a time: a few more than the store reads for.
 	subscriptionsAtOnce = 8
-	// subscriptionsBeside is how many of these while users wait to sign in: enough for
-	// what the store leaves of the processor while it writes.
+	// subscriptionsBeside is how many of these while somebody is about to sign in: enough for
+	// what that leaves of the processor.
 	subscriptionsBeside = 2
 )
 
@@ -18,33 +18,44 @@ const (
 // in which they came. When everybody comes back at once, who is first is so
 // through early, and not all of them at the end.
 type turns struct {
-	taken   chan struct{}
-	waiting atomic.Int32
+	taken chan struct{}
+	under atomic.Int32 // who waits for a turn or has one
 }
 
 func newTurns(most int) *turns { return &turns{taken: make(chan struct{}, most)} }
 
 func (t *turns) take() {
-	t.waiting.Add(1)
+	t.under.Add(1)
 	t.taken <- struct{}{}
-	t.waiting.Add(-1)
 }
 
-func (t *turns) give() { <-t.taken }
+func (t *turns) give() {
+	<-t.taken
+	t.under.Add(-1)
+}
 
 // arrivals are the turns of those who come. Subscribing costs several times as much as
 // signing in: it gives way, so that everybody is connected early, and sees so, however
 // long it takes until all have what they missed.
-type arrivals struct{ signIns, subscriptions, beside *turns }
+type arrivals struct {
+	signIns, subscriptions, beside *turns
+	strangers                      func() int
+}
 
-func newArrivals() arrivals {
-	return arrivals{signIns: newTurns(signInsAtOnce), subscriptions: newTurns(subscriptionsAtOnce), beside: newTurns(subscriptionsBeside)}
+// newArrivals makes them. strangers is how many are connected that have not signed in: when everybody
+// comes back at once these are the crowd, for a sign-in alone takes no time in which it could be
+// seen. It must not block.
+func newArrivals(strangers func() int) arrivals {
+	return arrivals{
+		signIns: newTurns(signInsAtOnce), subscriptions: newTurns(subscriptionsAtOnce), beside: newTurns(subscriptionsBeside),
+		strangers: strangers,
+	}
 }
 
 // subscribe waits for a turn to be subscribed, which ends with done.
 func (a *arrivals) subscribe() (done func()) {
 	a.subscriptions.take()
-	if a.signIns.waiting.Load() == 0 {
+	if !a.expected() {
 		return a.subscriptions.give
 	}
 	a.beside.take()
@@ -53,3 +64,6 @@ func (a *arrivals) subscribe() (done func()) {
 		a.subscriptions.give()
 	}
 }
+
+// expected tells whether somebody is about to sign in.
+func (a *arrivals) expected() bool { return a.signIns.under.Load() > 0 || a.strangers() > 0 }

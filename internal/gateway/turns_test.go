@@ -1,17 +1,19 @@
 package gateway_test
 
 import (
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 
 	"github.com/sockeye-im/sockeye/internal/gateway"
 )
 
-// While users wait to sign in few are subscribed, and as many as ever behind that.
+// While users sign in, or are about to, few are subscribed, and as many as ever behind that.
 func TestSubscriptionsGiveWayToSignIns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const comers = 100
-		arrivals := gateway.NewArrivals()
+		var strangers atomic.Int32
+		arrivals := gateway.NewArrivals(func() int { return int(strangers.Load()) })
 		signIns := takeTurns(comers, arrivals.SignIn)
 		beside := takeTurns(comers, arrivals.Subscribe)
 		if len(signIns) != 64 || len(beside) != 2 {
@@ -20,6 +22,22 @@ func TestSubscriptionsGiveWayToSignIns(t *testing.T) {
 		endTurns(comers, signIns)
 		endTurns(comers, beside)
 
+		signIn := arrivals.SignIn()
+		beside = takeTurns(comers, arrivals.Subscribe)
+		if len(beside) != 2 {
+			t.Errorf("%d are subscribed beside one who signs in", len(beside))
+		}
+		signIn()
+		endTurns(comers, beside)
+
+		strangers.Store(1)
+		beside = takeTurns(comers, arrivals.Subscribe)
+		if len(beside) != 2 {
+			t.Errorf("%d are subscribed beside one who has not signed in yet", len(beside))
+		}
+		endTurns(comers, beside)
+
+		strangers.Store(0)
 		subscriptions := takeTurns(comers, arrivals.Subscribe)
 		if len(subscriptions) != 8 {
 			t.Errorf("%d are subscribed at a time when nobody signs in", len(subscriptions))
