@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"runtime"
 	"slices"
 	"time"
 
@@ -130,18 +131,29 @@ func Backlog(l *Loop, chunk []byte) (waiting int, written []byte) {
 	return waiting, to.written
 }
 
-// Exchanges has a connection receive a chunk and write what waits, so many times.
-func Exchanges(l *Loop, chunk []byte, times int) {
-	to := new(nowhere)
+// Exchange has a connection receive frames, many times, in two pieces, and write what waits. It returns how many
+// bytes that takes each time.
+func Exchange(l *Loop, frames []byte, cut int) (allocated int) {
+	const times = 200
+	copies := make([][]byte, times) // frames are unmasked in place
+	for i := range copies {
+		copies[i] = slices.Clone(frames)
+	}
+	to := &nowhere{written: make([]byte, 0, 2*len(frames))}
 	c := &Conn{loop: l, link: to, handler: new(transcript)}
 	scratch := make([]byte, 0, scratchSize)
-	for range times {
-		c.receive(slices.Clone(chunk)) // which unmasks it in place
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for _, frames := range copies {
+		c.receive(frames[:cut])
+		c.receive(frames[cut:])
 		c.flush(scratch)
 		to.written = to.written[:0]
 	}
+	runtime.ReadMemStats(&after)
 	c.abort(io.EOF)
 	c.flush(nil)
+	return int(after.TotalAlloc-before.TotalAlloc) / times
 }
 
 // Inflater is one connection's side of permessage-deflate that reads.

@@ -31,22 +31,50 @@ func (c *Conn) receive(data []byte) {
 	if in.discard {
 		return
 	}
-	if in.partial != nil {
-		data = append(in.partial, data...)
+	rest, err := c.complete(data)
+	if err == nil && len(rest) > 0 {
+		rest, err = c.consume(rest)
 	}
-	rest, err := c.consume(data)
 	switch {
 	case err != nil:
 		*in = inbound{discard: true, kept: in.kept}
 		c.refuse(err)
-	case len(rest) == 0:
-		in.partial = nil
-	case in.partial != nil && &rest[0] == &data[0]:
-		in.partial = data // nothing was used: keep the buffer that has grown
-	default:
+	case len(rest) > 0:
 		in.partial = append([]byte(nil), rest...)
 	}
 	c.countKept()
+}
+
+// complete gives the frame that is half here what it lacks, handles it if it is whole then, and
+// returns what is behind it. Only that frame is copied: a peer that sends much at once nearly
+// always has a frame cut by the end of a read.
+func (c *Conn) complete(data []byte) (rest []byte, err error) {
+	in := &c.inbound
+	if in.partial == nil {
+		return data, nil
+	}
+	var head [maxHeader + 4]byte // with the mask of a client
+	n := copy(head[:], in.partial)
+	n += copy(head[n:], data)
+	header, size, err := parseHeader(head[:n])
+	if err != nil {
+		return nil, err
+	}
+	if size > 0 {
+		if err := c.check(header); err != nil {
+			return nil, err
+		}
+	}
+	missing := size + int(header.Length) - len(in.partial)
+	if size == 0 || missing > len(data) {
+		in.partial = append(in.partial, data...)
+		return nil, nil
+	}
+	whole := in.partial
+	whole = append(whole, data[:missing]...)
+	in.partial = nil
+	_, err = c.consume(whole)
+	return data[missing:], err
 }
 
 // countKept has the connection's share of Config.Partial follow what it keeps.
@@ -242,6 +270,12 @@ func (c *Conn) pong(payload []byte) {
 	defer c.mu.Unlock()
 	if c.state != open {
 		return
+	}
+	if c.out != nil && c.out.fullOfPongs() && !c.full && !c.link.blocks() {
+		c.drainNow() // or one read of everybody who floods us would make buffers for all of them
+		if c.state != open {
+			return
+		}
 	}
 	if stuck := c.full || c.writing; c.out != nil && c.out.addPong(payload, stuck) {
 		return

@@ -113,6 +113,8 @@ func controlFrame(op Op, payload []byte) *Message {
 const (
 	// fewPongs is up to how many bytes pongs that wait together have a buffer of their own.
 	fewPongs = 1 << 10
+	// manyPongs is from how many bytes on no more go into one message.
+	manyPongs = 16 << 10
 	// longestPong is a control frame with all of its payload (RFC 6455 section 5.5).
 	longestPong = 2 + 125
 )
@@ -121,7 +123,7 @@ const (
 // may have. Who floods us with pings has one for each round of writing: made anew every time they
 // would be garbage faster than the collector comes.
 var pongBuffers = sync.Pool{New: func() any {
-	b := make([]byte, 0, scratchSize+longestPong)
+	b := make([]byte, 0, manyPongs+longestPong)
 	return &b
 }}
 

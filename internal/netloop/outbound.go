@@ -98,6 +98,19 @@ func (o *outbound) forget(i int) {
 	}
 }
 
+// uncounted changes a message that waits here alone.
+func (o *outbound) uncounted(m *Message, change func()) {
+	o.bytes -= m.Cost()
+	if o.account.IsOpen() {
+		o.account.Remove(m)
+	}
+	change()
+	o.bytes += m.Cost()
+	if o.account.IsOpen() {
+		o.account.Add(m)
+	}
+}
+
 // firstUnsent is the index of the first message of which nothing is written or being
 // written.
 func (o *outbound) firstUnsent() int {
@@ -144,13 +157,13 @@ func (o *outbound) addPong(payload []byte, stuck bool) bool {
 	}
 	waits := o.messages[last] // it is this connection's alone, and nothing of it is written
 	switch {
-	case !stuck && (o.account.IsOpen() || len(waits.frame) > scratchSize):
+	case !stuck && len(waits.frame) > manyPongs:
 		return false
 	case !stuck:
-		o.bytes -= waits.Cost()
-		waits.growPongs()
-		waits.frame = append(appendHeader(waits.frame, ws.OpPong, false, len(payload)), payload...)
-		o.bytes += waits.Cost()
+		o.uncounted(waits, func() {
+			waits.growPongs()
+			waits.frame = append(appendHeader(waits.frame, ws.OpPong, false, len(payload)), payload...)
+		})
 	case len(waits.frame) == 2+len(payload) && int(waits.frame[1]) == len(payload):
 		copy(waits.frame[2:], payload)
 	default: // it is of another length, or there are several
@@ -160,6 +173,12 @@ func (o *outbound) addPong(payload []byte, stuck bool) bool {
 		o.push(controlFrame(ws.OpPong, payload))
 	}
 	return true
+}
+
+// fullOfPongs reports whether no more of them go into the message that is the last.
+func (o *outbound) fullOfPongs() bool {
+	last := len(o.messages) - 1
+	return last >= o.head && o.messages[last].op == ws.OpPong && len(o.messages[last].frame) > manyPongs
 }
 
 // callWaiters lets those go on who wait in AwaitRoom.
@@ -212,6 +231,14 @@ var scratches = sync.Pool{New: func() any {
 	b := make([]byte, 0, scratchSize)
 	return &b
 }}
+
+// drainNow writes what waits without waiting for the next round. The link must not block; mu
+// is held.
+func (c *Conn) drainNow() {
+	scratch := scratches.Get().(*[]byte)
+	c.drain(*scratch)
+	scratches.Put(scratch)
+}
 
 // flush writes what waits. A link calls it after schedule; scratch is the
 // caller's and free again when it returns.

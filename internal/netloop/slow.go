@@ -96,9 +96,7 @@ func (c *Conn) delivers() bool {
 // nothing; a peer for whom too much waits then is a slow consumer. mu is held.
 func (c *Conn) crowded(fresh int) error {
 	if !c.link.blocks() && !c.full {
-		scratch := scratches.Get().(*[]byte)
-		c.drain(*scratch)
-		scratches.Put(scratch)
+		c.drainNow()
 	}
 	if c.state != open {
 		return ErrClosed
