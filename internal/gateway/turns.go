@@ -9,9 +9,11 @@ const (
 	// subscriptionsAtOnce is how many connections are put into their rooms and
 	// shown what is unread at a time: a few more than the store reads for.
 	subscriptionsAtOnce = 8
-	// subscriptionsBeside is how many of these while somebody is about to sign in: enough for
-	// what that leaves of the processor.
+	// subscriptionsBeside is how many of these while somebody signs in, or many are about to: enough
+	// for what that leaves of the processor.
 	subscriptionsBeside = 2
+	// crowd is how many strangers show that everybody comes back: fewer there are at any time.
+	crowd = 32
 )
 
 // turns lets a number of callers do something at a time, the others in the order
@@ -65,5 +67,5 @@ func (a *arrivals) subscribe() (done func()) {
 	}
 }
 
-// expected tells whether somebody is about to sign in.
-func (a *arrivals) expected() bool { return a.signIns.under.Load() > 0 || a.strangers() > 0 }
+// expected reports whether somebody signs in, or many are about to.
+func (a *arrivals) expected() bool { return a.signIns.under.Load() > 0 || a.strangers() >= crowd }
