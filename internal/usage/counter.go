@@ -125,14 +125,14 @@ func (c *Counter) prune(ctx context.Context, now time.Time) error {
 	}
 }
 
-// History is what was counted in the last units, that of now included, in order; limit 0 is as many as are usual.
+// History is what was counted in the last units, that of now included, in order.
 type History struct {
 	By      Unit
 	Counts  []Count
 	Through time.Time // until when messages are counted; zero: none was
 }
 
-// History returns what was counted in the last units.
+// History returns what was counted in the last units, limit of them; 0 is as many as are usual.
 func (c *Counter) History(ctx context.Context, u Unit, limit int) (History, error) {
 	n, err := check(u, limit)
 	if err != nil {

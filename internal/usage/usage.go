@@ -58,9 +58,6 @@ var (
 	usual = map[Unit]int{Day: 30, Week: 26, Month: 12}
 )
 
-// MostShown is how many units of any kind are shown at most.
-const MostShown = 400
-
 // Period is the day, the week and the month in which something happens.
 type Period struct{ Day, Week, Month time.Time }
 
