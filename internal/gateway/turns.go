@@ -12,8 +12,8 @@ const (
 	// subscriptionsBeside is how many of these while somebody signs in, or many are about to: enough
 	// for what that leaves of the processor.
 	subscriptionsBeside = 2
-	// crowd is how many strangers show that everybody comes back: fewer there are at any time.
-	crowd = 32
+	// manyStrangers is how many show that everybody comes back: fewer there are at any time.
+	manyStrangers = 32
 )
 
 // turns lets a number of callers do something at a time, the others in the order
@@ -68,4 +68,6 @@ func (a *arrivals) subscribe() (done func()) {
 }
 
 // expected reports whether somebody signs in, or many are about to.
-func (a *arrivals) expected() bool { return a.signIns.under.Load() > 0 || a.strangers() >= crowd }
+func (a *arrivals) expected() bool {
+	return a.signIns.under.Load() > 0 || a.strangers() >= manyStrangers
+}
