@@ -9,6 +9,7 @@ import (
 	"github.com/sockeye-im/sockeye/bench/compare"
 	"github.com/sockeye-im/sockeye/bench/growth"
 	"github.com/sockeye-im/sockeye/bench/hostile"
+	"github.com/sockeye-im/sockeye/bench/jobs"
 	"github.com/sockeye-im/sockeye/bench/product"
 	"github.com/sockeye-im/sockeye/bench/store"
 )
@@ -22,6 +23,7 @@ type part struct {
 var parts = []part{
 	{"product", runProduct},
 	{"store", runStore},
+	{"jobs", runJobs},
 	{"cluster", runCluster},
 	{"growth", runGrowth},
 	{"hostile", runHostile},
@@ -57,6 +59,16 @@ func runGrowth(ctx context.Context, options compare.Options) (string, error) {
 
 func runHostile(ctx context.Context, options compare.Options) (string, error) {
 	report, err := hostile.Run(ctx, hostile.Options{Short: options.Short, Progress: options.Progress})
+	if report == nil {
+		return "", err
+	}
+	return report.Markdown(), err
+}
+
+func runJobs(ctx context.Context, options compare.Options) (string, error) {
+	report, err := jobs.Run(ctx, jobs.Options{
+		Rounds: min(options.Rounds, partRounds), Short: options.Short, Profile: options.Profile, Progress: options.Progress,
+	})
 	if report == nil {
 		return "", err
 	}

@@ -63,6 +63,7 @@ type process struct {
 	diedAt  time.Time
 	stopped bool // it is to end, or was killed
 
+	begun   bool // a job
 	running map[*run]struct{}
 	tokens  int // for ends that were not heard of yet
 	stalls  []span
@@ -189,7 +190,7 @@ func (c *crash) heard(p *process, what byte, at time.Time, of string) {
 	case began:
 		r := &run{job: of, by: p, span: span{begin: at}}
 		c.runs[of] = append(c.runs[of], r)
-		p.running[r] = struct{}{}
+		p.running[r], p.begun = struct{}{}, true
 	case ended, gaveUp:
 		r := p.oneOf(of)
 		if r == nil {
@@ -366,7 +367,9 @@ func (c *crash) killDatabase(database *pgtest.Server, at int) {
 	c.mayEnd = at + more
 	c.pump()
 	c.mu.Unlock()
-	c.await("the time to kill the database", func() bool { return len(c.done) >= at })
+	c.await("the time to kill the database", func() bool { // a server that starts without it ends
+		return len(c.done) >= at && !slices.ContainsFunc(c.live, func(p *process) bool { return !p.begun })
+	})
 	database.Kill(c.t)
 	database.Restart(c.t)
 	c.mu.Lock()
