@@ -19,6 +19,9 @@ type Store interface {
 	Accounts(account.Sink) account.Store
 	// Jobs returns the jobs of the same database.
 	Jobs() job.Store
+	// Follow has somebody say which jobs are to follow the events of each transaction: they are stored with it, see the
+	// drivers. It is called once, before clients are let in.
+	Follow(func(chats []chat.Event, accounts []account.Event) []job.Job)
 	// Secret returns the secret by which the server signs tokens: the one that the settings give, else the database's
 	// own, which is made where there is none.
 	Secret(context.Context) (account.Secret, error)

@@ -3,6 +3,7 @@ package postgres_test
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/sockeye-im/sockeye/internal/account"
 	"github.com/sockeye-im/sockeye/internal/chat"
@@ -40,6 +41,15 @@ func (d jobDriver) Beside(t testing.TB, _ job.Store) job.Store { return d.Open(t
 
 func (d jobDriver) Cause(ctx context.Context, in job.Store, jobs []job.Job, fail error) error {
 	return in.(*postgres.Jobs).Cause(ctx, jobs, fail)
+}
+
+func (d jobDriver) Chats(of job.Store) jobtest.Chats { return of.(*postgres.Jobs).Store() }
+
+func (d jobDriver) Rename(ctx context.Context, in job.Store, user account.UserID, name string) error {
+	_, _, err := in.(*postgres.Jobs).Store().Accounts(func([]account.Event) {}).EnsureUser(ctx, account.EnsureUser{
+		Issuer: account.OwnIssuer, ID: user, Name: name, Rename: true, At: time.UnixMilli(1),
+	})
+	return err
 }
 
 // TestChatsThroughPgbouncer: each transaction may be on another connection of the database's.

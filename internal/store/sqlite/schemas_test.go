@@ -72,6 +72,7 @@ var seeds = []struct {
 			('j1', 'upkeep', 0, 'upkeep retain', x'7B7D', '@hourly', 'waiting', 4000, 3300, NULL, NULL),
 			('j2', 'upkeep', 1, NULL, x'', '', 'dead', 3400, 3300, 3500, 'it failed');
 		INSERT INTO paused_kinds (kind) VALUES ('webhook');`},
+	{12, `UPDATE jobs SET again = 1 WHERE id = 'j1';`},
 }
 
 // TestUpgradeFromEverySchema: a database of every earlier schema, as a program of its time left it, becomes one of now, and

@@ -56,6 +56,15 @@ func (d jobDriver) Cause(ctx context.Context, in job.Store, jobs []job.Job, fail
 	return in.(*sqlite.Jobs).Cause(ctx, jobs, fail)
 }
 
+func (d jobDriver) Chats(of job.Store) jobtest.Chats { return of.(*sqlite.Jobs).Store() }
+
+func (d jobDriver) Rename(ctx context.Context, in job.Store, user account.UserID, name string) error {
+	_, _, err := in.(*sqlite.Jobs).Store().Accounts(func([]account.Event) {}).EnsureUser(ctx, account.EnsureUser{
+		Issuer: account.OwnIssuer, ID: user, Name: name, Rename: true, At: time.UnixMilli(1),
+	})
+	return err
+}
+
 // driver opens the database of a folder, and collects what is asked of it.
 type driver struct {
 	dir   string

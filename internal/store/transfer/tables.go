@@ -74,6 +74,7 @@ var Tables = []Table{
 	{"jobs", 1, []Column{
 		text("id"), text("kind"), integer("priority"), text("unique_key"), raw("payload"), text("cron"), text("state"), integer("run_at"),
 		integer("attempts"), integer("lost"), text("error"), integer("created_at"), integer("ended_at"), text("lease"), integer("leased_until"),
+		boolean("again"),
 	}},
 	{"paused_kinds", 1, []Column{text("kind")}},
 }
