@@ -31,6 +31,7 @@ import (
 	"github.com/sockeye-im/sockeye/internal/ops"
 	"github.com/sockeye-im/sockeye/internal/presence"
 	"github.com/sockeye-im/sockeye/internal/web"
+	"github.com/sockeye-im/sockeye/internal/webhook"
 	"github.com/sockeye-im/sockeye/socketio"
 )
 
@@ -87,6 +88,9 @@ type Server struct {
 	asker     *ask.Asker       // asks the others; nil where there are none
 	Census    *census.Census
 	Monitor   *monitor.Monitor
+	Webhooks  *webhook.Service
+	Incoming  *webhook.Doors
+	courier   *webhook.Courier // tells of events
 	Jobs      *job.Queue
 	runner    *job.Runner // does them
 	health    *ops.Health
@@ -103,7 +107,7 @@ func New(ctx context.Context, settings Settings, log *slog.Logger) (*Server, err
 		// The way out: what is committed goes by the feed to the hub, and from there to sockets.
 		s.buildSockets, s.buildFeed, s.buildStore, s.buildNode, s.buildHub,
 		// The rules, whose tokens are good, and who is here.
-		s.buildTrust, s.buildAccounts, s.buildPresence, s.buildChat,
+		s.buildTrust, s.buildAccounts, s.buildPresence, s.buildChat, s.buildWebhooks,
 		// The way in: commands, from sockets and over HTTP.
 		s.buildCommands, s.buildGateway, s.buildMonitor, s.buildHealth, s.buildCensus, s.buildHTTP,
 		// What is done later.
@@ -255,7 +259,7 @@ func (s *Server) buildHTTP(context.Context) error {
 	routes.Register(mux)
 	api, err := httpapi.New(s.settings.API, httpapi.Deps{
 		Accounts: s.Accounts, Chat: s.Chat, Commands: s.Commands, Notifier: news{s.Feed}, Presence: s.Presence, Clients: s.Door,
-		Overview: s.Overview, Nodes: s.Census, Monitor: s.Monitor, Log: s.log, Now: time.Now,
+		Overview: s.Overview, Nodes: s.Census, Monitor: s.Monitor, Webhooks: s.Webhooks, Incoming: s.Incoming, Log: s.log, Now: time.Now,
 	})
 	if err != nil {
 		return err

@@ -8,6 +8,7 @@ import (
 	"github.com/sockeye-im/sockeye/internal/chat"
 	"github.com/sockeye-im/sockeye/internal/config"
 	"github.com/sockeye-im/sockeye/internal/job"
+	"github.com/sockeye-im/sockeye/internal/webhook"
 )
 
 // Store is what the server needs of the database in which it keeps everything. Each driver has it, and databaseOf
@@ -19,6 +20,8 @@ type Store interface {
 	Accounts(account.Sink) account.Store
 	// Jobs returns the jobs of the same database.
 	Jobs() job.Store
+	// Webhooks returns the webhooks of the same database. It is called behind Accounts.
+	Webhooks() webhook.Store
 	// Follow has somebody say which jobs are to follow the events of each transaction: they are stored with it, see the
 	// drivers. It is called once, before clients are let in.
 	Follow(func(chats []chat.Event, accounts []account.Event) []job.Job)

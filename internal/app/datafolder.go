@@ -14,6 +14,7 @@ import (
 	"github.com/sockeye-im/sockeye/internal/config"
 	"github.com/sockeye-im/sockeye/internal/job"
 	"github.com/sockeye-im/sockeye/internal/store/sqlite"
+	"github.com/sockeye-im/sockeye/internal/webhook"
 )
 
 // dataFolder keeps everything in the data folder: what is said in SQLite's file, the secret beside it. It is locked by
@@ -88,6 +89,9 @@ func (s inFolder) Accounts(sink account.Sink) account.Store { return s.Store.Acc
 
 // Jobs implements [Store].
 func (s inFolder) Jobs() job.Store { return s.Store.Jobs() }
+
+// Webhooks implements [Store].
+func (s inFolder) Webhooks() webhook.Store { return s.Store.Webhooks() }
 
 // Load implements [Store].
 func (s inFolder) Load() Load {

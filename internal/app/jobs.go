@@ -13,6 +13,7 @@ import (
 	"github.com/sockeye-im/sockeye/internal/chat"
 	"github.com/sockeye-im/sockeye/internal/cluster"
 	"github.com/sockeye-im/sockeye/internal/job"
+	"github.com/sockeye-im/sockeye/internal/webhook"
 )
 
 // jobsKind is of the frames by which a server tells others that there are more jobs than it has taken.
@@ -26,6 +27,8 @@ func (s *Server) buildJobs(ctx context.Context) (err error) {
 	tasks := upkeepJobs{}
 	s.Jobs, err = job.NewQueue([]job.Kind{
 		{Name: upkeepKind, Handle: tasks.handle, Timeout: upkeepTimeout},
+		// A line of a webhook says itself how it goes on: only the store can make a job of it fail.
+		{Name: webhook.JobKind, Handle: s.courier.Handle, Workers: webhook.Workers, Timeout: webhook.JobTimeout, Retries: 1000},
 	}, job.QueueDeps{Store: s.Store.Jobs(), Now: time.Now, NewID: chat.NewID})
 	if err != nil {
 		return err

@@ -16,6 +16,7 @@ import (
 	"github.com/sockeye-im/sockeye/internal/job"
 	"github.com/sockeye-im/sockeye/internal/store/postgres"
 	"github.com/sockeye-im/sockeye/internal/store/sqlite"
+	"github.com/sockeye-im/sockeye/internal/webhook"
 )
 
 // postgresDatabase keeps everything in a PostgreSQL database, the secret of tokens too. Many servers may have it.
@@ -140,6 +141,9 @@ func (s inPostgres) Accounts(sink account.Sink) account.Store { return s.Store.A
 
 // Jobs implements [Store].
 func (s inPostgres) Jobs() job.Store { return s.Store.Jobs() }
+
+// Webhooks implements [Store].
+func (s inPostgres) Webhooks() webhook.Store { return s.Store.Webhooks() }
 
 // Load implements [Store].
 func (s inPostgres) Load() Load {

@@ -14,6 +14,7 @@ import (
 	"github.com/sockeye-im/sockeye/internal/deps"
 	"github.com/sockeye-im/sockeye/internal/monitor"
 	"github.com/sockeye-im/sockeye/internal/presence"
+	"github.com/sockeye-im/sockeye/internal/webhook"
 )
 
 // Where things are.
@@ -48,6 +49,8 @@ type Deps struct {
 	Overview Overview
 	Nodes    Nodes
 	Monitor  *monitor.Monitor
+	Webhooks *webhook.Service
+	Incoming *webhook.Doors
 	Log      *slog.Logger
 	Now      func() time.Time
 }
@@ -86,7 +89,7 @@ func (a *API) operations() []operation {
 	var all []operation
 	for _, group := range [][]operation{
 		a.accountOperations(), a.commandOperations(), a.serverUsers(), a.serverRooms(), a.serverPresence(),
-		a.adminOperations(),
+		a.adminOperations(), a.webhookOperations(), a.incomingOperations(), a.botOperations(),
 	} {
 		all = append(all, group...)
 	}

@@ -17,11 +17,15 @@ import (
 	"github.com/sockeye-im/sockeye/internal/command"
 	"github.com/sockeye-im/sockeye/internal/httpapi"
 	"github.com/sockeye-im/sockeye/internal/ratelimit"
+	"github.com/sockeye-im/sockeye/internal/webhook"
 )
 
 func TestEveryCodeHasAStatus(t *testing.T) {
 	codes := command.Codes()
 	for _, code := range account.Codes() {
+		codes = append(codes, string(code))
+	}
+	for _, code := range webhook.Codes {
 		codes = append(codes, string(code))
 	}
 	for _, code := range codes {

@@ -26,6 +26,8 @@ func TestEveryOperation(t *testing.T) {
 	tryServerRooms(d)
 	tryPeople(d)
 	tryAdmin(d, room)
+	tryWebhooks(d)
+	tryBots(d, room)
 	d.call("deleteRoom", values{"roomId": room}, "")
 	d.call("logout", nil, "")
 	if r := d.try("getMe", nil, ""); r.status != http.StatusUnauthorized {

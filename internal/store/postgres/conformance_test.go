@@ -14,6 +14,8 @@ import (
 	"github.com/sockeye-im/sockeye/internal/store/postgres/pgtest"
 	"github.com/sockeye-im/sockeye/internal/store/storetest"
 	"github.com/sockeye-im/sockeye/internal/store/suite"
+	"github.com/sockeye-im/sockeye/internal/store/webhooktest"
+	"github.com/sockeye-im/sockeye/internal/webhook"
 )
 
 func TestConformance(t *testing.T) {
@@ -21,6 +23,9 @@ func TestConformance(t *testing.T) {
 	newDriver := func(t *testing.T) suite.Driver { return driver{pgtest.Database(t), asked} }
 	t.Run("Chats", func(t *testing.T) { storetest.Run(t, newDriver) })
 	t.Run("Accounts", func(t *testing.T) { accounttest.Run(t, newDriver) })
+	t.Run("Webhooks", func(t *testing.T) {
+		webhooktest.Run(t, func(t *testing.T) webhooktest.Driver { return driver{pgtest.Database(t), asked} })
+	})
 	t.Run("Jobs", func(t *testing.T) {
 		jobtest.Run(t, func(t *testing.T) jobtest.Driver { return jobDriver{pgtest.Database(t), asked} })
 	})
@@ -42,6 +47,8 @@ func (d jobDriver) Beside(t testing.TB, _ job.Store) job.Store { return d.Open(t
 func (d jobDriver) Cause(ctx context.Context, in job.Store, jobs []job.Job, fail error) error {
 	return in.(*postgres.Jobs).Cause(ctx, jobs, fail)
 }
+
+func (d driver) Webhooks(of chat.Store) webhook.Store { return of.(*postgres.Store).Webhooks() }
 
 func (d jobDriver) Chats(of job.Store) jobtest.Chats { return of.(*postgres.Jobs).Store() }
 

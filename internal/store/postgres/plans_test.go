@@ -61,7 +61,7 @@ var planned = regexp.MustCompile(`^\s*(?i:SELECT|INSERT|UPDATE|DELETE|WITH)\b`)
 // indexes that have only what is asked for, or what a text is looked for in.
 var scannable = []string{
 	"server", "probes", "secrets", "api_keys", "blocked_addresses", "writers", "nodes", "imports", "leases", "goose_db_version",
-	"revoked_users", "revoked_tokens", "paused_kinds",
+	"revoked_users", "revoked_tokens", "paused_kinds", "webhooks", "incoming_webhooks",
 	"users_admin", "users_of_nobody", "rooms_public",
 }
 

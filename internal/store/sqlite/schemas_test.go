@@ -73,6 +73,12 @@ var seeds = []struct {
 			('j2', 'upkeep', 1, NULL, x'', '', 'dead', 3400, 3300, 3500, 'it failed');
 		INSERT INTO paused_kinds (kind) VALUES ('webhook');`},
 	{12, `UPDATE jobs SET again = 1 WHERE id = 'j1';`},
+	{13, `
+		INSERT INTO webhooks (id, url, secret, description, events, rooms, old_secret, old_until, created_at, created_by, failing_since, disabled_at, disabled_why)
+			VALUES ('wh_1', 'https://hooks.example/1', 'whsec_1', 'the bot', '["*"]', '["hall"]', 'whsec_0', 3700, 3600, 'k1', 0, 0, '');
+		INSERT INTO webhook_deliveries (webhook_id, at, id, event_id, kind, conversation_id, seq, attempt, status, error, outcome, took_ms)
+			VALUES ('wh_1', 3650, 'd1', 'evt_1', 'message.created', 'room:1', 3, 1, 500, 'the answer was 500', 'retried', 12);`},
+	{14, `INSERT INTO incoming_webhooks (id, hash, room_id, bot_id, name, created_at, created_by) VALUES ('in_1', x'0304', 'hall', 'bot_1', 'Weather', 3700, 'k1');`},
 }
 
 // TestUpgradeFromEverySchema: a database of every earlier schema, as a program of its time left it, becomes one of now, and

@@ -77,4 +77,15 @@ var Tables = []Table{
 		boolean("again"),
 	}},
 	{"paused_kinds", 1, []Column{text("kind")}},
+	{"webhooks", 1, []Column{
+		text("id"), text("url"), text("secret"), text("description"), text("events"), text("rooms"), text("old_secret"), integer("old_until"),
+		integer("created_at"), text("created_by"), integer("failing_since"), integer("disabled_at"), text("disabled_why"),
+	}},
+	{"incoming_webhooks", 1, []Column{
+		text("id"), raw("hash"), text("room_id"), text("bot_id"), text("name"), integer("created_at"), text("created_by"),
+	}},
+	{"webhook_deliveries", 3, []Column{
+		text("webhook_id"), integer("at"), text("id"), text("event_id"), text("kind"), text("conversation_id"), integer("seq"), integer("attempt"),
+		integer("status"), text("error"), text("outcome"), integer("took_ms"),
+	}},
 }

@@ -57,3 +57,7 @@ INSERT INTO jobs (id, kind, priority, unique_key, payload, cron, state, run_at, 
         CASE i % 4 WHEN 0 THEN 'waiting' WHEN 1 THEN 'running' WHEN 2 THEN 'dead' ELSE 'done' END, i, i,
         CASE WHEN i % 4 > 1 THEN i END, CASE i % 4 WHEN 1 THEN 'n:' || i END, CASE i % 4 WHEN 1 THEN i END
     FROM generate_series(1, 5000) i;
+INSERT INTO webhooks (id, url, secret, description, events, rooms, old_secret, old_until, created_at, created_by, failing_since, disabled_at, disabled_why)
+    SELECT 'w' || i, '', '', '', '', '', '', 0, i, '', 0, 0, '' FROM generate_series(1, 50) i;
+INSERT INTO webhook_deliveries (webhook_id, at, id, event_id, kind, conversation_id, seq, attempt, status, error, outcome, took_ms)
+    SELECT 'w' || i % 50 + 1, i, 'd' || i, '', '', '', i, 1, 200, '', '', 1 FROM generate_series(1, 5000) i;
