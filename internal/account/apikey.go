@@ -33,11 +33,13 @@ const (
 	ScopeMessages      Scope = "messages"      // post as a user or as the system
 	ScopeNotifications Scope = "notifications" // publish to topics and users
 	ScopePresence      Scope = "presence"      // see who is online
+	ScopeWebhooks      Scope = "webhooks"      // have events told, of all conversations
+	ScopeBots          Scope = "bots"          // make bots, their tokens, and incoming webhooks
 )
 
 // Scopes returns all scopes.
 func Scopes() []Scope {
-	return []Scope{ScopeAll, ScopeUsers, ScopeSessions, ScopeRooms, ScopeMessages, ScopeNotifications, ScopePresence}
+	return []Scope{ScopeAll, ScopeUsers, ScopeSessions, ScopeRooms, ScopeMessages, ScopeNotifications, ScopePresence, ScopeWebhooks, ScopeBots}
 }
 
 // APIKey is what is known of an API key of the application's own backend; the key itself is not.

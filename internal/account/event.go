@@ -23,6 +23,8 @@ const (
 	UserReassigned   EventKind = "user.reassigned" // to another issuer
 	AddressBlocked   EventKind = "address.blocked"
 	AddressUnblocked EventKind = "address.unblocked"
+	// WebhooksChanged is that somebody else than before wants to be told of events: nodes read again who does.
+	WebhooksChanged EventKind = "webhooks.changed"
 )
 
 // Event is something that was committed.
@@ -48,7 +50,7 @@ type Event struct {
 // Audience returns the ids of those who are told: all devices of each. Of some kinds nobody is.
 func (e *Event) Audience() []UserID {
 	switch e.Kind {
-	case TokensRevoked, UserReassigned, AddressBlocked, AddressUnblocked:
+	case TokensRevoked, UserReassigned, AddressBlocked, AddressUnblocked, WebhooksChanged:
 		return nil
 	}
 	switch {

@@ -32,6 +32,7 @@ import (
 	"github.com/sockeye-im/sockeye/internal/presence"
 	"github.com/sockeye-im/sockeye/internal/usage"
 	"github.com/sockeye-im/sockeye/internal/web"
+	"github.com/sockeye-im/sockeye/internal/webhook"
 	"github.com/sockeye-im/sockeye/socketio"
 )
 
@@ -88,6 +89,9 @@ type Server struct {
 	asker     *ask.Asker       // asks the others; nil where there are none
 	Census    *census.Census
 	Monitor   *monitor.Monitor
+	Webhooks  *webhook.Service
+	Incoming  *webhook.Doors
+	courier   *webhook.Courier // tells of events
 	Jobs      *job.Queue
 	runner    *job.Runner // does them
 	jobCounts *jobCounts  // how many there are
@@ -106,7 +110,7 @@ func New(ctx context.Context, settings Settings, log *slog.Logger) (*Server, err
 		// The way out: what is committed goes by the feed to the hub, and from there to sockets.
 		s.buildSockets, s.buildFeed, s.buildStore, s.buildNode, s.buildHub,
 		// The rules, whose tokens are good, and who is here.
-		s.buildTrust, s.buildAccounts, s.buildPresence, s.buildChat,
+		s.buildTrust, s.buildAccounts, s.buildPresence, s.buildChat, s.buildWebhooks,
 		// The way in: commands, from sockets and over HTTP, and what is done later.
 		s.buildCommands, s.buildGateway, s.buildUsage, s.buildJobs, s.buildMonitor, s.buildHealth, s.buildCensus, s.buildHTTP,
 		// What publishes by itself, once all who are to be told are there: the other servers, and what is done now and then.
@@ -256,7 +260,7 @@ func (s *Server) buildHTTP(context.Context) error {
 	routes.Register(mux)
 	api, err := httpapi.New(s.settings.API, httpapi.Deps{
 		Accounts: s.Accounts, Chat: s.Chat, Commands: s.Commands, Notifier: news{s.Feed}, Presence: s.Presence, Clients: s.Door,
-		Overview: s.Overview, Nodes: s.Census, Monitor: s.Monitor, Jobs: s.Jobs, Usage: s.Usage, Log: s.log, Now: time.Now,
+		Overview: s.Overview, Nodes: s.Census, Monitor: s.Monitor, Jobs: s.Jobs, Usage: s.Usage, Webhooks: s.Webhooks, Incoming: s.Incoming, Log: s.log, Now: time.Now,
 	})
 	if err != nil {
 		return err

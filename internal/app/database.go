@@ -9,6 +9,7 @@ import (
 	"github.com/sockeye-im/sockeye/internal/config"
 	"github.com/sockeye-im/sockeye/internal/job"
 	"github.com/sockeye-im/sockeye/internal/usage"
+	"github.com/sockeye-im/sockeye/internal/webhook"
 )
 
 // Store is what the server needs of the database in which it keeps everything. Each driver has it, and databaseOf
@@ -22,6 +23,11 @@ type Store interface {
 	Jobs() job.Store
 	// Usage returns what the servers of the same database are used for.
 	Usage() usage.Store
+	// Webhooks returns the webhooks of the same database. It is called behind Accounts.
+	Webhooks() webhook.Store
+	// Follow has somebody say which jobs are to follow the events of each transaction: they are stored with it, see the
+	// drivers. It is called once, before clients are let in.
+	Follow(func(chats []chat.Event, accounts []account.Event) []job.Job)
 	// Secret returns the secret by which the server signs tokens: the one that the settings give, else the database's
 	// own, which is made where there is none.
 	Secret(context.Context) (account.Secret, error)

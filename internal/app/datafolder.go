@@ -15,6 +15,7 @@ import (
 	"github.com/sockeye-im/sockeye/internal/job"
 	"github.com/sockeye-im/sockeye/internal/store/sqlite"
 	"github.com/sockeye-im/sockeye/internal/usage"
+	"github.com/sockeye-im/sockeye/internal/webhook"
 )
 
 // dataFolder keeps everything in the data folder: what is said in SQLite's file, the secret beside it. It is locked by
@@ -92,6 +93,9 @@ func (s inFolder) Jobs() job.Store { return s.Store.Jobs() }
 
 // Usage implements [Store].
 func (s inFolder) Usage() usage.Store { return s.Store.Usage() }
+
+// Webhooks implements [Store].
+func (s inFolder) Webhooks() webhook.Store { return s.Store.Webhooks() }
 
 // Load implements [Store].
 func (s inFolder) Load() Load {

@@ -14,6 +14,7 @@ import (
 	"github.com/sockeye-im/sockeye/internal/cluster"
 	"github.com/sockeye-im/sockeye/internal/job"
 	"github.com/sockeye-im/sockeye/internal/monitor"
+	"github.com/sockeye-im/sockeye/internal/webhook"
 )
 
 // jobsKind is of the frames by which a server tells others that there are more jobs than it has taken.
@@ -28,6 +29,8 @@ func (s *Server) buildJobs(ctx context.Context) (err error) {
 	s.Jobs, err = job.NewQueue([]job.Kind{
 		{Name: upkeepKind, Handle: tasks.handle, Timeout: upkeepTimeout, Open: true},
 		s.usageJobs(),
+		// A line of a webhook says itself how it goes on: only the store can make a job of it fail.
+		{Name: webhook.JobKind, Handle: s.courier.Handle, Workers: webhook.Workers, Timeout: webhook.JobTimeout, Retries: 1000},
 	}, job.QueueDeps{Store: s.Store.Jobs(), Now: time.Now, NewID: chat.NewID})
 	if err != nil {
 		return err

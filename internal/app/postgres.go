@@ -17,6 +17,7 @@ import (
 	"github.com/sockeye-im/sockeye/internal/store/postgres"
 	"github.com/sockeye-im/sockeye/internal/store/sqlite"
 	"github.com/sockeye-im/sockeye/internal/usage"
+	"github.com/sockeye-im/sockeye/internal/webhook"
 )
 
 // postgresDatabase keeps everything in a PostgreSQL database, the secret of tokens too. Many servers may have it.
@@ -144,6 +145,9 @@ func (s inPostgres) Jobs() job.Store { return s.Store.Jobs() }
 
 // Usage implements [Store].
 func (s inPostgres) Usage() usage.Store { return s.Store.Usage() }
+
+// Webhooks implements [Store].
+func (s inPostgres) Webhooks() webhook.Store { return s.Store.Webhooks() }
 
 // Load implements [Store].
 func (s inPostgres) Load() Load {

@@ -37,6 +37,8 @@ type Config struct {
 	Chat   Chat   `embed:"" prefix:"chat-"`
 	Log    Log    `embed:"" prefix:"log-"`
 
+	Webhook Webhook `embed:"" prefix:"webhook-"`
+
 	Metrics      Switch        `default:"on" help:"Serve /metrics: on or off."`
 	Pprof        Switch        `default:"off" help:"Serve /debug/pprof/, for profiling: on or off. Not for servers that strangers can reach."`
 	MemoryLimit  MemoryLimit   `default:"auto" placeholder:"SIZE" help:"Memory beyond which the garbage collector works harder: auto (90 %% of the cgroup's limit, if it has one), off, or a size such as 2GiB. GOMEMLIMIT goes before it."`
@@ -152,6 +154,11 @@ type Chat struct {
 	EditWindow     time.Duration `default:"5m" help:"How long after sending a message may be edited."`
 	OfflineGrace   time.Duration `default:"5s" help:"How long somebody without a device still counts as online."`
 	TypingLifetime time.Duration `default:"6s" help:"How long somebody types who does not say so again."`
+}
+
+// Webhook says to whom the server tells events.
+type Webhook struct {
+	Allow []Network `placeholder:"CIDR" help:"Networks of your own that webhooks may lead to, also by plain HTTP. Without it they lead to public addresses by HTTPS alone."`
 }
 
 // Log sets up logging, which goes to standard error.

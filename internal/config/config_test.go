@@ -86,6 +86,7 @@ func TestOneNameEverywhere(t *testing.T) {
 		"rate-requests": "7/s", "rate-key-requests": "off", "rate-logins": "3/min",
 		"admin-claims": "on", "external-accounts": "off", "registration": "off", "token-ttl": "1h", "refresh-for": "0s",
 		"log-format": "text", "metrics": "off", "pprof": "on", "drain-timeout": "1s", "memory-limit": "2GiB",
+		"webhook-allow": "10.1.0.0/16",
 	}
 	defaults, err := config.Default()
 	if err != nil {

@@ -16,6 +16,7 @@ import (
 	"github.com/sockeye-im/sockeye/internal/monitor"
 	"github.com/sockeye-im/sockeye/internal/presence"
 	"github.com/sockeye-im/sockeye/internal/usage"
+	"github.com/sockeye-im/sockeye/internal/webhook"
 )
 
 // Where things are.
@@ -52,6 +53,8 @@ type Deps struct {
 	Monitor  *monitor.Monitor
 	Jobs     *job.Queue
 	Usage    *usage.Counter
+	Webhooks *webhook.Service
+	Incoming *webhook.Doors
 	Log      *slog.Logger
 	Now      func() time.Time
 }
@@ -90,7 +93,7 @@ func (a *API) operations() []operation {
 	var all []operation
 	for _, group := range [][]operation{
 		a.accountOperations(), a.commandOperations(), a.serverUsers(), a.serverRooms(), a.serverPresence(),
-		a.adminOperations(), a.jobOperations(),
+		a.adminOperations(), a.jobOperations(), a.webhookOperations(), a.incomingOperations(), a.botOperations(),
 	} {
 		all = append(all, group...)
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/sockeye-im/sockeye/internal/httpapi"
 	"github.com/sockeye-im/sockeye/internal/job"
 	"github.com/sockeye-im/sockeye/internal/ratelimit"
+	"github.com/sockeye-im/sockeye/internal/webhook"
 )
 
 func TestEveryCodeHasAStatus(t *testing.T) {
@@ -26,6 +27,9 @@ func TestEveryCodeHasAStatus(t *testing.T) {
 		codes = append(codes, string(code))
 	}
 	for _, code := range job.Codes() {
+		codes = append(codes, string(code))
+	}
+	for _, code := range webhook.Codes {
 		codes = append(codes, string(code))
 	}
 	for _, code := range codes {

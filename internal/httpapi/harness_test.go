@@ -65,7 +65,7 @@ func serve(t testing.TB, options ...func(*setup)) *node {
 	for _, option := range options {
 		option(&s)
 	}
-	below := apptest.Serve(t, nil, func(all *app.Settings) {
+	below := apptest.Serve(t, []string{"--webhook-allow", "127.0.0.1"}, func(all *app.Settings) {
 		all.Users, all.Events = s.accounts, s.events
 		all.Rules = chat.Config{DirectPolicy: chat.DirectAnyone, MaxText: s.api.MaxText}
 		all.Presence, all.Typing = presence.DefaultConfig(), presence.DefaultTypingConfig()
@@ -77,7 +77,7 @@ func serve(t testing.TB, options ...func(*setup)) *node {
 	var err error
 	n.api, err = httpapi.New(s.api, httpapi.Deps{
 		Accounts: n.accounts, Chat: n.chat, Commands: below.Commands, Notifier: n.told, Presence: n.presence, Clients: n,
-		Overview: n.overview, Nodes: below.Census, Monitor: below.Monitor, Jobs: below.Jobs, Usage: below.Usage, Log: slog.New(slog.NewJSONHandler(n.log, nil)), Now: s.now,
+		Overview: n.overview, Nodes: below.Census, Monitor: below.Monitor, Jobs: below.Jobs, Usage: below.Usage, Webhooks: below.Webhooks, Incoming: below.Incoming, Log: slog.New(slog.NewJSONHandler(n.log, nil)), Now: s.now,
 	})
 	if err != nil {
 		t.Fatal(err)

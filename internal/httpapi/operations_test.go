@@ -27,6 +27,8 @@ func TestEveryOperation(t *testing.T) {
 	tryPeople(d)
 	tryAdmin(d, room)
 	tryJobs(d)
+	tryWebhooks(d)
+	tryBots(d, room)
 	d.call("deleteRoom", values{"roomId": room}, "")
 	d.call("logout", nil, "")
 	if r := d.try("getMe", nil, ""); r.status != http.StatusUnauthorized {

@@ -11,6 +11,7 @@ import (
 	"github.com/sockeye-im/sockeye/internal/command"
 	"github.com/sockeye-im/sockeye/internal/job"
 	"github.com/sockeye-im/sockeye/internal/refusal"
+	"github.com/sockeye-im/sockeye/internal/webhook"
 )
 
 // The codes of refusals that are about HTTP. Others come from the commands and the accounts.
@@ -112,6 +113,9 @@ var statuses = map[refusal.Code]int{
 	account.CodeNameManaged:        http.StatusConflict,
 	account.CodeUserBlocked:        http.StatusConflict,
 	account.CodeBusy:               http.StatusServiceUnavailable,
+
+	webhook.CodeNotFound: http.StatusNotFound,
+	webhook.CodeTooMany:  http.StatusConflict,
 }
 
 // StatusOf returns the HTTP status of a code; not ok if there is none.

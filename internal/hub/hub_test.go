@@ -188,6 +188,7 @@ func TestWhatNobodyIsTold(t *testing.T) {
 		{Kind: account.UserReassigned, Actor: ada, Issuer: "i"},
 		{Kind: account.AddressBlocked, Address: new(account.BlockedAddress)},
 		{Kind: account.AddressUnblocked, Address: new(account.BlockedAddress)},
+		{Kind: account.WebhooksChanged},
 	}})
 	if got := h.out.all(); len(got) > 0 || h.log.Len() > 0 {
 		t.Errorf("did %q, logged %s", got, &h.log)

@@ -145,6 +145,9 @@ type Result struct {
 	// Then are jobs that are enqueued in the transaction that ends this one: all of them or, where the process dies before,
 	// none. One whose key is taken is left out.
 	Then []Job
+	// Again is enqueued too if something has wanted this job once more while it ran: what follows a commit, under its key. What
+	// it did may have been too early to see that. It is left out where Then has its key.
+	Again *Job
 }
 
 // Kind is what all jobs of a kind share. Each kind has workers of its own, so that one that hangs or floods holds up no other.

@@ -42,7 +42,7 @@ func endOf(ctx context.Context, k *Kind, j *Job, r Result, err error, now time.T
 	e := End{Held: Held{j.ID, j.Lease}, At: now}
 	switch cause := context.Cause(ctx); {
 	case err == nil:
-		e.State, e.Remove, e.Attempts, e.Then = Done, k.Keep == 0, j.Attempts, r.Then
+		e.State, e.Remove, e.Attempts, e.Then, e.Again = Done, k.Keep == 0, j.Attempts, r.Then, r.Again
 		return recurring(e, j), WasDone
 	case errors.Is(cause, errStopping):
 		return putBack(j, now), WasReturned

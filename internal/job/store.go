@@ -8,7 +8,9 @@ import (
 // Store keeps jobs. All methods may be called concurrently, and each is one transaction. Times of leases are by the store's
 // own clock, since nodes' clocks differ; all others are by that of who asks.
 //
-// A driver also has a function of its write transaction that enqueues jobs, for commands that cause some.
+// A driver also has a function of its write transaction that enqueues jobs, for commands that cause some, and a method Follow,
+// which has somebody say of each transaction what is to follow its events. Such a job that has the key of one that has not ended is
+// not stored. That one is wanted again instead: if it runs, [End.Again] is enqueued when it has ended.
 type Store interface {
 	// OnEnqueued has woken called behind each commit of this process that has jobs for who waits for some, with their kinds, by
 	// one goroutine at a time for the writer and by those who finish. It must not block. It is called once, before jobs are done.
@@ -92,6 +94,7 @@ type End struct {
 	At       time.Time
 	Remove   bool  // a done job, rather than keep it
 	Then     []Job // are enqueued if the lease is good
+	Again    *Job  // is enqueued behind them, if the job has ended and was wanted again since it was claimed
 }
 
 // DeadQuery is for a page of dead jobs.

@@ -13,6 +13,7 @@ const (
 	noRefresh      = "refresh_refused"
 	nameManaged    = "name_managed"
 	noScope        = "scope_missing"
+	noHook         = "webhook_not_found"
 )
 
 // accountTable has the operations on one's own account, and those that anybody may ask for. What comes of them without
@@ -30,6 +31,7 @@ var accountTable = []struct {
 	{"refreshToken", `{}`, authentication, noRefresh, accepted, authentication},
 	{"changePassword", `{"password":"not it","newPassword":"staple battery horse"}`, authentication, badCredentials, badCredentials, authentication},
 	{"changePassword", `{"password":"$password","newPassword":"$password"}`, authentication, badCredentials, accepted, authentication},
+	{"postByHook", `{"id":"none","text":"hello"}`, noHook, noHook, noHook, noHook},
 	{"logout", `{}`, authentication, accepted, accepted, authentication},
 }
 

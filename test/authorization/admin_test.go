@@ -39,6 +39,17 @@ var adminTable = []struct{ op, payload, want string }{
 	{"pauseJobs", `{"kind":"none"}`, noJobKind},
 	{"pauseJobs", `{"kind":"upkeep"}`, accepted},
 	{"resumeJobs", `{"kind":"upkeep"}`, accepted},
+	{"createWebhookAsAdmin", `{"url":"http://127.0.0.1:1/","events":["*"],"rooms":["none"]}`, accepted},
+	{"listWebhooksAsAdmin", `{}`, accepted},
+	{"getWebhookAsAdmin", `{"webhookId":"$webhook"}`, accepted},
+	{"changeWebhookAsAdmin", `{"webhookId":"$webhook","description":"it"}`, accepted},
+	{"rotateWebhookSecretAsAdmin", `{"webhookId":"$webhook"}`, accepted},
+	{"testWebhookAsAdmin", `{"webhookId":"$webhook"}`, accepted},
+	{"listWebhookDeliveriesAsAdmin", `{"webhookId":"$webhook"}`, accepted},
+	{"deleteWebhookAsAdmin", `{"webhookId":"$webhook"}`, accepted},
+	{"createHookAsAdmin", `{"roomId":"room","username":"Weather"}`, accepted},
+	{"listHooksAsAdmin", `{}`, accepted},
+	{"deleteHookAsAdmin", `{"hookId":"$hook"}`, accepted},
 }
 
 // TestAdmin tries every operation by everybody. First those who must be refused, which changes nothing.
@@ -49,10 +60,11 @@ func TestAdmin(t *testing.T) {
 	if _, _, err := s.operator.GrantAdmin(t.Context(), "ada"); err != nil {
 		t.Fatal(err)
 	}
-	connection := s.connectionOf("bob")
+	made := map[string]string{"connection": s.connectionOf("bob"), "webhook": s.webhook(), "hook": s.hook()}
+	connection := made["connection"]
 	ask := func(op, payload, credentials string) answer {
 		t.Helper()
-		filled := os.Expand(payload, func(string) string { return connection })
+		filled := os.Expand(payload, func(name string) string { return made[name] })
 		return s.perform(t, s.operations[op], credentials, object(t, filled))
 	}
 	outsiders := map[string]struct{ credentials, want string }{

@@ -32,6 +32,19 @@ var backendTable = []backendRow{
 	{"notify", `{"userIds":["$ada"],"notification":{"title":"$new"}}`, account.ScopeNotifications},
 	{"listOnline", `{}`, account.ScopePresence},
 	{"getServerPresence", `{"userId":"$ada"}`, account.ScopePresence},
+	{"createWebhook", `{"url":"http://127.0.0.1:1/","events":["*"],"rooms":["none"]}`, account.ScopeWebhooks},
+	{"listWebhooks", `{}`, account.ScopeWebhooks},
+	{"getWebhook", `{"webhookId":"$webhook"}`, account.ScopeWebhooks},
+	{"changeWebhook", `{"webhookId":"$webhook","description":"it"}`, account.ScopeWebhooks},
+	{"rotateWebhookSecret", `{"webhookId":"$webhook"}`, account.ScopeWebhooks},
+	{"testWebhook", `{"webhookId":"$webhook"}`, account.ScopeWebhooks},
+	{"listWebhookDeliveries", `{"webhookId":"$webhook"}`, account.ScopeWebhooks},
+	{"deleteWebhook", `{"webhookId":"$webhook"}`, account.ScopeWebhooks},
+	{"createHook", `{"roomId":"$room","username":"Weather"}`, account.ScopeBots},
+	{"listHooks", `{}`, account.ScopeBots},
+	{"deleteHook", `{"hookId":"$hook"}`, account.ScopeBots},
+	{"createBot", `{"username":"Echo"}`, account.ScopeBots},
+	{"issueBotToken", `{"userId":"$bot"}`, account.ScopeBots},
 }
 
 // TestBackend tries every operation with every scope, and with what is no key. First what is refused, which changes
@@ -53,7 +66,8 @@ func TestBackend(t *testing.T) {
 	if err := s.operator.RevokeAPIKey(t.Context(), id); err != nil {
 		t.Fatal(err)
 	}
-	new := 0
+	new, made := 0, map[string]string{}
+	makers := map[string]func() string{"webhook": s.webhook, "hook": s.hook, "bot": s.bot}
 	try := func(r *backendRow, who, credentials, want string) {
 		t.Helper()
 		new++
@@ -61,7 +75,13 @@ func TestBackend(t *testing.T) {
 			if name == "new" {
 				return fmt.Sprintf("new-%d", new)
 			}
-			return name
+			if makers[name] == nil {
+				return name
+			}
+			if made[name] == "" {
+				made[name] = makers[name]()
+			}
+			return made[name]
 		}))
 		before := s.version()
 		got := s.perform(t, s.operations[r.op], credentials, payload)
@@ -70,6 +90,9 @@ func TestBackend(t *testing.T) {
 		}
 		if want != accepted && s.version() != before {
 			t.Errorf("%s %v with %s has written something", r.op, payload, who)
+		}
+		if got.ok && strings.HasPrefix(r.op, "delete") {
+			clear(made)
 		}
 	}
 	for i := range backendTable {
@@ -96,4 +119,32 @@ func TestBackend(t *testing.T) {
 		try(r, "scope "+string(r.scope), keys[r.scope], accepted)
 		try(r, "scope *", keys[account.ScopeAll], accepted)
 	}
+}
+
+// webhook makes one, which is told nothing.
+func (s *server) webhook() string {
+	s.t.Helper()
+	var made struct{ Webhook struct{ ID string } }
+	s.perform(s.t, s.operations["createWebhook"], s.key, map[string]any{
+		"url": "http://127.0.0.1:1/", "events": []string{"*"}, "rooms": []string{"none"},
+	}).into(s.t, &made)
+	return made.Webhook.ID
+}
+
+// hook makes an incoming webhook, in a room of its own.
+func (s *server) hook() string {
+	s.t.Helper()
+	room := "den-" + rand()
+	s.perform(s.t, s.operations["createServerRoom"], s.key, map[string]any{"ownerId": "ada", "id": room, "name": "Den"})
+	var made struct{ Hook struct{ ID string } }
+	s.perform(s.t, s.operations["createHook"], s.key, map[string]any{"roomId": room, "username": "Weather"}).into(s.t, &made)
+	return made.Hook.ID
+}
+
+// bot makes a bot.
+func (s *server) bot() string {
+	s.t.Helper()
+	var made struct{ User struct{ UserID string } }
+	s.perform(s.t, s.operations["createBot"], s.key, map[string]any{"username": "Echo"}).into(s.t, &made)
+	return made.User.UserID
 }

@@ -43,6 +43,7 @@ type server struct {
 func serve(t testing.TB) *server {
 	t.Helper()
 	whole := apptest.Serve(t, []string{
+		"--webhook-allow", "127.0.0.1",
 		"--issuers", `[{issuer: "` + partner + `", audience: "` + audience + `", secret: "` + string(partnerSecret) + `"}]`,
 	}, func(all *app.Settings) { all.Presence.Grace = time.Hour }) // nobody was last seen before the end, see version
 	transport := &http.Transport{MaxIdleConnsPerHost: 8}

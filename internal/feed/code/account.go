@@ -112,6 +112,8 @@ func promisedOf(e *account.Event) (known, whole bool) {
 		return true, e.Actor.ID != ""
 	case account.TokensRevoked:
 		return true, e.Revocation != nil
+	case account.WebhooksChanged:
+		return true, !e.At.IsZero()
 	case account.AddressBlocked, account.AddressUnblocked:
 		return true, e.Address != nil && e.Address.Address.IsValid()
 	}

@@ -56,6 +56,7 @@ func sample() feed.Facts {
 				Address: netip.MustParseAddr("2001:db8::1"), Until: at, Reason: "spam", By: "ada", At: at,
 			}},
 			{Kind: account.AddressUnblocked, Address: &account.BlockedAddress{Address: netip.MustParseAddr("192.0.2.1")}},
+			{Kind: account.WebhooksChanged, At: at},
 		},
 		Heads:   []chat.Head{{ConversationID: "room:c", Seq: 7, Audience: chat.Audience{RoomID: "hall", Users: []chat.UserID{"bob"}}}},
 		Notices: []feed.Notice{{Topics: []string{"news"}, Users: []account.UserID{"ada"}, Body: json.RawMessage(`{"title":"News"}`)}},

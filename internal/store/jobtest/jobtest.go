@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sockeye-im/sockeye/internal/account"
+	"github.com/sockeye-im/sockeye/internal/chat"
 	"github.com/sockeye-im/sockeye/internal/job"
 	"github.com/sockeye-im/sockeye/internal/store/suite"
 )
@@ -25,6 +27,16 @@ type Driver interface {
 	// Cause has the writer carry out a command that enqueues jobs, as those do that cause some, and then fails if fail is an
 	// error.
 	Cause(ctx context.Context, in job.Store, jobs []job.Job, fail error) error
+	// Chats are those of the database of jobs, by the same server.
+	Chats(of job.Store) Chats
+	// Rename gives a user a name, who is new the first time.
+	Rename(ctx context.Context, in job.Store, user account.UserID, name string) error
+}
+
+// Chats are a store of chats that has somebody say what is to follow.
+type Chats interface {
+	chat.Store
+	Follow(func(chats []chat.Event, accounts []account.Event) []job.Job)
 }
 
 // Run runs the tests. newDriver returns a new, empty database for each.
@@ -46,6 +58,12 @@ func Run(t *testing.T, newDriver func(t *testing.T) Driver) {
 		{"LostTooOften", testLostTooOften},
 		{"StaleLease", testStaleLease},
 		{"Then", testThen},
+		{"Follow", testFollow},
+		{"FollowAccounts", testFollowAccounts},
+		{"FollowKilled", testFollowKilled},
+		{"FollowPanics", testFollowPanics},
+		{"Again", testAgain},
+		{"NotForgotten", testNotForgotten},
 		{"Recur", testRecur},
 		{"Pause", testPause},
 		{"DeadPages", testDeadPages},

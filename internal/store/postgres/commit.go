@@ -24,6 +24,9 @@ func (t *tx) Commit() error {
 		t.ahead = t.ahead[:0]
 		return t.control("ROLLBACK")
 	}
+	if err := t.enqueueFollowing(); err != nil {
+		return err
+	}
 	if err := t.logFacts(); err != nil {
 		return err
 	}

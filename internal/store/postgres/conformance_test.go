@@ -3,6 +3,7 @@ package postgres_test
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/sockeye-im/sockeye/internal/account"
 	"github.com/sockeye-im/sockeye/internal/chat"
@@ -14,7 +15,9 @@ import (
 	"github.com/sockeye-im/sockeye/internal/store/storetest"
 	"github.com/sockeye-im/sockeye/internal/store/suite"
 	"github.com/sockeye-im/sockeye/internal/store/usagetest"
+	"github.com/sockeye-im/sockeye/internal/store/webhooktest"
 	"github.com/sockeye-im/sockeye/internal/usage"
+	"github.com/sockeye-im/sockeye/internal/webhook"
 )
 
 func TestConformance(t *testing.T) {
@@ -22,6 +25,9 @@ func TestConformance(t *testing.T) {
 	newDriver := func(t *testing.T) suite.Driver { return driver{pgtest.Database(t), asked} }
 	t.Run("Chats", func(t *testing.T) { storetest.Run(t, newDriver) })
 	t.Run("Accounts", func(t *testing.T) { accounttest.Run(t, newDriver) })
+	t.Run("Webhooks", func(t *testing.T) {
+		webhooktest.Run(t, func(t *testing.T) webhooktest.Driver { return driver{pgtest.Database(t), asked} })
+	})
 	t.Run("Jobs", func(t *testing.T) {
 		jobtest.Run(t, func(t *testing.T) jobtest.Driver { return jobDriver{pgtest.Database(t), asked} })
 	})
@@ -57,6 +63,17 @@ func (d jobDriver) Beside(t testing.TB, _ job.Store) job.Store { return d.Open(t
 
 func (d jobDriver) Cause(ctx context.Context, in job.Store, jobs []job.Job, fail error) error {
 	return in.(*postgres.Jobs).Cause(ctx, jobs, fail)
+}
+
+func (d driver) Webhooks(of chat.Store) webhook.Store { return of.(*postgres.Store).Webhooks() }
+
+func (d jobDriver) Chats(of job.Store) jobtest.Chats { return of.(*postgres.Jobs).Store() }
+
+func (d jobDriver) Rename(ctx context.Context, in job.Store, user account.UserID, name string) error {
+	_, _, err := in.(*postgres.Jobs).Store().Accounts(func([]account.Event) {}).EnsureUser(ctx, account.EnsureUser{
+		Issuer: account.OwnIssuer, ID: user, Name: name, Rename: true, At: time.UnixMilli(1),
+	})
+	return err
 }
 
 // TestChatsThroughPgbouncer: each transaction may be on another connection of the database's.

@@ -44,3 +44,6 @@ func (s *Jobs) Cause(ctx context.Context, jobs []job.Job, fail error) error {
 		return fail
 	})
 }
+
+// Store is the one that the jobs are of.
+func (s *Jobs) Store() *Store { return s.store }

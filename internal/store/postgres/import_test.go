@@ -100,6 +100,11 @@ func furnish(t *testing.T, address string) {
 		`INSERT INTO sign_ins (user_id, address, at) VALUES ('u_ada', '192.0.2.1', 1)`, `INSERT INTO friends (user_a, user_b, created_at) VALUES ('bob', 'u_ada', 2)`,
 		`INSERT INTO friend_requests (sender_id, receiver_id, created_at) VALUES ('cyd', 'bob', 3)`, `INSERT INTO blocks (blocker_id, blocked_id, created_at) VALUES ('dan', 'bob', 4)`,
 		`INSERT INTO blocked_addresses (address, until, reason, blocked_by, created_at) VALUES ('192.0.2.2', 5, 'r', 'bob', 6)`,
+		`INSERT INTO webhooks (id, url, secret, description, events, rooms, old_secret, old_until, created_at, created_by, failing_since, disabled_at, disabled_why)
+			VALUES ('wh_1', 'https://hooks.example/', 'whsec_1', 'd', '["*"]', '', '', 0, 7, 'k', 0, 0, '')`,
+		`INSERT INTO webhook_deliveries (webhook_id, at, id, event_id, kind, conversation_id, seq, attempt, status, error, outcome, took_ms)
+			VALUES ('wh_1', 8, 'd1', 'evt_1', 'message.created', 'room:1', 3, 1, 500, 'the answer was 500', 'retried', 12)`,
+		`INSERT INTO incoming_webhooks (id, hash, room_id, bot_id, name, created_at, created_by) VALUES ('in_1', '\x0304', 'hall', 'bot_1', 'Weather', 9, 'k')`,
 	} {
 		pgtest.Exec(t, address, statement)
 	}

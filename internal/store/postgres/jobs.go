@@ -141,7 +141,7 @@ const claimJobs = `
 			WHERE j.id = ANY (ARRAY(SELECT id FROM found)) AND j.state = 'waiting'
 			ORDER BY j.run_at + CASE j.priority WHEN -1 THEN $6::bigint WHEN 0 THEN $7::bigint ELSE $8::bigint END
 			LIMIT $3::bigint FOR UPDATE SKIP LOCKED)
-	UPDATE jobs j SET state = 'running', lease = $4, leased_until = ` + nowMillis + ` + $5::bigint
+	UPDATE jobs j SET state = 'running', lease = $4, leased_until = ` + nowMillis + ` + $5::bigint, again = false
 	WHERE j.id = ANY (ARRAY(SELECT id FROM taken))
 	RETURNING ` + jobColumns
 
@@ -170,8 +170,11 @@ func (s *Jobs) Extend(ctx context.Context, held []job.Held, last time.Duration) 
 		states[id] = job.State(state)
 		return err
 	}, `
-		UPDATE jobs j SET leased_until = `+nowMillis+` + $3::bigint FROM unnest($1::text[], $2::text[]) x (id, lease)
-		WHERE j.id = x.id AND j.lease = x.lease RETURNING j.id, j.state`, ids, leases, last.Milliseconds())
+		WITH held AS MATERIALIZED (
+			SELECT j.id FROM unnest($1::text[], $2::text[]) x (id, lease) JOIN jobs j ON j.id = x.id AND j.lease = x.lease
+			ORDER BY j.unique_key, j.id FOR UPDATE OF j)
+		UPDATE jobs j SET leased_until = `+nowMillis+` + $3::bigint
+		WHERE j.id = ANY (ARRAY(SELECT id FROM held)) RETURNING j.id, j.state`, ids, leases, last.Milliseconds())
 	if err != nil {
 		return job.Extended{}, fmt.Errorf("postgres: extend leases: %w", err)
 	}
@@ -179,23 +182,25 @@ func (s *Jobs) Extend(ctx context.Context, held []job.Held, last time.Duration) 
 }
 
 // finishJobs ends jobs whose leases are good: it removes those with $15, and changes the others. What is to follow the jobs
-// $16 comes with them.
+// $16 comes with them, with $18 if they were wanted again. It locks by keys, as what follows commits does.
 const finishJobs = `
 	WITH e AS MATERIALIZED (
 			SELECT * FROM unnest($9::text[], $10::text[], $11::text[], $12::bigint[], $13::bigint[], $14::text[], $15::boolean[])
 				AS x (id, lease, state, run_at, attempts, error, removed)),
-		removed AS (DELETE FROM jobs j USING e WHERE j.id = e.id AND j.lease = e.lease AND e.removed RETURNING j.id),
+		held AS MATERIALIZED (
+			SELECT j.id, j.again FROM e JOIN jobs j ON j.id = e.id AND j.lease = e.lease ORDER BY j.unique_key, j.id FOR UPDATE OF j),
+		removed AS (DELETE FROM jobs j USING e WHERE j.id = e.id AND j.id = ANY (ARRAY(SELECT id FROM held)) AND e.removed RETURNING j.id),
 		ended AS (
 			UPDATE jobs j SET
 				state = CASE WHEN j.state = 'cancelling' AND e.state <> 'done' THEN 'cancelled' ELSE e.state END,
 				ended_at = CASE WHEN e.state <> 'waiting' OR j.state = 'cancelling' THEN $17::bigint END,
 				run_at = CASE WHEN e.state = 'waiting' THEN e.run_at ELSE j.run_at END,
 				attempts = e.attempts, error = nullif(e.error, ''), lease = NULL, leased_until = NULL
-			FROM e WHERE j.id = e.id AND j.lease = e.lease AND NOT e.removed RETURNING j.id),
+			FROM e WHERE j.id = e.id AND j.id = ANY (ARRAY(SELECT id FROM held)) AND NOT e.removed RETURNING j.id),
 		finished AS (SELECT id FROM removed UNION ALL SELECT id FROM ended)
-	` + insertJobs + `unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::bytea[], $6::text[], $7::bigint[], $8::bigint[], $16::text[])
-		AS x (id, kind, priority, unique_key, payload, cron, run_at, created_at, behind)
-		WHERE x.behind IN (SELECT id FROM finished)` + onKey + `NOTHING RETURNING kind`
+	` + insertJobs + `unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::bytea[], $6::text[], $7::bigint[], $8::bigint[], $16::text[], $18::boolean[])
+		AS x (id, kind, priority, unique_key, payload, cron, run_at, created_at, behind, wanted)
+		WHERE x.behind IN (SELECT id FROM finished) AND (NOT x.wanted OR x.behind IN (SELECT id FROM held WHERE again))` + onKey + `NOTHING RETURNING kind`
 
 // Finish implements [job.Store].
 func (s *Jobs) Finish(ctx context.Context, ends []job.End) error {
@@ -204,19 +209,24 @@ func (s *Jobs) Finish(ctx context.Context, ends []job.End) error {
 	}
 	var ids, leases, states, errs, behind []string
 	var runAt, attempts []int64
-	var removed []bool
-	var then jobLists
+	var removed, wanted []bool
+	var behindAll jobLists
 	for i := range ends {
 		e := &ends[i]
 		ids, leases, states, errs = append(ids, e.ID), append(leases, e.Lease), append(states, string(e.State)), append(errs, e.Error)
 		runAt, attempts = append(runAt, e.RunAt.UnixMilli()), append(attempts, int64(e.Attempts))
 		removed = append(removed, e.Remove && e.State == job.Done)
-		for n := range e.Then {
-			then.add(&e.Then[n])
-			behind = append(behind, e.ID)
+		then, again := rows.Behind(e)
+		for n := range then {
+			behindAll.add(&then[n])
+			behind, wanted = append(behind, e.ID), append(wanted, false)
+		}
+		if again != nil {
+			behindAll.add(again)
+			behind, wanted = append(behind, e.ID), append(wanted, true)
 		}
 	}
-	args := append(then.values(), ids, leases, states, runAt, attempts, errs, removed, behind, ends[0].At.UnixMilli())
+	args := append(behindAll.values(), ids, leases, states, runAt, attempts, errs, removed, behind, ends[0].At.UnixMilli(), wanted)
 	kinds, err := rows.Collect(s.readers().rows(ctx), nil, rows.One[string], finishJobs, args...)
 	if err != nil {
 		return fmt.Errorf("postgres: finish jobs: %w", err)

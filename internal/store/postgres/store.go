@@ -26,6 +26,7 @@ import (
 	"github.com/sockeye-im/sockeye/internal/chat"
 	"github.com/sockeye-im/sockeye/internal/feed"
 	"github.com/sockeye-im/sockeye/internal/store/batch"
+	"github.com/sockeye-im/sockeye/internal/store/rows"
 )
 
 // ErrClosed is the answer to commands that come after Close.
@@ -109,6 +110,7 @@ type Store struct {
 	epoch    string // see Epoch
 	writerID atomic.Int64
 	woken    atomic.Pointer[func(kinds []string)] // see Jobs.OnEnqueued
+	follow   atomic.Pointer[rows.Follow]          // see Follow
 
 	attendance *attendance // nil before Attend
 
@@ -155,7 +157,7 @@ func Open(ctx context.Context, cfg Config, sink chat.Sink) (_ *Store, err error)
 	if err := conn.QueryRow(ctx, `SELECT epoch FROM server`).Scan(&s.epoch); err != nil {
 		return nil, fmt.Errorf("postgres: read the epoch: %w", err)
 	}
-	t := &tx{settings: settings, cfg: cfg, tell: s.tell, conn: conn, epoch: s.epoch, id: &s.writerID, woken: &s.woken}
+	t := &tx{settings: settings, cfg: cfg, tell: s.tell, conn: conn, epoch: s.epoch, id: &s.writerID, woken: &s.woken, follow: &s.follow}
 	if err := t.register(); err != nil {
 		return nil, fmt.Errorf("postgres: %w", err)
 	}

@@ -30,6 +30,7 @@ type tx struct {
 	writer int64         // this process in the table writers
 	id     *atomic.Int64 // tells it to others
 	woken  *atomic.Pointer[func(kinds []string)]
+	follow *atomic.Pointer[rows.Follow]
 	n      int64       // the number of the last commit whose outcome is known
 	ahead  []statement // are sent with the next one
 

@@ -2,9 +2,14 @@ package rows
 
 import (
 	"cmp"
+	"fmt"
+	"runtime/debug"
 	"slices"
+	"strings"
 	"time"
 
+	"github.com/sockeye-im/sockeye/internal/account"
+	"github.com/sockeye-im/sockeye/internal/chat"
 	"github.com/sockeye-im/sockeye/internal/job"
 )
 
@@ -107,4 +112,32 @@ func Patience(p job.Priority) int64 { return p.Patience().Milliseconds() }
 func ByTurn(jobs []job.Job) {
 	turn := func(j *job.Job) int64 { return j.RunAt.UnixMilli() + Patience(j.Priority) }
 	slices.SortFunc(jobs, func(a, b job.Job) int { return cmp.Or(cmp.Compare(turn(&a), turn(&b)), cmp.Compare(a.ID, b.ID)) })
+}
+
+// Follow says which jobs are to follow events.
+type Follow = func(chats []chat.Event, accounts []account.Event) []job.Job
+
+// Following asks for the jobs that are to follow the events of a transaction, if anybody says so. They come by their keys, which
+// all writers lock in this order, and each key once.
+func Following(follow *Follow, chats []chat.Event, accounts []account.Event) (jobs []job.Job, err error) {
+	if follow == nil || len(chats)+len(accounts) == 0 {
+		return nil, nil
+	}
+	defer func() {
+		if cause := recover(); cause != nil {
+			jobs, err = nil, fmt.Errorf("panic in what follows events: %v\n%s", cause, debug.Stack())
+		}
+	}()
+	jobs = (*follow)(chats, accounts)
+	slices.SortStableFunc(jobs, func(a, b job.Job) int { return strings.Compare(a.Key, b.Key) })
+	return slices.CompactFunc(jobs, func(a, b job.Job) bool { return a.Key != "" && a.Key == b.Key }), nil
+}
+
+// Behind are the jobs that are enqueued when one has ended: those whatever happens, and the one that is if it was wanted again.
+func Behind(e *job.End) (then []job.Job, again *job.Job) {
+	if e.Again == nil || e.State == job.Waiting ||
+		slices.ContainsFunc(e.Then, func(j job.Job) bool { return j.Key != "" && j.Key == e.Again.Key }) {
+		return e.Then, nil
+	}
+	return e.Then, e.Again
 }

@@ -36,7 +36,10 @@ type accountTx struct {
 	told []account.Event
 }
 
-func (t *accountTx) tell(e account.Event) { t.told = append(t.told, e) }
+func (t *accountTx) tell(e account.Event) {
+	t.told = append(t.told, e)
+	t.accounts = append(t.accounts, e)
+}
 
 // do has run carried out by the writer and then publishes its events. The writer
 // hands each command the end of the one before it, so that the events of all

@@ -113,7 +113,7 @@ func dueOf(priority string, patience string) string {
 }
 
 var claimQuery = `
-	UPDATE jobs SET state = 'running', lease = ?4, leased_until = ?5
+	UPDATE jobs SET state = 'running', lease = ?4, leased_until = ?5, again = 0
 	WHERE NOT EXISTS (SELECT 1 FROM paused_kinds WHERE kind = ?1) AND id IN (SELECT id FROM (
 		` + dueOf("-1", "?6") + ` UNION ALL ` + dueOf("0", "?7") + ` UNION ALL ` + dueOf("1", "?8") + `
 		ORDER BY turn LIMIT ?3))
@@ -168,27 +168,33 @@ func (s *Jobs) Finish(ctx context.Context, ends []job.End) error {
 
 // finish ends a job, if the lease is good, and enqueues what is to follow.
 func (t *tx) finish(e *job.End) error {
-	var ended int64
-	var err error
+	var wanted bool
+	var row rows.Row
 	if e.Remove && e.State == job.Done {
-		ended, err = t.exec(`DELETE FROM jobs WHERE id = ? AND lease = ?`, e.ID, e.Lease)
+		row = t.row(`DELETE FROM jobs WHERE id = ? AND lease = ? RETURNING again`, e.ID, e.Lease)
 	} else {
-		ended, err = t.exec(`
+		row = t.row(`
 			UPDATE jobs SET
 				state = CASE WHEN state = 'cancelling' AND ?1 <> 'done' THEN 'cancelled' ELSE ?1 END,
 				ended_at = CASE WHEN ?1 <> 'waiting' OR state = 'cancelling' THEN ?2 END,
 				run_at = CASE WHEN ?1 = 'waiting' THEN ?3 ELSE run_at END,
 				attempts = ?4, error = ?5, lease = NULL, leased_until = NULL
-			WHERE id = ?6 AND lease = ?7`,
+			WHERE id = ?6 AND lease = ?7
+			RETURNING again`,
 			string(e.State), e.At.UnixMilli(), e.RunAt.UnixMilli(), e.Attempts, optional(e.Error), e.ID, e.Lease)
 	}
-	if err != nil || ended == 0 {
+	if ended, err := rows.Found(row.Scan(&wanted)); err != nil || !ended {
 		return err
 	}
-	for i := range e.Then {
-		if _, err := t.enqueueOne(&e.Then[i]); err != nil {
+	then, again := rows.Behind(e)
+	for i := range then {
+		if _, err := t.enqueueOne(&then[i]); err != nil {
 			return err
 		}
+	}
+	if wanted && again != nil {
+		_, err := t.enqueueOne(again)
+		return err
 	}
 	return nil
 }

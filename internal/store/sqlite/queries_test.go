@@ -22,6 +22,7 @@ var scannable = regexp.MustCompile(`SCAN (` + strings.Join([]string{
 	`word_progress`,                                                                    // has one row
 	`r USING INDEX rooms_public`,                                                       // searched for what may be inside a word
 	`revoked_users`, `revoked_tokens`, `api_keys`, `blocked_addresses`, `paused_kinds`, // are read as a whole
+	`webhooks`, `incoming_webhooks`,
 }, "|") + `)(\s|$)`)
 
 // TestQueriesUseTheirIndexes: what is asked of a long conversation costs what it

@@ -76,6 +76,13 @@ var seeds = []struct {
 		INSERT INTO usage_counts (unit, start, messages, users, rooms) VALUES ('day', 0, 3, 2, 1), ('week', -3, 3, 2, 1), ('month', 0, 3, 2, 1);
 		INSERT INTO usage_active (what, id, day, previous) VALUES ('user', 'u_ada', 0, -1), ('room', 'hall', 0, -1);
 		INSERT INTO usage_progress (one, through, mark) VALUES (1, 2900, 3);`},
+	{13, `UPDATE jobs SET again = 1 WHERE id = 'j1';`},
+	{14, `
+		INSERT INTO webhooks (id, url, secret, description, events, rooms, old_secret, old_until, created_at, created_by, failing_since, disabled_at, disabled_why)
+			VALUES ('wh_1', 'https://hooks.example/1', 'whsec_1', 'the bot', '["*"]', '["hall"]', 'whsec_0', 3700, 3600, 'k1', 0, 0, '');
+		INSERT INTO webhook_deliveries (webhook_id, at, id, event_id, kind, conversation_id, seq, attempt, status, error, outcome, took_ms)
+			VALUES ('wh_1', 3650, 'd1', 'evt_1', 'message.created', 'room:1', 3, 1, 500, 'the answer was 500', 'retried', 12);`},
+	{15, `INSERT INTO incoming_webhooks (id, hash, room_id, bot_id, name, created_at, created_by) VALUES ('in_1', x'0304', 'hall', 'bot_1', 'Weather', 3700, 'k1');`},
 }
 
 // TestUpgradeFromEverySchema: a database of every earlier schema, as a program of its time left it, becomes one of now, and

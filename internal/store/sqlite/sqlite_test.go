@@ -22,7 +22,9 @@ import (
 	"github.com/sockeye-im/sockeye/internal/store/storetest"
 	"github.com/sockeye-im/sockeye/internal/store/suite"
 	"github.com/sockeye-im/sockeye/internal/store/usagetest"
+	"github.com/sockeye-im/sockeye/internal/store/webhooktest"
 	"github.com/sockeye-im/sockeye/internal/usage"
+	"github.com/sockeye-im/sockeye/internal/webhook"
 )
 
 func TestMain(m *testing.M) {
@@ -37,6 +39,9 @@ func TestConformance(t *testing.T) {
 	newDriver := func(t *testing.T) suite.Driver { return driver{t.TempDir(), asked} }
 	t.Run("Chats", func(t *testing.T) { storetest.Run(t, newDriver) })
 	t.Run("Accounts", func(t *testing.T) { accounttest.Run(t, newDriver) })
+	t.Run("Webhooks", func(t *testing.T) {
+		webhooktest.Run(t, func(t *testing.T) webhooktest.Driver { return driver{t.TempDir(), asked} })
+	})
 	t.Run("Jobs", func(t *testing.T) {
 		jobtest.Run(t, func(t *testing.T) jobtest.Driver { return jobDriver{t.TempDir(), asked} })
 	})
@@ -69,6 +74,17 @@ func (d jobDriver) Beside(_ testing.TB, first job.Store) job.Store { return firs
 
 func (d jobDriver) Cause(ctx context.Context, in job.Store, jobs []job.Job, fail error) error {
 	return in.(*sqlite.Jobs).Cause(ctx, jobs, fail)
+}
+
+func (d driver) Webhooks(of chat.Store) webhook.Store { return of.(*sqlite.Store).Webhooks() }
+
+func (d jobDriver) Chats(of job.Store) jobtest.Chats { return of.(*sqlite.Jobs).Store() }
+
+func (d jobDriver) Rename(ctx context.Context, in job.Store, user account.UserID, name string) error {
+	_, _, err := in.(*sqlite.Jobs).Store().Accounts(func([]account.Event) {}).EnsureUser(ctx, account.EnsureUser{
+		Issuer: account.OwnIssuer, ID: user, Name: name, Rename: true, At: time.UnixMilli(1),
+	})
+	return err
 }
 
 // driver opens the database of a folder, and collects what is asked of it.

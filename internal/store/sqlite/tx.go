@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync/atomic"
 
+	"github.com/sockeye-im/sockeye/internal/account"
 	"github.com/sockeye-im/sockeye/internal/chat"
 	"github.com/sockeye-im/sockeye/internal/store/batch"
 	"github.com/sockeye-im/sockeye/internal/store/rows"
@@ -18,6 +19,11 @@ type tx struct {
 
 	events []chat.Event
 	mark   int // how many there were at the savepoint
+
+	// accounts are the events of account commands, which tell them themselves; see follow.go.
+	accounts     []account.Event
+	accountsMark int
+	following    atomic.Pointer[rows.Follow]
 
 	// indexable is set when there is something new for the indexer; toIndex holds a
 	// signal when a commit left something to it.
@@ -37,13 +43,13 @@ func (t *tx) Begin([]any) error { return t.control("BEGIN IMMEDIATE") }
 
 // Savepoint implements [batch.Transaction].
 func (t *tx) Savepoint() error {
-	t.mark, t.jobsMark = len(t.events), len(t.jobs)
+	t.mark, t.accountsMark, t.jobsMark = len(t.events), len(t.accounts), len(t.jobs)
 	return t.control("SAVEPOINT command")
 }
 
 // Undo implements [batch.Transaction].
 func (t *tx) Undo() error {
-	t.events, t.jobs = t.events[:t.mark], t.jobs[:t.jobsMark]
+	t.events, t.accounts, t.jobs = t.events[:t.mark], t.accounts[:t.accountsMark], t.jobs[:t.jobsMark]
 	return t.control("ROLLBACK TO command")
 }
 
@@ -52,6 +58,9 @@ func (t *tx) Release() error { return t.control("RELEASE command") }
 
 // Commit implements [batch.Transaction]. SQLite always knows the outcome.
 func (t *tx) Commit() error {
+	if err := t.enqueueFollowing(); err != nil {
+		return err
+	}
 	return t.aroundCommit(func() error { return t.control("COMMIT") })
 }
 
@@ -60,7 +69,7 @@ func (t *tx) Commit() error {
 // and is followed by another attempt.
 func (t *tx) Rollback() {
 	_ = t.control("ROLLBACK")
-	t.events, t.indexable, t.jobs = nil, false, nil
+	t.events, t.accounts, t.indexable, t.jobs = nil, nil, false, nil
 }
 
 // Settle implements [batch.Transaction]. It is not called, see Commit.
@@ -78,7 +87,7 @@ func (t *tx) Publish() {
 		}
 	}
 	t.tellJobs()
-	t.events, t.indexable = nil, false
+	t.events, t.accounts, t.indexable = nil, nil, false
 }
 
 // emit adds an event of the command, to be published after the commit.

@@ -74,9 +74,21 @@ var Tables = []Table{
 	{"jobs", 1, []Column{
 		text("id"), text("kind"), integer("priority"), text("unique_key"), raw("payload"), text("cron"), text("state"), integer("run_at"),
 		integer("attempts"), integer("lost"), text("error"), integer("created_at"), integer("ended_at"), text("lease"), integer("leased_until"),
+		boolean("again"),
 	}},
 	{"paused_kinds", 1, []Column{text("kind")}},
 	{"usage_counts", 2, []Column{text("unit"), integer("start"), integer("messages"), integer("users"), integer("rooms")}},
 	{"usage_active", 2, []Column{text("what"), text("id"), integer("day"), integer("previous")}},
 	{"usage_progress", 1, []Column{integer("one"), integer("through")}},
+	{"webhooks", 1, []Column{
+		text("id"), text("url"), text("secret"), text("description"), text("events"), text("rooms"), text("old_secret"), integer("old_until"),
+		integer("created_at"), text("created_by"), integer("failing_since"), integer("disabled_at"), text("disabled_why"),
+	}},
+	{"incoming_webhooks", 1, []Column{
+		text("id"), raw("hash"), text("room_id"), text("bot_id"), text("name"), integer("created_at"), text("created_by"),
+	}},
+	{"webhook_deliveries", 3, []Column{
+		text("webhook_id"), integer("at"), text("id"), text("event_id"), text("kind"), text("conversation_id"), integer("seq"), integer("attempt"),
+		integer("status"), text("error"), text("outcome"), integer("took_ms"),
+	}},
 }

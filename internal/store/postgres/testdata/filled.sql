@@ -60,3 +60,7 @@ INSERT INTO jobs (id, kind, priority, unique_key, payload, cron, state, run_at, 
 INSERT INTO usage_counts (unit, start, messages, users, rooms) SELECT 'day', i, i, i, i FROM generate_series(1, 400) i;
 INSERT INTO usage_active (what, id, day, previous) SELECT 'user', 'u' || i, i % 60, -1 FROM generate_series(1, 5000) i;
 INSERT INTO usage_progress (one, through) VALUES (1, 1);
+INSERT INTO webhooks (id, url, secret, description, events, rooms, old_secret, old_until, created_at, created_by, failing_since, disabled_at, disabled_why)
+    SELECT 'w' || i, '', '', '', '', '', '', 0, i, '', 0, 0, '' FROM generate_series(1, 50) i;
+INSERT INTO webhook_deliveries (webhook_id, at, id, event_id, kind, conversation_id, seq, attempt, status, error, outcome, took_ms)
+    SELECT 'w' || i % 50 + 1, i, 'd' || i, '', '', '', i, 1, 200, '', '', 1 FROM generate_series(1, 5000) i;
