@@ -76,6 +76,12 @@ var seeds = []struct {
 		INSERT INTO usage_counts (unit, start, messages, users, rooms) VALUES ('day', 0, 3, 2, 1), ('week', -3, 3, 2, 1), ('month', 0, 3, 2, 1);
 		INSERT INTO usage_active (what, id, day, previous) VALUES ('user', 'u_ada', 0, -1), ('room', 'hall', 0, -1);
 		INSERT INTO usage_progress (one, through, mark) VALUES (1, 2900, 3);`},
+	{13, `
+		INSERT INTO scheduled_messages (id, author_id, author_name, conversation_id, room_id, recipient_id, content, type, client_msg_id, fingerprint, send_at, created_at, version, failure_code, failure_message) VALUES
+			('s1', 'u_ada', 'Ada', 'dm:1', NULL, 'u_lin', 'later', 'text', 'c4', x'0102', 9000, 3600, 1, NULL, NULL),
+			('s2', 'u_lin', '林小雨', 'room:1', 'hall', NULL, 'too late', 'text', NULL, x'0304', 3700, 3600, 2, 'not_in_room', 'Not in room');
+		INSERT INTO jobs (id, kind, priority, unique_key, payload, cron, state, run_at, created_at) VALUES
+			('s1.1', 'scheduled', 0, NULL, x'7B226964223A227331222C2276657273696F6E223A317D', '', 'waiting', 9000, 3600);`},
 }
 
 // TestUpgradeFromEverySchema: a database of every earlier schema, as a program of its time left it, becomes one of now, and

@@ -79,4 +79,9 @@ var Tables = []Table{
 	{"usage_counts", 2, []Column{text("unit"), integer("start"), integer("messages"), integer("users"), integer("rooms")}},
 	{"usage_active", 2, []Column{text("what"), text("id"), integer("day"), integer("previous")}},
 	{"usage_progress", 1, []Column{integer("one"), integer("through")}},
+	{"scheduled_messages", 1, []Column{
+		text("id"), text("author_id"), text("author_name"), text("conversation_id"), text("room_id"), text("recipient_id"), text("content"),
+		text("type"), text("reply_to"), text("attachments"), text("client_msg_id"), raw("fingerprint"), integer("send_at"), integer("created_at"),
+		integer("version"), text("failure_code"), text("failure_message"),
+	}},
 }

@@ -60,3 +60,5 @@ INSERT INTO jobs (id, kind, priority, unique_key, payload, cron, state, run_at, 
 INSERT INTO usage_counts (unit, start, messages, users, rooms) SELECT 'day', i, i, i, i FROM generate_series(1, 400) i;
 INSERT INTO usage_active (what, id, day, previous) SELECT 'user', 'u' || i, i % 60, -1 FROM generate_series(1, 5000) i;
 INSERT INTO usage_progress (one, through) VALUES (1, 1);
+INSERT INTO scheduled_messages (id, author_id, author_name, conversation_id, recipient_id, content, type, client_msg_id, fingerprint, send_at, created_at, version)
+    SELECT 's' || i, 'u' || i % 500, '', 'c' || i, 'u1', '', 'text', CASE WHEN i % 2 = 0 THEN 'c' || i END, '', i, i, 1 FROM generate_series(1, 5000) i;
