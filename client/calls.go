@@ -26,7 +26,7 @@ const (
 // reads are the commands that change nothing: when their answer is lost they are
 // sent again on the next connection.
 var reads = []string{
-	commandSync, "history", "thread", "message:search", "message:pins", "room:get", "room:list", "room:members", "room:bans",
+	commandSync, "history", "thread", "message:search", "message:pins", "message:scheduled", "room:get", "room:list", "room:members", "room:bans",
 	"room:search", "conversation:list", "friend:list", "user:get", "user:search", "presence:get",
 }
 

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/coder/websocket"
 
@@ -28,6 +29,24 @@ var asks = map[string]func(context.Context, *client.Client) (any, error){
 	},
 	"room:message": func(ctx context.Context, c *client.Client) (any, error) {
 		return c.SendToRoom(ctx, client.RoomDraft{RoomID: "r", Draft: wholeDraft})
+	},
+	"message:schedule": func(ctx context.Context, c *client.Client) (any, error) {
+		s, err := c.ScheduleMessage(ctx, client.Scheduling{RoomID: "r", RecipientID: "u", SendAt: time.Now(), Draft: wholeDraft})
+		return scheduledOnly{s}, err
+	},
+	"message:scheduled": func(ctx context.Context, c *client.Client) (any, error) {
+		all, err := c.Scheduled(ctx)
+		return struct {
+			S []client.Scheduled `json:"scheduled"`
+		}{all}, err
+	},
+	"message:reschedule": func(ctx context.Context, c *client.Client) (any, error) {
+		text, at := "x", time.Now()
+		s, err := c.RescheduleMessage(ctx, client.Rescheduling{ScheduledID: "s", Content: &text, SendAt: &at})
+		return scheduledOnly{s}, err
+	},
+	"message:unschedule": func(ctx context.Context, c *client.Client) (any, error) {
+		return nil, c.UnscheduleMessage(ctx, "s")
 	},
 	"message:edit": func(ctx context.Context, c *client.Client) (any, error) {
 		m, err := c.EditMessage(ctx, "m", "x")
@@ -156,6 +175,9 @@ type (
 	}
 	roomOnly struct {
 		R client.Room `json:"room"`
+	}
+	scheduledOnly struct {
+		S client.Scheduled `json:"scheduled"`
 	}
 	topicsOnly struct {
 		T []string `json:"topics"`

@@ -148,6 +148,17 @@ type (
 		Names          Names     `json:"names,omitempty"`
 		ReadAt         time.Time `json:"readAt"`
 	}
+	// ScheduledChanged tells what has become of a message that you have scheduled, here or on another device: State is waiting
+	// (it is new, or was changed), failed, sent or cancelled. [Client.Scheduled] has what waits.
+	ScheduledChanged struct {
+		ScheduledID string    `json:"scheduledId"`
+		RoomID      string    `json:"roomId,omitempty"`
+		RecipientID string    `json:"recipientId,omitempty"`
+		State       string    `json:"state"`
+		SendAt      time.Time `json:"sendAt"`
+		MessageID   string    `json:"messageId,omitempty"` // of what was sent
+		Timestamp   time.Time `json:"timestamp"`
+	}
 	// ConversationRead tells that another device of yours has read up to Seq.
 	ConversationRead struct {
 		ConversationID string `json:"conversationId"`

@@ -31,6 +31,7 @@ func (s *Server) buildJobs(ctx context.Context) (err error) {
 		s.usageJobs(),
 		// A line of a webhook says itself how it goes on: only the store can make a job of it fail.
 		{Name: webhook.JobKind, Handle: s.courier.Handle, Workers: webhook.Workers, Timeout: webhook.JobTimeout, Retries: 1000},
+		{Name: chat.ScheduledKind, Handle: s.sendScheduled, Retries: scheduledRetries, MaxPayload: maxScheduledPayload},
 	}, job.QueueDeps{Store: s.Store.Jobs(), Now: time.Now, NewID: chat.NewID})
 	if err != nil {
 		return err
@@ -81,6 +82,21 @@ const (
 // upkeepTask is the payload of an upkeep job.
 type upkeepTask struct {
 	Task string `json:"task"`
+}
+
+// A scheduled message is tried again for most of a day while the server is at fault. Its job names it only.
+const (
+	scheduledRetries    = 20
+	maxScheduledPayload = 1 << 10
+)
+
+// sendScheduled sends a message that is due.
+func (s *Server) sendScheduled(ctx context.Context, j *job.Job) (job.Result, error) {
+	due, err := chat.DueOf(j)
+	if err != nil {
+		return job.Result{}, job.Hopeless{Err: err}
+	}
+	return job.Result{}, s.Chat.SendScheduled(ctx, due)
 }
 
 // upkeepJobs are what is done, and when, by names.

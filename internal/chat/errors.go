@@ -28,6 +28,8 @@ const (
 	CodeTooManyMemberships   refusal.Code = "too_many_memberships"
 	CodeUploadsNotAllowed    refusal.Code = "uploads_not_allowed"
 	CodeVoiceNotAllowed      refusal.Code = "voice_not_allowed"
+	CodeScheduledNotFound    refusal.Code = "scheduled_not_found"
+	CodeTooManyScheduled     refusal.Code = "too_many_scheduled"
 )
 
 // The refusals without a variable part. Compare by errors.Is; do not change them.
@@ -56,6 +58,8 @@ var (
 	ErrTooManyMemberships   = &refusal.Error{Code: CodeTooManyMemberships, Message: "You cannot be in more rooms"}
 	ErrUploadsNotAllowed    = &refusal.Error{Code: CodeUploadsNotAllowed, Message: "File uploads are not allowed in this room"}
 	ErrVoiceNotAllowed      = &refusal.Error{Code: CodeVoiceNotAllowed, Message: "Voice messages are not allowed in this room"}
+	ErrScheduledNotFound    = &refusal.Error{Code: CodeScheduledNotFound, Message: "Scheduled message not found"}
+	ErrTooManyScheduled     = &refusal.Error{Code: CodeTooManyScheduled, Message: "Too many scheduled messages", Limit: MaxScheduled}
 )
 
 // Codes returns all codes, with those of package refusal.
@@ -66,5 +70,6 @@ func Codes() []refusal.Code {
 		CodePrivateRoom, CodeJoinNotPermitted, CodeNotInRoom, CodeUserNotInRoom, CodeNotAdmin, CodeLastAdmin,
 		CodeNotOwnMessage, CodeEditWindowExceeded, CodeDeleteNotPermitted, CodePinNotPermitted, CodeTooManyPins,
 		CodeTooManyReactions, CodeTooManyRooms, CodeTooManyMemberships, CodeUploadsNotAllowed, CodeVoiceNotAllowed,
+		CodeScheduledNotFound, CodeTooManyScheduled,
 	}
 }

@@ -35,6 +35,8 @@ const (
 	ConversationRead EventKind = "conversation.read"
 	// MemberInvited is for the invited user, who is no member yet.
 	MemberInvited EventKind = "member.invited"
+	// ScheduledChanged is for the author of a scheduled message alone.
+	ScheduledChanged EventKind = "scheduled.changed"
 )
 
 // Event is something that was committed. What it points to is shared by all who
@@ -57,13 +59,14 @@ type Event struct {
 	Names Names
 
 	// One of these is set, according to Kind.
-	Message    *Message    // MessageCreated, -Edited, -Deleted (a tombstone), -Pinned, -Unpinned
-	Reaction   *Reaction   // ReactionAdded, ReactionRemoved
-	Membership *Membership // MemberJoined, -Left, -Role, -Banned, -Unbanned, -Invited
-	Added      *Added      // MembersAdded
-	Room       *Room       // RoomUpdated, RoomDeleted: without lists
-	Receipts   []Receipt   // MessageRead: those of one sender
-	Mark       *Mark       // ConversationRead
+	Message    *Message         // MessageCreated, -Edited, -Deleted (a tombstone), -Pinned, -Unpinned
+	Reaction   *Reaction        // ReactionAdded, ReactionRemoved
+	Membership *Membership      // MemberJoined, -Left, -Role, -Banned, -Unbanned, -Invited
+	Added      *Added           // MembersAdded
+	Room       *Room            // RoomUpdated, RoomDeleted: without lists
+	Receipts   []Receipt        // MessageRead: those of one sender
+	Mark       *Mark            // ConversationRead
+	Scheduled  *ScheduledChange // ScheduledChanged
 }
 
 // Audience is the members of RoomID, if it is set, and each of Users, members or
@@ -216,5 +219,31 @@ func NewMarkEvent(m Mark, origin string) Event {
 		Audience:       Audience{Users: []UserID{m.UserID}},
 		Origin:         origin,
 		Mark:           &m,
+	}
+}
+
+// ScheduledChange is what has become of a scheduled message. What it says is not in it: its author's devices ask for that.
+type ScheduledChange struct {
+	ID          string
+	RoomID      string
+	RecipientID UserID
+	State       ScheduledState
+	SendAt      time.Time
+	MessageID   string // of what was sent
+}
+
+// NewScheduledEvent tells the author's own devices what has become of a scheduled message, and of which message it has become
+// if it was sent.
+func NewScheduledEvent(m *Scheduled, state ScheduledState, messageID string, at time.Time, origin string) Event {
+	return Event{
+		Kind:           ScheduledChanged,
+		ConversationID: m.ConversationID,
+		At:             at,
+		By:             m.AuthorID,
+		Audience:       Audience{Users: []UserID{m.AuthorID}},
+		Origin:         origin,
+		Scheduled: &ScheduledChange{
+			ID: m.ID, RoomID: m.RoomID, RecipientID: m.RecipientID, State: state, SendAt: m.SendAt, MessageID: messageID,
+		},
 	}
 }

@@ -94,7 +94,7 @@ func (e *Event) Nameless() []UserID {
 		}
 	case MembersAdded:
 		ids.add(e.Added.Users[:min(len(e.Added.Users), ListedMembers)]...)
-	case MessageCreated, MemberJoined, MemberRole, ReactionAdded, ReactionRemoved, MessageRead, ConversationRead:
+	case MessageCreated, MemberJoined, MemberRole, ReactionAdded, ReactionRemoved, MessageRead, ConversationRead, ScheduledChanged:
 	}
 	return ids.ids
 }

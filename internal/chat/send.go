@@ -144,17 +144,8 @@ func appended(m Message, err error) (Message, error) {
 // prepare makes what is to be stored of a draft with a valid target. stored is the
 // message that it repeats, where that had to be looked up already.
 func (s *Service) prepare(ctx context.Context, clientMsgID string, d Draft) (cmd Append, stored *Message, err error) {
-	if d.Type == "" {
-		d.Type = TypeText
-	}
-	if err := s.checkDraft(clientMsgID, &d); err != nil {
+	if cmd, err = s.compose(clientMsgID, &d); err != nil {
 		return Append{}, nil, err
-	}
-	cmd = Append{
-		Message:        s.message(clientMsgID, &d),
-		Fingerprint:    d.fingerprint(),
-		RequireFriends: d.RecipientID != "" && s.cfg.DirectPolicy == DirectFriends,
-		Origin:         d.Sender.Origin,
 	}
 	if s.filter != nil {
 		repeated, found, err := s.repeated(ctx, &cmd)
@@ -170,6 +161,22 @@ func (s *Service) prepare(ctx context.Context, clientMsgID string, d Draft) (cmd
 	}
 	cmd.Message.Mentions = mentioned(cmd.Message.Content)
 	return cmd, nil, nil
+}
+
+// compose is the part of prepare that asks nobody. It gives the draft its type, if it has none.
+func (s *Service) compose(clientMsgID string, d *Draft) (Append, error) {
+	if d.Type == "" {
+		d.Type = TypeText
+	}
+	if err := s.checkDraft(clientMsgID, d); err != nil {
+		return Append{}, err
+	}
+	return Append{
+		Message:        s.message(clientMsgID, d),
+		Fingerprint:    d.fingerprint(),
+		RequireFriends: d.RecipientID != "" && s.cfg.DirectPolicy == DirectFriends,
+		Origin:         d.Sender.Origin,
+	}, nil
 }
 
 // review asks the filter, which may refuse a new message or change it.

@@ -19,6 +19,7 @@ type Store interface {
 	Blocks
 	Messages
 	Changes
+	Later
 	Rooms
 	Directory
 	Moderation
@@ -86,6 +87,32 @@ type Changes interface {
 	DeleteMessage(ctx context.Context, cmd Delete) (Message, error)
 	PinMessage(ctx context.Context, cmd Pin) (Message, error)
 	React(ctx context.Context, cmd React) error
+}
+
+// Later keeps messages that are to be sent later, and enqueues the job that sends one (see [Scheduled.Job]) in the transaction that
+// stores it. Each change has one ScheduledChanged.
+type Later interface {
+	// ScheduleMessage stores a message to be sent later. In this order:
+	//   - a clientMsgId under which the author has scheduled one that is there: that one and no event if [Schedule.Repeats]
+	//     agrees, else its error;
+	//   - ErrTooManyScheduled if the author has as many as there may be;
+	//   - what AppendMessage would refuse. Nothing is appended.
+	ScheduleMessage(ctx context.Context, cmd Schedule) (Scheduled, error)
+	// RescheduleMessage stores what [Reschedule.Apply] makes of a scheduled message. A job of the version before that has not
+	// begun is removed. ErrScheduledNotFound.
+	RescheduleMessage(ctx context.Context, cmd Reschedule) (Scheduled, error)
+	// UnscheduleMessage removes a scheduled message, and its job if that has not begun. ErrScheduledNotFound, also for who is
+	// not its author.
+	UnscheduleMessage(ctx context.Context, cmd Unschedule) error
+	// ScheduledMessage returns a scheduled message. ErrScheduledNotFound.
+	ScheduledMessage(ctx context.Context, id string) (Scheduled, error)
+	// ScheduledMessages returns those of an author by the time at which they are to be sent, then by their ids.
+	ScheduledMessages(ctx context.Context, author UserID) ([]Scheduled, error)
+	// SendScheduled does what AppendMessage does, and removes the scheduled message with it. ErrScheduledNotFound, if there is
+	// none of that version that waits; ErrRoomNotFound too if another room has the id by now.
+	SendScheduled(ctx context.Context, cmd SendScheduled) (Message, error)
+	// FailScheduled notes why a version that waits was not sent. If there is none it does nothing.
+	FailScheduled(ctx context.Context, cmd FailScheduled) error
 }
 
 // Rooms keeps rooms and who is in them.

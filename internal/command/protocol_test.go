@@ -194,7 +194,7 @@ func thousands(digits string) string {
 // described are the shapes that have a heading of their own, and which.
 var described = map[reflect.Type]string{
 	reflect.TypeFor[wire.Message](): "message", reflect.TypeFor[wire.Room](): "room", reflect.TypeFor[wire.User](): "user",
-	reflect.TypeFor[wire.Conversation](): "conversation", reflect.TypeFor[wire.Contact](): "user", reflect.TypeFor[wire.Catchup](): "sync",
+	reflect.TypeFor[wire.Scheduled](): "scheduled message", reflect.TypeFor[wire.Conversation](): "conversation", reflect.TypeFor[wire.Contact](): "user", reflect.TypeFor[wire.Catchup](): "sync",
 }
 
 // carried is a cell of fields that the server sends.

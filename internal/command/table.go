@@ -198,7 +198,7 @@ func read[P any](ctx context.Context, c *call, decode Decode) (p P, err error) {
 }
 
 // rows is the table.
-var rows = concat(messageRows, changeRows, findRows, roomRows, directoryRows, moderationRows, readRows, friendRows, userRows, presenceRows,
+var rows = concat(messageRows, scheduleRows, changeRows, findRows, roomRows, directoryRows, moderationRows, readRows, friendRows, userRows, presenceRows,
 	topicRows, sessionRows)
 
 func concat(groups ...[]row) []row {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/gobwas/ws"
 
@@ -37,6 +38,16 @@ func (broken) EditMessage(context.Context, chat.Edit) (chat.Message, error) {
 func (broken) DeleteMessage(context.Context, chat.Delete) (chat.Message, error) {
 	return chat.Message{}, errDisk
 }
+func (broken) ScheduleMessage(context.Context, chat.Schedule) (chat.Scheduled, error) {
+	return chat.Scheduled{}, errDisk
+}
+func (broken) RescheduleMessage(context.Context, chat.Reschedule) (chat.Scheduled, error) {
+	return chat.Scheduled{}, errDisk
+}
+func (broken) ScheduledMessages(context.Context, chat.UserID) ([]chat.Scheduled, error) {
+	return nil, errDisk
+}
+func (broken) UnscheduleMessage(context.Context, chat.Unschedule) error { return errDisk }
 func (broken) PinMessage(context.Context, chat.Pin) (chat.Message, error) {
 	return chat.Message{}, errDisk
 }
@@ -285,49 +296,53 @@ func TestFaults(t *testing.T) {
 	ada, bob := n.device("ada"), n.device("bob")
 	people.on.Store(true)
 	faults := map[string]struct{ payload, message string }{
-		"message:send":      {`{"recipientId":"bob","content":"x"}`, "Failed to send message"},
-		"room:message":      {`{"roomId":"hall","content":"x"}`, "Failed to send room message"},
-		"message:edit":      {`{"messageId":"m","content":"x"}`, "Failed to edit message"},
-		"message:delete":    {`{"messageId":"m"}`, "Failed to delete message"},
-		"message:pin":       {`{"messageId":"m"}`, "Failed to pin message"},
-		"message:unpin":     {`{"messageId":"m"}`, "Failed to unpin message"},
-		"message:pins":      {`{"roomId":"hall"}`, "Failed to load pinned messages"},
-		"reaction:add":      {`{"messageId":"m","emoji":"👍"}`, "Failed to add reaction"},
-		"reaction:remove":   {`{"messageId":"m","emoji":"👍"}`, "Failed to remove reaction"},
-		"history":           {`{"roomId":"hall"}`, "Failed to load history"},
-		"thread":            {`{"messageId":"m"}`, "Failed to load thread"},
-		"message:search":    {`{"query":"x"}`, "Failed to search messages"},
-		"room:create":       {`{"name":"x"}`, "Failed to create room"},
-		"room:join":         {`{"roomId":"hall"}`, "Failed to join room"},
-		"room:leave":        {`{"roomId":"hall"}`, "Failed to leave room"},
-		"room:get":          {`{"roomId":"hall"}`, "Failed to load room"},
-		"room:list":         {`{}`, "Failed to list rooms"},
-		"room:members":      {`{"roomId":"hall"}`, "Failed to list members"},
-		"room:bans":         {`{"roomId":"hall"}`, "Failed to list bans"},
-		"room:search":       {`{"query":"x"}`, "Failed to search rooms"},
-		"room:update":       {`{"roomId":"hall","name":"x"}`, "Failed to update room"},
-		"room:delete":       {`{"roomId":"hall"}`, "Failed to delete room"},
-		"room:invite":       {`{"roomId":"hall","userId":"bob"}`, "Failed to invite user"},
-		"room:kick":         {`{"roomId":"hall","userId":"bob"}`, "Failed to remove user"},
-		"room:ban":          {`{"roomId":"hall","userId":"bob"}`, "Failed to ban user"},
-		"room:unban":        {`{"roomId":"hall","userId":"bob"}`, "Failed to unban user"},
-		"room:promote":      {`{"roomId":"hall","userId":"bob"}`, "Failed to promote user"},
-		"room:demote":       {`{"roomId":"hall","userId":"bob"}`, "Failed to demote user"},
-		"message:read":      {`{"messageIds":["m"]}`, "Failed to mark messages as read"},
-		"conversation:read": {`{"conversationId":"c","seq":1}`, "Failed to mark conversation as read"},
-		"conversation:list": {`{}`, "Failed to list conversations"},
-		"sync":              {`{"conversations":{}}`, "Failed to sync"},
-		"friend:request":    {`{"userId":"bob"}`, "Failed to request friendship"},
-		"friend:accept":     {`{"userId":"bob"}`, "Failed to accept friend"},
-		"friend:decline":    {`{"userId":"bob"}`, "Failed to decline friend"},
-		"friend:remove":     {`{"userId":"bob"}`, "Failed to remove friend"},
-		"friend:list":       {`{}`, "Failed to list friends"},
-		"user:block":        {`{"userId":"bob"}`, "Failed to block user"},
-		"user:unblock":      {`{"userId":"bob"}`, "Failed to unblock user"},
-		"user:get":          {`{"userId":"bob"}`, "Failed to load user"},
-		"user:search":       {`{"query":"b"}`, "Failed to search users"},
-		"presence:get":      {`{"userId":"bob"}`, "Failed to look up presence"},
-		"typing:start":      {`{"recipientId":"bob"}`, "Failed to tell who types"},
+		"message:send":       {`{"recipientId":"bob","content":"x"}`, "Failed to send message"},
+		"room:message":       {`{"roomId":"hall","content":"x"}`, "Failed to send room message"},
+		"message:schedule":   {`{"recipientId":"bob","content":"x","sendAt":"` + time.Now().Add(time.Hour).Format(time.RFC3339) + `"}`, "Failed to schedule message"},
+		"message:scheduled":  {`{}`, "Failed to list scheduled messages"},
+		"message:reschedule": {`{"scheduledId":"s","content":"x"}`, "Failed to reschedule message"},
+		"message:unschedule": {`{"scheduledId":"s"}`, "Failed to cancel scheduled message"},
+		"message:edit":       {`{"messageId":"m","content":"x"}`, "Failed to edit message"},
+		"message:delete":     {`{"messageId":"m"}`, "Failed to delete message"},
+		"message:pin":        {`{"messageId":"m"}`, "Failed to pin message"},
+		"message:unpin":      {`{"messageId":"m"}`, "Failed to unpin message"},
+		"message:pins":       {`{"roomId":"hall"}`, "Failed to load pinned messages"},
+		"reaction:add":       {`{"messageId":"m","emoji":"👍"}`, "Failed to add reaction"},
+		"reaction:remove":    {`{"messageId":"m","emoji":"👍"}`, "Failed to remove reaction"},
+		"history":            {`{"roomId":"hall"}`, "Failed to load history"},
+		"thread":             {`{"messageId":"m"}`, "Failed to load thread"},
+		"message:search":     {`{"query":"x"}`, "Failed to search messages"},
+		"room:create":        {`{"name":"x"}`, "Failed to create room"},
+		"room:join":          {`{"roomId":"hall"}`, "Failed to join room"},
+		"room:leave":         {`{"roomId":"hall"}`, "Failed to leave room"},
+		"room:get":           {`{"roomId":"hall"}`, "Failed to load room"},
+		"room:list":          {`{}`, "Failed to list rooms"},
+		"room:members":       {`{"roomId":"hall"}`, "Failed to list members"},
+		"room:bans":          {`{"roomId":"hall"}`, "Failed to list bans"},
+		"room:search":        {`{"query":"x"}`, "Failed to search rooms"},
+		"room:update":        {`{"roomId":"hall","name":"x"}`, "Failed to update room"},
+		"room:delete":        {`{"roomId":"hall"}`, "Failed to delete room"},
+		"room:invite":        {`{"roomId":"hall","userId":"bob"}`, "Failed to invite user"},
+		"room:kick":          {`{"roomId":"hall","userId":"bob"}`, "Failed to remove user"},
+		"room:ban":           {`{"roomId":"hall","userId":"bob"}`, "Failed to ban user"},
+		"room:unban":         {`{"roomId":"hall","userId":"bob"}`, "Failed to unban user"},
+		"room:promote":       {`{"roomId":"hall","userId":"bob"}`, "Failed to promote user"},
+		"room:demote":        {`{"roomId":"hall","userId":"bob"}`, "Failed to demote user"},
+		"message:read":       {`{"messageIds":["m"]}`, "Failed to mark messages as read"},
+		"conversation:read":  {`{"conversationId":"c","seq":1}`, "Failed to mark conversation as read"},
+		"conversation:list":  {`{}`, "Failed to list conversations"},
+		"sync":               {`{"conversations":{}}`, "Failed to sync"},
+		"friend:request":     {`{"userId":"bob"}`, "Failed to request friendship"},
+		"friend:accept":      {`{"userId":"bob"}`, "Failed to accept friend"},
+		"friend:decline":     {`{"userId":"bob"}`, "Failed to decline friend"},
+		"friend:remove":      {`{"userId":"bob"}`, "Failed to remove friend"},
+		"friend:list":        {`{}`, "Failed to list friends"},
+		"user:block":         {`{"userId":"bob"}`, "Failed to block user"},
+		"user:unblock":       {`{"userId":"bob"}`, "Failed to unblock user"},
+		"user:get":           {`{"userId":"bob"}`, "Failed to load user"},
+		"user:search":        {`{"query":"b"}`, "Failed to search users"},
+		"presence:get":       {`{"userId":"bob"}`, "Failed to look up presence"},
+		"typing:start":       {`{"recipientId":"bob"}`, "Failed to tell who types"},
 	}
 	for _, event := range command.Names() {
 		if slices.Contains([]string{"auth:refresh", "typing:stop", "notification:subscribe", "notification:unsubscribe"}, event) {

@@ -12,7 +12,7 @@ import (
 // commandOperations are the routes whose command there is.
 func (a *API) commandOperations() []operation {
 	var all []operation
-	for _, routes := range [][]route{roomRoutes, memberRoutes, messageRoutes, conversationRoutes, peopleRoutes} {
+	for _, routes := range [][]route{roomRoutes, memberRoutes, messageRoutes, scheduleRoutes, conversationRoutes, peopleRoutes} {
 		for i := range routes {
 			r := &routes[i]
 			if shape, there := command.Describe(r.command); there {
@@ -174,6 +174,27 @@ var messageRoutes = []route{
 	{"message:search", operation{
 		method: http.MethodGet, path: "/search/messages", id: "searchMessages", tag: tagMessages, pages: beforeLast,
 		summary: "Find messages", details: "Those with all words of the query in the caller's conversations, newest first.",
+	}},
+}
+
+var scheduleRoutes = []route{
+	{"message:schedule", operation{
+		method: http.MethodPost, path: "/scheduled", id: "scheduleMessage", tag: tagMessages, status: http.StatusCreated,
+		summary: "Schedule a message", details: "To a room or to a user, who may be written to now; it is sent at its time, when that is asked again. The same `clientMsgId` again gives the message that is scheduled under it, and schedules nothing. At most 100 for each user.",
+		example: `{"roomId": "lunch", "content": "Happy new year!", "sendAt": "2027-01-01T00:00:00Z"}`,
+	}},
+	{"message:scheduled", operation{
+		method: http.MethodGet, path: "/scheduled", id: "listScheduled", tag: tagMessages, cached: true,
+		summary: "List the caller's scheduled messages", details: "By the time at which they are to be sent. One that could not be sent has the `state` `failed` and says why.",
+	}},
+	{"message:reschedule", operation{
+		method: http.MethodPatch, path: "/scheduled/{scheduledId}", id: "rescheduleMessage", tag: tagMessages,
+		summary: "Change a scheduled message", details: "Its text, its time or both. One that could not be sent waits again.",
+		example: `{"content": "A happy new year!"}`,
+	}},
+	{"message:unschedule", operation{
+		method: http.MethodDelete, path: "/scheduled/{scheduledId}", id: "unscheduleMessage", tag: tagMessages,
+		summary: "Cancel a scheduled message",
 	}},
 }
 

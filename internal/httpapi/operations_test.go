@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/sockeye-im/sockeye/internal/account"
 )
@@ -21,6 +22,7 @@ func TestEveryOperation(t *testing.T) {
 	tryServerUsers(d)
 	room := tryRooms(d)
 	message := tryMessages(d, room)
+	trySchedule(d, room)
 	tryConversations(d, room, message)
 	tryMembers(d, room)
 	tryServerRooms(d)
@@ -142,6 +144,22 @@ func tryMessages(d *described, room string) (message string) {
 		t.Errorf("deleted: %s", r.body)
 	}
 	return message
+}
+
+func trySchedule(d *described, room string) {
+	t := d.n.t
+	soon := time.Now().Add(time.Hour).Format(time.RFC3339)
+	of := values{"scheduledId": d.call("scheduleMessage", nil, `{"roomId": "`+room+`", "content": "later", "sendAt": "`+soon+`"}`).text(t, "scheduled", "id")}
+	if text := d.call("rescheduleMessage", of, "").text(t, "scheduled", "content"); text != "A happy new year!" {
+		t.Errorf("changed to %q", text)
+	}
+	if r := d.call("listScheduled", nil, ""); r.text(t, "scheduled", 0, "id") != of["scheduledId"] || r.text(t, "scheduled", 0, "state") != "waiting" {
+		t.Errorf("scheduled: %s", r.body)
+	}
+	d.call("unscheduleMessage", of, "")
+	if r := d.try("unscheduleMessage", of, ""); r.status != http.StatusNotFound {
+		t.Errorf("cancelled twice: %d", r.status)
+	}
 }
 
 func tryConversations(d *described, room, message string) {

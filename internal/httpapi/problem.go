@@ -69,6 +69,7 @@ var statuses = map[refusal.Code]int{
 	chat.CodeMessageNotFound:      http.StatusNotFound,
 	chat.CodeConversationNotFound: http.StatusNotFound,
 	chat.CodeRoomNotFound:         http.StatusNotFound,
+	chat.CodeScheduledNotFound:    http.StatusNotFound,
 	chat.CodeUserNotInRoom:        http.StatusNotFound,
 
 	chat.CodeNotFriends:         http.StatusForbidden,
@@ -92,6 +93,7 @@ var statuses = map[refusal.Code]int{
 	chat.CodeTooManyRooms:       http.StatusConflict,
 	chat.CodeTooManyMemberships: http.StatusConflict,
 	chat.CodeTooManyReactions:   http.StatusConflict,
+	chat.CodeTooManyScheduled:   http.StatusConflict,
 
 	job.CodeUnknownKind:  http.StatusNotFound,
 	job.CodeNotFound:     http.StatusNotFound,

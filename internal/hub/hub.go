@@ -199,7 +199,7 @@ func answered(e *chat.Event) bool {
 		return e.Message.RoomID == "" // a room message goes to its sender too
 	case chat.MemberJoined, chat.MemberLeft:
 		return e.By == e.Membership.UserID // who ends another's remains, and needs the seq
-	case chat.ConversationRead:
+	case chat.ConversationRead, chat.ScheduledChanged:
 		return true
 	}
 	return false

@@ -132,6 +132,10 @@ func TestWhoIsTold(t *testing.T) {
 			[]string{"message:read to [user:ada] except []", "message:read to [user:ada] except []"},
 		},
 		{chat.NewMarkEvent(chat.Mark{UserID: "bob"}, "socket"), []string{"conversation:read to [user:bob] except [socket]"}},
+		{
+			chat.NewScheduledEvent(&chat.Scheduled{AuthorID: "bob"}, chat.ScheduledWaiting, "", at, "socket"),
+			[]string{"scheduled:changed to [user:bob] except [socket]"},
+		},
 	} {
 		h := open(t, new(roll))
 		h.publish(c.event)

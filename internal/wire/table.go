@@ -54,6 +54,7 @@ var chatEvents = map[chat.EventKind]Kind[*chat.Event]{
 	chat.RoomUpdated:      kind("room:updated", roomChangeOf),
 	chat.RoomDeleted:      kind("room:deleted", roomDeletionOf),
 	chat.ConversationRead: kind("conversation:read", markOf),
+	chat.ScheduledChanged: kind("scheduled:changed", scheduledChangeOf),
 }
 
 // received is a chat.MessageCreated that has no room.

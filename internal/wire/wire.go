@@ -4,6 +4,7 @@
 //
 //	table.go    Kind: what every event is called and carries
 //	wire.go     messages and rooms
+//	schedule.go messages that are to be sent later
 //	event.go    what events of conversations carry
 //	catchup.go  lists of conversations, and catching up with them
 //	people.go   users, friends, presence

@@ -16,7 +16,10 @@ var words = map[reflect.Type][]string{
 		string(chat.TypeText), string(chat.TypeImage), string(chat.TypeVideo), string(chat.TypeAudio), string(chat.TypeVoice),
 		string(chat.TypeFile), string(chat.TypeSystem),
 	},
-	reflect.TypeFor[chat.Role]():        {string(chat.RoleAdmin), string(chat.RoleMember)},
+	reflect.TypeFor[chat.Role](): {string(chat.RoleAdmin), string(chat.RoleMember)},
+	reflect.TypeFor[chat.ScheduledState](): {
+		string(chat.ScheduledWaiting), string(chat.ScheduledFailed), string(chat.ScheduledSent), string(chat.ScheduledCancelled),
+	},
 	reflect.TypeFor[chat.LeaveReason](): {string(chat.LeftKicked), string(chat.LeftBanned)},
 	reflect.TypeFor[account.Relation](): {
 		string(account.RelationNone), string(account.RelationSent), string(account.RelationReceived),

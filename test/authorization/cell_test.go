@@ -149,6 +149,7 @@ type cell struct {
 func (w *world) cell(r *row, caller standing) *cell {
 	w.t.Helper()
 	p := w.at(r.at)
+	w.schedule(r, p)
 	return &cell{world: w, row: r, place: p, caller: caller, payload: w.fill(r.payload, p, caller), want: r.want[caller]}
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 )
 
 // kind is where a row happens.
@@ -29,6 +30,7 @@ type place struct {
 	said, pinned string // messages of the admin, and of the member, which the admin has pinned
 	last         string // the message that was said last
 	indexed      bool   // it is known to be found
+	scheduled    string // what the admin has scheduled, if a row is about that
 	own          map[standing]string
 
 	pairs map[standing]*place // inPair: of friend and blocked
@@ -155,6 +157,21 @@ func (w *world) settlePair(with standing) *place {
 	return p
 }
 
+// schedule has the admin schedule something for a place, if a row is about that and nothing is.
+func (w *world) schedule(r *row, p *place) {
+	w.t.Helper()
+	if p.scheduled != "" || p.room == "" || !strings.Contains(r.command, "schedule") {
+		return
+	}
+	var made struct{ Scheduled struct{ ID string } }
+	w.people[admin].watch.must("message:schedule", `{"roomId":%q,"content":%q,"sendAt":%q}`,
+		p.room, "later "+p.word, time.Now().Add(time.Hour).Format(time.RFC3339)).into(w.t, &made)
+	p.scheduled = made.Scheduled.ID
+	for s, h := range w.told() {
+		w.keepsAll(p, standing(s), h)
+	}
+}
+
 func (w *world) say(by standing, to, id, content string) (messageID string) {
 	w.t.Helper()
 	command := "room:message"
@@ -208,6 +225,10 @@ func (w *world) expand(payload string, p *place, by standing) string {
 			}
 		case "pinned":
 			return at.pinned
+		case "scheduled":
+			return at.scheduled
+		case "later":
+			return time.Now().Add(time.Hour).Format(time.RFC3339)
 		case "name":
 			return at.name
 		case "word":

@@ -19,6 +19,7 @@ const (
 	notFriends     = "not_friends"
 	notInRoom      = "not_in_room"
 	notOwn         = "not_own_message"
+	notScheduled   = "scheduled_not_found"
 	privateRoom    = "private_room"
 )
 
@@ -36,6 +37,20 @@ var table = []row{
 		want: want{notInRoom, notInRoom, notInRoom, notInRoom, done, done}},
 	{command: "room:message", http: "sendToRoom", guide: "chat", at: inPublic, payload: `{"roomId":"$room","content":"hello"}`,
 		want: want{notInRoom, notInRoom, notInRoom, notInRoom, done, done}},
+
+	// Who may write may do so later. What one has scheduled others do not see.
+	{command: "message:schedule", http: "scheduleMessage", at: inPair, payload: `{"recipientId":"$peer","content":"hello","sendAt":"$later"}`,
+		want: want{notFriends, unseen, notFriends, notFriends, notFriends, unseen}},
+	{command: "message:schedule", http: "scheduleMessage", at: inPrivate, payload: `{"roomId":"$room","content":"hello","sendAt":"$later"}`,
+		want: want{notInRoom, notInRoom, notInRoom, notInRoom, unseen, unseen}},
+	{command: "message:schedule", http: "scheduleMessage", at: inPublic, payload: `{"roomId":"$room","content":"hello","sendAt":"$later"}`,
+		want: want{notInRoom, notInRoom, notInRoom, notInRoom, unseen, unseen}},
+	{command: "message:scheduled", http: "listScheduled", at: inPrivate, payload: `{}`,
+		want: want{harmless, harmless, harmless, harmless, harmless, shown}},
+	{command: "message:reschedule", http: "rescheduleMessage", at: inPrivate, payload: `{"scheduledId":"$scheduled","content":"other"}`,
+		want: want{notScheduled, notScheduled, notScheduled, notScheduled, notScheduled, unseen}},
+	{command: "message:unschedule", http: "unscheduleMessage", at: inPrivate, payload: `{"scheduledId":"$scheduled"}`,
+		want: want{notScheduled, notScheduled, notScheduled, notScheduled, notScheduled, unseen}},
 
 	// Only the sender edits, while in the conversation; the sender and the room's admins delete.
 	{command: "message:edit", http: "editMessage", at: inPrivate, payload: `{"messageId":"$said","content":"other"}`,

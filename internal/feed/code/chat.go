@@ -26,6 +26,7 @@ type event struct {
 	Room           *room          `json:"r,omitzero"`
 	Receipts       []receipt      `json:"y,omitzero"`
 	Mark           *mark          `json:"n,omitzero"`
+	Scheduled      *scheduled     `json:"z,omitzero"`
 }
 
 // The types of chats with names for JSON. The compiler converts one to the other only as long as they have the same fields:
@@ -107,6 +108,14 @@ type (
 		Seq            int64       `json:"s,omitzero"`
 		ReadAt         time.Time   `json:"t,omitzero"`
 	}
+	scheduled struct {
+		ID          string              `json:"i,omitzero"`
+		RoomID      string              `json:"r,omitzero"`
+		RecipientID chat.UserID         `json:"u,omitzero"`
+		State       chat.ScheduledState `json:"k,omitzero"`
+		SendAt      time.Time           `json:"t,omitzero"`
+		MessageID   string              `json:"m,omitzero"`
+	}
 	head struct {
 		ConversationID string        `json:"c,omitzero"`
 		Seq            int64         `json:"s,omitzero"`
@@ -120,6 +129,7 @@ func eventOf(e *chat.Event) event {
 		Origin: e.Origin, Names: e.Names, Message: (*message)(e.Message), Reaction: (*reaction)(e.Reaction),
 		Membership: (*membership)(e.Membership), Added: (*added)(e.Added), Room: (*room)(e.Room),
 		Receipts: each(e.Receipts, func(r chat.Receipt) receipt { return receipt(r) }), Mark: (*mark)(e.Mark),
+		Scheduled: (*scheduled)(e.Scheduled),
 	}
 }
 
@@ -129,6 +139,7 @@ func (e *event) event() chat.Event {
 		Origin: e.Origin, Names: e.Names, Message: (*chat.Message)(e.Message), Reaction: (*chat.Reaction)(e.Reaction),
 		Membership: (*chat.Membership)(e.Membership), Added: (*chat.Added)(e.Added), Room: (*chat.Room)(e.Room),
 		Receipts: each(e.Receipts, func(r receipt) chat.Receipt { return chat.Receipt(r) }), Mark: (*chat.Mark)(e.Mark),
+		Scheduled: (*chat.ScheduledChange)(e.Scheduled),
 	}
 }
 
@@ -177,6 +188,8 @@ func promised(e *chat.Event) (known, whole bool) {
 		return true, len(e.Receipts) > 0
 	case chat.ConversationRead:
 		return true, e.Mark != nil
+	case chat.ScheduledChanged:
+		return true, e.Scheduled != nil
 	}
 	return false, false
 }

@@ -25,6 +25,7 @@ var (
 		chat.MessageCreated, chat.MessageEdited, chat.MessageDeleted, chat.MessagePinned, chat.MessageUnpinned, chat.ReactionAdded,
 		chat.ReactionRemoved, chat.MemberJoined, chat.MemberLeft, chat.MemberRole, chat.MemberBanned, chat.MemberUnbanned,
 		chat.MemberInvited, chat.MembersAdded, chat.RoomUpdated, chat.RoomDeleted, chat.MessageRead, chat.ConversationRead,
+		chat.ScheduledChanged,
 	}
 	accountKinds = []account.EventKind{
 		account.FriendRequested, account.FriendCancelled, account.FriendAccepted, account.FriendDeclined, account.FriendRemoved,

@@ -45,6 +45,9 @@ func sample() feed.Facts {
 			chat.NewRoomEvent(chat.RoomDeleted, place(5), chat.Room{ID: "hall", Name: "Hall", CreatedAt: at}, "ada", "bob"),
 			chat.NewReceiptEvent([]chat.Receipt{{MessageID: "m", SenderID: "ada", ReadBy: "bob", ReadAt: at}}, "a connection"),
 			chat.NewMarkEvent(chat.Mark{UserID: "bob", ConversationID: "room:c", ReadAt: at}, "a connection"),
+			chat.NewScheduledEvent(&chat.Scheduled{
+				ID: "s", AuthorID: "ada", ConversationID: "room:c", RoomID: "hall", RecipientID: "bob", SendAt: at,
+			}, chat.ScheduledSent, "m", at, "a connection"),
 		},
 		Accounts: []account.Event{
 			{Kind: account.FriendAccepted, At: at, Actor: ada, Other: bob, Private: true, Origin: "a connection"},

@@ -13,7 +13,9 @@ import (
 	"github.com/sockeye-im/sockeye/internal/cluster"
 	"github.com/sockeye-im/sockeye/internal/feed"
 	brokerpostgres "github.com/sockeye-im/sockeye/internal/feed/postgres"
+	"github.com/sockeye-im/sockeye/internal/job"
 	"github.com/sockeye-im/sockeye/internal/store/postgres/pgtest"
+	"github.com/sockeye-im/sockeye/internal/store/scheduletest"
 	"github.com/sockeye-im/sockeye/internal/store/storetest"
 	"github.com/sockeye-im/sockeye/internal/store/suite"
 )
@@ -22,6 +24,19 @@ import (
 // first of them has told.
 func TestStoreOnNodes(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) suite.Driver { return &nodesOn{database: pgtest.Database(t)} })
+}
+
+// TestLaterOnNodes is the same of messages that are sent later.
+func TestLaterOnNodes(t *testing.T) {
+	scheduletest.Run(t, func(t *testing.T) scheduletest.Driver { return laterOn{&nodesOn{database: pgtest.Database(t)}} })
+}
+
+// laterOn is nodesOn with the jobs of the first node.
+type laterOn struct{ *nodesOn }
+
+func (d laterOn) Open(t testing.TB, chats chat.Sink) (chat.Store, job.Store) {
+	s, _ := d.nodesOn.Open(t, chats, func([]account.Event) {})
+	return s, s.(*spread).nodes[0].store.Jobs()
 }
 
 // nodesOn opens a database by three nodes.
@@ -141,6 +156,41 @@ func (s *spread) PinMessage(ctx context.Context, cmd chat.Pin) (chat.Message, er
 func (s *spread) React(ctx context.Context, cmd chat.React) error {
 	defer s.settle()
 	return s.next().React(ctx, cmd)
+}
+
+func (s *spread) ScheduleMessage(ctx context.Context, cmd chat.Schedule) (chat.Scheduled, error) {
+	defer s.settle()
+	return s.next().ScheduleMessage(ctx, cmd)
+}
+
+func (s *spread) RescheduleMessage(ctx context.Context, cmd chat.Reschedule) (chat.Scheduled, error) {
+	defer s.settle()
+	return s.next().RescheduleMessage(ctx, cmd)
+}
+
+func (s *spread) UnscheduleMessage(ctx context.Context, cmd chat.Unschedule) error {
+	defer s.settle()
+	return s.next().UnscheduleMessage(ctx, cmd)
+}
+
+func (s *spread) ScheduledMessage(ctx context.Context, id string) (chat.Scheduled, error) {
+	defer s.settle()
+	return s.next().ScheduledMessage(ctx, id)
+}
+
+func (s *spread) ScheduledMessages(ctx context.Context, author chat.UserID) ([]chat.Scheduled, error) {
+	defer s.settle()
+	return s.next().ScheduledMessages(ctx, author)
+}
+
+func (s *spread) SendScheduled(ctx context.Context, cmd chat.SendScheduled) (chat.Message, error) {
+	defer s.settle()
+	return s.next().SendScheduled(ctx, cmd)
+}
+
+func (s *spread) FailScheduled(ctx context.Context, cmd chat.FailScheduled) error {
+	defer s.settle()
+	return s.next().FailScheduled(ctx, cmd)
 }
 
 func (s *spread) CreateRoom(ctx context.Context, cmd chat.NewRoom) error {

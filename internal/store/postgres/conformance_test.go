@@ -12,6 +12,7 @@ import (
 	"github.com/sockeye-im/sockeye/internal/store/jobtest"
 	"github.com/sockeye-im/sockeye/internal/store/postgres"
 	"github.com/sockeye-im/sockeye/internal/store/postgres/pgtest"
+	"github.com/sockeye-im/sockeye/internal/store/scheduletest"
 	"github.com/sockeye-im/sockeye/internal/store/storetest"
 	"github.com/sockeye-im/sockeye/internal/store/suite"
 	"github.com/sockeye-im/sockeye/internal/store/usagetest"
@@ -31,6 +32,9 @@ func TestConformance(t *testing.T) {
 	t.Run("Jobs", func(t *testing.T) {
 		jobtest.Run(t, func(t *testing.T) jobtest.Driver { return jobDriver{pgtest.Database(t), asked} })
 	})
+	t.Run("Later", func(t *testing.T) {
+		scheduletest.Run(t, func(t *testing.T) scheduletest.Driver { return laterDriver{pgtest.Database(t), asked} })
+	})
 	t.Run("Usage", func(t *testing.T) {
 		usagetest.Run(t, func(t *testing.T) usagetest.Driver { return usageDriver{pgtest.Database(t), asked} })
 	})
@@ -46,6 +50,27 @@ func (d usageDriver) Open(t testing.TB) (chat.Store, usage.Store) {
 	}
 	s := openWith(t, cfg, discard)
 	return s, s.Usage()
+}
+
+// laterDriver is driver for messages that are sent later.
+type laterDriver driver
+
+func (d laterDriver) Open(t testing.TB, chats chat.Sink) (chat.Store, job.Store) {
+	cfg := postgres.DefaultConfig(d.address)
+	if d.asked != nil {
+		cfg = cfg.Traced(d.asked)
+	}
+	s := openWith(t, cfg, chats)
+	return s, s.Jobs()
+}
+
+// disturbedLater is disturbed for messages that are sent later.
+type disturbedLater struct{ laterDriver }
+
+func (d disturbedLater) Open(t testing.TB, chats chat.Sink) (chat.Store, job.Store) {
+	s, jobs := d.laterDriver.Open(t, chats)
+	disturbed{driver(d.laterDriver)}.disturb(t, `nextval('attempts') % 2 = 1`)
+	return s, jobs
 }
 
 // jobDriver is driver for jobs.
@@ -93,6 +118,11 @@ func TestTwice(t *testing.T) {
 	newDriver := func(t *testing.T) suite.Driver { return disturbed{driver{address: pgtest.Database(t)}} }
 	t.Run("Chats", func(t *testing.T) { storetest.Run(t, newDriver) })
 	t.Run("Accounts", func(t *testing.T) { accounttest.Run(t, newDriver) })
+	t.Run("Later", func(t *testing.T) {
+		scheduletest.Run(t, func(t *testing.T) scheduletest.Driver {
+			return disturbedLater{laterDriver{address: pgtest.Database(t)}}
+		})
+	})
 }
 
 // disturbed opens a database in which the first of two attempts fails.

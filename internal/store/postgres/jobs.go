@@ -86,6 +86,14 @@ func (t *tx) enqueue(jobs []job.Job) error {
 	return nil
 }
 
+// withdraw removes a job that is not to be done any more, unless somebody does it.
+func (t *tx) withdraw(id string) error {
+	if _, err := t.exec(`DELETE FROM jobs WHERE id = $1 AND state NOT IN ('running', 'cancelling')`, id); err != nil {
+		return fmt.Errorf("withdraw a job: %w", err)
+	}
+	return nil
+}
+
 // Enqueue implements [job.Store].
 func (s *Jobs) Enqueue(ctx context.Context, jobs []job.Job) error {
 	return s.store.writer.Do(ctx, func(tx *tx) error { return tx.enqueue(jobs) })

@@ -124,7 +124,7 @@ func (l *Log) complete(each Each, line *Line, messages map[string]*chat.Message,
 		} else {
 			e.Membership.Role = chat.Role(line.detail)
 		}
-	case chat.MessageRead, chat.ConversationRead, chat.MemberInvited: // are not logged
+	case chat.MessageRead, chat.ConversationRead, chat.MemberInvited, chat.ScheduledChanged: // are not logged
 	}
 	return e, nil
 }

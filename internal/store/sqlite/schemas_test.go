@@ -83,6 +83,12 @@ var seeds = []struct {
 		INSERT INTO webhook_deliveries (webhook_id, at, id, event_id, kind, conversation_id, seq, attempt, status, error, outcome, took_ms)
 			VALUES ('wh_1', 3650, 'd1', 'evt_1', 'message.created', 'room:1', 3, 1, 500, 'the answer was 500', 'retried', 12);`},
 	{15, `INSERT INTO incoming_webhooks (id, hash, room_id, bot_id, name, created_at, created_by) VALUES ('in_1', x'0304', 'hall', 'bot_1', 'Weather', 3700, 'k1');`},
+	{16, `
+		INSERT INTO scheduled_messages (id, author_id, author_name, conversation_id, room_id, recipient_id, content, type, client_msg_id, fingerprint, send_at, created_at, version, failure_code, failure_message) VALUES
+			('s1', 'u_ada', 'Ada', 'dm:1', NULL, 'u_lin', 'later', 'text', 'c4', x'0102', 9000, 3600, 1, NULL, NULL),
+			('s2', 'u_lin', '林小雨', 'room:1', 'hall', NULL, 'too late', 'text', NULL, x'0304', 3700, 3600, 2, 'not_in_room', 'Not in room');
+		INSERT INTO jobs (id, kind, priority, unique_key, payload, cron, state, run_at, created_at) VALUES
+			('s1.1', 'scheduled', 0, NULL, x'7B226964223A227331222C2276657273696F6E223A317D', '', 'waiting', 9000, 3600);`},
 }
 
 // TestUpgradeFromEverySchema: a database of every earlier schema, as a program of its time left it, becomes one of now, and

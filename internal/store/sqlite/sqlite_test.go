@@ -18,6 +18,7 @@ import (
 	"github.com/sockeye-im/sockeye/internal/job"
 	"github.com/sockeye-im/sockeye/internal/store/accounttest"
 	"github.com/sockeye-im/sockeye/internal/store/jobtest"
+	"github.com/sockeye-im/sockeye/internal/store/scheduletest"
 	"github.com/sockeye-im/sockeye/internal/store/sqlite"
 	"github.com/sockeye-im/sockeye/internal/store/storetest"
 	"github.com/sockeye-im/sockeye/internal/store/suite"
@@ -45,6 +46,9 @@ func TestConformance(t *testing.T) {
 	t.Run("Jobs", func(t *testing.T) {
 		jobtest.Run(t, func(t *testing.T) jobtest.Driver { return jobDriver{t.TempDir(), asked} })
 	})
+	t.Run("Later", func(t *testing.T) {
+		scheduletest.Run(t, func(t *testing.T) scheduletest.Driver { return laterDriver{t.TempDir(), asked} })
+	})
 	t.Run("Usage", func(t *testing.T) {
 		usagetest.Run(t, func(t *testing.T) usagetest.Driver { return usageDriver{t.TempDir(), asked} })
 	})
@@ -58,6 +62,16 @@ func (d usageDriver) Open(t testing.TB) (chat.Store, usage.Store) {
 	t.Cleanup(func() { d.asked.of(s) }) // once it is closed
 	s = openStore(t, d.dir, discard)
 	return s, s.Usage()
+}
+
+// laterDriver is driver for messages that are sent later.
+type laterDriver driver
+
+func (d laterDriver) Open(t testing.TB, chats chat.Sink) (chat.Store, job.Store) {
+	var s *sqlite.Store
+	t.Cleanup(func() { d.asked.of(s) }) // once it is closed
+	s = openStore(t, d.dir, chats)
+	return s, s.Jobs()
 }
 
 // jobDriver is driver for jobs. Nobody else has the database.

@@ -91,4 +91,9 @@ var Tables = []Table{
 		text("webhook_id"), integer("at"), text("id"), text("event_id"), text("kind"), text("conversation_id"), integer("seq"), integer("attempt"),
 		integer("status"), text("error"), text("outcome"), integer("took_ms"),
 	}},
+	{"scheduled_messages", 1, []Column{
+		text("id"), text("author_id"), text("author_name"), text("conversation_id"), text("room_id"), text("recipient_id"), text("content"),
+		text("type"), text("reply_to"), text("attachments"), text("client_msg_id"), raw("fingerprint"), integer("send_at"), integer("created_at"),
+		integer("version"), text("failure_code"), text("failure_message"),
+	}},
 }

@@ -26,6 +26,7 @@ const fields = {
   "room:invited": "roomId userId username by names? conversationId timestamp",
   "message:read": "messageId conversationId readBy readAt names?",
   "conversation:read": "conversationId seq",
+  "scheduled:changed": "scheduledId roomId? recipientId? state sendAt messageId? timestamp",
   "typing:start": "userId username roomId?",
   "typing:stop": "userId roomId?",
   "friend:requested": relation,

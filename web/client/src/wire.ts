@@ -57,6 +57,11 @@ export interface Epoch {
   node?: string;
 }
 
+export interface Failure {
+  code: string;
+  message: string;
+}
+
 export interface Head {
   conversationId: string;
   seq: number;
@@ -274,6 +279,33 @@ export interface RoomSettings {
 
 export type RoomType = "public" | "private" | "direct";
 
+export interface Scheduled {
+  id: string;
+  roomId?: string;
+  recipientId?: string;
+  content: string;
+  type: MessageType;
+  replyTo: string | null;
+  attachments: string[];
+  sendAt: string;
+  createdAt: string;
+  clientMsgId?: string;
+  state: ScheduledState;
+  failure?: Failure;
+}
+
+export interface ScheduledChange {
+  scheduledId: string;
+  roomId?: string;
+  recipientId?: string;
+  state: ScheduledState;
+  sendAt: string;
+  messageId?: string;
+  timestamp: string;
+}
+
+export type ScheduledState = "waiting" | "failed" | "sent" | "cancelled";
+
 export interface User {
   userId: string;
   username: string;
@@ -285,6 +317,10 @@ export interface User {
 export interface Commands {
   "message:send": { payload: { recipientId: string; content: string; type?: MessageType; clientMsgId?: string; replyTo?: string; attachments?: string[] }; answer: { id: string; recipientId: string; timestamp: string; conversationId: string; seq: number; clientMsgId?: string } };
   "room:message": { payload: { roomId: string; content: string; type?: MessageType; clientMsgId?: string; replyTo?: string; attachments?: string[] }; answer: { id: string; roomId: string; timestamp: string; conversationId: string; seq: number; clientMsgId?: string } };
+  "message:schedule": { payload: OneOf<{ roomId: string; recipientId: string }> & { content: string; type?: MessageType; sendAt: string; clientMsgId?: string; replyTo?: string; attachments?: string[] }; answer: { scheduled: Scheduled } };
+  "message:scheduled": { payload: object; answer: { scheduled: Scheduled[] } };
+  "message:reschedule": { payload: { scheduledId: string; content?: string; sendAt?: string }; answer: { scheduled: Scheduled } };
+  "message:unschedule": { payload: { scheduledId: string }; answer: object };
   "message:edit": { payload: { messageId: string; content: string }; answer: { message: Message } };
   "message:delete": { payload: { messageId: string }; answer: { message: Message } };
   "message:pin": { payload: { messageId: string }; answer: { message: Message } };
@@ -336,6 +372,10 @@ export interface Commands {
 export const commandNames = [
   "message:send",
   "room:message",
+  "message:schedule",
+  "message:scheduled",
+  "message:reschedule",
+  "message:unschedule",
   "message:edit",
   "message:delete",
   "message:pin",
@@ -416,6 +456,7 @@ export interface ServerEvents {
   "room:user_joined": Membership;
   "room:user_left": Membership;
   "room:user_unbanned": Membership;
+  "scheduled:changed": ScheduledChange;
   "server:epoch": Epoch;
   "server:leaving": Leaving;
   "typing:start": Passing;

@@ -64,3 +64,5 @@ INSERT INTO webhooks (id, url, secret, description, events, rooms, old_secret, o
     SELECT 'w' || i, '', '', '', '', '', '', 0, i, '', 0, 0, '' FROM generate_series(1, 50) i;
 INSERT INTO webhook_deliveries (webhook_id, at, id, event_id, kind, conversation_id, seq, attempt, status, error, outcome, took_ms)
     SELECT 'w' || i % 50 + 1, i, 'd' || i, '', '', '', i, 1, 200, '', '', 1 FROM generate_series(1, 5000) i;
+INSERT INTO scheduled_messages (id, author_id, author_name, conversation_id, recipient_id, content, type, client_msg_id, fingerprint, send_at, created_at, version)
+    SELECT 's' || i, 'u' || i % 500, '', 'c' || i, 'u1', '', 'text', CASE WHEN i % 2 = 0 THEN 'c' || i END, '', i, i, 1 FROM generate_series(1, 5000) i;
