@@ -173,12 +173,12 @@ type run struct {
 
 // on is the result of going on later.
 func (r *run) on(after time.Duration) job.Result {
-	return job.Result{Then: append(r.letters, r.line.job(r.NewID(), r.Now().Add(after)))}
+	return job.Result{Then: append(r.letters, r.job(r.NewID(), r.Now().Add(after)))}
 }
 
 // end is the result of having told everything.
 func (r *run) end() job.Result {
-	again := r.line.job(r.NewID(), r.Now())
+	again := r.job(r.NewID(), r.Now())
 	return job.Result{Then: r.letters, Again: &again}
 }
 

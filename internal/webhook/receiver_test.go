@@ -48,7 +48,7 @@ func receive(t testing.TB, answer func(w http.ResponseWriter, r *http.Request, n
 	t.Helper()
 	r := &receiver{t: t, answer: answer}
 	r.Server = httptest.NewServer(r)
-	t.Cleanup(r.Server.Close)
+	t.Cleanup(r.Close)
 	return r
 }
 
