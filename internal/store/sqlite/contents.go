@@ -110,6 +110,9 @@ func valueOf(value any, kind transfer.Kind) (any, error) {
 		}
 	case []byte:
 		if kind == transfer.Bytes {
+			if value == nil {
+				value = []byte{} // an empty one: to other drivers nil is NULL
+			}
 			return value, nil
 		}
 	case int64:
