@@ -1,6 +1,7 @@
 package authorization_test
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"strings"
@@ -226,7 +227,7 @@ func (w *world) expand(payload string, p *place, by standing) string {
 		case "pinned":
 			return at.pinned
 		case "scheduled":
-			return at.scheduled
+			return cmp.Or(at.scheduled, "nothing")
 		case "later":
 			return time.Now().Add(time.Hour).Format(time.RFC3339)
 		case "name":
