@@ -105,6 +105,8 @@ func furnish(t *testing.T, address string) {
 		`INSERT INTO webhook_deliveries (webhook_id, at, id, event_id, kind, conversation_id, seq, attempt, status, error, outcome, took_ms)
 			VALUES ('wh_1', 8, 'd1', 'evt_1', 'message.created', 'room:1', 3, 1, 500, 'the answer was 500', 'retried', 12)`,
 		`INSERT INTO incoming_webhooks (id, hash, room_id, bot_id, name, created_at, created_by) VALUES ('in_1', '\x0304', 'hall', 'bot_1', 'Weather', 9, 'k')`,
+		`INSERT INTO scheduled_messages (id, author_id, author_name, conversation_id, room_id, content, type, fingerprint, send_at, created_at, version)
+			VALUES ('s1', 'u_ada', 'Ada', 'room:1', 'hall', 'later', 'text', '\x0506', 11, 10, 2)`,
 	} {
 		pgtest.Exec(t, address, statement)
 	}
@@ -112,6 +114,7 @@ func furnish(t *testing.T, address string) {
 	must(jobs.Enqueue(ctx, []job.Job{
 		{ID: "j1", Kind: "webhook", Priority: job.High, Key: "once", Payload: []byte{0, 1}, RunAt: now, CreatedAt: now},
 		{ID: "j2", Kind: "upkeep", Cron: "@hourly", Payload: []byte("{}"), RunAt: now, CreatedAt: now},
+		{ID: "j3", Kind: "analytics", RunAt: now, CreatedAt: now},
 	}))
 	_, err := jobs.Claim(ctx, job.Claim{Kind: "webhook", Most: 1, Now: now, Lease: "n:1", Last: time.Minute})
 	must(err)
