@@ -1,4 +1,4 @@
-// An echo bot: it says again what is said in rooms. See docs/webhooks.md.
+// Command echo-bot is an example of a bot: it says again what is said in rooms. See docs/webhooks.md.
 package main
 
 import (
