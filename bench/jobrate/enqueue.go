@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"runtime"
@@ -14,27 +13,28 @@ import (
 
 	"github.com/sockeye-im/sockeye/bench/jobs/measure"
 	"github.com/sockeye-im/sockeye/bench/process"
+	"github.com/sockeye-im/sockeye/internal/account"
 	"github.com/sockeye-im/sockeye/internal/chat"
 	"github.com/sockeye-im/sockeye/internal/job"
 )
 
-// windows are how many jobs go with each message in a window of time: in a command of their own, which shares the message's
-// transaction. They take turns.
+// windows are how many jobs follow each message in a window of time, in the message's transaction. They take turns.
 var windows = []int{0, 1, 1 + further}
 
-// further is how many more jobs there are in a command of the last window.
+// further is how many more jobs follow a message in the last window.
 const further = 10
 
 // turns is how often each window comes; the first one warms up.
 const turns = 6
 
-// enqueue measures the time that messages take alone and with jobs beside them.
+// enqueue measures the time that messages take alone and with jobs that follow them.
 func (p plan) enqueue(ctx context.Context, s store, jobs job.Store) (result measure.Result, err error) {
 	queue, _, err := p.runner(jobs, func(context.Context, *job.Job) (job.Result, error) { return job.Result{}, nil })
 	if err != nil {
 		return result, err
 	}
 	m := messages{store: s, queue: queue}
+	s.Follow(m.follow)
 	micros := make([][]float64, len(windows))
 	for turn := range turns {
 		for i := range windows {
@@ -49,41 +49,41 @@ func (p plan) enqueue(ctx context.Context, s store, jobs job.Store) (result meas
 		}
 	}
 	alone, one, many := process.Median(micros[0]), process.Median(micros[1]), process.Median(micros[2])
-	result.Message, result.Command, result.More = alone, one-alone, (many-one)/further
+	result.Message, result.First, result.More = alone, one-alone, (many-one)/further
 	return result, nil
 }
 
-// messages stores some, with jobs.
+// messages stores some, which jobs follow.
 type messages struct {
-	store  store
-	queue  *job.Queue
-	stored atomic.Int64
+	store     store
+	queue     *job.Queue
+	stored    atomic.Int64
+	following atomic.Int64 // how many jobs follow each message
+}
+
+// follow is what follows events, see [sqlite.Store.Follow].
+func (m *messages) follow(events []chat.Event, _ []account.Event) (jobs []job.Job) {
+	for range events {
+		for range m.following.Load() {
+			j, err := m.queue.Make(job.New{Kind: kind, Payload: payload, Delay: time.Hour})
+			if err != nil {
+				panic(err)
+			}
+			jobs = append(jobs, j)
+		}
+	}
+	return jobs
 }
 
 // window returns the CPU time of a message with so many jobs, in microseconds.
 func (m *messages) window(ctx context.Context, p plan, jobs int) (micros float64, err error) {
-	all := make([]job.New, jobs)
-	for i := range all {
-		all[i] = job.New{Kind: kind, Payload: payload, Delay: time.Hour}
-	}
+	m.following.Store(int64(jobs))
 	runtime.GC()
 	before, err := process.CPUTime(os.Getpid())
 	if err != nil {
 		return 0, err
 	}
-	err = each(p.jobs, p.callers, func(caller int) error {
-		caused := make(chan error, 1)
-		if len(all) == 0 {
-			caused <- nil
-		} else {
-			go func() {
-				_, err := m.queue.Enqueue(ctx, all...)
-				caused <- err
-			}()
-		}
-		return errors.Join(m.send(ctx, caller), <-caused)
-	})
-	if err != nil {
+	if err := each(p.jobs, p.callers, func(caller int) error { return m.send(ctx, caller) }); err != nil {
 		return 0, err
 	}
 	after, err := process.CPUTime(os.Getpid())

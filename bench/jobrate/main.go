@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/sockeye-im/sockeye/bench/jobs/measure"
+	"github.com/sockeye-im/sockeye/internal/account"
 	"github.com/sockeye-im/sockeye/internal/chat"
 	"github.com/sockeye-im/sockeye/internal/job"
 	"github.com/sockeye-im/sockeye/internal/store/postgres"
@@ -53,6 +54,7 @@ type plan struct {
 // store is where messages and jobs go.
 type store interface {
 	AppendMessage(ctx context.Context, cmd chat.Append) (chat.Message, error)
+	Follow(follow func([]chat.Event, []account.Event) []job.Job)
 	io.Closer
 }
 

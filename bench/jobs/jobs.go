@@ -91,8 +91,8 @@ func (r *runner) enqueue(ctx context.Context, report *Report, round int) error {
 		return fmt.Errorf("enqueue, run %d: %w", round+1, err)
 	}
 	report.Enqueued = append(report.Enqueued, result)
-	r.Say("run %d  enqueue on SQLite: a message %.1f µs, a job in a command of its own %.1f µs more, each further job %.1f µs", round+1,
-		result.Message, result.Command, result.More)
+	r.Say("run %d  enqueue on SQLite: a message %.1f µs, a job that follows it %.1f µs more, each further one %.1f µs", round+1,
+		result.Message, result.First, result.More)
 	return nil
 }
 

@@ -16,9 +16,8 @@ type Result struct {
 	Began, Ended time.Time
 	CPU          time.Duration // of this process
 
-	// CPU time in microseconds: of a message, of a job in a command of its own that shares the message's transaction, and of each
-	// further job in that command.
-	Message, Command, More float64
+	// CPU time in microseconds: of a message, of a job that follows it in its transaction, and of each further one there.
+	Message, First, More float64
 }
 
 // Done is the metric of bench/jobserver with how many jobs were done.
