@@ -42,7 +42,7 @@ var asks = map[string]func(context.Context, *client.Client) (any, error){
 	},
 	"message:reschedule": func(ctx context.Context, c *client.Client) (any, error) {
 		text, at := "x", time.Now()
-		s, err := c.RescheduleMessage(ctx, client.Rescheduling{ScheduledID: "s", Content: &text, SendAt: &at})
+		s, err := c.RescheduleMessage(ctx, client.Rescheduling{ScheduledID: "s", Content: &text, SendAt: &at, Now: true})
 		return scheduledOnly{s}, err
 	},
 	"message:unschedule": func(ctx context.Context, c *client.Client) (any, error) {

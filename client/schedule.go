@@ -53,14 +53,16 @@ func (c *Client) Scheduled(ctx context.Context) ([]Scheduled, error) {
 	return a.Scheduled, err
 }
 
-// Rescheduling is what to change about a scheduled message, at least one of the two.
+// Rescheduling is what to change about a scheduled message, at least one of the three.
 type Rescheduling struct {
 	ScheduledID string     `json:"scheduledId"`
 	Content     *string    `json:"content,omitempty"`
 	SendAt      *time.Time `json:"sendAt,omitempty"`
+	Now         bool       `json:"now,omitempty"` // send it at once, instead of SendAt
 }
 
-// RescheduleMessage changes a scheduled message. One that could not be sent waits again, and needs another time.
+// RescheduleMessage changes a scheduled message. One that could not be sent waits again, and needs another time,
+// or Now.
 func (c *Client) RescheduleMessage(ctx context.Context, r Rescheduling) (Scheduled, error) {
 	a, err := ask[scheduledAnswer](ctx, c, "message:reschedule", r)
 	return a.Scheduled, err

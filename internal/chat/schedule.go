@@ -274,13 +274,8 @@ func (s *Service) Reschedule(ctx context.Context, a Actor, id string, content *s
 		return Scheduled{}, err
 	}
 	cmd := Reschedule{ID: id, Author: a, Content: content, At: s.timestamp()}
-	switch {
-	case content == nil && sendAt == nil:
-		return Scheduled{}, &refusal.Error{Code: refusal.MissingFields, Message: "There must be content or sendAt", Field: "sendAt"}
-	case content != nil:
-		if err := checkContent(*content, s.cfg.MaxText); err != nil {
-			return Scheduled{}, err
-		}
+	if content == nil && sendAt == nil {
+		return Scheduled{}, &refusal.Error{Code: refusal.MissingFields, Message: "There must be content, sendAt or now", Field: "sendAt"}
 	}
 	if sendAt != nil {
 		if err := checkSendAt(*sendAt, cmd.At); err != nil {
@@ -288,6 +283,27 @@ func (s *Service) Reschedule(ctx context.Context, a Actor, id string, content *s
 		}
 		at := sendAt.UTC().Truncate(time.Millisecond)
 		cmd.SendAt = &at
+	}
+	return s.reschedule(ctx, cmd)
+}
+
+// RescheduleNow has a scheduled message sent at once, with another text if one is given, by the job that would have sent it at
+// its time: by the same rules, and one that they refuse stays with the reason.
+func (s *Service) RescheduleNow(ctx context.Context, a Actor, id string, content *string) (Scheduled, error) {
+	if err := requireScheduledID(id); err != nil {
+		return Scheduled{}, err
+	}
+	cmd := Reschedule{ID: id, Author: a, Content: content, At: s.timestamp()}
+	soon := cmd.At.Add(time.Millisecond) // the next moment that there is
+	cmd.SendAt = &soon
+	return s.reschedule(ctx, cmd)
+}
+
+func (s *Service) reschedule(ctx context.Context, cmd Reschedule) (Scheduled, error) {
+	if cmd.Content != nil {
+		if err := checkContent(*cmd.Content, s.cfg.MaxText); err != nil {
+			return Scheduled{}, err
+		}
 	}
 	if err := s.askAgain(ctx, &cmd); err != nil {
 		return Scheduled{}, err

@@ -138,6 +138,19 @@ func TestReschedule(t *testing.T) {
 			_, err := w.Reschedule(t.Context(), test.by, test.id, test.content, test.sendAt)
 			refused(t, err, test.want)
 		}
+		for _, test := range []struct {
+			by      chat.Actor
+			id      string
+			content *string
+			want    refusal.Error
+		}{
+			{anna, "", nil, refusal.Error{Code: refusal.MissingFields, Field: "scheduledId"}},
+			{anna, m.ID, &empty, refusal.Error{Code: refusal.MissingFields, Field: "content"}},
+			{bert, m.ID, nil, refusal.Error{Code: chat.CodeScheduledNotFound}},
+		} {
+			_, err := w.RescheduleNow(t.Context(), test.by, test.id, test.content)
+			refused(t, err, test.want)
+		}
 		refused(t, w.Unschedule(t.Context(), bert, m.ID), refusal.Error{Code: chat.CodeScheduledNotFound})
 		refused(t, w.Unschedule(t.Context(), anna, ""), refusal.Error{Code: refusal.MissingFields, Field: "scheduledId"})
 		refused(t, w.Unschedule(t.Context(), anna, "none"), refusal.Error{Code: chat.CodeScheduledNotFound})
@@ -154,12 +167,24 @@ func TestReschedule(t *testing.T) {
 	equal(t, "said", w.said(m.ConversationID), []string{"y"})
 	_, err = w.Reschedule(t.Context(), anna, m.ID, &text, nil)
 	refused(t, err, refusal.Error{Code: chat.CodeScheduledNotFound})
+	_, err = w.RescheduleNow(t.Context(), anna, m.ID, nil)
+	refused(t, err, refusal.Error{Code: chat.CodeScheduledNotFound})
 	refused(t, w.Unschedule(t.Context(), anna, m.ID), refusal.Error{Code: chat.CodeScheduledNotFound})
+
+	later := w.later("later")
+	hurried, err := w.RescheduleNow(t.Context(), anna, later.ID, nil)
+	w.must(err)
+	if !hurried.SendAt.After(today) || !hurried.SendAt.Before(tomorrow) || hurried.Version != 2 {
+		t.Errorf("at once is %+v", hurried)
+	}
+	w.quiet(func() { w.send(&later) })
+	w.send(&hurried)
+	equal(t, "said at once", w.said(m.ConversationID), []string{"y", "later"})
 
 	gone := w.later("never")
 	w.must(w.Unschedule(t.Context(), anna, gone.ID))
 	w.quiet(func() { w.send(&gone) })
-	equal(t, "said at last", w.said(m.ConversationID), []string{"y"})
+	equal(t, "said at last", w.said(m.ConversationID), []string{"y", "later"})
 }
 
 // TestScheduledIsAskedAgain: who may not write there when it is due does not, and sees why.
@@ -208,6 +233,10 @@ func TestScheduledIsAskedAgain(t *testing.T) {
 	again, err := w.Reschedule(t.Context(), bert, left.ID, &text, &next)
 	w.must(err)
 	w.send(&again)
+	// Or at once.
+	hurried, err := w.RescheduleNow(t.Context(), anna, friend.ID, nil)
+	w.must(err)
+	equal(t, "state", hurried.State(), chat.ScheduledWaiting)
 	page, err := w.History(t.Context(), bert, chat.HistoryQuery{RoomID: "left"})
 	w.must(err)
 	equal(t, "said", contents(page.Messages), []string{"at last"})

@@ -78,11 +78,17 @@ type reschedulePayload struct {
 	ScheduledID string  `json:"scheduledId"`
 	Content     *string `json:"content" need:"any"`
 	SendAt      *string `json:"sendAt" need:"any" doc:"When to send it: RFC 3339, in the future, at most 366 days from now."`
+	Now         bool    `json:"now" need:"any" doc:"True sends it at once, instead of sendAt: no clock of the client's is asked."`
 }
 
 func rescheduleMessage(ctx context.Context, c *call, p reschedulePayload) (scheduledAck, error) {
 	var sendAt *time.Time
-	if p.SendAt != nil {
+	switch {
+	case p.Now && p.SendAt != nil:
+		return scheduledAck{}, refusal.Invalid("now", "must not be given together with sendAt")
+	case p.Now:
+		return scheduledAckOf(c.table.deps.Chat.RescheduleNow(ctx, c.Actor, p.ScheduledID, p.Content))
+	case p.SendAt != nil:
 		at, err := timeOf("sendAt", *p.SendAt)
 		if err != nil {
 			return scheduledAck{}, err

@@ -69,7 +69,10 @@ func TestScheduledMessages(t *testing.T) {
 	for _, command := range []string{"message:reschedule", "message:unschedule"} {
 		bob.mustFail(command, map[string]string{"scheduledId": first.ID, "content": "x"}, "scheduled_not_found", "Scheduled message not found")
 	}
-	ada.must("message:reschedule", map[string]string{"scheduledId": first.ID, "content": "soon", "sendAt": in(day / 2)})
+	both := map[string]any{"scheduledId": first.ID, "sendAt": in(3 * day), "now": true}
+	ada.mustFail("message:reschedule", both, "invalid_field", "now must not be given together with sendAt")
+	ada.mustFail("message:reschedule", map[string]any{"scheduledId": first.ID, "now": false}, "missing_fields", "There must be content, sendAt or now")
+	ada.must("message:reschedule", map[string]any{"scheduledId": first.ID, "content": "soon", "now": true})
 	sent := bob.message("message:received")
 	if sent.Content != "soon" || sent.SenderID != "ada" || sent.SenderUsername != "Ada" || sent.ClientMsgID != "scheduled:"+first.ID {
 		t.Errorf("bob got %+v", sent)

@@ -189,7 +189,7 @@ var scheduleRoutes = []route{
 	}},
 	{"message:reschedule", operation{
 		method: http.MethodPatch, path: "/scheduled/{scheduledId}", id: "rescheduleMessage", tag: tagMessages,
-		summary: "Change a scheduled message", details: "Its text, its time or both. One that could not be sent waits again.",
+		summary: "Change a scheduled message", details: "Its text, its time or both; with `now` it is sent at once. One that could not be sent waits again.",
 		example: `{"content": "A happy new year!"}`,
 	}},
 	{"message:unschedule", operation{

@@ -319,7 +319,7 @@ export interface Commands {
   "room:message": { payload: { roomId: string; content: string; type?: MessageType; clientMsgId?: string; replyTo?: string; attachments?: string[] }; answer: { id: string; roomId: string; timestamp: string; conversationId: string; seq: number; clientMsgId?: string } };
   "message:schedule": { payload: OneOf<{ roomId: string; recipientId: string }> & { content: string; type?: MessageType; sendAt: string; clientMsgId?: string; replyTo?: string; attachments?: string[] }; answer: { scheduled: Scheduled } };
   "message:scheduled": { payload: object; answer: { scheduled: Scheduled[] } };
-  "message:reschedule": { payload: { scheduledId: string; content?: string; sendAt?: string }; answer: { scheduled: Scheduled } };
+  "message:reschedule": { payload: { scheduledId: string; content?: string; sendAt?: string; now?: boolean }; answer: { scheduled: Scheduled } };
   "message:unschedule": { payload: { scheduledId: string }; answer: object };
   "message:edit": { payload: { messageId: string; content: string }; answer: { message: Message } };
   "message:delete": { payload: { messageId: string }; answer: { message: Message } };

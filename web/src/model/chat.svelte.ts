@@ -1,6 +1,7 @@
-import { type Commands, type Message, type Named, newClientMsgId, type Outgoing, Refused, type Role, type Room, SockeyeClient, type ConnectionState } from "@sockeye/client";
+import { type Commands, type Message, type Named, newClientMsgId, type Outgoing, Refused, type Role, type Room, type Scheduled, SockeyeClient, type ConnectionState } from "@sockeye/client";
 import { SvelteMap } from "svelte/reactivity";
 import type { SignedIn } from "../session";
+import { fullTime } from "../words/time";
 import { explain, t } from "../words/words.svelte";
 import { type Asked, Conversation } from "./conversation.svelte";
 import { labelFor, type Picks } from "./draft";
@@ -10,6 +11,7 @@ import { type Mentioned, withMentions } from "./markup";
 import { type Act, People } from "./people.svelte";
 import { addressee, isMade, type Kind, type Names, type Person, type Place, placeKey, source } from "./place";
 import { forgetUser, rememberCurrent, rememberedCurrent, rememberedFailed, rememberedNames, rememberedReceipts, rememberFailed, rememberNames } from "./remembered";
+import { ScheduledMessages } from "./scheduled.svelte";
 import { Thread } from "./thread.svelte";
 import type { Failed } from "./timeline";
 import { Typing } from "./typing.svelte";
@@ -30,6 +32,7 @@ export class Chat {
   readonly client: SockeyeClient;
   readonly people: People;
   readonly invitations: Invitations;
+  readonly scheduled: ScheduledMessages;
   readonly typing: Typing;
   me = $state.raw<Person>({ userId: "", username: "" });
   state = $state<ConnectionState>("connecting");
@@ -77,6 +80,7 @@ export class Chat {
       accepted: ({ username }) => (this.announcement = t().areFriendsNow(username)),
     });
     this.invitations = new Invitations(this.client, userId, ({ name }) => (this.announcement = t().invitedTo(name)));
+    this.scheduled = new ScheduledMessages(this.client, () => (this.announcement = t().someNotSent));
     listen(this, onSignedOut);
     const key = rememberedCurrent(userId);
     if (key) this.openPlace({ kind: key.startsWith("room:") ? "room" : "direct", id: key.slice(key.indexOf(":") + 1) });
@@ -249,6 +253,34 @@ export class Chat {
     return true;
   }
 
+  /** Has the server send something later; false, with a problem to show, when that did not work. */
+  async sayLater(place: Place, text: string, sendAt: Date, replyTo?: string): Promise<boolean> {
+    const content = this.#content(text);
+    if (content === undefined) return false;
+    const draft = { ...addressee(place), content, sendAt: sendAt.toISOString(), clientMsgId: newClientMsgId(), ...(replyTo !== undefined && { replyTo }) };
+    return this.attempt(async () => {
+      await this.client.message.schedule(draft as { roomId: string; content: string; sendAt: string });
+      this.announcement = t().scheduledFor(fullTime(sendAt));
+      await this.scheduled.load();
+    });
+  }
+
+  /** Changes what is to be sent later, as far as something is given; false, with a problem to show, when that did not work. */
+  async reschedule({ id }: Scheduled, text: string | undefined, when: Date | "now" | undefined): Promise<boolean> {
+    const content = text === undefined ? undefined : this.#content(text);
+    if (text !== undefined && content === undefined) return false;
+    const change = { scheduledId: id, ...(content !== undefined && { content }), ...(when === "now" ? { now: true } : when && { sendAt: when.toISOString() }) };
+    const isDone = await this.attempt(async () => void (await this.client.message.reschedule(change)));
+    await this.scheduled.load(); // It may have been sent meanwhile.
+    return isDone;
+  }
+
+  async unschedule({ id }: Scheduled): Promise<boolean> {
+    const isDone = await this.attempt(async () => void (await this.client.message.unschedule({ scheduledId: id })));
+    await this.scheduled.load();
+    return isDone;
+  }
+
   /** False, with a problem to show, when that did not work. */
   async edit(message: Message, text: string): Promise<boolean> {
     const content = this.#content(text);
@@ -353,7 +385,7 @@ export class Chat {
   }
 
   /** A message as its writer has it to change: see spelled for the way back. */
-  editable(message: Message, picks: Picks): string {
+  editable(message: Pick<Message, "content" | "mentions" | "names">, picks: Picks): string {
     const person = (userId: string): Person => ({ userId, username: this.nameOf(userId, message.names), login: this.loginOf(userId, message.names) });
     return withMentions(message.content, this.mentionedIn(message), (userId) => labelFor(person(userId), picks));
   }
@@ -396,6 +428,11 @@ export class Chat {
   drop(conversation: Conversation): void {
     if (this.current === conversation) this.open(undefined);
     this.conversations = this.conversations.filter((other) => other !== conversation);
+  }
+
+  /** What a place is called that this page need not know. */
+  placeName(place: Place): string {
+    return this.find(place)?.name ?? (place.kind === "direct" ? this.nameOf(place.id) : this.#nameless(place));
   }
 
   /** What a place is called until its name has come. The ids of rooms may be words of people. */

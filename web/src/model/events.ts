@@ -113,6 +113,7 @@ async function connected(chat: Chat): Promise<void> {
   chat.problem = "";
   void chat.people.load();
   void chat.invitations.load();
+  void chat.scheduled.load();
   if (chat.current) void chat.refresh(chat.current);
   let after: string | undefined;
   try {

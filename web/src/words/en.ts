@@ -132,6 +132,25 @@ export const en = {
   mentionSomebody: "Mention somebody",
   formatHint: "Enter sends, Shift+Enter makes a new line",
 
+  // Sending later.
+  sendLater: "Send later",
+  sendLaterHint: "Write something first, then choose when to send it.",
+  laterChoices: { hour: "In an hour", tomorrow: "Tomorrow morning", monday: "Monday morning" },
+  whenToSend: "When to send it",
+  schedule: "Schedule",
+  scheduledMessages: "Scheduled messages",
+  scheduledCount: (count: number) => (count === 1 ? "1 scheduled message" : `${number(count)} scheduled messages`),
+  allScheduled: (count: number) => `All scheduled messages (${number(count)})`,
+  scheduledFor: (when: string) => `This message will be sent on ${when}.`,
+  someNotSent: "A scheduled message could not be sent.",
+  noneScheduled: "Nothing waits to be sent.",
+  messageText: "Message",
+  sendNow: "Send now",
+  doNotSend: "Do not send",
+  ofScheduled: (action: string, text: string) => `${action}: ${text}`,
+  sentNow: "It is on its way.",
+  notToBeSent: "It will not be sent.",
+
   // Panels.
   thread: "Thread",
   replyInThread: "Reply in the thread",

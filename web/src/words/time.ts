@@ -18,6 +18,11 @@ export function briefTime(at: Date): string {
   return at.toLocaleDateString(locale(), { day: "numeric", month: "short" });
 }
 
+/** The day and the time, for something that comes. */
+export function dayTime(at: Date): string {
+  return at.toLocaleString(locale(), { weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
+}
+
 export function fullTime(at: Date): string {
   return at.toLocaleString(locale(), { dateStyle: "full", timeStyle: "short" });
 }

@@ -17,6 +17,11 @@ const fields: Record<string, string> = {
   address: "IP 地址",
   seconds: "时长",
   reason: "原因",
+  sendAt: "发送时间",
+  url: "网址",
+  events: "事件",
+  rooms: "房间",
+  roomId: "房间 ID",
 };
 
 export const zh: Words = {
@@ -144,6 +149,24 @@ export const zh: Words = {
   tooLong: (limit, length) => `消息最多 ${number(limit)} 个字符，当前有 ${number(length)} 个。`,
   mentionSomebody: "提及某人",
   formatHint: "Enter 发送，Shift+Enter 换行",
+
+  sendLater: "定时发送",
+  sendLaterHint: "先写好内容，再选择发送时间。",
+  laterChoices: { hour: "一小时后", tomorrow: "明天上午", monday: "周一上午" },
+  whenToSend: "发送时间",
+  schedule: "定时",
+  scheduledMessages: "定时消息",
+  scheduledCount: (count) => `${number(count)} 条定时消息`,
+  allScheduled: (count) => `全部定时消息（${number(count)}）`,
+  scheduledFor: (when) => `消息将于 ${when} 发送。`,
+  someNotSent: "有一条定时消息未能发送。",
+  noneScheduled: "没有待发送的消息。",
+  messageText: "消息",
+  sendNow: "立即发送",
+  doNotSend: "取消发送",
+  ofScheduled: (action, text) => `${action}：${text}`,
+  sentNow: "正在发送。",
+  notToBeSent: "消息不会发送。",
 
   thread: "话题",
   replyInThread: "在话题中回复",
@@ -275,6 +298,8 @@ export const zh: Words = {
     delete_not_permitted: "你不能删除这条消息。",
     pin_not_permitted: "只有管理员可以置顶。",
     too_many_pins: "置顶消息太多。",
+    scheduled_not_found: "这条定时消息已发送或已取消。",
+    too_many_scheduled: "定时消息太多。",
     too_many_rooms: "你创建的房间已达上限。",
     too_many_memberships: "你加入的房间已达上限。",
     too_many_reactions: "这条消息的回应种类太多。",
@@ -290,6 +315,8 @@ export const zh: Words = {
     job_not_found: "该任务已不存在。",
     unknown_job_kind: "没有这类任务。",
     wrong_job_state: "任务目前的状态不允许这样做。",
+    webhook_not_found: "该 Webhook 已不存在。",
+    too_many_webhooks: "Webhook 太多。",
     duplicate_job_key: "已有另一个相同的任务尚未结束。",
   },
   wrong: (code, field, limit) => {
@@ -298,6 +325,7 @@ export const zh: Words = {
     if (code === "limit_exceeded") return limit === undefined ? `${name}超出上限。` : `${name}超出上限（${number(limit)}）。`;
     if (code !== "invalid_field") return undefined;
     if (field === "password" && limit !== undefined) return `密码太短，至少需要 ${limit} 个字节（一个汉字为 3 个字节）。`;
+    if (field === "url") return "网址须以 https:// 开头，且不能指向内部网络（除非设置 webhook-allow 放行）。";
     if (field === "login") return "登录名须以字母或数字开头，至少 2 个字符，只能包含字母 a 至 z、数字和 _ . - + @。";
     return `${name}不符合要求，请换一个。`;
   },
