@@ -13,7 +13,7 @@ func (a *API) usageOperation() operation {
 	return operate(operation{
 		method: http.MethodGet, path: "/admin/usage", id: "getUsage", tag: tagAdmin, needs: anAdmin,
 		summary: "Get what the server is used for",
-		details: "Messages, and the users and rooms that were active, of the last days, weeks or months in UTC, that of now included, the oldest first. They are counted every ten minutes, for all nodes; days are kept for 400 days, weeks for 5 years, months for 10.",
+		details: "Messages, and the users and rooms that were active, of the last days, weeks or months in UTC, that of now included, the oldest first. They are counted every ten minutes, for all nodes, and when this is asked, at most every 20 s, up to a minute ago; days are kept for 400 days, weeks for 5 years, months for 10.",
 	}, a.usage)
 }
 
@@ -38,6 +38,12 @@ type usageCountBody struct {
 func (a *API) usage(ctx context.Context, _ *caller, p usagePayload) (usageAnswer, error) {
 	if p.By == "" {
 		p.By = usage.Day
+	}
+	if err := usage.Check(p.By, p.Limit); err != nil {
+		return usageAnswer{}, err
+	}
+	if err := a.deps.Usage.CatchUp(ctx); err != nil {
+		return usageAnswer{}, err
 	}
 	h, err := a.deps.Usage.History(ctx, p.By, p.Limit)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/sockeye-im/sockeye/internal/deps"
@@ -20,6 +21,9 @@ const (
 	// remembered is for how long it is kept who was active: until the month is over.
 	remembered = 62 * 24 * time.Hour
 	forgotten  = 1000 // at a time
+	// glance is how seldom it is counted for those who look, and patience how long one of them waits for that.
+	glance   = 20 * time.Second
+	patience = 2 * time.Second
 )
 
 // Deps are what a Counter is made of.
@@ -31,14 +35,19 @@ type Deps struct {
 }
 
 // Counter counts. Its methods may be called concurrently; what several do at once counts once.
-type Counter struct{ deps Deps }
+type Counter struct {
+	deps Deps
+
+	looking sync.Mutex // is held while it is counted for those who look
+	looked  time.Time  // when it was last
+}
 
 // New returns a counter.
 func New(d Deps) (*Counter, error) {
 	if err := deps.Check(d); err != nil {
 		return nil, err
 	}
-	return &Counter{d}, nil
+	return &Counter{deps: d}, nil
 }
 
 // Count takes in what was said since the last time, until a minute ago, and who is connected. It returns how many messages
@@ -52,6 +61,27 @@ func (c *Counter) Count(ctx context.Context) (messages int, err error) {
 		return messages, fmt.Errorf("note who is connected: %w", err)
 	}
 	return messages, nil
+}
+
+// CatchUp counts for somebody who looks, so that who has just begun sees more than zeros: at most every 20 s, however many look,
+// and for 2 s at most. Who comes meanwhile waits for it. What it does not get to is for who looks next, or for [Counter.Count].
+func (c *Counter) CatchUp(ctx context.Context) error {
+	c.looking.Lock()
+	defer c.looking.Unlock()
+	if now := c.deps.Now(); !c.looked.IsZero() && now.Sub(c.looked).Abs() < glance {
+		return nil
+	}
+	limited, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	_, err := c.Count(limited)
+	if ctx.Err() != nil {
+		return err // who has gone has looked at nothing
+	}
+	c.looked = c.deps.Now()
+	if limited.Err() != nil {
+		return nil
+	}
+	return err
 }
 
 func (c *Counter) countMessages(ctx context.Context) (messages int, err error) {

@@ -84,6 +84,12 @@ func DayOf(number int64) time.Time { return time.Unix(number*secondsOfDay, 0).UT
 
 const secondsOfDay = 24 * 60 * 60
 
+// Check refuses what [Counter.History] would refuse, before anything is read.
+func Check(u Unit, limit int) error {
+	_, err := check(u, limit)
+	return err
+}
+
 // check returns how many units are wanted, or refuses that.
 func check(u Unit, limit int) (int, error) {
 	switch {

@@ -250,7 +250,7 @@ test("what the server is used for is counted by day, week and month", async () =
   const users = (date) => unit(date).locator("td").nth(1);
   await go("Usage");
   await page.getByTestId("usage-unit").nth(29).waitFor();
-  await page.getByText(/^Messages are counted every ten minutes/).waitFor();
+  await page.getByText(/^Messages are counted once they are a minute old/).waitFor();
   // The test that runs this one has stored counts of the last two days.
   for (const [by, shown] of [["Month", "month"], ["Week", "week"], ["Day", "day"]]) {
     await page.getByLabel("By", { exact: true }).selectOption({ label: by });

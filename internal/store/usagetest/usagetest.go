@@ -31,6 +31,7 @@ func Run(t *testing.T, newDriver func(t *testing.T) Driver) {
 		{"Nothing", testNothing},
 		{"DaysWeeksMonths", testUnits},
 		{"LastMinute", testLastMinute},
+		{"CatchUp", testCatchUp},
 		{"WhatIsGoneStays", testGone},
 		{"Interrupted", testInterrupted},
 		{"AtOnce", testAtOnce},
@@ -183,6 +184,31 @@ func testLastMinute(f *fixture) {
 	f.now = f.now.Add(time.Minute)
 	suite.Equal(f, "counted", f.count(), 1)
 	f.shows(usage.Day, "2024-02-29: 2 messages, 2 users, 1 rooms")
+}
+
+// testCatchUp: who looks sees what is a minute old, and of what was said since only every 20 s, however many look.
+func testCatchUp(f *fixture) {
+	c := f.counter(f.store)
+	look := func() { f.Helper(); f.must(c.CatchUp(f.Context())) }
+	look()
+	f.say("ada", "hall")
+	f.now = f.now.Add(2 * time.Minute)
+	look()
+	f.shows(usage.Day, "2024-02-29: 1 messages, 1 users, 1 rooms")
+	f.say("bob", "hall")
+	f.now = f.now.Add(19 * time.Second)
+	f.online = []string{"cyd"}
+	look()
+	f.shows(usage.Day, "2024-02-29: 1 messages, 1 users, 1 rooms")
+	gone, cancel := context.WithCancel(f.Context())
+	cancel()
+	f.now = f.now.Add(time.Minute)
+	if err := c.CatchUp(gone); err == nil {
+		f.Fatal("who has gone is told that it is counted")
+	}
+	look() // so that the next one looks
+	f.shows(usage.Day, "2024-02-29: 2 messages, 3 users, 1 rooms")
+	suite.Equal(f, "counted again", f.count(), 0)
 }
 
 // testGone: what is deleted was said, and what is removed later too.

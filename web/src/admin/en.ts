@@ -134,8 +134,8 @@ export const en = {
     rooms: "Active rooms",
     caption: "Usage, the newest first",
     hint: "Arrow keys move through the units.",
-    through: (at: string) => `Messages are counted every ten minutes, in UTC; these are until ${at}.`,
-    nothing: "Nothing was said yet that is a minute old. Messages are counted every ten minutes, in UTC.",
+    through: (at: string) => `Messages are counted once they are a minute old, by days in UTC; these are until ${at}.`,
+    nothing: "Nothing was said yet that is a minute old.",
     about: "Active users have said something, or were connected when it was counted; in active rooms something was said. Each counts once in a unit.",
   },
   jobs: {
