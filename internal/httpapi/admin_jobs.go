@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	defaultDeadJobs = 50
+	defaultJobs = 50 // of a page
 	// shownPayload is how many bytes of a payload are shown.
 	shownPayload = 16 << 10
 )
@@ -30,6 +30,10 @@ func (a *API) jobOperations() []operation {
 			method: http.MethodGet, path: "/admin/jobs/dead", id: "listDeadJobs", tag: tagAdmin, needs: anAdmin, pages: afterNext,
 			summary: "List dead jobs", details: "Those that have failed for good, the last one first. They are kept for 30 days.",
 		}, a.listDeadJobs),
+		operate(operation{
+			method: http.MethodGet, path: "/admin/jobs/waiting", id: "listWaitingJobs", tag: tagAdmin, needs: anAdmin, pages: afterNext,
+			summary: "List jobs that wait", details: "Those of a kind, by priority and then by their time: about in the order in which they are taken.",
+		}, a.listWaitingJobs),
 		operate(operation{
 			method: http.MethodGet, path: "/admin/jobs/{jobId}", id: "getJob", tag: tagAdmin, needs: anAdmin, renamed: byID,
 			summary: "Get a job", details: "With its last error. What it is about is shown only of kinds in which nothing is secret, or said by people. Of most kinds a job that is done is there no more.",
@@ -153,7 +157,7 @@ type deadJobsAnswer struct {
 }
 
 func (a *API) listDeadJobs(ctx context.Context, _ *caller, p listDeadJobsPayload) (deadJobsAnswer, error) {
-	of := job.DeadQuery{Kind: p.Kind, Limit: cmp.Or(p.Limit, defaultDeadJobs)}
+	of := job.DeadQuery{Kind: p.Kind, Limit: cmp.Or(p.Limit, defaultJobs)}
 	if p.After != "" && (!readCursor(p.After, &of.Before) || of.Before.ID == "") {
 		return deadJobsAnswer{}, errCursor
 	}
@@ -167,6 +171,37 @@ func (a *API) listDeadJobs(ctx context.Context, _ *caller, p listDeadJobsPayload
 	}
 	if n := len(jobs); n == of.Limit {
 		answer.Next = cursorAt(job.Place{At: jobs[n-1].EndedAt, ID: jobs[n-1].ID})
+	}
+	return answer, nil
+}
+
+type listWaitingJobsPayload struct {
+	Kind  string `json:"kind" doc:"The name of a kind of jobs."`
+	After string `json:"after" need:"optional"`
+	Limit int    `json:"limit" default:"50" max:"100"`
+}
+
+type waitingJobsAnswer struct {
+	Jobs []jobBody `json:"jobs"`
+	Next string    `json:"next,omitempty"`
+}
+
+func (a *API) listWaitingJobs(ctx context.Context, _ *caller, p listWaitingJobsPayload) (waitingJobsAnswer, error) {
+	of := job.WaitingQuery{Kind: p.Kind, Limit: cmp.Or(p.Limit, defaultJobs)}
+	if p.After != "" && (!readCursor(p.After, &of.After) || of.After.ID == "") {
+		return waitingJobsAnswer{}, errCursor
+	}
+	jobs, err := a.deps.Jobs.Waiting(ctx, of)
+	if err != nil {
+		return waitingJobsAnswer{}, err
+	}
+	answer := waitingJobsAnswer{Jobs: make([]jobBody, len(jobs))}
+	for i := range jobs {
+		answer.Jobs[i] = jobOf(&jobs[i])
+	}
+	if n := len(jobs); n == of.Limit {
+		last := &jobs[n-1]
+		answer.Next = cursorAt(job.Turn{Priority: last.Priority, RunAt: last.RunAt, ID: last.ID})
 	}
 	return answer, nil
 }

@@ -62,6 +62,14 @@ func tryJobs(d *described) {
 		t.Errorf("resumed: %v", k)
 	}
 
+	all := admin.call("listWaitingJobs", values{"kind": "upkeep"}, "")
+	first := admin.call("listWaitingJobs", values{"kind": "upkeep", "limit": "1"}, "")
+	second := admin.call("listWaitingJobs", values{"kind": "upkeep", "limit": "1", "after": first.text(t, "next")}, "")
+	if first.text(t, "jobs", 0, "id") != all.text(t, "jobs", 0, "id") || second.text(t, "jobs", 0, "id") != all.text(t, "jobs", 1, "id") ||
+		all.json(t, "next") != nil || all.text(t, "jobs", 0, "state") != "waiting" || all.text(t, "jobs", 0, "cron") == "" {
+		t.Errorf("waiting are %s, %s and %s", first.body, second.body, all.body)
+	}
+
 	page := admin.call("listDeadJobs", values{"kind": "upkeep", "limit": "2"}, "")
 	if page.text(t, "jobs", 0, "id") != ids[2] || page.text(t, "jobs", 1, "id") != ids[1] || page.text(t, "jobs", 0, "error") != "the disk is on fire" {
 		t.Errorf("dead are %s", page.body)
@@ -143,6 +151,14 @@ func TestJobRefusals(t *testing.T) {
 		{"GET", "dead?after=" + at(`{}`), 400, "invalid_field", "after"},
 		{"GET", "dead?after=" + at(`{"id":"x","at":7}`), 400, "invalid_field", "after"},
 		{"GET", "dead?after=" + at(`{"id":"a\u0000b","at":"2026-01-01T00:00:00Z"}`), 400, "invalid_field", "after"},
+		{"GET", "waiting", 400, "missing_fields", "kind"},
+		{"GET", "waiting?kind=none", 404, "unknown_job_kind", "kind"},
+		{"GET", "waiting?kind=upkeep&limit=101", 400, "limit_exceeded", "limit"},
+		{"GET", "waiting?kind=upkeep&limit=-1", 400, "invalid_field", "limit"},
+		{"GET", "waiting?kind=upkeep&after=x", 400, "invalid_field", "after"},
+		{"GET", "waiting?kind=upkeep&after=" + at(`{"priority":0}`), 400, "invalid_field", "after"},
+		{"GET", "waiting?kind=upkeep&after=" + at(`{"id":"x","priority":9223372036854775807}`), 400, "invalid_field", "after"},
+		{"GET", "waiting?kind=upkeep&after=" + at(`{"id":"a\u0000b","runAt":"2026-01-01T00:00:00Z"}`), 400, "invalid_field", "after"},
 		{"GET", "none", 404, "job_not_found", "jobId"},
 		{"GET", "%00", 404, "job_not_found", "jobId"},
 		{"GET", strings.Repeat("x", 65), 404, "job_not_found", "jobId"},

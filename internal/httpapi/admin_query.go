@@ -39,7 +39,7 @@ func (p *listConnectionsPayload) query() (monitor.ConnectionQuery, error) {
 var errCursor = refusal.Invalid("after", "must be the next of the page before")
 
 // cursorAt is the next of a page that ends with a place.
-func cursorAt[P monitor.Place | job.Place](place P) string {
+func cursorAt[P monitor.Place | job.Place | job.Turn](place P) string {
 	text, _ := json.Marshal(place) // of texts, a number and a time
 	return base64.RawURLEncoding.EncodeToString(text)
 }

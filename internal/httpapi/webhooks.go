@@ -60,6 +60,7 @@ type webhookBody struct {
 	Enabled      bool             `json:"enabled"`
 	DisabledAt   *wire.Time       `json:"disabledAt,omitempty"`
 	DisabledWhy  string           `json:"disabledWhy,omitempty" doc:"Why nothing is sent, for people."`
+	SwitchedOff  bool             `json:"switchedOff" doc:"Somebody has disabled it, rather than the server because it failed."`
 	FailingSince *wire.Time       `json:"failingSince,omitempty" doc:"Since when no attempt has succeeded."`
 	RotatedUntil *wire.Time       `json:"rotatedUntil,omitempty" doc:"Until when the secret before signs too."`
 	Secret       string           `json:"secret,omitempty" doc:"The key for signatures; only where it is new."`
@@ -68,7 +69,7 @@ type webhookBody struct {
 func (a *API) webhookOf(w *webhook.Webhook) webhookBody {
 	out := webhookBody{
 		ID: w.ID, URL: w.URL, Description: w.Description, Events: w.Events, Rooms: append([]string{}, w.Rooms...), CreatedAt: wire.Time(w.CreatedAt),
-		CreatedBy: w.CreatedBy, Enabled: !w.Disabled(), DisabledWhy: w.DisabledWhy,
+		CreatedBy: w.CreatedBy, Enabled: !w.Disabled(), DisabledWhy: w.DisabledWhy, SwitchedOff: w.SwitchedOff(),
 	}
 	if w.Disabled() {
 		out.DisabledAt = new(wire.Time(w.DisabledAt))

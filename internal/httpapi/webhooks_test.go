@@ -25,14 +25,14 @@ func tryWebhooks(d *described) {
 		}
 		secret := made.text(t, "webhook", "secret")
 		of := values{"webhookId": id}
-		if r := d.call("getWebhook"+by, of, ""); r.json(t, "webhook", "secret") != nil || r.json(t, "webhook", "enabled") != true {
+		if r := d.call("getWebhook"+by, of, ""); r.json(t, "webhook", "secret") != nil || r.json(t, "webhook", "enabled") != true || r.json(t, "webhook", "switchedOff") != false {
 			t.Errorf("the webhook: %s", r.body)
 		}
 		if r := d.call("listWebhooks"+by, nil, ""); r.text(t, "webhooks", 0, "id") != id || r.json(t, "webhooks", 0, "secret") != nil {
 			t.Errorf("webhooks: %s", r.body)
 		}
 		if r := d.call("changeWebhook"+by, of, `{"enabled": false, "rooms": [], "description": "paused"}`); r.json(t, "webhook", "enabled") != false ||
-			r.text(t, "webhook", "disabledAt") == "" || r.text(t, "webhook", "events", 0) != "message.pinned" {
+			r.text(t, "webhook", "disabledAt") == "" || r.json(t, "webhook", "switchedOff") != true || r.text(t, "webhook", "events", 0) != "message.pinned" {
 			t.Errorf("changed: %s", r.body)
 		}
 		if r := d.call("rotateWebhookSecret"+by, of, ""); r.text(t, "webhook", "secret") == secret || r.text(t, "webhook", "rotatedUntil") == "" {

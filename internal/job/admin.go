@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -11,7 +12,7 @@ import (
 	"github.com/sockeye-im/sockeye/internal/refusal"
 )
 
-// MaxListed is how many jobs a page of dead ones has at most.
+// MaxListed is how many jobs a page has at most.
 const MaxListed = 100
 
 // Figures are what is known of the jobs of a queue's kinds, on all nodes but for the workers.
@@ -70,12 +71,38 @@ func (q *Queue) Dead(ctx context.Context, of DeadQuery) ([]Job, error) {
 		return nil, ErrUnknownKind
 	case checkID(of.Before.ID) != nil:
 		return nil, refusal.Invalid("before", "must be the place of a job")
-	case of.Limit < 1:
-		return nil, refusal.Invalid("limit", "must be at least 1")
-	case of.Limit > MaxListed:
-		return nil, refusal.Beyond("limit", MaxListed, fmt.Sprintf("must be at most %d", MaxListed))
+	}
+	if err := checkLimit(of.Limit); err != nil {
+		return nil, err
 	}
 	return q.Store.Dead(ctx, of)
+}
+
+// Waiting returns a page of the jobs of a kind that wait, by priority and then by the time to run: about in the order in which
+// they are taken.
+func (q *Queue) Waiting(ctx context.Context, of WaitingQuery) ([]Job, error) {
+	switch _, known := q.kinds[of.Kind]; {
+	case of.Kind == "":
+		return nil, refusal.Missing("kind")
+	case !known:
+		return nil, ErrUnknownKind
+	case checkID(of.After.ID) != nil || !slices.Contains(Priorities, of.After.Priority):
+		return nil, refusal.Invalid("after", "must be the turn of a job")
+	}
+	if err := checkLimit(of.Limit); err != nil {
+		return nil, err
+	}
+	return q.Store.Waiting(ctx, of)
+}
+
+func checkLimit(limit int) error {
+	switch {
+	case limit < 1:
+		return refusal.Invalid("limit", "must be at least 1")
+	case limit > MaxListed:
+		return refusal.Beyond("limit", MaxListed, fmt.Sprintf("must be at most %d", MaxListed))
+	}
+	return nil
 }
 
 // Cancel has a job not be done, see [Store].

@@ -38,6 +38,8 @@ type Store interface {
 	Job(ctx context.Context, id string) (Job, error)
 	// Dead returns dead jobs, the last one first, behind a place if one is given.
 	Dead(ctx context.Context, q DeadQuery) ([]Job, error)
+	// Waiting returns jobs of a kind that wait, by priority and then by the time to run, behind a place if one is given.
+	Waiting(ctx context.Context, q WaitingQuery) ([]Job, error)
 	// Cancel has a job not be done. One that is running is given up soon: the state is [Cancelling] then. Of one that is
 	// cancelled already nothing changes; one that has ended otherwise is an [ErrWrongState].
 	Cancel(ctx context.Context, id string, at time.Time) (State, error)
@@ -108,6 +110,20 @@ type DeadQuery struct {
 type Place struct {
 	At time.Time `json:"at"`
 	ID string    `json:"id"`
+}
+
+// WaitingQuery is for a page of jobs that wait.
+type WaitingQuery struct {
+	Kind  string
+	After Turn // of the last one of the page before; zero is none
+	Limit int
+}
+
+// Turn is where a job stands among those of its kind that wait. The job need not be there any more.
+type Turn struct {
+	Priority Priority  `json:"priority"`
+	RunAt    time.Time `json:"runAt"`
+	ID       string    `json:"id"`
 }
 
 // Prune removes jobs in one of the states of ended ones, of a kind or of all.

@@ -92,7 +92,7 @@ func (s *Service) Change(ctx context.Context, id string, cmd Change) (Webhook, e
 		case *cmd.Enabled:
 			w.DisabledAt, w.DisabledWhy, w.FailingSince = time.Time{}, "", time.Time{}
 		default:
-			w.DisabledAt, w.DisabledWhy = s.timestamp(), "it was switched off"
+			w.DisabledAt, w.DisabledWhy = s.timestamp(), switchedOff
 		}
 		return w.check(s.allow)
 	})

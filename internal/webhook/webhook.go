@@ -68,6 +68,12 @@ type Webhook struct {
 // Disabled tells whether nothing is told.
 func (w *Webhook) Disabled() bool { return !w.DisabledAt.IsZero() }
 
+// switchedOff is the DisabledWhy of one that somebody has switched off.
+const switchedOff = "it was switched off"
+
+// SwitchedOff tells whether somebody has disabled it, rather than the server because it failed.
+func (w *Webhook) SwitchedOff() bool { return w.Disabled() && w.DisabledWhy == switchedOff }
+
 // Wants tells whether an event of a room, or of a direct conversation if that is empty, is to be told.
 func (w *Webhook) Wants(kind chat.EventKind, room string) bool {
 	if len(w.Rooms) > 0 && !slices.Contains(w.Rooms, room) {

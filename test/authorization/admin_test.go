@@ -32,6 +32,7 @@ var adminTable = []struct{ op, payload, want string }{
 	{"getUsage", `{"by":"week"}`, accepted},
 	{"getJobFigures", `{}`, accepted},
 	{"listDeadJobs", `{}`, accepted},
+	{"listWaitingJobs", `{"kind":"upkeep"}`, accepted},
 	{"getJob", `{"jobId":"none"}`, noJob},
 	{"retryJob", `{"jobId":"none"}`, noJob},
 	{"cancelJob", `{"jobId":"none"}`, noJob},

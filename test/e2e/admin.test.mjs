@@ -1,4 +1,5 @@
-// An administrator looks at a running server and acts. The server was started with --dev and --trusted-proxies 127.0.0.1/32.
+// An administrator looks at a running server and acts. The server was started with --dev, --trusted-proxies 127.0.0.1/32 and
+// --webhook-allow 127.0.0.0/8.
 //
 //   SOCKEYE_URL     where it listens
 //   SOCKEYE_BINARY  the program, and
@@ -10,6 +11,7 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { mkdir, readFile } from "node:fs/promises";
+import { createServer } from "node:http";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { after, afterEach, before, beforeEach, test } from "node:test";
@@ -45,8 +47,8 @@ before(async () => {
     document.addEventListener("securitypolicyviolation", (event) => console.error(`content policy: ${event.violatedDirective} refused ${event.blockedURI}`));
   });
   page = await context.newPage();
-  // That somebody is no administrator is told by a 403, and a block of no address by a 400.
-  page.on("console", (message) => message.type() === "error" && !/status of 40[03]/.test(message.text()) && complaints.push(message.text()));
+  // That somebody is no administrator is told by a 403, a block of no address by a 400, a room that is not there by a 404.
+  page.on("console", (message) => message.type() === "error" && !/status of 40[034]/.test(message.text()) && complaints.push(message.text()));
   page.on("pageerror", (error) => complaints.push(String(error)));
 });
 
@@ -245,6 +247,157 @@ test("jobs are seen, with those that have failed, retried, dropped and paused", 
   await kind.getByText("Paused", { exact: true }).waitFor({ state: "detached" });
 });
 
+test("a job that waits is done now, or cancelled", async () => {
+  const waiting = (what) => page.getByTestId("waiting-job").filter({ hasText: what });
+  const dialog = page.getByRole("dialog");
+  await page.getByLabel("Kind", { exact: true }).first().selectOption({ label: "Upkeep" });
+  await waiting("it rained").waitFor(); // the test that runs this one has stored it, for tomorrow
+  await isAccessible();
+  await shoot("jobs-waiting");
+  await waiting("it rained").getByRole("button", { name: /^Details of Upkeep/ }).click();
+  await dialog.getByText('"task": "air the sails"').waitFor();
+  await dialog.getByRole("button", { name: "Close" }).click();
+  await waiting("it rained").getByRole("button", { name: /^Do now: Upkeep/ }).click();
+  await says("The job is done now.");
+  await waiting("it rained").waitFor({ state: "detached" });
+  await page.getByTestId("dead-job").filter({ hasText: 'there is no upkeep called "air the sails"' }).waitFor();
+
+  await waiting("it snowed").getByRole("button", { name: /^Cancel Upkeep/ }).click();
+  await dialog.getByText("What it should do is never done.").waitFor();
+  await isAccessible();
+  await dialog.getByRole("button", { name: "Cancel the job" }).click();
+  await says("The job is cancelled.");
+  await waiting("it snowed").waitFor({ state: "detached" });
+});
+
+test("webhooks are made, tried, changed, disabled and enabled again", async () => {
+  const heard = [];
+  let told = () => {};
+  let answer = 204;
+  const receiver = createServer((request, response) => {
+    let body = "";
+    request.on("data", (part) => (body += part));
+    request.on("end", () => {
+      heard.push({ signature: request.headers["webhook-signature"], ...JSON.parse(body) });
+      response.writeHead(answer).end();
+      told();
+    });
+  });
+  await new Promise((resolve) => receiver.listen(0, "127.0.0.1", resolve));
+  try {
+    const url = `http://127.0.0.1:${receiver.address().port}/hook`;
+    const hook = page.getByTestId("webhook");
+    const dialog = page.getByRole("dialog");
+    const act = (action) => hook.getByRole("button", { name: `${action} ${url}`, exact: true }).click();
+    await go("Webhooks");
+    await says("There is no webhook.");
+    await isAccessible();
+
+    await page.getByRole("button", { name: "Create a webhook" }).click();
+    await dialog.getByLabel("Leads to").fill("http://169.254.169.254/latest/meta-data/");
+    await dialog.getByRole("button", { name: "Create a webhook" }).click();
+    await dialog.getByText(/^That did not work: url must not lead to 169\.254\.169\.254/).waitFor();
+    await dialog.getByLabel("Leads to").fill(url);
+    await dialog.getByLabel("Description").fill("The bot of the harbour");
+    await dialog.getByLabel("Choose a room").selectOption({ label: `Pier ${run}` });
+    assert.equal(await dialog.getByLabel("Rooms", { exact: true }).inputValue(), `pier-${run}`);
+    await isAccessible();
+    await shoot("webhook-form");
+    await dialog.getByRole("button", { name: "Create a webhook" }).click();
+    const secret = await dialog.getByLabel("Secret for signatures").inputValue();
+    assert.match(secret, /^whsec_[A-Za-z0-9+/]{43}=$/);
+    await isAccessible();
+    await dialog.getByRole("button", { name: "Close" }).click();
+    await hook.getByText("message.created", { exact: true }).waitFor();
+    await hook.getByText(`Pier ${run}`, { exact: true }).waitFor();
+
+    await act("Test");
+    await hook.getByText(/^The test was delivered: 204, in /).waitFor();
+    assert.deepEqual(heard.map(({ type }) => type), ["webhook.test"]);
+    assert.match(heard[0].signature, /^v1,\S+$/);
+    answer = 500;
+    await act("Test");
+    await hook.getByText("The test was not delivered. The answer was 500 Internal Server Error").waitFor();
+    answer = 204;
+
+    await act("New secret for");
+    await dialog.getByRole("button", { name: "New secret", exact: true }).click();
+    assert.notEqual(await dialog.getByLabel("Secret for signatures").inputValue(), secret);
+    await dialog.getByRole("button", { name: "Close" }).click();
+    await hook.getByText(/^The secret before signs too until /).waitFor();
+
+    await act("Edit");
+    await dialog.getByRole("checkbox", { name: "All events" }).check();
+    await dialog.getByRole("button", { name: "Save" }).click();
+    await says(`${url} is changed.`);
+    await hook.getByText("All events", { exact: true }).waitFor();
+
+    await act("Switch off");
+    await dialog.getByRole("button", { name: "Switch off", exact: true }).click();
+    await hook.getByText("Switched off", { exact: true }).waitFor();
+    assert.equal(await page.getByRole("link", { name: /^Webhooks \d/ }).count(), 0, "who switches it off knows");
+    await act("Enable");
+    await hook.getByText("Enabled", { exact: true }).waitFor();
+
+    // The receiver wants nothing any more: the server disables it, which is seen wherever one is, also by who comes later.
+    answer = 410;
+    const author = await new Visitor(base, address).arrive(`Vera ${run}`);
+    await author.does("room:join", { roomId: `pier-${run}` });
+    await author.does("room:message", { roomId: `pier-${run}`, content: "Ahoy" });
+    await hook.getByText("The answer was 410 Gone").waitFor();
+    await go("Rooms");
+    await page.reload();
+    await page.getByRole("link", { name: "Webhooks 1 disabled" }).click();
+    await hook.getByText("The answer was 410 Gone").waitFor();
+    await isAccessible();
+    await shoot("webhooks");
+    await act("Deliveries to");
+    await dialog.getByTestId("delivery").filter({ hasText: "webhook.test" }).first().waitFor();
+    await dialog.locator("[data-outcome=given_up]").filter({ hasText: "410 Gone" }).first().waitFor();
+    await dialog.locator("[data-outcome=delivered]").filter({ hasText: "Delivered (204)" }).first().waitFor();
+    await isAccessible();
+    await shoot("webhook-deliveries");
+    await dialog.getByRole("button", { name: "Close" }).click();
+
+    answer = 204;
+    const before = heard.length;
+    await act("Enable");
+    await page.getByRole("link", { name: "Webhooks", exact: true }).waitFor();
+    await author.does("room:message", { roomId: `pier-${run}`, content: "Ahoy again" });
+    while (!heard.slice(before).some(({ data }) => data.content === "Ahoy again")) await new Promise((resolve) => (told = resolve));
+
+    await act("Delete");
+    await dialog.getByRole("button", { name: "Delete", exact: true }).click();
+    await says("There is no webhook.");
+  } finally {
+    receiver.closeAllConnections();
+    await new Promise((resolve) => receiver.close(resolve));
+  }
+});
+
+test("what comes into a room from outside does so until its way is closed", async () => {
+  const dialog = page.getByRole("dialog");
+  const incoming = page.getByTestId("incoming");
+  await page.getByRole("button", { name: "Create an incoming webhook" }).click();
+  await dialog.getByLabel("Id of the room").fill("nowhere");
+  await dialog.getByLabel("Name of the bot").fill("Weather");
+  await dialog.getByRole("button", { name: "Create an incoming webhook" }).click();
+  await dialog.getByRole("alert").waitFor();
+  await dialog.getByLabel("Choose a room").selectOption({ label: `Pier ${run}` });
+  await isAccessible();
+  await dialog.getByRole("button", { name: "Create an incoming webhook" }).click();
+  const way = await dialog.getByLabel("Address to post to").inputValue();
+  await dialog.getByRole("button", { name: "Close" }).click();
+  await incoming.getByText("Weather", { exact: true }).waitFor();
+  await incoming.getByText(`Pier ${run}`, { exact: true }).waitFor();
+  const post = () => fetch(way, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ text: "It will rain at noon." }) });
+  assert.equal((await post()).status, 201);
+  await incoming.getByRole("button", { name: `Delete Weather of Pier ${run}` }).click();
+  await dialog.getByRole("button", { name: "Delete", exact: true }).click();
+  await says("There is no incoming webhook.");
+  assert.equal((await post()).status, 404);
+});
+
 test("what the server is used for is counted by day, week and month", async () => {
   const unit = (date) => page.getByTestId("usage-unit").filter({ has: page.locator(`time[datetime="${date}"]`) });
   const users = (date) => unit(date).locator("td").nth(1);
@@ -269,10 +422,17 @@ test("what the server is used for is counted by day, week and month", async () =
 });
 
 test("it is usable in the dark and on a phone", async () => {
+  const token = await page.evaluate(() => JSON.parse(sessionStorage.getItem("sockeye:session")).token);
+  const made = await fetch(`${base}/api/v1/admin/webhooks`, {
+    method: "POST",
+    headers: { "Content-Type": "application/json", Authorization: `Bearer ${token}` },
+    body: JSON.stringify({ url: "https://bot.example/a-long-address/that-goes-on-and-on-without-any-end-in-sight", events: ["*"], rooms: [`pier-${run}`] }),
+  });
+  assert.equal(made.status, 201);
   await new Visitor(base, "203.0.113.78").arrive(`Zoe ${run}`);
   await page.emulateMedia({ colorScheme: "dark" });
   await page.setViewportSize({ width: 390, height: 844 });
-  for (const [tab, shown] of [["Overview", "tiles"], ["Connections", "connection"], ["Rooms", "room"], ["Usage", "usage-unit"], ["Jobs", "job-kind"]]) {
+  for (const [tab, shown] of [["Overview", "tiles"], ["Connections", "connection"], ["Rooms", "room"], ["Usage", "usage-unit"], ["Jobs", "job-kind"], ["Webhooks", "webhook"]]) {
     await go(tab);
     await page.getByTestId(shown).first().waitFor();
     await isAccessible();
@@ -298,7 +458,7 @@ test("all of it is in Chinese too, without an id that was made, and stays so", a
   assert.match(user.userId, made);
   await page.getByLabel("Language").selectOption("zh");
   await page.reload();
-  for (const [tab, shown] of [["概览", page.getByTestId("tiles")], ["连接", page.getByTestId("connection")], ["房间", page.getByTestId("room")], ["用量", page.getByTestId("usage-unit")], ["任务", page.getByTestId("job-kind")], ["封锁", page.getByRole("button", { name: "封锁地址" })]]) {
+  for (const [tab, shown] of [["概览", page.getByTestId("tiles")], ["连接", page.getByTestId("connection")], ["房间", page.getByTestId("room")], ["用量", page.getByTestId("usage-unit")], ["任务", page.getByTestId("job-kind")], ["Webhook", page.getByTestId("webhook")], ["封锁", page.getByRole("button", { name: "封锁地址" })]]) {
     await page.getByRole("link", { name: tab, exact: true }).click();
     await shown.first().waitFor();
     if (tab === "房间") {

@@ -75,8 +75,9 @@ func TestAdministrationInTheBrowser(t *testing.T) {
 	requireTools(t)
 	requireBuiltPage(t)
 	binary := build(t)
-	server := start(t, binary, "--trusted-proxies", "127.0.0.1/32")
+	server := start(t, binary, "--trusted-proxies", "127.0.0.1/32", "--webhook-allow", "127.0.0.0/8")
 	failJobs(t, server.data, "tidy the harbour", "paint the boats")
+	delayJobs(t, server.data, map[string]string{"air the sails": "it rained", "dry the nets": "it snowed"})
 	counted := count(t, server.data)
 	browse(t, "admin.test.mjs", "SOCKEYE_URL="+server.url, "SOCKEYE_BINARY="+binary, "SOCKEYE_DATA="+server.data, "SOCKEYE_COUNTED="+counted)
 	server.stop(t)
@@ -112,6 +113,17 @@ func failJobs(t *testing.T, data string, tasks ...string) {
 			INSERT INTO jobs (id, kind, priority, payload, cron, state, run_at, attempts, created_at)
 			VALUES (?, 'upkeep', 0, ?, '', 'waiting', ?, ?, ?)`,
 			task, fmt.Appendf(nil, `{"task":%q}`, task), time.Now().UnixMilli(), job.DefaultRetries, time.Now().UnixMilli())
+	}
+}
+
+// delayJobs stores upkeep jobs that nobody knows and that have failed so far, with why, for tomorrow; their next attempt is the last one.
+func delayJobs(t *testing.T, data string, tasks map[string]string) {
+	t.Helper()
+	for task, why := range tasks {
+		execute(t, data, `
+			INSERT INTO jobs (id, kind, priority, payload, cron, state, run_at, attempts, error, created_at)
+			VALUES (?, 'upkeep', 0, ?, '', 'waiting', ?, ?, ?, ?)`,
+			task, fmt.Appendf(nil, `{"task":%q}`, task), time.Now().Add(24*time.Hour).UnixMilli(), job.DefaultRetries, why, time.Now().UnixMilli())
 	}
 }
 

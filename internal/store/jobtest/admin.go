@@ -58,6 +58,43 @@ func testDeadPages(f *fixture) {
 	equal(f, "behind one that is gone", ids(rest), all[3:5])
 }
 
+// testWaitingPages: those first that come first, each once, also where the last one of a page is gone meanwhile.
+func testWaitingPages(f *fixture) {
+	add := func(id string, p job.Priority, after time.Duration, kind string) {
+		f.enqueue(func(j *job.Job) { j.ID, j.Priority, j.RunAt, j.Kind = id, p, start.Add(after), kind })
+	}
+	add("low", job.Low, 0, "kind")
+	add("b", job.Normal, time.Second, "kind")
+	add("a", job.Normal, time.Second, "kind")
+	add("sooner", job.Normal, 0, "kind")
+	add("other", job.High, 0, "other")
+	add("tomorrow", job.High, 24*time.Hour, "kind")
+	add("taken", job.High, 0, "kind")
+	equal(f, "claimed", ids(f.claim("kind", 1, start, long)), []string{"taken"})
+	pages := func(kind string) (found []string) {
+		for after := (job.Turn{}); ; {
+			page, err := f.store.Waiting(f.Context(), job.WaitingQuery{Kind: kind, After: after, Limit: 2})
+			f.must(err)
+			if len(page) == 0 {
+				return found
+			}
+			found = append(found, ids(page)...)
+			last := page[len(page)-1]
+			after = job.Turn{Priority: last.Priority, RunAt: last.RunAt, ID: last.ID}
+		}
+	}
+	equal(f, "of a kind", pages("kind"), []string{"tomorrow", "sooner", "a", "b", "low"})
+	equal(f, "of the other", pages("other"), []string{"other"})
+	equal(f, "of none", pages("none"), nil)
+	gone := f.read("a")
+	state, err := f.store.Cancel(f.Context(), gone.ID, start)
+	f.must(err)
+	equal(f, "state", state, job.Cancelled)
+	rest, err := f.store.Waiting(f.Context(), job.WaitingQuery{Kind: "kind", After: job.Turn{Priority: gone.Priority, RunAt: gone.RunAt, ID: gone.ID}, Limit: 9})
+	f.must(err)
+	equal(f, "behind one that is cancelled", ids(rest), []string{"b", "low"})
+}
+
 // testPrune: what has ended before a time goes, in portions.
 func testPrune(f *fixture) {
 	ended := func(state job.State, kind string, after time.Duration) string {

@@ -67,6 +67,7 @@ func Run(t *testing.T, newDriver func(t *testing.T) Driver) {
 		{"Recur", testRecur},
 		{"Pause", testPause},
 		{"DeadPages", testDeadPages},
+		{"WaitingPages", testWaitingPages},
 		{"Prune", testPrune},
 		{"Counts", testCounts},
 		{"Woken", testWoken},

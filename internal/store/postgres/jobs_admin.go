@@ -37,6 +37,28 @@ func (s *Jobs) Dead(ctx context.Context, q job.DeadQuery) (jobs []job.Job, err e
 	return jobs, nil
 }
 
+// Pages of jobs of a kind $1 that wait, $2 at most, behind a turn $3, $4, $5. The index jobs_due has them in this order, but for ids.
+const (
+	firstWaiting = `SELECT ` + jobColumns + ` FROM jobs j WHERE j.state = 'waiting' AND j.kind = $1 ORDER BY j.priority, j.run_at, j.id LIMIT $2`
+	waitingAfter = `SELECT ` + jobColumns + ` FROM jobs j WHERE j.state = 'waiting' AND j.kind = $1
+			AND (j.priority, j.run_at, j.id) > ($3::bigint, $4::bigint, $5::text)
+		ORDER BY j.priority, j.run_at, j.id LIMIT $2`
+)
+
+// Waiting implements [job.Store].
+func (s *Jobs) Waiting(ctx context.Context, q job.WaitingQuery) (jobs []job.Job, err error) {
+	each := s.readers().rows(ctx)
+	if q.After.ID == "" {
+		jobs, err = rows.Collect(each, nil, rows.Job, firstWaiting, q.Kind, q.Limit)
+	} else {
+		jobs, err = rows.Collect(each, nil, rows.Job, waitingAfter, q.Kind, q.Limit, int(q.After.Priority), q.After.RunAt.UnixMilli(), q.After.ID)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("postgres: read jobs that wait: %w", err)
+	}
+	return jobs, nil
+}
+
 // lockedJob reads a job that nobody changes meanwhile.
 func (t *tx) lockedJob(id string) (job.Job, error) {
 	return rows.OneJob(t.row(`SELECT `+jobColumns+` FROM jobs j WHERE j.id = $1 FOR UPDATE`, id))

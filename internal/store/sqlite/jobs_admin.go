@@ -37,6 +37,27 @@ func (s *Jobs) Dead(ctx context.Context, q job.DeadQuery) (jobs []job.Job, err e
 	return jobs, nil
 }
 
+// Pages of jobs of a kind ?1 that wait, ?2 at most, behind a turn ?3, ?4, ?5. The index jobs_due has them in this order, but for ids.
+const (
+	firstWaiting = `SELECT ` + jobColumns + ` FROM jobs WHERE state = 'waiting' AND kind = ?1 ORDER BY priority, run_at, id LIMIT ?2`
+	waitingAfter = `SELECT ` + jobColumns + ` FROM jobs WHERE state = 'waiting' AND kind = ?1 AND (priority, run_at, id) > (?3, ?4, ?5)
+		ORDER BY priority, run_at, id LIMIT ?2`
+)
+
+// Waiting implements [job.Store].
+func (s *Jobs) Waiting(ctx context.Context, q job.WaitingQuery) (jobs []job.Job, err error) {
+	each := s.store.readers.rows(ctx)
+	if q.After.ID == "" {
+		jobs, err = rows.Collect(each, nil, rows.Job, firstWaiting, q.Kind, q.Limit)
+	} else {
+		jobs, err = rows.Collect(each, nil, rows.Job, waitingAfter, q.Kind, q.Limit, int(q.After.Priority), q.After.RunAt.UnixMilli(), q.After.ID)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read jobs that wait: %w", err)
+	}
+	return jobs, nil
+}
+
 func (t *tx) jobState(id string) (job.State, error) {
 	return rows.JobState(t.row(`SELECT state FROM jobs WHERE id = ?`, id))
 }

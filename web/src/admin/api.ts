@@ -169,6 +169,60 @@ export interface JobDetails {
   payloadBytes: number;
 }
 
+/** Where events are told. */
+export interface Webhook {
+  id: string;
+  url: string;
+  description: string;
+  /** Kinds, or * alone. */
+  events: string[];
+  /** None are all conversations. */
+  rooms: string[];
+  createdAt: string;
+  enabled: boolean;
+  disabledAt?: string;
+  disabledWhy?: string;
+  /** Somebody has disabled it, rather than the server. */
+  switchedOff: boolean;
+  failingSince?: string;
+  rotatedUntil?: string;
+  /** Only where it is new. */
+  secret?: string;
+}
+
+/** What somebody may say of a webhook. */
+export interface WebhookDraft {
+  url?: string;
+  description?: string;
+  events?: string[];
+  rooms?: string[];
+  secret?: string;
+  enabled?: boolean;
+}
+
+/** An attempt to tell a webhook of an event. */
+export interface Delivery {
+  eventId: string;
+  type: string;
+  attempt: number;
+  outcome: "delivered" | "retried" | "given_up";
+  /** Of the answer; 0 if there was none. */
+  status: number;
+  error?: string;
+  timestamp: string;
+  tookMs: number;
+}
+
+/** A way into a room: who knows its address posts as its bot. */
+export interface IncomingHook {
+  id: string;
+  roomId: string;
+  username: string;
+  createdAt: string;
+  /** Only where it is new. */
+  path?: string;
+}
+
 /** A server among those that have one database. */
 export interface ServerNode {
   id: string;
@@ -276,6 +330,15 @@ export class Api {
     return this.#get(`jobs/${encodeURIComponent(id)}`, {});
   }
 
+  /** Those of a kind that wait, in the order in which they are taken. */
+  waitingJobs(kind: string, after: string): Promise<JobPage> {
+    return this.#get("jobs/waiting", { kind, after, limit: "20" });
+  }
+
+  cancelJob(id: string): Promise<{ state: string }> {
+    return this.#ask("POST", `jobs/${encodeURIComponent(id)}/cancel`);
+  }
+
   retryJob(id: string): Promise<void> {
     return this.#ask("POST", `jobs/${encodeURIComponent(id)}/retry`);
   }
@@ -286,6 +349,46 @@ export class Api {
 
   pauseJobs(kind: string, isPaused: boolean): Promise<void> {
     return this.#ask("POST", `jobs/kinds/${encodeURIComponent(kind)}/${isPaused ? "pause" : "resume"}`);
+  }
+
+  webhooks(): Promise<{ webhooks: Webhook[] }> {
+    return this.#get("webhooks", {});
+  }
+
+  createWebhook(draft: WebhookDraft): Promise<{ webhook: Webhook }> {
+    return this.#ask("POST", "webhooks", draft);
+  }
+
+  changeWebhook(id: string, change: WebhookDraft): Promise<{ webhook: Webhook }> {
+    return this.#ask("PATCH", `webhooks/${encodeURIComponent(id)}`, change);
+  }
+
+  deleteWebhook(id: string): Promise<void> {
+    return this.#ask("DELETE", `webhooks/${encodeURIComponent(id)}`);
+  }
+
+  rotateWebhook(id: string): Promise<{ webhook: Webhook }> {
+    return this.#ask("POST", `webhooks/${encodeURIComponent(id)}/secret`, {});
+  }
+
+  testWebhook(id: string): Promise<{ delivery: Delivery }> {
+    return this.#ask("POST", `webhooks/${encodeURIComponent(id)}/test`);
+  }
+
+  deliveries(id: string): Promise<{ deliveries: Delivery[] }> {
+    return this.#get(`webhooks/${encodeURIComponent(id)}/deliveries`, { limit: "200" });
+  }
+
+  hooks(): Promise<{ hooks: IncomingHook[] }> {
+    return this.#get("hooks", {});
+  }
+
+  createHook(roomId: string, username: string): Promise<{ hook: IncomingHook }> {
+    return this.#ask("POST", "hooks", { roomId, username });
+  }
+
+  deleteHook(id: string): Promise<void> {
+    return this.#ask("DELETE", `hooks/${encodeURIComponent(id)}`);
   }
 
   disconnect(connectionId: string): Promise<void> {

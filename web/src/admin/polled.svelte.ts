@@ -1,4 +1,4 @@
-const every = 5000; // ms
+const often = 5000; // ms
 
 /** Something that is asked for again every few seconds while the page is seen, and at once when what is asked changes. */
 export class Polled<T> {
@@ -25,8 +25,8 @@ export class Polled<T> {
     }
   }
 
-  /** Begins to ask; returns what ends it. */
-  run(): () => void {
+  /** Begins to ask, every so many milliseconds; returns what ends it. Several may have it asked. */
+  run(every = often): () => void {
     const timer = setInterval(() => document.visibilityState === "visible" && void this.refresh(), every);
     return () => {
       clearInterval(timer);
