@@ -20,6 +20,12 @@ export async function tourOfTheChat(person, look) {
   await person.open("Regatta");
   await person.message("Well done.").waitFor();
   await look("a room");
+  await person.begin("See you at the start.");
+  await person.press("Send later");
+  await page.getByRole("dialog").getByRole("button", { name: /^Tomorrow morning/ }).waitFor();
+  await look("sending later");
+  await person.close();
+  await person.begin("");
   for (const panel of ["Room details", "Pinned messages", "Search messages"]) {
     await person.press(panel);
     await page.getByRole("complementary").waitFor();
@@ -43,7 +49,7 @@ export async function tourOfTheAdministration(person, token, look) {
   await person.press("Sign in");
   await page.getByTestId("tiles").waitFor();
   await look("the overview");
-  for (const [tab, shown] of [["Connections", page.getByTestId("connection")], ["Rooms", page.getByTestId("room")], ["Blocked", page.getByRole("button", { name: "Block an address" })]]) {
+  for (const [tab, shown] of [["Connections", page.getByTestId("connection")], ["Rooms", page.getByTestId("room")], ["Usage", page.getByTestId("usage-unit")], ["Jobs", page.getByTestId("job-kind")], ["Webhooks", page.getByRole("button", { name: "Create a webhook" })], ["Blocked", page.getByRole("button", { name: "Block an address" })]]) {
     await page.getByRole("link", { name: tab, exact: true }).click();
     await shown.first().waitFor();
     await look(tab.toLowerCase());
