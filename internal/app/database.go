@@ -5,6 +5,7 @@ import (
 	"log/slog"
 
 	"github.com/sockeye-im/sockeye/internal/account"
+	"github.com/sockeye-im/sockeye/internal/broadcast"
 	"github.com/sockeye-im/sockeye/internal/chat"
 	"github.com/sockeye-im/sockeye/internal/config"
 	"github.com/sockeye-im/sockeye/internal/job"
@@ -16,6 +17,7 @@ import (
 // alone knows which one there is. All methods may be called concurrently.
 type Store interface {
 	chat.Store
+	broadcast.Store
 	// Accounts returns the accounts of the same database, with the sink of their events, unless these are told with those
 	// of chats. It is called once, before the store is used.
 	Accounts(account.Sink) account.Store

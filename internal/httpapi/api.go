@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sockeye-im/sockeye/internal/account"
+	"github.com/sockeye-im/sockeye/internal/broadcast"
 	"github.com/sockeye-im/sockeye/internal/chat"
 	"github.com/sockeye-im/sockeye/internal/command"
 	"github.com/sockeye-im/sockeye/internal/deps"
@@ -27,12 +28,6 @@ const (
 	documentPath = "/api/openapi.json"
 )
 
-// Notifier brings notifications to devices, as the event notification. It is best effort and does not block.
-type Notifier interface {
-	// Notify tells the subscribers of topics and all devices of users; a device that is meant twice gets it once.
-	Notify(topics []string, users []account.UserID, notification any)
-}
-
 // Clients knows by which IP address a client counts.
 type Clients interface {
 	ClientIP(remote string, header http.Header) netip.Addr
@@ -42,21 +37,21 @@ type Clients interface {
 
 // Deps are what the API works with; all are required.
 type Deps struct {
-	Accounts *account.Service
-	Chat     *chat.Service
-	Commands *command.Table
-	Notifier Notifier
-	Presence *presence.Tracker
-	Clients  Clients
-	Overview Overview
-	Nodes    Nodes
-	Monitor  *monitor.Monitor
-	Jobs     *job.Queue
-	Usage    *usage.Counter
-	Webhooks *webhook.Service
-	Incoming *webhook.Doors
-	Log      *slog.Logger
-	Now      func() time.Time
+	Accounts   *account.Service
+	Chat       *chat.Service
+	Commands   *command.Table
+	Presence   *presence.Tracker
+	Clients    Clients
+	Overview   Overview
+	Nodes      Nodes
+	Monitor    *monitor.Monitor
+	Jobs       *job.Queue
+	Usage      *usage.Counter
+	Webhooks   *webhook.Service
+	Incoming   *webhook.Doors
+	Broadcasts *broadcast.Service
+	Log        *slog.Logger
+	Now        func() time.Time
 }
 
 // API serves everything below /api/ that has no other handler. It may be used concurrently.
@@ -92,7 +87,7 @@ func Document(cfg Config) ([]byte, error) { return describe(cfg, new(API).operat
 func (a *API) operations() []operation {
 	var all []operation
 	for _, group := range [][]operation{
-		a.accountOperations(), a.commandOperations(), a.serverUsers(), a.serverRooms(), a.serverPresence(),
+		a.accountOperations(), a.commandOperations(), a.serverUsers(), a.serverRooms(), a.serverPresence(), a.broadcastOperations(),
 		a.adminOperations(), a.jobOperations(), a.webhookOperations(), a.incomingOperations(), a.botOperations(),
 	} {
 		all = append(all, group...)

@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"github.com/sockeye-im/sockeye/internal/account"
+	"github.com/sockeye-im/sockeye/internal/broadcast"
 	"github.com/sockeye-im/sockeye/internal/chat"
 	"github.com/sockeye-im/sockeye/internal/command"
 	"github.com/sockeye-im/sockeye/internal/job"
@@ -94,6 +95,10 @@ var statuses = map[refusal.Code]int{
 	chat.CodeTooManyMemberships: http.StatusConflict,
 	chat.CodeTooManyReactions:   http.StatusConflict,
 	chat.CodeTooManyScheduled:   http.StatusConflict,
+
+	broadcast.CodeNotFound:  http.StatusNotFound,
+	broadcast.CodeEnded:     http.StatusConflict,
+	broadcast.CodeKeyReused: http.StatusConflict,
 
 	job.CodeUnknownKind:  http.StatusNotFound,
 	job.CodeNotFound:     http.StatusNotFound,

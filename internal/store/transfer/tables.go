@@ -96,4 +96,9 @@ var Tables = []Table{
 		text("type"), text("reply_to"), text("attachments"), text("client_msg_id"), raw("fingerprint"), integer("send_at"), integer("created_at"),
 		integer("version"), text("failure_code"), text("failure_message"),
 	}},
+	{"broadcasts", 1, []Column{
+		text("id"), text("kind"), text("unique_key"), integer("priority"), raw("spec"), raw("fingerprint"), integer("created_at"),
+		integer("send_at"), text("state"), integer("step"), text("place"), integer("reached"), integer("missed"), text("failures"), text("error"),
+		integer("started_at"), integer("ended_at"),
+	}},
 }
