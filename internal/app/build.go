@@ -31,6 +31,7 @@ import (
 	"github.com/sockeye-im/sockeye/internal/netloop"
 	"github.com/sockeye-im/sockeye/internal/ops"
 	"github.com/sockeye-im/sockeye/internal/presence"
+	"github.com/sockeye-im/sockeye/internal/push"
 	"github.com/sockeye-im/sockeye/internal/usage"
 	"github.com/sockeye-im/sockeye/internal/web"
 	"github.com/sockeye-im/sockeye/internal/webhook"
@@ -92,8 +93,9 @@ type Server struct {
 	Monitor    *monitor.Monitor
 	Webhooks   *webhook.Service
 	Incoming   *webhook.Doors
-	courier    *webhook.Courier // tells of events
-	Broadcasts *broadcast.Service
+	courier    *webhook.Courier   // tells of events
+	Broadcasts *broadcast.Service // says something to many
+	Push       *push.Service      // tells devices that are not connected
 	Jobs       *job.Queue
 	runner     *job.Runner // does them
 	jobCounts  *jobCounts  // how many there are
@@ -112,7 +114,7 @@ func New(ctx context.Context, settings Settings, log *slog.Logger) (*Server, err
 		// The way out: what is committed goes by the feed to the hub, and from there to sockets.
 		s.buildSockets, s.buildFeed, s.buildStore, s.buildNode, s.buildHub,
 		// The rules, whose tokens are good, and who is here.
-		s.buildTrust, s.buildAccounts, s.buildPresence, s.buildChat, s.buildWebhooks, s.buildBroadcasts,
+		s.buildTrust, s.buildAccounts, s.buildPresence, s.buildChat, s.buildWebhooks, s.buildPush, s.buildBroadcasts,
 		// The way in: commands, from sockets and over HTTP, and what is done later.
 		s.buildCommands, s.buildGateway, s.buildUsage, s.buildJobs, s.buildMonitor, s.buildHealth, s.buildCensus, s.buildHTTP,
 		// What publishes by itself, once all who are to be told are there: the other servers, and what is done now and then.
@@ -215,7 +217,7 @@ func (s *Server) buildChat(context.Context) (err error) {
 // buildBroadcasts makes what brings the words of the application's backend to many.
 func (s *Server) buildBroadcasts(context.Context) (err error) {
 	s.Broadcasts, err = broadcast.New(broadcast.Deps{
-		Store: s.Store, Chat: s.Chat, Accounts: s.Accounts, Notifier: news{s.Feed}, MaxText: s.settings.Rules.MaxText, Log: s.log, Now: time.Now,
+		Store: s.Store, Chat: s.Chat, Accounts: s.Accounts, Notifier: news{s.Feed}, Pusher: s.Push, MaxText: s.settings.Rules.MaxText, Log: s.log, Now: time.Now,
 		NewID: chat.NewID,
 	})
 	return err
@@ -272,7 +274,7 @@ func (s *Server) buildHTTP(context.Context) error {
 	api, err := httpapi.New(s.settings.API, httpapi.Deps{
 		Accounts: s.Accounts, Chat: s.Chat, Commands: s.Commands, Presence: s.Presence, Clients: s.Door,
 		Overview: s.Overview, Nodes: s.Census, Monitor: s.Monitor, Jobs: s.Jobs, Usage: s.Usage, Webhooks: s.Webhooks, Incoming: s.Incoming,
-		Broadcasts: s.Broadcasts, Log: s.log, Now: time.Now,
+		Broadcasts: s.Broadcasts, Push: s.Push, Log: s.log, Now: time.Now,
 	})
 	if err != nil {
 		return err

@@ -29,6 +29,7 @@ func (s *Server) buildJobs(ctx context.Context) (err error) {
 	s.Jobs, err = job.NewQueue(append(s.Broadcasts.Kinds(), []job.Kind{
 		{Name: upkeepKind, Handle: tasks.handle, Timeout: upkeepTimeout, Open: true},
 		s.usageJobs(),
+		s.Push.Kind(),
 		// A line of a webhook says itself how it goes on: only the store can make a job of it fail.
 		{Name: webhook.JobKind, Handle: s.courier.Handle, Workers: webhook.Workers, Timeout: webhook.JobTimeout, Retries: 1000},
 		{Name: chat.ScheduledKind, Handle: s.sendScheduled, Retries: scheduledRetries, MaxPayload: maxScheduledPayload},

@@ -9,7 +9,6 @@
 package broadcast
 
 import (
-	"encoding/json"
 	"fmt"
 	"regexp"
 	"strings"
@@ -19,6 +18,7 @@ import (
 	"github.com/sockeye-im/sockeye/internal/account"
 	"github.com/sockeye-im/sockeye/internal/chat"
 	"github.com/sockeye-im/sockeye/internal/job"
+	"github.com/sockeye-im/sockeye/internal/push"
 	"github.com/sockeye-im/sockeye/internal/refusal"
 )
 
@@ -27,7 +27,7 @@ const (
 	MaxUsers        = 10_000
 	MaxRooms        = 1000
 	MaxTopics       = 100
-	MaxNotification = 32 << 10 // bytes, of names and values
+	MaxNotification = 32 << 10 // bytes, of names and values; to users it is that of package push
 	MaxKey          = 128      // bytes
 	MaxAhead        = job.MaxAhead
 	// MaxFailures is how many of the recipients are listed whom it has not reached. The others are only counted.
@@ -72,7 +72,7 @@ type Spec struct {
 
 	Message *Message `json:"message,omitempty"`
 	// Notification has fields of the application's own.
-	Notification map[string]json.RawMessage `json:"notification,omitempty"`
+	Notification push.Fields `json:"notification,omitempty"`
 }
 
 // Message is one that a user sends, by the rules for that user. Without a sender the system says it, in rooms.
@@ -231,6 +231,11 @@ func (s *Spec) checkNotification() error {
 	size := 0
 	for name, value := range s.Notification {
 		size += len(name) + len(value)
+	}
+	if s.All || len(s.Users) > 0 { // it comes to devices that are not connected too
+		if err := s.Notification.Check(); err != nil {
+			return err
+		}
 	}
 	switch {
 	case size > MaxNotification:

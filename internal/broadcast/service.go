@@ -15,6 +15,7 @@ import (
 	"github.com/sockeye-im/sockeye/internal/chat"
 	"github.com/sockeye-im/sockeye/internal/deps"
 	"github.com/sockeye-im/sockeye/internal/job"
+	"github.com/sockeye-im/sockeye/internal/push"
 	"github.com/sockeye-im/sockeye/internal/refusal"
 )
 
@@ -24,12 +25,19 @@ type Notifier interface {
 	Notify(topics []string, users []account.UserID, notification any)
 }
 
+// Pusher brings notifications to devices that are not connected.
+type Pusher interface {
+	// Notification returns the jobs that do so, for at most [Portion] users. id tells notifications apart.
+	Notification(ctx context.Context, id string, fields push.Fields, users []account.UserID, priority job.Priority) ([]job.Job, error)
+}
+
 // Deps are what a Service works with; all are required.
 type Deps struct {
 	Store    Store
 	Chat     *chat.Service
 	Accounts *account.Service
 	Notifier Notifier
+	Pusher   Pusher
 	MaxText  int // characters of a message
 	Log      *slog.Logger
 	Now      func() time.Time

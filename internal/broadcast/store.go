@@ -14,8 +14,9 @@ type Store interface {
 	CreateBroadcast(ctx context.Context, b Broadcast, fingerprint []byte, first job.Job) (Broadcast, error)
 	// Broadcast returns one, or an [ErrNotFound].
 	Broadcast(ctx context.Context, id string) (Broadcast, error)
-	// AdvanceBroadcast stores how far one has come, if it has not ended and stands at step from. It tells whether that was so.
-	AdvanceBroadcast(ctx context.Context, id string, from int64, to Progress) (bool, error)
+	// AdvanceBroadcast stores how far one has come, with the jobs that follow, if it has not ended and stands at step from. It tells
+	// whether that was so.
+	AdvanceBroadcast(ctx context.Context, id string, from int64, to Progress, then []job.Job) (bool, error)
 	// CancelBroadcast has one end, and removes its first job unless that runs. Of one that is cancelled nothing changes; one that
 	// has ended otherwise is an [ErrEnded].
 	CancelBroadcast(ctx context.Context, id string, at time.Time) (Broadcast, error)

@@ -70,17 +70,17 @@ func (s *Service) handle(ctx context.Context, j *job.Job) (job.Result, error) {
 			now := s.timestamp()
 			return job.Result{Then: []job.Job{b.job(s.NewID(), now, now)}}, nil
 		}
-		next, err := s.portion(ctx, &b)
+		next, then, err := s.portion(ctx, &b)
 		if err != nil {
 			if ctx.Err() != nil || j.Attempts < retries {
 				return job.Result{}, err // it goes on from the same place
 			}
-			next = b.Progress
+			next, then = b.Progress, nil
 			next.State, next.EndedAt, next.Error = Failed, s.timestamp(), "the server was at fault too often"
 			s.Log.Error("a broadcast has failed", "broadcast", b.ID, "err", err)
 		}
 		next.Step = b.Step + 1
-		is, err := s.Store.AdvanceBroadcast(ctx, b.ID, b.Step, next)
+		is, err := s.Store.AdvanceBroadcast(ctx, b.ID, b.Step, next, then)
 		if err != nil || !is { // it is cancelled, or another server goes on with it
 			return job.Result{}, err
 		}
@@ -89,9 +89,9 @@ func (s *Service) handle(ctx context.Context, j *job.Job) (job.Result, error) {
 	return job.Result{}, nil
 }
 
-// portion brings a broadcast to its next recipients, and returns how far it has come by that. An error is a fault: nothing of the
-// portion counts.
-func (s *Service) portion(ctx context.Context, b *Broadcast) (Progress, error) {
+// portion brings a broadcast to its next recipients, and returns how far it has come by that, and what is to follow. An error is a
+// fault: nothing of the portion counts.
+func (s *Service) portion(ctx context.Context, b *Broadcast) (Progress, []job.Job, error) {
 	r := &round{Service: s, b: b, to: b.Progress}
 	r.to.Failures = append([]Failure(nil), b.Failures...)
 	if r.to.State = Running; r.to.StartedAt.IsZero() {
@@ -104,7 +104,7 @@ func (s *Service) portion(ctx context.Context, b *Broadcast) (Progress, error) {
 			say = r.send
 		}
 		if err := say(ctx); err != nil {
-			return b.Progress, err
+			return b.Progress, nil, err
 		}
 	}
 	if r.skip(); r.to.Place.List == End {
@@ -112,14 +112,15 @@ func (s *Service) portion(ctx context.Context, b *Broadcast) (Progress, error) {
 			r.to.State = Done
 		}
 	}
-	return r.to, nil
+	return r.to, r.then, nil
 }
 
 // round is a portion that is under way.
 type round struct {
 	*Service
-	b  *Broadcast
-	to Progress
+	b    *Broadcast
+	to   Progress
+	then []job.Job
 }
 
 // skip goes over lists that have nothing, or nothing more.
@@ -156,7 +157,8 @@ func (r *round) notify(ctx context.Context) error {
 	body["notificationId"], body["timestamp"] = r.b.ID, wire.Time(r.to.StartedAt)
 	r.Notifier.Notify(topics, users, body)
 	r.to.Reached += int64(len(topics) + len(users))
-	return nil
+	r.then, err = r.Pusher.Notification(ctx, r.b.ID, r.b.Spec.Notification, users, r.b.Priority)
+	return err
 }
 
 // page is the users of All who come next. There may be none.

@@ -16,6 +16,7 @@ import (
 	"github.com/sockeye-im/sockeye/internal/job"
 	"github.com/sockeye-im/sockeye/internal/monitor"
 	"github.com/sockeye-im/sockeye/internal/presence"
+	"github.com/sockeye-im/sockeye/internal/push"
 	"github.com/sockeye-im/sockeye/internal/usage"
 	"github.com/sockeye-im/sockeye/internal/webhook"
 )
@@ -50,6 +51,7 @@ type Deps struct {
 	Webhooks   *webhook.Service
 	Incoming   *webhook.Doors
 	Broadcasts *broadcast.Service
+	Push       *push.Service
 	Log        *slog.Logger
 	Now        func() time.Time
 }
@@ -75,6 +77,9 @@ func New(cfg Config, d Deps) (*API, error) {
 	for i := range operations {
 		op := &operations[i]
 		a.mux.Handle(op.method+" "+version1+op.path, &endpoint{a, op})
+		if op.also != "" {
+			a.mux.Handle(op.method+" "+op.also, &endpoint{a, op})
+		}
 	}
 	a.document = sync.OnceValues(func() ([]byte, error) { return describe(cfg, operations) })
 	a.mux.HandleFunc("GET "+documentPath, a.serveDocument)
@@ -87,7 +92,7 @@ func Document(cfg Config) ([]byte, error) { return describe(cfg, new(API).operat
 func (a *API) operations() []operation {
 	var all []operation
 	for _, group := range [][]operation{
-		a.accountOperations(), a.commandOperations(), a.serverUsers(), a.serverRooms(), a.serverPresence(), a.broadcastOperations(),
+		a.accountOperations(), a.commandOperations(), a.serverUsers(), a.serverRooms(), a.serverPresence(), a.broadcastOperations(), a.pushOperations(),
 		a.adminOperations(), a.jobOperations(), a.webhookOperations(), a.incomingOperations(), a.botOperations(),
 	} {
 		all = append(all, group...)

@@ -18,6 +18,7 @@ import (
 	"github.com/sockeye-im/sockeye/internal/command"
 	"github.com/sockeye-im/sockeye/internal/httpapi"
 	"github.com/sockeye-im/sockeye/internal/job"
+	"github.com/sockeye-im/sockeye/internal/push"
 	"github.com/sockeye-im/sockeye/internal/ratelimit"
 	"github.com/sockeye-im/sockeye/internal/webhook"
 )
@@ -31,6 +32,9 @@ func TestEveryCodeHasAStatus(t *testing.T) {
 		codes = append(codes, string(code))
 	}
 	for _, code := range broadcast.Codes {
+		codes = append(codes, string(code))
+	}
+	for _, code := range push.Codes {
 		codes = append(codes, string(code))
 	}
 	for _, code := range webhook.Codes {

@@ -31,6 +31,7 @@ func TestEveryOperation(t *testing.T) {
 	tryJobs(d)
 	tryWebhooks(d)
 	tryBots(d, room)
+	tryPush(d)
 	d.call("deleteRoom", values{"roomId": room}, "")
 	d.call("logout", nil, "")
 	if r := d.try("getMe", nil, ""); r.status != http.StatusUnauthorized {
@@ -124,6 +125,33 @@ func tryBroadcasts(d *described) {
 	}
 	if r := d.try("getNotification", values{"notificationId": broadcast["broadcastId"]}, ""); r.status != http.StatusNotFound {
 		t.Errorf("a broadcast is no notification: %d %s", r.status, r.body)
+	}
+}
+
+// tryPush subscribes a browser twice, and unsubscribes it.
+func tryPush(d *described) {
+	t := d.n.t
+	if key := d.call("getPushKey", nil, "").text(t, "publicKey"); len(key) != 87 {
+		t.Errorf("the key is %q", key)
+	}
+	if r := d.n.ask(http.MethodGet, "/api/push/key", "", ""); r.status != http.StatusOK {
+		t.Errorf("by its other path: %d %s", r.status, r.body)
+	}
+	first := d.call("subscribePush", nil, "")
+	if again := d.call("subscribePush", nil, ""); again.text(t, "id") != first.text(t, "id") {
+		t.Errorf("subscribed again: %s, at first %s", again.body, first.body)
+	}
+	if r := d.call("getPushFigures", nil, ""); r.json(t, "total") != 1.0 || r.json(t, "webPush") != 1.0 {
+		t.Errorf("there are %s", r.body)
+	}
+	for _, want := range []float64{1, 0} {
+		if r := d.call("unsubscribePush", nil, ""); r.json(t, "removed") != want {
+			t.Errorf("unsubscribed: %s, want %v", r.body, want)
+		}
+	}
+	d.call("subscribePush", nil, "")
+	if r := d.n.ask(http.MethodPost, "/api/push/unsubscribe", d.userToken, ""); r.status != http.StatusOK || r.json(t, "removed") != 1.0 {
+		t.Errorf("without a body: %d %s", r.status, r.body)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/sockeye-im/sockeye/internal/chat"
 	"github.com/sockeye-im/sockeye/internal/command"
 	"github.com/sockeye-im/sockeye/internal/job"
+	"github.com/sockeye-im/sockeye/internal/push"
 	"github.com/sockeye-im/sockeye/internal/refusal"
 	"github.com/sockeye-im/sockeye/internal/webhook"
 )
@@ -99,6 +100,8 @@ var statuses = map[refusal.Code]int{
 	broadcast.CodeNotFound:  http.StatusNotFound,
 	broadcast.CodeEnded:     http.StatusConflict,
 	broadcast.CodeKeyReused: http.StatusConflict,
+
+	push.CodeTooMany: http.StatusConflict,
 
 	job.CodeUnknownKind:  http.StatusNotFound,
 	job.CodeNotFound:     http.StatusNotFound,

@@ -128,7 +128,7 @@ func testFields(f *fixture) {
 
 	to := full.Progress
 	to.State, to.Step, to.Error, to.EndedAt, to.Failures = broadcast.Failed, 4, "why", start.Add(3*time.Hour), nil
-	is, err := f.store.AdvanceBroadcast(f.Context(), "bc_1", 3, to)
+	is, err := f.store.AdvanceBroadcast(f.Context(), "bc_1", 3, to, nil)
 	f.Must(err)
 	equal(f, "advanced", is, true)
 	full.Progress = to
@@ -183,24 +183,27 @@ func testKeyAtOnce(f *fixture) {
 func testAdvance(f *fixture) {
 	b := f.create("bc_1", "")
 	to := broadcast.Progress{State: broadcast.Running, Step: 1, Reached: 100, StartedAt: start.Add(time.Hour)}
-	for _, want := range []bool{true, false} {
-		is, err := f.store.AdvanceBroadcast(f.Context(), "bc_1", 0, to)
+	for i, want := range []bool{true, false} {
+		follows := []job.Job{{ID: fmt.Sprint("push-", i), Kind: "push", State: job.Waiting, RunAt: start, CreatedAt: start}}
+		is, err := f.store.AdvanceBroadcast(f.Context(), "bc_1", 0, to, follows)
 		f.Must(err)
 		equal(f, "advanced", is, want)
+		equal(f, "followed", f.waits(follows[0].ID), want)
 	}
 	b.Progress = to
 	equal(f, "stored", f.get("bc_1"), b)
 	to.State, to.Step, to.EndedAt = broadcast.Done, 2, start.Add(2*time.Hour)
-	is, err := f.store.AdvanceBroadcast(f.Context(), "bc_1", 1, to)
+	is, err := f.store.AdvanceBroadcast(f.Context(), "bc_1", 1, to, nil)
 	f.Must(err)
 	equal(f, "advanced", is, true)
 	to.Step = 3
-	is, err = f.store.AdvanceBroadcast(f.Context(), "bc_1", 2, to)
+	is, err = f.store.AdvanceBroadcast(f.Context(), "bc_1", 2, to, nil)
 	f.Must(err)
 	equal(f, "advanced behind the end", is, false)
-	is, err = f.store.AdvanceBroadcast(f.Context(), "none", 0, to)
+	is, err = f.store.AdvanceBroadcast(f.Context(), "none", 0, to, []job.Job{{ID: "none", Kind: "push", State: job.Waiting, RunAt: start, CreatedAt: start}})
 	f.Must(err)
 	equal(f, "advanced what is not there", is, false)
+	equal(f, "followed what is not there", f.waits("none"), false)
 }
 
 func testAdvanceAtOnce(f *fixture) {
@@ -208,7 +211,7 @@ func testAdvanceAtOnce(f *fixture) {
 	const many = 8
 	advanced := make([]bool, many)
 	suite.AtOnce(many, func(i int) {
-		is, err := f.store.AdvanceBroadcast(f.Context(), "bc_1", 0, broadcast.Progress{State: broadcast.Running, Step: 1, StartedAt: start})
+		is, err := f.store.AdvanceBroadcast(f.Context(), "bc_1", 0, broadcast.Progress{State: broadcast.Running, Step: 1, StartedAt: start}, nil)
 		if err != nil {
 			f.Error(err)
 		}
@@ -245,7 +248,7 @@ func testCancel(f *fixture) {
 	}
 
 	f.create("bc_3", "")
-	is, err := f.store.AdvanceBroadcast(f.Context(), "bc_3", 0, broadcast.Progress{State: broadcast.Done, Step: 1, EndedAt: start})
+	is, err := f.store.AdvanceBroadcast(f.Context(), "bc_3", 0, broadcast.Progress{State: broadcast.Done, Step: 1, EndedAt: start}, nil)
 	f.Must(err)
 	equal(f, "advanced", is, true)
 	_, err = f.store.CancelBroadcast(f.Context(), "bc_3", start)
@@ -284,7 +287,7 @@ func testEndedContext(f *fixture) {
 		f.Error("it is stored")
 	}
 	f.create("bc_2", "")
-	if _, err := f.store.AdvanceBroadcast(ended, "bc_2", 0, broadcast.Progress{State: broadcast.Done, Step: 1}); err == nil {
+	if _, err := f.store.AdvanceBroadcast(ended, "bc_2", 0, broadcast.Progress{State: broadcast.Done, Step: 1}, nil); err == nil {
 		f.Error("it is advanced")
 	}
 	if _, err := f.store.CancelBroadcast(ended, "bc_2", start); err == nil {

@@ -58,7 +58,7 @@ func (s *Store) Broadcast(ctx context.Context, id string) (broadcast.Broadcast, 
 }
 
 // AdvanceBroadcast implements [broadcast.Store].
-func (s *Store) AdvanceBroadcast(ctx context.Context, id string, from int64, to broadcast.Progress) (bool, error) {
+func (s *Store) AdvanceBroadcast(ctx context.Context, id string, from int64, to broadcast.Progress, then []job.Job) (bool, error) {
 	place, failures, err := rows.BroadcastProgress(&to)
 	if err != nil {
 		return false, err
@@ -71,7 +71,10 @@ func (s *Store) AdvanceBroadcast(ctx context.Context, id string, from int64, to 
 		if err != nil {
 			return false, fmt.Errorf("advance a broadcast: %w", err)
 		}
-		return n > 0, nil
+		if n == 0 || len(then) == 0 {
+			return n > 0, nil
+		}
+		return true, tx.enqueue(then)
 	})
 }
 

@@ -9,11 +9,13 @@ import (
 	"github.com/sockeye-im/sockeye/internal/broadcast"
 	"github.com/sockeye-im/sockeye/internal/chat"
 	"github.com/sockeye-im/sockeye/internal/job"
+	"github.com/sockeye-im/sockeye/internal/push"
 	"github.com/sockeye-im/sockeye/internal/store/accounttest"
 	"github.com/sockeye-im/sockeye/internal/store/broadcasttest"
 	"github.com/sockeye-im/sockeye/internal/store/jobtest"
 	"github.com/sockeye-im/sockeye/internal/store/postgres"
 	"github.com/sockeye-im/sockeye/internal/store/postgres/pgtest"
+	"github.com/sockeye-im/sockeye/internal/store/pushtest"
 	"github.com/sockeye-im/sockeye/internal/store/scheduletest"
 	"github.com/sockeye-im/sockeye/internal/store/storetest"
 	"github.com/sockeye-im/sockeye/internal/store/suite"
@@ -39,6 +41,9 @@ func TestConformance(t *testing.T) {
 	})
 	t.Run("Broadcasts", func(t *testing.T) {
 		broadcasttest.Run(t, func(t *testing.T) broadcasttest.Driver { return broadcastDriver{pgtest.Database(t), asked} })
+	})
+	t.Run("Push", func(t *testing.T) {
+		pushtest.Run(t, func(t *testing.T) pushtest.Driver { return pushDriver{pgtest.Database(t), asked} })
 	})
 	t.Run("Usage", func(t *testing.T) {
 		usagetest.Run(t, func(t *testing.T) usagetest.Driver { return usageDriver{pgtest.Database(t), asked} })
@@ -67,6 +72,17 @@ func (d broadcastDriver) Open(t testing.TB) (broadcast.Store, job.Store) {
 	}
 	s := openWith(t, cfg, discard)
 	return s, s.Jobs()
+}
+
+// pushDriver is driver for devices that get notifications.
+type pushDriver driver
+
+func (d pushDriver) Open(t testing.TB) push.Store {
+	cfg := postgres.DefaultConfig(d.address)
+	if d.asked != nil {
+		cfg = cfg.Traced(d.asked)
+	}
+	return openWith(t, cfg, discard)
 }
 
 // laterDriver is driver for messages that are sent later.

@@ -101,4 +101,8 @@ var Tables = []Table{
 		integer("send_at"), text("state"), integer("step"), text("place"), integer("reached"), integer("missed"), text("failures"), text("error"),
 		integer("started_at"), integer("ended_at"),
 	}},
+	{"push_keys", 1, []Column{integer("one"), raw("private"), integer("created_at")}},
+	{"push_subscriptions", 1, []Column{
+		text("id"), text("user_id"), text("type"), text("address"), raw("public_key"), raw("auth"), integer("created_at"),
+	}},
 }

@@ -70,3 +70,6 @@ INSERT INTO broadcasts (id, kind, unique_key, priority, spec, fingerprint, creat
     SELECT 'b' || i, 'notification', CASE WHEN i % 2 = 0 THEN 'k' || i END, 0, '{}', '', i, i, 'done', 1, '{}', 1, 0, '', '', i,
         CASE WHEN i % 3 > 0 THEN i END
     FROM generate_series(1, 5000) i;
+INSERT INTO push_keys (one, private, created_at) VALUES (1, '', 1);
+INSERT INTO push_subscriptions (id, user_id, type, address, public_key, auth, created_at)
+    SELECT 'p' || i, 'u' || i % 2500, 'webpush', 'https://push.example/' || i, '', '', i FROM generate_series(1, 5000) i;
