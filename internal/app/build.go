@@ -93,9 +93,10 @@ type Server struct {
 	Monitor    *monitor.Monitor
 	Webhooks   *webhook.Service
 	Incoming   *webhook.Doors
-	courier    *webhook.Courier   // tells of events
-	Broadcasts *broadcast.Service // says something to many
-	Push       *push.Service      // tells devices that are not connected
+	courier    *webhook.Courier                                // tells of events
+	followers  []func([]chat.Event, []account.Event) []job.Job // what follows events
+	Broadcasts *broadcast.Service                              // says something to many
+	Push       *push.Service                                   // tells devices that are not connected
 	Jobs       *job.Queue
 	runner     *job.Runner // does them
 	jobCounts  *jobCounts  // how many there are
@@ -114,7 +115,7 @@ func New(ctx context.Context, settings Settings, log *slog.Logger) (*Server, err
 		// The way out: what is committed goes by the feed to the hub, and from there to sockets.
 		s.buildSockets, s.buildFeed, s.buildStore, s.buildNode, s.buildHub,
 		// The rules, whose tokens are good, and who is here.
-		s.buildTrust, s.buildAccounts, s.buildPresence, s.buildChat, s.buildWebhooks, s.buildPush, s.buildBroadcasts,
+		s.buildTrust, s.buildAccounts, s.buildPresence, s.buildChat, s.buildWebhooks, s.buildPush, s.followEvents, s.buildBroadcasts,
 		// The way in: commands, from sockets and over HTTP, and what is done later.
 		s.buildCommands, s.buildGateway, s.buildUsage, s.buildJobs, s.buildMonitor, s.buildHealth, s.buildCensus, s.buildHTTP,
 		// What publishes by itself, once all who are to be told are there: the other servers, and what is done now and then.
@@ -211,6 +212,23 @@ func (s *Server) buildChat(context.Context) (err error) {
 		return err
 	}
 	s.Feed.Heed(func(facts *feed.Facts) { s.Chat.Heard(facts.Accounts) })
+	return nil
+}
+
+// follow has somebody say which jobs are to follow the events of each transaction, see [Store.Follow].
+func (s *Server) follow(follows func([]chat.Event, []account.Event) []job.Job) {
+	s.followers = append(s.followers, follows)
+}
+
+// followEvents has all who follow events asked from here on: no client is let in yet.
+func (s *Server) followEvents(context.Context) error {
+	followers := s.followers
+	s.Store.Follow(func(chats []chat.Event, accounts []account.Event) (jobs []job.Job) {
+		for _, follows := range followers {
+			jobs = append(jobs, follows(chats, accounts)...)
+		}
+		return jobs
+	})
 	return nil
 }
 

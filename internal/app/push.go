@@ -7,7 +7,9 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/sockeye-im/sockeye/internal/account"
 	"github.com/sockeye-im/sockeye/internal/chat"
+	"github.com/sockeye-im/sockeye/internal/job"
 	"github.com/sockeye-im/sockeye/internal/outbound"
 	"github.com/sockeye-im/sockeye/internal/push"
 )
@@ -36,8 +38,13 @@ func (s *Server) buildPush(ctx context.Context) (err error) {
 		return err
 	}
 	s.Push, err = push.New(ctx, push.Config{AllowPrivate: s.settings.Push.AllowPrivate, Subject: s.settings.Push.Subject}, push.Deps{
-		Store: s.Store, Sender: sender, Presence: s.Presence, Log: s.log, Now: time.Now, NewID: chat.NewID,
+		Store: s.Store, Sender: sender, Presence: s.Presence, Chats: s.Store, Blocks: s.Store, Log: s.log, Now: time.Now, NewID: chat.NewID,
 		Observe: func(of push.Type, outcome push.Outcome) { pushes.WithLabelValues(string(of), string(outcome)).Inc() },
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	s.parts.add("push", func() error { s.Push.Stop(); return nil })
+	s.follow(func(chats []chat.Event, _ []account.Event) []job.Job { return s.Push.Follow(chats) })
+	return nil
 }

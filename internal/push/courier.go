@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -33,7 +34,8 @@ const (
 // task is the payload of a job: a notification for the devices of users, or for some devices that could not be reached before.
 type task struct {
 	ID     string           `json:"id"`
-	Fields Fields           `json:"n"`
+	Fields Fields           `json:"n,omitempty"`
+	Said   *said            `json:"said,omitempty"` // a message, instead of fields
 	At     time.Time        `json:"at"`
 	Until  time.Time        `json:"until"` // its TTL
 	Users  []account.UserID `json:"users,omitempty"`
@@ -70,39 +72,30 @@ func (s *Service) Notification(ctx context.Context, id string, f Fields, users [
 	return []job.Job{j}, nil
 }
 
+// target is a device, and what it is told.
+type target struct {
+	Subscription
+	fields Fields
+}
+
 // handle is the [job.Handler].
 func (s *Service) handle(ctx context.Context, j *job.Job) (job.Result, error) {
 	var t task
 	if err := json.Unmarshal(j.Payload, &t); err != nil {
 		return job.Result{}, job.Hopeless{Err: err}
 	}
-	devices, err := s.devicesOf(ctx, &t)
+	targets, err := s.targets(ctx, &t)
 	if err != nil {
 		return job.Result{}, err
 	}
-	attempts, err := s.tellAll(ctx, devices, &t)
+	attempts, err := s.tellAll(ctx, targets, &t)
 	if err != nil {
 		return job.Result{}, err
 	}
 	again := make(map[time.Time][]string) // devices, by when
-	for i := range devices {
-		d, a := &devices[i], &attempts[i]
-		if a.outcome == Later {
-			at := s.timestamp().Add(max(backoff(t.Failed), a.after)).Truncate(time.Second).Add(time.Second)
-			if at.After(t.Until) {
-				a.outcome = Expired
-			} else {
-				again[at] = append(again[at], d.ID)
-			}
-		}
-		s.Observe(d.Type, a.outcome)
-		if a.outcome == Refused {
-			s.Log.Info("a push service has refused a notification", "device", d.ID, "why", a.why)
-		}
-		if a.outcome == Gone {
-			if err := s.Store.DropPushSubscription(ctx, *d); err != nil {
-				s.Log.Warn("a device that is gone is not removed", "device", d.ID, "err", err)
-			}
+	for i := range targets {
+		if at, later := s.settle(ctx, &t, &targets[i].Subscription, &attempts[i]); later {
+			again[at] = append(again[at], targets[i].ID)
 		}
 	}
 	var result job.Result
@@ -118,21 +111,49 @@ func (s *Service) handle(ctx context.Context, j *job.Job) (job.Result, error) {
 	return result, nil
 }
 
-// devicesOf are those that the task is for: of users who do not look.
-func (s *Service) devicesOf(ctx context.Context, t *task) ([]Subscription, error) {
+// settle notes what came of telling a device, and says when to do it again, if it is.
+func (s *Service) settle(ctx context.Context, t *task, d *Subscription, a *attempt) (at time.Time, later bool) {
+	switch a.outcome {
+	case Later:
+		at = s.timestamp().Add(max(backoff(t.Failed), a.after)).Truncate(time.Second).Add(time.Second) // in few groups
+		if later = !at.After(t.Until); !later {
+			a.outcome = Expired
+		}
+	case Refused:
+		s.Log.Info("a push service has refused a notification", "device", d.ID, "why", a.why)
+	case Gone:
+		if err := s.Store.DropPushSubscription(ctx, *d); err != nil {
+			s.Log.Warn("a device that is gone is not removed", "device", d.ID, "err", err)
+		}
+	case Sent, Expired:
+	}
+	s.Observe(d.Type, a.outcome)
+	return at, later
+}
+
+// targets are the devices that a task is for.
+func (s *Service) targets(ctx context.Context, t *task) ([]target, error) {
+	if t.Said != nil {
+		return s.messageTargets(ctx, t)
+	}
+	devices, err := s.devices(ctx, t, t.Users)
+	targets := make([]target, len(devices))
+	for i := range devices {
+		targets[i] = target{devices[i], t.Fields}
+	}
+	return targets, err
+}
+
+// devices are those that could not be reached before, or else those of users who are not connected.
+func (s *Service) devices(ctx context.Context, t *task, users []account.UserID) ([]Subscription, error) {
 	if len(t.Devices) > 0 {
 		return s.Store.PushSubscriptionsByID(ctx, t.Devices)
 	}
-	looking := make(map[account.UserID]bool)
-	for _, user := range s.Presence.Online(t.Users) {
-		looking[user] = true
+	here := make(map[account.UserID]bool)
+	for _, user := range s.Presence.Online(users) {
+		here[user] = true
 	}
-	away := make([]account.UserID, 0, len(t.Users))
-	for _, user := range t.Users {
-		if !looking[user] {
-			away = append(away, user)
-		}
-	}
+	away := slices.DeleteFunc(slices.Clone(users), func(id account.UserID) bool { return here[id] })
 	if len(away) == 0 {
 		return nil, nil
 	}
@@ -140,15 +161,15 @@ func (s *Service) devicesOf(ctx context.Context, t *task) ([]Subscription, error
 }
 
 // tellAll tells devices, some at a time. An error says that not all were tried.
-func (s *Service) tellAll(ctx context.Context, devices []Subscription, t *task) ([]attempt, error) {
-	attempts, errs := make([]attempt, len(devices)), make([]error, len(devices))
+func (s *Service) tellAll(ctx context.Context, targets []target, t *task) ([]attempt, error) {
+	attempts, errs := make([]attempt, len(targets)), make([]error, len(targets))
 	places := make(chan struct{}, atOnce)
 	var all sync.WaitGroup
-	for i := range devices {
+	for i := range targets {
 		places <- struct{}{}
 		all.Go(func() {
 			defer func() { <-places }()
-			attempts[i], errs[i] = s.web.tell(ctx, &devices[i], t.Fields, t.ID, t.At, t.Until)
+			attempts[i], errs[i] = s.web.tell(ctx, &targets[i].Subscription, targets[i].fields, t.ID, t.At, t.Until)
 		})
 	}
 	all.Wait()

@@ -8,6 +8,7 @@
 //	webpush.go       WebPush: requests to push services, and what their answers mean
 //	gate.go          services that fail are left alone
 //	courier.go       Service.Kind: the jobs that bring notifications
+//	message.go       who is told of a message, and what
 //	service.go       Service: devices subscribe and unsubscribe
 package push
 
@@ -66,6 +67,8 @@ type Store interface {
 	PushSubscriptions(ctx context.Context, users []account.UserID) ([]Subscription, error)
 	// PushSubscriptionsByID returns those of some devices that are still there, by their ids.
 	PushSubscriptionsByID(ctx context.Context, ids []string) ([]Subscription, error)
+	// PushUnread returns how far a user has read a conversation, and how much there is to read behind that, up to 1,000.
+	PushUnread(ctx context.Context, user account.UserID, conversation string) (mark int64, unread int, err error)
 	// CountPushSubscriptions counts devices, by type.
 	CountPushSubscriptions(ctx context.Context) (map[Type]int, error)
 }

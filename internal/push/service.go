@@ -4,10 +4,12 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/sockeye-im/sockeye/internal/account"
+	"github.com/sockeye-im/sockeye/internal/chat"
 	"github.com/sockeye-im/sockeye/internal/deps"
 	"github.com/sockeye-im/sockeye/internal/refusal"
 )
@@ -31,6 +33,8 @@ type Deps struct {
 	Store    Store
 	Sender   Sender
 	Presence Presence
+	Chats    Chats
+	Blocks   chat.Blocks
 	// Observe is told what came of telling a device. It must not block.
 	Observe func(of Type, outcome Outcome)
 	Log     *slog.Logger
@@ -46,9 +50,12 @@ type Service struct {
 	web *webPush
 	// known is that somebody has ever subscribed, as far as this node knows: else there is nothing to do.
 	known atomic.Bool
+
+	stop context.CancelFunc
+	done sync.WaitGroup
 }
 
-// New returns a service. The key for push services is made where the database has none.
+// New returns a service, which Stop ends. The key for push services is made where the database has none.
 func New(ctx context.Context, cfg Config, d Deps) (*Service, error) {
 	if err := deps.Check(d); err != nil {
 		return nil, err
@@ -66,10 +73,21 @@ func New(ctx context.Context, cfg Config, d Deps) (*Service, error) {
 		return nil, err
 	}
 	s.web = &webPush{send: d.Sender, key: s.key, gates: gates{all: make(map[string]*gate)}, now: d.Now}
-	return s, s.Refresh(ctx)
+	if err := s.Refresh(ctx); err != nil {
+		return nil, err
+	}
+	ctx, s.stop = context.WithCancel(context.Background())
+	s.done.Go(func() { s.keep(ctx) })
+	return s, nil
 }
 
-// Refresh looks whether anybody has subscribed, on whatever node. It is to be called now and then.
+// Stop ends what New has begun.
+func (s *Service) Stop() {
+	s.stop()
+	s.done.Wait()
+}
+
+// Refresh looks whether anybody has subscribed, on whatever node.
 func (s *Service) Refresh(ctx context.Context) error {
 	if s.known.Load() {
 		return nil

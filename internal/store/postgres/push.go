@@ -93,6 +93,20 @@ func (s *Store) PushSubscriptionsByID(ctx context.Context, ids []string) ([]push
 	return all, nil
 }
 
+// PushUnread implements [push.Store].
+func (s *Store) PushUnread(ctx context.Context, user account.UserID, conversation string) (mark int64, unread int, err error) {
+	err = s.readers.row(ctx, `
+		SELECT p.mark, (SELECT count(*) FROM (
+			SELECT 1 FROM messages x
+			WHERE x.conversation_id = $1 AND x.seq > p.mark AND x.deleted_at IS NULL AND x.sender_id <> $2 LIMIT 1000) x)
+		FROM (SELECT coalesce((SELECT rm.seq FROM read_marks rm WHERE rm.conversation_id = $1 AND rm.user_id = $2), 0) AS mark) p`,
+		conversation, string(user)).Scan(&mark, &unread)
+	if err != nil {
+		return 0, 0, fmt.Errorf("postgres: look up what is unread: %w", err)
+	}
+	return mark, unread, nil
+}
+
 // CountPushSubscriptions implements [push.Store].
 func (s *Store) CountPushSubscriptions(ctx context.Context) (map[push.Type]int, error) {
 	counts, err := rows.PushCounts(s.readers.rows(ctx), `SELECT type, count(*) FROM push_subscriptions GROUP BY type`)

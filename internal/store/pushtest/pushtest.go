@@ -35,6 +35,7 @@ func Run(t *testing.T, newDriver func(t *testing.T) Driver) {
 		{"OtherUser", testOtherUser},
 		{"Remove", testRemove},
 		{"Drop", testDrop},
+		{"Unread", testUnread},
 		{"EndedContextStoresNothing", testEndedContext},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -189,6 +190,37 @@ func testDrop(f *fixture) {
 	f.Must(f.store.AddPushSubscription(f.Context(), renewed))
 	f.Must(f.store.DropPushSubscription(f.Context(), second))
 	equal(f, "of ada", f.of("ada"), []push.Subscription{renewed})
+}
+
+// testUnread: how far a user has read, and how much there is behind that which others have said and is not deleted.
+func testUnread(f *fixture) {
+	rules := chat.DefaultConfig()
+	rules.DirectPolicy = chat.DirectAnyone
+	chats, err := chat.New(rules, chat.Deps{Store: f.store.(chat.Store), Now: func() time.Time { return start }, NewID: chat.NewID})
+	f.Must(err)
+	ada, bob := chat.Actor{ID: "ada", Name: "Ada"}, chat.Actor{ID: "bob", Name: "Bob"}
+	send := func(from, to chat.Actor) chat.Message {
+		f.Helper()
+		m, err := chats.SendDirect(f.Context(), from, chat.SendDirect{RecipientID: to.ID, Content: "x"})
+		f.Must(err)
+		return m
+	}
+	check := func(user chat.UserID, mark int64, unread int) {
+		f.Helper()
+		gotMark, got, err := f.store.PushUnread(f.Context(), user, chat.DirectID("ada", "bob"))
+		f.Must(err)
+		equal(f, "mark and unread of "+string(user), [2]int64{gotMark, int64(got)}, [2]int64{mark, int64(unread)})
+	}
+	check("bob", 0, 0)
+	first, second := send(ada, bob), send(ada, bob)
+	send(bob, ada)
+	check("bob", 0, 2)
+	f.Must(chats.MarkConversation(f.Context(), bob, first.ConversationID, first.Seq))
+	check("bob", first.Seq, 1)
+	_, err = chats.DeleteMessage(f.Context(), ada, second.ID)
+	f.Must(err)
+	check("bob", first.Seq, 0)
+	check("nobody", 0, 2)
 }
 
 func testEndedContext(f *fixture) {
