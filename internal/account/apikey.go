@@ -35,11 +35,14 @@ const (
 	ScopePresence      Scope = "presence"      // see who is online
 	ScopeWebhooks      Scope = "webhooks"      // have events told, of all conversations
 	ScopeBots          Scope = "bots"          // make bots, their tokens, and incoming webhooks
+	ScopeBroadcasts    Scope = "broadcasts"    // say something to many rooms or users, or to all
 )
 
 // Scopes returns all scopes.
 func Scopes() []Scope {
-	return []Scope{ScopeAll, ScopeUsers, ScopeSessions, ScopeRooms, ScopeMessages, ScopeNotifications, ScopePresence, ScopeWebhooks, ScopeBots}
+	return []Scope{
+		ScopeAll, ScopeUsers, ScopeSessions, ScopeRooms, ScopeMessages, ScopeNotifications, ScopePresence, ScopeWebhooks, ScopeBots, ScopeBroadcasts,
+	}
 }
 
 // APIKey is what is known of an API key of the application's own backend; the key itself is not.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/sockeye-im/sockeye/engineio"
 	"github.com/sockeye-im/sockeye/internal/account"
+	"github.com/sockeye-im/sockeye/internal/broadcast"
 	"github.com/sockeye-im/sockeye/internal/chat"
 	"github.com/sockeye-im/sockeye/internal/cluster"
 	"github.com/sockeye-im/sockeye/internal/cluster/ask"
@@ -30,6 +31,7 @@ import (
 	"github.com/sockeye-im/sockeye/internal/netloop"
 	"github.com/sockeye-im/sockeye/internal/ops"
 	"github.com/sockeye-im/sockeye/internal/presence"
+	"github.com/sockeye-im/sockeye/internal/push"
 	"github.com/sockeye-im/sockeye/internal/usage"
 	"github.com/sockeye-im/sockeye/internal/web"
 	"github.com/sockeye-im/sockeye/internal/webhook"
@@ -60,44 +62,47 @@ type Server struct {
 	parts    parts
 	listener net.Listener
 
-	secure    secure
-	Issuer    *account.Issuer // of the server's own tokens
-	verifiers *account.Verifiers
-	Registry  *prometheus.Registry
-	counts    *counts
-	Door      *gateway.Door
-	Queues    *engineio.QueueMemory // of all connections
-	Sockets   *socketio.Server
-	index     *gateway.Index     // of plain WebSockets
-	forOthers net.Listener       // for other nodes; nil where there can be none
-	forwarder *forward.Forwarder // passes requests on to them; nil likewise
-	handoff   *handoff.Handoff   // of sessions, to where their clients come; nil likewise
-	peers     *cluster.Peers     // the other nodes; nil where there is one
-	Feed      feed.Feed
-	Relay     *relay.Relay   // is the Feed where other servers may be; else nil
-	paths     []cluster.Path // of hints to the others
-	Node      *cluster.Node  // this server among them; nil where there can be none
-	Store     Store
-	Hub       *hub.Hub
-	Accounts  *account.Service
-	Presence  *presence.Tracker
-	Typing    *presence.Typing
-	Chat      *chat.Service
-	Commands  *command.Table
-	Gateway   *gateway.Gateway
-	Overview  httpapi.Overview // of all nodes
-	asker     *ask.Asker       // asks the others; nil where there are none
-	Census    *census.Census
-	Monitor   *monitor.Monitor
-	Webhooks  *webhook.Service
-	Incoming  *webhook.Doors
-	courier   *webhook.Courier // tells of events
-	Jobs      *job.Queue
-	runner    *job.Runner // does them
-	jobCounts *jobCounts  // how many there are
-	Usage     *usage.Counter
-	health    *ops.Health
-	http      *http.Server
+	secure     secure
+	Issuer     *account.Issuer // of the server's own tokens
+	verifiers  *account.Verifiers
+	Registry   *prometheus.Registry
+	counts     *counts
+	Door       *gateway.Door
+	Queues     *engineio.QueueMemory // of all connections
+	Sockets    *socketio.Server
+	index      *gateway.Index     // of plain WebSockets
+	forOthers  net.Listener       // for other nodes; nil where there can be none
+	forwarder  *forward.Forwarder // passes requests on to them; nil likewise
+	handoff    *handoff.Handoff   // of sessions, to where their clients come; nil likewise
+	peers      *cluster.Peers     // the other nodes; nil where there is one
+	Feed       feed.Feed
+	Relay      *relay.Relay   // is the Feed where other servers may be; else nil
+	paths      []cluster.Path // of hints to the others
+	Node       *cluster.Node  // this server among them; nil where there can be none
+	Store      Store
+	Hub        *hub.Hub
+	Accounts   *account.Service
+	Presence   *presence.Tracker
+	Typing     *presence.Typing
+	Chat       *chat.Service
+	Commands   *command.Table
+	Gateway    *gateway.Gateway
+	Overview   httpapi.Overview // of all nodes
+	asker      *ask.Asker       // asks the others; nil where there are none
+	Census     *census.Census
+	Monitor    *monitor.Monitor
+	Webhooks   *webhook.Service
+	Incoming   *webhook.Doors
+	courier    *webhook.Courier                                // tells of events
+	followers  []func([]chat.Event, []account.Event) []job.Job // what follows events
+	Broadcasts *broadcast.Service                              // says something to many
+	Push       *push.Service                                   // tells devices that are not connected
+	Jobs       *job.Queue
+	runner     *job.Runner // does them
+	jobCounts  *jobCounts  // how many there are
+	Usage      *usage.Counter
+	health     *ops.Health
+	http       *http.Server
 }
 
 // New builds a server, which takes no connections yet. Stop ends it: it stops the parts in
@@ -110,7 +115,7 @@ func New(ctx context.Context, settings Settings, log *slog.Logger) (*Server, err
 		// The way out: what is committed goes by the feed to the hub, and from there to sockets.
 		s.buildSockets, s.buildFeed, s.buildStore, s.buildNode, s.buildHub,
 		// The rules, whose tokens are good, and who is here.
-		s.buildTrust, s.buildAccounts, s.buildPresence, s.buildChat, s.buildWebhooks,
+		s.buildTrust, s.buildAccounts, s.buildPresence, s.buildChat, s.buildWebhooks, s.buildPush, s.followEvents, s.buildBroadcasts,
 		// The way in: commands, from sockets and over HTTP, and what is done later.
 		s.buildCommands, s.buildGateway, s.buildUsage, s.buildJobs, s.buildMonitor, s.buildHealth, s.buildCensus, s.buildHTTP,
 		// What publishes by itself, once all who are to be told are there: the other servers, and what is done now and then.
@@ -210,6 +215,32 @@ func (s *Server) buildChat(context.Context) (err error) {
 	return nil
 }
 
+// follow has somebody say which jobs are to follow the events of each transaction, see [Store.Follow].
+func (s *Server) follow(follows func([]chat.Event, []account.Event) []job.Job) {
+	s.followers = append(s.followers, follows)
+}
+
+// followEvents has all who follow events asked from here on: no client is let in yet.
+func (s *Server) followEvents(context.Context) error {
+	followers := s.followers
+	s.Store.Follow(func(chats []chat.Event, accounts []account.Event) (jobs []job.Job) {
+		for _, follows := range followers {
+			jobs = append(jobs, follows(chats, accounts)...)
+		}
+		return jobs
+	})
+	return nil
+}
+
+// buildBroadcasts makes what brings the words of the application's backend to many.
+func (s *Server) buildBroadcasts(context.Context) (err error) {
+	s.Broadcasts, err = broadcast.New(broadcast.Deps{
+		Store: s.Store, Chat: s.Chat, Accounts: s.Accounts, Notifier: news{s.Feed}, Pusher: s.Push, MaxText: s.settings.Rules.MaxText, Log: s.log, Now: time.Now,
+		NewID: chat.NewID,
+	})
+	return err
+}
+
 func (s *Server) buildUpkeep(context.Context) error {
 	u := &upkeep{
 		chat: s.Chat, announce: announcer{s.Feed, s.Hub}.heads, heed: s.Accounts.Heed, count: s.jobCounts.count, now: time.Now, log: s.log,
@@ -259,8 +290,9 @@ func (s *Server) buildHTTP(context.Context) error {
 	}
 	routes.Register(mux)
 	api, err := httpapi.New(s.settings.API, httpapi.Deps{
-		Accounts: s.Accounts, Chat: s.Chat, Commands: s.Commands, Notifier: news{s.Feed}, Presence: s.Presence, Clients: s.Door,
-		Overview: s.Overview, Nodes: s.Census, Monitor: s.Monitor, Jobs: s.Jobs, Usage: s.Usage, Webhooks: s.Webhooks, Incoming: s.Incoming, Log: s.log, Now: time.Now,
+		Accounts: s.Accounts, Chat: s.Chat, Commands: s.Commands, Presence: s.Presence, Clients: s.Door,
+		Overview: s.Overview, Nodes: s.Census, Monitor: s.Monitor, Jobs: s.Jobs, Usage: s.Usage, Webhooks: s.Webhooks, Incoming: s.Incoming,
+		Broadcasts: s.Broadcasts, Push: s.Push, Log: s.log, Now: time.Now,
 	})
 	if err != nil {
 		return err

@@ -5,9 +5,11 @@ import (
 	"log/slog"
 
 	"github.com/sockeye-im/sockeye/internal/account"
+	"github.com/sockeye-im/sockeye/internal/broadcast"
 	"github.com/sockeye-im/sockeye/internal/chat"
 	"github.com/sockeye-im/sockeye/internal/config"
 	"github.com/sockeye-im/sockeye/internal/job"
+	"github.com/sockeye-im/sockeye/internal/push"
 	"github.com/sockeye-im/sockeye/internal/usage"
 	"github.com/sockeye-im/sockeye/internal/webhook"
 )
@@ -16,6 +18,8 @@ import (
 // alone knows which one there is. All methods may be called concurrently.
 type Store interface {
 	chat.Store
+	broadcast.Store
+	push.Store
 	// Accounts returns the accounts of the same database, with the sink of their events, unless these are told with those
 	// of chats. It is called once, before the store is used.
 	Accounts(account.Sink) account.Store

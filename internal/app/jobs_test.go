@@ -46,7 +46,7 @@ func testUpkeepJobs(t *testing.T, servers ...*apptest.Server) {
 		return len(page.Messages)
 	}
 	// The test makes them due: it claims them as if it were tomorrow, and puts them back to run now.
-	jobs, claimed := s.Jobs.Store, claimUpkeep(t, s.Jobs.Store, 2)
+	jobs, claimed := s.Jobs.Store, claimUpkeep(t, s.Jobs.Store, 3)
 	now := time.Now()
 	for _, j := range claimed {
 		if err := jobs.Finish(t.Context(), []job.End{{Held: job.Held{ID: j.ID, Lease: j.Lease}, State: job.Waiting, RunAt: now, At: now}}); err != nil {

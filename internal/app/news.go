@@ -20,7 +20,7 @@ func (n news) accounts(events []account.Event) {
 	n.feed.Publish(feed.Facts{At: time.Now(), Accounts: events})
 }
 
-// Notify implements httpapi.Notifier.
+// Notify implements broadcast.Notifier.
 func (n news) Notify(topics []string, users []account.UserID, notification any) {
 	n.feed.Publish(feed.Facts{At: time.Now(), Notices: []feed.Notice{{Topics: topics, Users: users, Body: notification}}})
 }

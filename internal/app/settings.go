@@ -1,6 +1,7 @@
 package app
 
 import (
+	"crypto/x509"
 	"net/netip"
 	"time"
 
@@ -48,6 +49,8 @@ type Seams struct {
 	SignIn func(gateway.Accounts) gateway.Accounts
 	// Members wraps what the hub asks.
 	Members func(hub.Members) hub.Members
+	// PushRoots are the authorities of push services; nil are the system's.
+	PushRoots *x509.CertPool
 	// Peers are other nodes that a test has, with databases of their own.
 	Peers *cluster.Peers
 }

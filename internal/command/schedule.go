@@ -19,8 +19,8 @@ var scheduleRows = []row{
 // maxTimeText is longer than any time that could be meant.
 const maxTimeText = 64
 
-// timeOf reads a time that a client has sent: RFC 3339, in any zone. An empty text is none.
-func timeOf(field, text string) (at time.Time, err error) {
+// TimeOf reads a time that a client has sent: RFC 3339, in any zone. An empty text is none.
+func TimeOf(field, text string) (at time.Time, err error) {
 	if text == "" {
 		return at, nil
 	}
@@ -54,7 +54,7 @@ func scheduledAckOf(m chat.Scheduled, err error) (scheduledAck, error) {
 }
 
 func scheduleMessage(ctx context.Context, c *call, p schedulePayload) (scheduledAck, error) {
-	at, err := timeOf("sendAt", p.SendAt)
+	at, err := TimeOf("sendAt", p.SendAt)
 	if err != nil {
 		return scheduledAck{}, err
 	}
@@ -89,7 +89,7 @@ func rescheduleMessage(ctx context.Context, c *call, p reschedulePayload) (sched
 	case p.Now:
 		return scheduledAckOf(c.table.deps.Chat.RescheduleNow(ctx, c.Actor, p.ScheduledID, p.Content))
 	case p.SendAt != nil:
-		at, err := timeOf("sendAt", *p.SendAt)
+		at, err := TimeOf("sendAt", *p.SendAt)
 		if err != nil {
 			return scheduledAck{}, err
 		}

@@ -38,6 +38,7 @@ type Config struct {
 	Log    Log    `embed:"" prefix:"log-"`
 
 	Webhook Webhook `embed:"" prefix:"webhook-"`
+	Push    Push    `embed:"" prefix:"push-"`
 
 	Metrics      Switch        `default:"on" help:"Serve /metrics: on or off."`
 	Pprof        Switch        `default:"off" help:"Serve /debug/pprof/, for profiling: on or off. Not for servers that strangers can reach."`
@@ -159,6 +160,12 @@ type Chat struct {
 // Webhook says to whom the server tells events.
 type Webhook struct {
 	Allow []Network `placeholder:"CIDR" help:"Networks of your own that webhooks may lead to, also by plain HTTP. Without it they lead to public addresses by HTTPS alone."`
+}
+
+// Push says how devices are told that are not connected.
+type Push struct {
+	Subject      string `default:"https://github.com/sockeye-im/sockeye" placeholder:"ADDRESS" help:"Whom push services may turn to where something is wrong with what this server sends: a mailto: or https: address, and not one of localhost."`
+	AllowPrivate bool   `help:"For tests: browsers may subscribe with push services on private addresses, by plain HTTP and at any port."`
 }
 
 // Log sets up logging, which goes to standard error.

@@ -60,6 +60,7 @@ func TestDefaults(t *testing.T) {
 		Chat: config.Chat{
 			DMPolicy: "friends", EditWindow: 5 * time.Minute, OfflineGrace: 5 * time.Second, TypingLifetime: 6 * time.Second,
 		},
+		Push:         config.Push{Subject: "https://github.com/sockeye-im/sockeye"},
 		Log:          config.Log{Level: "info", Format: "json"},
 		Metrics:      config.Switch{On: true},
 		DrainTimeout: 10 * time.Second,
@@ -86,7 +87,7 @@ func TestOneNameEverywhere(t *testing.T) {
 		"rate-requests": "7/s", "rate-key-requests": "off", "rate-logins": "3/min",
 		"admin-claims": "on", "external-accounts": "off", "registration": "off", "token-ttl": "1h", "refresh-for": "0s",
 		"log-format": "text", "metrics": "off", "pprof": "on", "drain-timeout": "1s", "memory-limit": "2GiB",
-		"webhook-allow": "10.1.0.0/16",
+		"webhook-allow": "10.1.0.0/16", "push-subject": "mailto:admin@example.com", "push-allow-private": "true",
 	}
 	defaults, err := config.Default()
 	if err != nil {

@@ -9,12 +9,14 @@ import (
 	"time"
 
 	"github.com/sockeye-im/sockeye/internal/account"
+	"github.com/sockeye-im/sockeye/internal/broadcast"
 	"github.com/sockeye-im/sockeye/internal/chat"
 	"github.com/sockeye-im/sockeye/internal/command"
 	"github.com/sockeye-im/sockeye/internal/deps"
 	"github.com/sockeye-im/sockeye/internal/job"
 	"github.com/sockeye-im/sockeye/internal/monitor"
 	"github.com/sockeye-im/sockeye/internal/presence"
+	"github.com/sockeye-im/sockeye/internal/push"
 	"github.com/sockeye-im/sockeye/internal/usage"
 	"github.com/sockeye-im/sockeye/internal/webhook"
 )
@@ -27,12 +29,6 @@ const (
 	documentPath = "/api/openapi.json"
 )
 
-// Notifier brings notifications to devices, as the event notification. It is best effort and does not block.
-type Notifier interface {
-	// Notify tells the subscribers of topics and all devices of users; a device that is meant twice gets it once.
-	Notify(topics []string, users []account.UserID, notification any)
-}
-
 // Clients knows by which IP address a client counts.
 type Clients interface {
 	ClientIP(remote string, header http.Header) netip.Addr
@@ -42,21 +38,22 @@ type Clients interface {
 
 // Deps are what the API works with; all are required.
 type Deps struct {
-	Accounts *account.Service
-	Chat     *chat.Service
-	Commands *command.Table
-	Notifier Notifier
-	Presence *presence.Tracker
-	Clients  Clients
-	Overview Overview
-	Nodes    Nodes
-	Monitor  *monitor.Monitor
-	Jobs     *job.Queue
-	Usage    *usage.Counter
-	Webhooks *webhook.Service
-	Incoming *webhook.Doors
-	Log      *slog.Logger
-	Now      func() time.Time
+	Accounts   *account.Service
+	Chat       *chat.Service
+	Commands   *command.Table
+	Presence   *presence.Tracker
+	Clients    Clients
+	Overview   Overview
+	Nodes      Nodes
+	Monitor    *monitor.Monitor
+	Jobs       *job.Queue
+	Usage      *usage.Counter
+	Webhooks   *webhook.Service
+	Incoming   *webhook.Doors
+	Broadcasts *broadcast.Service
+	Push       *push.Service
+	Log        *slog.Logger
+	Now        func() time.Time
 }
 
 // API serves everything below /api/ that has no other handler. It may be used concurrently.
@@ -80,6 +77,9 @@ func New(cfg Config, d Deps) (*API, error) {
 	for i := range operations {
 		op := &operations[i]
 		a.mux.Handle(op.method+" "+version1+op.path, &endpoint{a, op})
+		if op.also != "" {
+			a.mux.Handle(op.method+" "+op.also, &endpoint{a, op})
+		}
 	}
 	a.document = sync.OnceValues(func() ([]byte, error) { return describe(cfg, operations) })
 	a.mux.HandleFunc("GET "+documentPath, a.serveDocument)
@@ -92,7 +92,7 @@ func Document(cfg Config) ([]byte, error) { return describe(cfg, new(API).operat
 func (a *API) operations() []operation {
 	var all []operation
 	for _, group := range [][]operation{
-		a.accountOperations(), a.commandOperations(), a.serverUsers(), a.serverRooms(), a.serverPresence(),
+		a.accountOperations(), a.commandOperations(), a.serverUsers(), a.serverRooms(), a.serverPresence(), a.broadcastOperations(), a.pushOperations(),
 		a.adminOperations(), a.jobOperations(), a.webhookOperations(), a.incomingOperations(), a.botOperations(),
 	} {
 		all = append(all, group...)

@@ -14,9 +14,11 @@ import (
 	"time"
 
 	"github.com/sockeye-im/sockeye/internal/account"
+	"github.com/sockeye-im/sockeye/internal/broadcast"
 	"github.com/sockeye-im/sockeye/internal/command"
 	"github.com/sockeye-im/sockeye/internal/httpapi"
 	"github.com/sockeye-im/sockeye/internal/job"
+	"github.com/sockeye-im/sockeye/internal/push"
 	"github.com/sockeye-im/sockeye/internal/ratelimit"
 	"github.com/sockeye-im/sockeye/internal/webhook"
 )
@@ -27,6 +29,12 @@ func TestEveryCodeHasAStatus(t *testing.T) {
 		codes = append(codes, string(code))
 	}
 	for _, code := range job.Codes() {
+		codes = append(codes, string(code))
+	}
+	for _, code := range broadcast.Codes {
+		codes = append(codes, string(code))
+	}
+	for _, code := range push.Codes {
 		codes = append(codes, string(code))
 	}
 	for _, code := range webhook.Codes {
@@ -394,6 +402,24 @@ func TestServerMistakes(t *testing.T) {
 		n.refused(400, "missing_fields", "POST", path, key, body)
 	}
 	n.refused(400, "missing_fields", "POST", "/api/v1/server/notifications", key, `{"topics":["a"],"notification":{}}`)
+	for _, wrong := range []struct{ code, field, path, fields string }{
+		{"invalid_field", "userIds", "notifications", `"userIds":["ada"],"all":true`},
+		{"invalid_field", "priority", "notifications", `"all":true,"priority":"urgent"`},
+		{"invalid_field", "delay", "notifications", `"all":true,"delay":-1`},
+		{"limit_exceeded", "delay", "notifications", `"all":true,"delay":9223372036854775807`},
+		{"invalid_field", "delay", "notifications", `"all":true,"delay":1,"sendAt":"2999-01-01T00:00:00Z"`},
+		{"invalid_field", "sendAt", "notifications", `"all":true,"sendAt":"2020-01-01T00:00:00Z"`},
+		{"limit_exceeded", "sendAt", "notifications", `"all":true,"sendAt":"2999-01-01T00:00:00Z"`},
+		{"invalid_field", "sendAt", "notifications", `"all":true,"sendAt":"tomorrow"`},
+		{"limit_exceeded", "key", "notifications", `"all":true,"key":"` + strings.Repeat("k", 129) + `"`},
+		{"invalid_field", "senderId", "broadcasts", `"all":true,"senderId":"ada"`},
+		{"invalid_field", "roomIds", "broadcasts", `"roomIds":["hall"]`},
+	} {
+		r := n.refused(400, wrong.code, "POST", "/api/v1/server/"+wrong.path, key, `{"notification":{"a":1},`+wrong.fields+`}`)
+		if r.text(t, "field") != wrong.field {
+			t.Errorf("%s: about %s", wrong.fields, r.body)
+		}
+	}
 	n.refused(400, "limit_exceeded", "POST", "/api/v1/server/notifications", key,
 		`{"topics":["a"],"notification":{"a":"`+strings.Repeat("x", 32<<10)+`"}}`)
 	n.refused(400, "invalid_field", "POST", "/api/v1/server/notifications", key, `{"topics":[""],"notification":{"a":1}}`)

@@ -10,7 +10,6 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -47,7 +46,6 @@ type node struct {
 	issuer   *account.Issuer
 	presence *presence.Tracker
 	typing   *presence.Typing
-	told     *ears
 	overview *noConnections
 	jobs     *job.Queue
 	usage    *usage.Counter
@@ -72,12 +70,13 @@ func serve(t testing.TB, options ...func(*setup)) *node {
 	})
 	n := &node{
 		t: t, accounts: below.Accounts, chat: below.Chat, issuer: below.Issuer, presence: below.Presence, typing: below.Typing,
-		told: new(ears), overview: new(noConnections), jobs: below.Jobs, usage: below.Usage, usageStore: below.Store.Usage(), log: new(bytes.Buffer),
+		overview: new(noConnections), jobs: below.Jobs, usage: below.Usage, usageStore: below.Store.Usage(), log: new(bytes.Buffer),
 	}
 	var err error
 	n.api, err = httpapi.New(s.api, httpapi.Deps{
-		Accounts: n.accounts, Chat: n.chat, Commands: below.Commands, Notifier: n.told, Presence: n.presence, Clients: n,
-		Overview: n.overview, Nodes: below.Census, Monitor: below.Monitor, Jobs: below.Jobs, Usage: below.Usage, Webhooks: below.Webhooks, Incoming: below.Incoming, Log: slog.New(slog.NewJSONHandler(n.log, nil)), Now: s.now,
+		Accounts: n.accounts, Chat: n.chat, Commands: below.Commands, Presence: n.presence, Clients: n,
+		Overview: n.overview, Nodes: below.Census, Monitor: below.Monitor, Jobs: below.Jobs, Usage: below.Usage, Webhooks: below.Webhooks,
+		Incoming: below.Incoming, Broadcasts: below.Broadcasts, Push: below.Push, Log: slog.New(slog.NewJSONHandler(n.log, nil)), Now: s.now,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -132,20 +131,6 @@ func (o *noConnections) EndAddress(from netip.Addr) int {
 
 func (o *noConnections) Online(roomIDs []string) []monitor.Presence {
 	return slices.Repeat([]monitor.Presence{{Users: 1, Connections: 2}}, len(roomIDs))
-}
-
-// ears hear what would be told to devices.
-type ears struct {
-	mu           sync.Mutex
-	topics       []string
-	users        []account.UserID
-	notification any
-}
-
-func (e *ears) Notify(topics []string, users []account.UserID, notification any) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.topics, e.users, e.notification = topics, users, notification
 }
 
 // token signs in a user of another application, who keeps the name.

@@ -21,6 +21,7 @@ const (
 	tagMessages      = "Messages"
 	tagConversations = "Conversations"
 	tagPeople        = "People"
+	tagPush          = "Push"
 	tagServer        = "Server"
 	tagAdmin         = "Administration"
 	tagDocument      = "Document"
@@ -33,6 +34,7 @@ var tags = []openapi.Tag{
 	{Name: tagMessages},
 	{Name: tagConversations, Description: "Reading: histories, marks, catching up. A conversation is a room's or that of two users."},
 	{Name: tagPeople, Description: "Users, friends, blocks, presence."},
+	{Name: tagPush, Description: "Notifications on devices that are not connected."},
 	{Name: tagServer, Description: "For the application's own backend, with an API key."},
 	{Name: tagAdmin, Description: "For administrators of the server: figures, connections, addresses, rooms, jobs."},
 	{Name: tagDocument},

@@ -15,6 +15,7 @@ import (
 // its name, else from the query (GET, DELETE) or the body (POST, PUT, PATCH).
 type operation struct {
 	method, path string // the path after /api/v1
+	also         string // another path for the same, whole; empty is none
 	id           string // in the document; never changes
 	tag          string
 	summary      string

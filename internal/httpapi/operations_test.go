@@ -1,12 +1,12 @@
 package httpapi_test
 
 import (
-	"encoding/json"
 	"net/http"
 	"testing"
 	"time"
 
 	"github.com/sockeye-im/sockeye/internal/account"
+	"github.com/sockeye-im/sockeye/internal/app/apptest"
 )
 
 type values = map[string]string
@@ -31,6 +31,7 @@ func TestEveryOperation(t *testing.T) {
 	tryJobs(d)
 	tryWebhooks(d)
 	tryBots(d, room)
+	tryPush(d)
 	d.call("deleteRoom", values{"roomId": room}, "")
 	d.call("logout", nil, "")
 	if r := d.try("getMe", nil, ""); r.status != http.StatusUnauthorized {
@@ -82,15 +83,75 @@ func tryServerUsers(d *described) {
 	if r := d.call("listOnline", nil, ""); r.text(t, "online", 0) != "grace" || r.json(t, "count") != 1.0 {
 		t.Errorf("online are %s", r.body)
 	}
-	d.call("notify", nil, "")
-	d.n.told.mu.Lock()
-	defer d.n.told.mu.Unlock()
-	told, err := json.Marshal(d.n.told.notification)
-	if err != nil {
-		t.Fatal(err)
+	tryBroadcasts(d)
+}
+
+// tryBroadcasts has a notification told, and broadcasts cancelled before their time.
+func tryBroadcasts(d *described) {
+	t := d.n.t
+	of := values{"notificationId": d.call("notify", nil, "").text(t, "id")}
+	for deadline := time.Now().Add(apptest.Patience); ; time.Sleep(10 * time.Millisecond) {
+		r := d.call("getNotification", of, "")
+		if r.text(t, "broadcast", "state") == "done" {
+			if r.json(t, "broadcast", "sent") != 2.0 || r.json(t, "broadcast", "failed") != 0.0 {
+				t.Errorf("told: %s", r.body)
+			}
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("it is not told: %s", r.body)
+		}
 	}
-	if r := (reply{body: told}); r.text(t, "title") != "Lunch" || r.text(t, "timestamp") == "" || d.n.told.topics[0] != "menu" || d.n.told.users[0] != "ada" {
-		t.Errorf("told %s to %v and %v", told, d.n.told.topics, d.n.told.users)
+	if r := d.try("cancelNotification", of, ""); r.status != http.StatusConflict {
+		t.Errorf("cancel what is told: %d %s", r.status, r.body)
+	}
+	of["notificationId"] = d.call("notify", nil, `{"all": true, "notification": {"title": "Soon"}, "delay": 3600, "priority": "low"}`).text(t, "id")
+	d.call("cancelNotification", of, "")
+
+	broadcast := values{"broadcastId": d.call("createBroadcast", nil, `{"roomIds": ["team"], "content": "Soon", "delay": 3600, "key": "soon"}`).text(t, "id")}
+	if again := d.call("createBroadcast", nil, `{"roomIds": ["team"], "content": "Soon", "key": "soon"}`).text(t, "id"); again != broadcast["broadcastId"] {
+		t.Errorf("the same key is %s, before %s", again, broadcast["broadcastId"])
+	}
+	if r := d.try("createBroadcast", nil, `{"roomIds": ["team"], "content": "Later", "key": "soon"}`); r.status != http.StatusConflict {
+		t.Errorf("the key for something else: %d %s", r.status, r.body)
+	}
+	for range 2 {
+		if state := d.call("cancelBroadcast", broadcast, "").text(t, "broadcast", "state"); state != "cancelled" {
+			t.Errorf("cancelled it is %s", state)
+		}
+	}
+	if r := d.call("getBroadcast", broadcast, ""); r.text(t, "broadcast", "key") != "soon" || r.text(t, "broadcast", "priority") != "normal" {
+		t.Errorf("it is %s", r.body)
+	}
+	if r := d.try("getNotification", values{"notificationId": broadcast["broadcastId"]}, ""); r.status != http.StatusNotFound {
+		t.Errorf("a broadcast is no notification: %d %s", r.status, r.body)
+	}
+}
+
+// tryPush subscribes a browser twice, and unsubscribes it.
+func tryPush(d *described) {
+	t := d.n.t
+	if key := d.call("getPushKey", nil, "").text(t, "publicKey"); len(key) != 87 {
+		t.Errorf("the key is %q", key)
+	}
+	if r := d.n.ask(http.MethodGet, "/api/push/key", "", ""); r.status != http.StatusOK {
+		t.Errorf("by its other path: %d %s", r.status, r.body)
+	}
+	first := d.call("subscribePush", nil, "")
+	if again := d.call("subscribePush", nil, ""); again.text(t, "id") != first.text(t, "id") {
+		t.Errorf("subscribed again: %s, at first %s", again.body, first.body)
+	}
+	if r := d.call("getPushFigures", nil, ""); r.json(t, "total") != 1.0 || r.json(t, "webPush") != 1.0 {
+		t.Errorf("there are %s", r.body)
+	}
+	for _, want := range []float64{1, 0} {
+		if r := d.call("unsubscribePush", nil, ""); r.json(t, "removed") != want {
+			t.Errorf("unsubscribed: %s, want %v", r.body, want)
+		}
+	}
+	d.call("subscribePush", nil, "")
+	if r := d.n.ask(http.MethodPost, "/api/push/unsubscribe", d.userToken, ""); r.status != http.StatusOK || r.json(t, "removed") != 1.0 {
+		t.Errorf("without a body: %d %s", r.status, r.body)
 	}
 }
 

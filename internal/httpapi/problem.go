@@ -7,9 +7,11 @@ import (
 	"strconv"
 
 	"github.com/sockeye-im/sockeye/internal/account"
+	"github.com/sockeye-im/sockeye/internal/broadcast"
 	"github.com/sockeye-im/sockeye/internal/chat"
 	"github.com/sockeye-im/sockeye/internal/command"
 	"github.com/sockeye-im/sockeye/internal/job"
+	"github.com/sockeye-im/sockeye/internal/push"
 	"github.com/sockeye-im/sockeye/internal/refusal"
 	"github.com/sockeye-im/sockeye/internal/webhook"
 )
@@ -94,6 +96,12 @@ var statuses = map[refusal.Code]int{
 	chat.CodeTooManyMemberships: http.StatusConflict,
 	chat.CodeTooManyReactions:   http.StatusConflict,
 	chat.CodeTooManyScheduled:   http.StatusConflict,
+
+	broadcast.CodeNotFound:  http.StatusNotFound,
+	broadcast.CodeEnded:     http.StatusConflict,
+	broadcast.CodeKeyReused: http.StatusConflict,
+
+	push.CodeTooMany: http.StatusConflict,
 
 	job.CodeUnknownKind:  http.StatusNotFound,
 	job.CodeNotFound:     http.StatusNotFound,

@@ -2,6 +2,8 @@ package outbound
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -23,6 +25,8 @@ type Config struct {
 	Allow Allowed
 	// DialTimeout is how long the look-up of a name and the connection may take together.
 	DialTimeout time.Duration
+	// Roots are the authorities whose certificates are good; nil are the system's.
+	Roots *x509.CertPool
 	// Resolver looks names up; nil is the system's.
 	Resolver *net.Resolver
 	// OnDial is called when an address is about to be dialled that may be. It is for tests; nil is nobody.
@@ -67,6 +71,7 @@ func (cfg *Config) transport(check func(netip.Addr) error) *http.Transport {
 	return &http.Transport{
 		Proxy: nil, DialContext: dialer.DialContext, TLSHandshakeTimeout: cfg.DialTimeout, MaxResponseHeaderBytes: maxHeaders,
 		MaxIdleConns: 100, MaxIdleConnsPerHost: 4, IdleConnTimeout: idleFor, ForceAttemptHTTP2: true, DisableCompression: true,
+		TLSClientConfig: &tls.Config{RootCAs: cfg.Roots, MinVersion: tls.VersionTLS12},
 	}
 }
 

@@ -31,6 +31,9 @@ var accountTable = []struct {
 	{"refreshToken", `{}`, authentication, noRefresh, accepted, authentication},
 	{"changePassword", `{"password":"not it","newPassword":"staple battery horse"}`, authentication, badCredentials, badCredentials, authentication},
 	{"changePassword", `{"password":"$password","newPassword":"$password"}`, authentication, badCredentials, accepted, authentication},
+	{"getPushKey", `{}`, accepted, accepted, accepted, accepted},
+	{"subscribePush", `{"endpoint":"https://push.example/1","keys":{"p256dh":"BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4","auth":"BTBZMqHH6r4Tts7J_aSIgg"}}`, authentication, accepted, accepted, authentication},
+	{"unsubscribePush", `{"endpoint":"https://push.example/2"}`, authentication, accepted, accepted, authentication},
 	{"postByHook", `{"id":"none","text":"hello"}`, noHook, noHook, noHook, noHook},
 	{"logout", `{}`, authentication, accepted, accepted, authentication},
 }

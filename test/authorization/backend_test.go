@@ -30,6 +30,12 @@ var backendTable = []backendRow{
 	{"postToRoom", `{"roomId":"$room","content":"hear, hear","senderId":"$ada"}`, account.ScopeMessages},
 	{"postToUser", `{"userId":"$bob","content":"hello","senderId":"$ada"}`, account.ScopeMessages},
 	{"notify", `{"userIds":["$ada"],"notification":{"title":"$new"}}`, account.ScopeNotifications},
+	{"getNotification", `{"notificationId":"$notification"}`, account.ScopeNotifications},
+	{"cancelNotification", `{"notificationId":"$notification"}`, account.ScopeNotifications},
+	{"getPushFigures", `{}`, account.ScopeNotifications},
+	{"createBroadcast", `{"roomIds":["$room"],"content":"hear, hear"}`, account.ScopeBroadcasts},
+	{"getBroadcast", `{"broadcastId":"$broadcast"}`, account.ScopeBroadcasts},
+	{"cancelBroadcast", `{"broadcastId":"$broadcast"}`, account.ScopeBroadcasts},
 	{"listOnline", `{}`, account.ScopePresence},
 	{"getServerPresence", `{"userId":"$ada"}`, account.ScopePresence},
 	{"createWebhook", `{"url":"http://127.0.0.1:1/","events":["*"],"rooms":["none"]}`, account.ScopeWebhooks},
@@ -67,7 +73,7 @@ func TestBackend(t *testing.T) {
 		t.Fatal(err)
 	}
 	new, made := 0, map[string]string{}
-	makers := map[string]func() string{"webhook": s.webhook, "hook": s.hook, "bot": s.bot}
+	makers := map[string]func() string{"webhook": s.webhook, "hook": s.hook, "bot": s.bot, "notification": s.notification, "broadcast": s.broadcast}
 	try := func(r *backendRow, who, credentials, want string) {
 		t.Helper()
 		new++
@@ -129,6 +135,25 @@ func (s *server) webhook() string {
 		"url": "http://127.0.0.1:1/", "events": []string{"*"}, "rooms": []string{"none"},
 	}).into(s.t, &made)
 	return made.Webhook.ID
+}
+
+// notification and broadcast make ones that are not due before the test has ended.
+func (s *server) notification() string {
+	s.t.Helper()
+	var made struct{ ID string }
+	s.perform(s.t, s.operations["notify"], s.key, map[string]any{
+		"topics": []string{"none"}, "notification": map[string]any{"title": "later"}, "delay": 86400,
+	}).into(s.t, &made)
+	return made.ID
+}
+
+func (s *server) broadcast() string {
+	s.t.Helper()
+	var made struct{ ID string }
+	s.perform(s.t, s.operations["createBroadcast"], s.key, map[string]any{
+		"roomIds": []string{"none"}, "content": "later", "delay": 86400,
+	}).into(s.t, &made)
+	return made.ID
 }
 
 // hook makes an incoming webhook, in a room of its own.

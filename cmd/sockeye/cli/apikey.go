@@ -48,7 +48,7 @@ type createKey struct {
 	accountsOf `embed:""`
 
 	Name   string          `required:"" help:"What it is for."`
-	Scopes []account.Scope `name:"scope" required:"" placeholder:"SCOPE" help:"What it permits, one or more of: users, sessions, rooms, messages, notifications, presence, webhooks, bots, or * for all."`
+	Scopes []account.Scope `name:"scope" required:"" placeholder:"SCOPE" help:"What it permits, one or more of: users, sessions, rooms, messages, notifications, presence, webhooks, bots, broadcasts, or * for all."`
 }
 
 // Run prints the key and nothing else; its id goes to Stderr.

@@ -6,12 +6,16 @@ import (
 	"time"
 
 	"github.com/sockeye-im/sockeye/internal/account"
+	"github.com/sockeye-im/sockeye/internal/broadcast"
 	"github.com/sockeye-im/sockeye/internal/chat"
 	"github.com/sockeye-im/sockeye/internal/job"
+	"github.com/sockeye-im/sockeye/internal/push"
 	"github.com/sockeye-im/sockeye/internal/store/accounttest"
+	"github.com/sockeye-im/sockeye/internal/store/broadcasttest"
 	"github.com/sockeye-im/sockeye/internal/store/jobtest"
 	"github.com/sockeye-im/sockeye/internal/store/postgres"
 	"github.com/sockeye-im/sockeye/internal/store/postgres/pgtest"
+	"github.com/sockeye-im/sockeye/internal/store/pushtest"
 	"github.com/sockeye-im/sockeye/internal/store/scheduletest"
 	"github.com/sockeye-im/sockeye/internal/store/storetest"
 	"github.com/sockeye-im/sockeye/internal/store/suite"
@@ -35,6 +39,12 @@ func TestConformance(t *testing.T) {
 	t.Run("Later", func(t *testing.T) {
 		scheduletest.Run(t, func(t *testing.T) scheduletest.Driver { return laterDriver{pgtest.Database(t), asked} })
 	})
+	t.Run("Broadcasts", func(t *testing.T) {
+		broadcasttest.Run(t, func(t *testing.T) broadcasttest.Driver { return broadcastDriver{pgtest.Database(t), asked} })
+	})
+	t.Run("Push", func(t *testing.T) {
+		pushtest.Run(t, func(t *testing.T) pushtest.Driver { return pushDriver{pgtest.Database(t), asked} })
+	})
 	t.Run("Usage", func(t *testing.T) {
 		usagetest.Run(t, func(t *testing.T) usagetest.Driver { return usageDriver{pgtest.Database(t), asked} })
 	})
@@ -50,6 +60,29 @@ func (d usageDriver) Open(t testing.TB) (chat.Store, usage.Store) {
 	}
 	s := openWith(t, cfg, discard)
 	return s, s.Usage()
+}
+
+// broadcastDriver is driver for what is said to many.
+type broadcastDriver driver
+
+func (d broadcastDriver) Open(t testing.TB) (broadcast.Store, job.Store) {
+	cfg := postgres.DefaultConfig(d.address)
+	if d.asked != nil {
+		cfg = cfg.Traced(d.asked)
+	}
+	s := openWith(t, cfg, discard)
+	return s, s.Jobs()
+}
+
+// pushDriver is driver for devices that get notifications.
+type pushDriver driver
+
+func (d pushDriver) Open(t testing.TB) push.Store {
+	cfg := postgres.DefaultConfig(d.address)
+	if d.asked != nil {
+		cfg = cfg.Traced(d.asked)
+	}
+	return openWith(t, cfg, discard)
 }
 
 // laterDriver is driver for messages that are sent later.

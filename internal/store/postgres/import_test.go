@@ -107,6 +107,10 @@ func furnish(t *testing.T, address string) {
 		`INSERT INTO incoming_webhooks (id, hash, room_id, bot_id, name, created_at, created_by) VALUES ('in_1', '\x0304', 'hall', 'bot_1', 'Weather', 9, 'k')`,
 		`INSERT INTO scheduled_messages (id, author_id, author_name, conversation_id, room_id, content, type, fingerprint, send_at, created_at, version)
 			VALUES ('s1', 'u_ada', 'Ada', 'room:1', 'hall', 'later', 'text', '\x0506', 11, 10, 2)`,
+		`INSERT INTO broadcasts (id, kind, unique_key, priority, spec, fingerprint, created_at, send_at, state, step, place, reached, missed, failures, error, started_at)
+			VALUES ('bc_1', 'notification', 'lunch', -1, '{}', '\x0708', 12, 13, 'running', 2, '{"list":1,"n":100}', 99, 1, '[]', '', 14)`,
+		`INSERT INTO push_keys (one, private, created_at) VALUES (1, '\x0102', 15)`,
+		`INSERT INTO push_subscriptions (id, user_id, type, address, public_key, auth, created_at) VALUES ('ps_1', 'u_ada', 'webpush', 'https://push.example/1', '\x0304', '\x0506', 16)`,
 	} {
 		pgtest.Exec(t, address, statement)
 	}

@@ -62,7 +62,8 @@ var planned = regexp.MustCompile(`^\s*(?i:SELECT|INSERT|UPDATE|DELETE|WITH)\b`)
 var scannable = []string{
 	"server", "probes", "secrets", "api_keys", "blocked_addresses", "writers", "nodes", "imports", "leases", "goose_db_version",
 	"revoked_users", "revoked_tokens", "paused_kinds", "usage_counts", "usage_progress",
-	"webhooks", "incoming_webhooks",
+	"webhooks", "incoming_webhooks", "push_keys",
+	"push_subscriptions_by_type", // counted, for who wants to know
 	"users_admin", "users_of_nobody", "rooms_public",
 }
 

@@ -23,6 +23,8 @@ var scannable = regexp.MustCompile(`SCAN (` + strings.Join([]string{
 	`r USING INDEX rooms_public`,                                                       // searched for what may be inside a word
 	`revoked_users`, `revoked_tokens`, `api_keys`, `blocked_addresses`, `paused_kinds`, // are read as a whole
 	`webhooks`, `incoming_webhooks`,
+	`push_keys`, // has one row
+	`push_subscriptions USING COVERING INDEX push_subscriptions_by_type`, // counted, for who wants to know
 }, "|") + `)(\s|$)`)
 
 // TestQueriesUseTheirIndexes: what is asked of a long conversation costs what it

@@ -89,6 +89,12 @@ var seeds = []struct {
 			('s2', 'u_lin', '林小雨', 'room:1', 'hall', NULL, 'too late', 'text', NULL, x'0304', 3700, 3600, 2, 'not_in_room', 'Not in room');
 		INSERT INTO jobs (id, kind, priority, unique_key, payload, cron, state, run_at, created_at) VALUES
 			('s1.1', 'scheduled', 0, NULL, x'7B226964223A227331222C2276657273696F6E223A317D', '', 'waiting', 9000, 3600);`},
+	{17, `
+		INSERT INTO broadcasts (id, kind, unique_key, priority, spec, fingerprint, created_at, send_at, state, step, place, reached, missed, failures, error, started_at, ended_at) VALUES
+			('bc_1', 'notification', 'lunch', 0, x'7B7D', x'0506', 3600, 3700, 'running', 2, '{"list":1,"n":100}', 100, 1, '[{"user":"nobody","code":"user_not_found","message":"User not found"}]', '', 3700, NULL),
+			('bc_2', 'broadcast', NULL, 1, x'7B7D', x'0708', 3600, 3700, 'done', 1, '{"list":4}', 3, 0, '', '', 3700, 3800);
+		INSERT INTO push_keys (one, private, created_at) VALUES (1, x'0102', 3600);
+		INSERT INTO push_subscriptions (id, user_id, type, address, public_key, auth, created_at) VALUES ('ps_1', 'u_ada', 'webpush', 'https://push.example/1', x'0304', x'0506', 3600);`},
 }
 
 // TestUpgradeFromEverySchema: a database of every earlier schema, as a program of its time left it, becomes one of now, and

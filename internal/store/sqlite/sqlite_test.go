@@ -14,10 +14,14 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/sockeye-im/sockeye/internal/account"
+	"github.com/sockeye-im/sockeye/internal/broadcast"
 	"github.com/sockeye-im/sockeye/internal/chat"
 	"github.com/sockeye-im/sockeye/internal/job"
+	"github.com/sockeye-im/sockeye/internal/push"
 	"github.com/sockeye-im/sockeye/internal/store/accounttest"
+	"github.com/sockeye-im/sockeye/internal/store/broadcasttest"
 	"github.com/sockeye-im/sockeye/internal/store/jobtest"
+	"github.com/sockeye-im/sockeye/internal/store/pushtest"
 	"github.com/sockeye-im/sockeye/internal/store/scheduletest"
 	"github.com/sockeye-im/sockeye/internal/store/sqlite"
 	"github.com/sockeye-im/sockeye/internal/store/storetest"
@@ -49,6 +53,12 @@ func TestConformance(t *testing.T) {
 	t.Run("Later", func(t *testing.T) {
 		scheduletest.Run(t, func(t *testing.T) scheduletest.Driver { return laterDriver{t.TempDir(), asked} })
 	})
+	t.Run("Broadcasts", func(t *testing.T) {
+		broadcasttest.Run(t, func(t *testing.T) broadcasttest.Driver { return broadcastDriver{t.TempDir(), asked} })
+	})
+	t.Run("Push", func(t *testing.T) {
+		pushtest.Run(t, func(t *testing.T) pushtest.Driver { return pushDriver{t.TempDir(), asked} })
+	})
 	t.Run("Usage", func(t *testing.T) {
 		usagetest.Run(t, func(t *testing.T) usagetest.Driver { return usageDriver{t.TempDir(), asked} })
 	})
@@ -62,6 +72,26 @@ func (d usageDriver) Open(t testing.TB) (chat.Store, usage.Store) {
 	t.Cleanup(func() { d.asked.of(s) }) // once it is closed
 	s = openStore(t, d.dir, discard)
 	return s, s.Usage()
+}
+
+// broadcastDriver is driver for what is said to many.
+type broadcastDriver driver
+
+func (d broadcastDriver) Open(t testing.TB) (broadcast.Store, job.Store) {
+	var s *sqlite.Store
+	t.Cleanup(func() { d.asked.of(s) }) // once it is closed
+	s = openStore(t, d.dir, discard)
+	return s, s.Jobs()
+}
+
+// pushDriver is driver for devices that get notifications.
+type pushDriver driver
+
+func (d pushDriver) Open(t testing.TB) push.Store {
+	var s *sqlite.Store
+	t.Cleanup(func() { d.asked.of(s) }) // once it is closed
+	s = openStore(t, d.dir, discard)
+	return s
 }
 
 // laterDriver is driver for messages that are sent later.

@@ -96,4 +96,13 @@ var Tables = []Table{
 		text("type"), text("reply_to"), text("attachments"), text("client_msg_id"), raw("fingerprint"), integer("send_at"), integer("created_at"),
 		integer("version"), text("failure_code"), text("failure_message"),
 	}},
+	{"broadcasts", 1, []Column{
+		text("id"), text("kind"), text("unique_key"), integer("priority"), raw("spec"), raw("fingerprint"), integer("created_at"),
+		integer("send_at"), text("state"), integer("step"), text("place"), integer("reached"), integer("missed"), text("failures"), text("error"),
+		integer("started_at"), integer("ended_at"),
+	}},
+	{"push_keys", 1, []Column{integer("one"), raw("private"), integer("created_at")}},
+	{"push_subscriptions", 1, []Column{
+		text("id"), text("user_id"), text("type"), text("address"), raw("public_key"), raw("auth"), integer("created_at"),
+	}},
 }

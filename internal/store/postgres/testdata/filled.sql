@@ -66,3 +66,10 @@ INSERT INTO webhook_deliveries (webhook_id, at, id, event_id, kind, conversation
     SELECT 'w' || i % 50 + 1, i, 'd' || i, '', '', '', i, 1, 200, '', '', 1 FROM generate_series(1, 5000) i;
 INSERT INTO scheduled_messages (id, author_id, author_name, conversation_id, recipient_id, content, type, client_msg_id, fingerprint, send_at, created_at, version)
     SELECT 's' || i, 'u' || i % 500, '', 'c' || i, 'u1', '', 'text', CASE WHEN i % 2 = 0 THEN 'c' || i END, '', i, i, 1 FROM generate_series(1, 5000) i;
+INSERT INTO broadcasts (id, kind, unique_key, priority, spec, fingerprint, created_at, send_at, state, step, place, reached, missed, failures, error, started_at, ended_at)
+    SELECT 'b' || i, 'notification', CASE WHEN i % 2 = 0 THEN 'k' || i END, 0, '{}', '', i, i, 'done', 1, '{}', 1, 0, '', '', i,
+        CASE WHEN i % 3 > 0 THEN i END
+    FROM generate_series(1, 5000) i;
+INSERT INTO push_keys (one, private, created_at) VALUES (1, '', 1);
+INSERT INTO push_subscriptions (id, user_id, type, address, public_key, auth, created_at)
+    SELECT 'p' || i, 'u' || i % 2500, 'webpush', 'https://push.example/' || i, '', '', i FROM generate_series(1, 5000) i;

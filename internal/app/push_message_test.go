@@ -1,0 +1,220 @@
+package app_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sockeye-im/sockeye/client"
+	"github.com/sockeye-im/sockeye/internal/account"
+	"github.com/sockeye-im/sockeye/internal/app"
+	"github.com/sockeye-im/sockeye/internal/app/apptest"
+	"github.com/sockeye-im/sockeye/internal/chat"
+	"github.com/sockeye-im/sockeye/internal/push"
+	"github.com/sockeye-im/sockeye/internal/push/webpushtest"
+	"github.com/sockeye-im/sockeye/internal/store/postgres/pgtest"
+)
+
+// told is what the browser of a user shows of a message.
+type told struct {
+	User   string
+	Title  string
+	Body   string
+	Tag    string
+	Unread int
+	Data   struct {
+		Type, ConversationID, RoomID, MessageID, SenderID string
+		Seq                                               int64
+	}
+}
+
+// pushing is a server whose users have browsers.
+type pushing struct {
+	*apptest.Server
+	t        *testing.T
+	service  *webpushtest.Service
+	browsers map[string]*webpushtest.Browser
+}
+
+func servePushing(t *testing.T, flags []string, users ...string) *pushing {
+	t.Helper()
+	p := &pushing{t: t, service: webpushtest.NewService(t), browsers: map[string]*webpushtest.Browser{}}
+	p.Server = apptest.Serve(t, append(flags, "--push-allow-private", "--chat-dm-policy", "anyone"), func(s *app.Settings) { s.PushRoots = p.service.Roots })
+	for _, user := range users {
+		b := webpushtest.NewBrowser(t, p.service.URL+"/"+user)
+		subscribe(t, p.Server, user, b)
+		p.browsers[user] = b
+	}
+	return p
+}
+
+// hold holds up what is to be told, or lets it go.
+func (p *pushing) hold(held bool) {
+	p.t.Helper()
+	if err := p.Jobs.Pause(p.t.Context(), push.JobKind, held); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// direct says something to a user.
+func (p *pushing) direct(from, to, content string) chat.Message {
+	p.t.Helper()
+	m, err := p.Chat.SendDirect(p.t.Context(), as(from), chat.SendDirect{RecipientID: chat.UserID(to), Content: content})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return m
+}
+
+// say says something in the room hall.
+func (p *pushing) say(from, content, replyTo string) chat.Message {
+	p.t.Helper()
+	m, err := p.Chat.SendToRoom(p.t.Context(), as(from), chat.SendToRoom{RoomID: "hall", Content: content, ReplyTo: replyTo})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return m
+}
+
+func as(id string) chat.Actor { return chat.Actor{ID: chat.UserID(id), Name: strings.ToUpper(id)} }
+
+// heard is what browsers are told next, by the users and what they are told.
+func (p *pushing) heard(n int) []told {
+	p.t.Helper()
+	var all []told
+	for range n {
+		r := asked(p.t, p.service)
+		user := strings.TrimPrefix(r.Path, "/")
+		plain, err := p.browsers[user].Read(r.Body)
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		one := told{User: user}
+		if err := json.Unmarshal(plain, &one); err != nil {
+			p.t.Fatal(err)
+		}
+		all = append(all, one)
+	}
+	slices.SortFunc(all, func(a, b told) int { return strings.Compare(a.User+a.Body, b.User+b.Body) })
+	return all
+}
+
+// quiet waits until nothing is to be told any more, and wants that nothing was.
+func (p *pushing) quiet() {
+	p.t.Helper()
+	for deadline := time.Now().Add(apptest.Patience); ; time.Sleep(10 * time.Millisecond) {
+		counts, err := p.Jobs.Store.Counts(p.t.Context(), []string{push.JobKind}, time.Now())
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		if counts[0].Waiting+counts[0].Running == 0 {
+			break
+		}
+		if time.Now().After(deadline) {
+			p.t.Fatalf("there are %+v", counts)
+		}
+	}
+	select {
+	case r := <-p.service.Asked:
+		p.t.Errorf("told too: %s", r.Path)
+	default:
+	}
+}
+
+// TestWhoIsTold: of a message those are told whom it is for, who are not connected, have not read it, and may see it.
+func TestWhoIsTold(t *testing.T) {
+	t.Run("SQLite", func(t *testing.T) {
+		t.Parallel()
+		testWhoIsTold(t, "--data", t.TempDir())
+	})
+	t.Run("PostgreSQL", func(t *testing.T) {
+		t.Parallel()
+		testWhoIsTold(t, "--database", pgtest.Database(t))
+	})
+}
+
+func testWhoIsTold(t *testing.T, flags ...string) {
+	p := servePushing(t, flags, "ada", "bob", "cyd", "dan", "eve")
+	ctx := t.Context()
+	online, err := client.Dial(ctx, client.Config{URL: p.URL, Token: client.StaticToken(p.Token(t, "dan", "dan", time.Hour))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(online.Close)
+	if _, err := p.Chat.CreateRoom(ctx, as("ada"), chat.CreateRoom{ID: "hall", Name: "The hall", MaxMembers: 10}); err != nil {
+		t.Fatal(err)
+	}
+	for _, user := range []string{"bob", "cyd", "dan", "eve"} {
+		if _, err := p.Chat.JoinRoom(ctx, as(user), "hall"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	hall := p.say("ada", "nobody in particular", "")
+	check := func(what string, got []told, want ...string) {
+		t.Helper()
+		var have []string
+		for _, one := range got {
+			have = append(have, fmt.Sprintf("%s: %s: %s (%d)", one.User, one.Title, one.Body, one.Unread))
+		}
+		if !slices.Equal(have, want) {
+			t.Errorf("%s:\n got %q\nwant %q", what, have, want)
+		}
+		p.quiet()
+	}
+
+	m := p.direct("ada", "bob", "hello "+strings.Repeat("é", 100))
+	got := p.heard(1)
+	if d := got[0].Data; d.Type != "message" || d.ConversationID != m.ConversationID || d.MessageID != m.ID || d.SenderID != "ada" || d.Seq != m.Seq || got[0].Tag != m.ConversationID {
+		t.Errorf("told %+v of %+v", got, m)
+	}
+	check("direct", got, "bob: ADA: hello "+strings.Repeat("é", 93)+"… (1)")
+
+	// Who has several unread is told how many, with what replaces the notification before.
+	p.direct("ada", "bob", "again")
+	check("again", p.heard(1), "bob: ADA: again (2)")
+
+	p.direct("ada", "dan", "who is connected")
+	check("connected", nil)
+
+	p.hold(true)
+	m = p.direct("ada", "bob", "read meanwhile")
+	if err := p.Chat.MarkConversation(ctx, as("bob"), m.ConversationID, m.Seq); err != nil {
+		t.Fatal(err)
+	}
+	m = p.direct("ada", "cyd", "deleted meanwhile")
+	if _, err := p.Chat.DeleteMessage(ctx, as("ada"), m.ID); err != nil {
+		t.Fatal(err)
+	}
+	p.hold(false)
+	check("read, deleted", nil)
+
+	p.say("ada", "@bob, @dan and @cyd!", "")
+	got = p.heard(2)
+	if got[0].Data.RoomID != "hall" || got[0].Tag != hall.ConversationID {
+		t.Errorf("told %+v", got)
+	}
+	check("mentioned", got, "bob: The hall: ADA: @bob, @dan and @cyd! (2)", "cyd: The hall: ADA: @bob, @dan and @cyd! (2)")
+
+	root := p.say("cyd", "who is hungry?", "")
+	check("nobody in particular", nil)
+	reply := p.say("bob", "me", root.ID)
+	check("replied to", p.heard(1), "cyd: The hall: BOB: me (3)")
+	p.say("ada", "me too", reply.ID)
+	check("in a thread", p.heard(2), "bob: The hall: ADA: me too (4)", "cyd: The hall: ADA: me too (4)")
+	p.say("cyd", "then come", root.ID)
+	check("one's own thread", nil)
+
+	p.hold(true)
+	p.say("ada", "@bob, @eve", "")
+	if _, err := p.Chat.LeaveRoom(ctx, as("eve"), "hall"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Accounts.Block(ctx, account.Actor{ID: "bob", Name: "bob"}, "ada"); err != nil {
+		t.Fatal(err)
+	}
+	p.hold(false)
+	check("who has left, who has blocked the sender", nil)
+}

@@ -1,0 +1,187 @@
+package push
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/sockeye-im/sockeye/internal/account"
+	"github.com/sockeye-im/sockeye/internal/job"
+)
+
+// JobKind is what the jobs are that bring notifications to devices.
+const JobKind = "push"
+
+// How its jobs are done.
+const (
+	workers    = 16
+	atOnce     = 16 // requests of a job at a time
+	jobTimeout = 5 * time.Minute
+	// retries are for a store that is away: how a device that was not reached goes on is a job of its own.
+	retries = 20
+	// MaxUsers is how many users a job is for.
+	MaxUsers = 100
+
+	firstBackoff = 5 * time.Second
+	maxBackoff   = time.Hour
+)
+
+// task is the payload of a job: a notification for the devices of users, or for some devices that could not be reached before.
+type task struct {
+	ID     string           `json:"id"`
+	Fields Fields           `json:"n,omitempty"`
+	Said   *said            `json:"said,omitempty"` // a message, instead of fields
+	At     time.Time        `json:"at"`
+	Until  time.Time        `json:"until"` // its TTL
+	Users  []account.UserID `json:"users,omitempty"`
+
+	Devices []string `json:"devices,omitempty"`
+	Failed  int      `json:"failed,omitempty"`
+}
+
+func (t *task) job(id string, priority job.Priority, due, now time.Time) (job.Job, error) {
+	payload, err := json.Marshal(t)
+	if err != nil {
+		return job.Job{}, fmt.Errorf("encode a push: %w", err)
+	}
+	return job.Job{ID: id, Kind: JobKind, Priority: priority, Payload: payload, State: job.Waiting, RunAt: due, CreatedAt: now}, nil
+}
+
+// Kind is that of the jobs.
+func (s *Service) Kind() job.Kind {
+	return job.Kind{Name: JobKind, Handle: s.handle, Workers: workers, Retries: retries, Timeout: jobTimeout}
+}
+
+// Notification returns the jobs that bring a notification of the application to the devices of at most [MaxUsers] users: for who
+// causes it to store. id tells notifications apart.
+func (s *Service) Notification(ctx context.Context, id string, f Fields, users []account.UserID, priority job.Priority) ([]job.Job, error) {
+	if err := s.Refresh(ctx); err != nil || !s.known.Load() || len(users) == 0 {
+		return nil, err
+	}
+	now := s.timestamp()
+	t := task{ID: id, Fields: f, At: now, Until: now.Add(f.ttl()), Users: users}
+	j, err := t.job(s.NewID(), priority, now, now)
+	if err != nil {
+		return nil, err
+	}
+	return []job.Job{j}, nil
+}
+
+// target is a device, and what it is told.
+type target struct {
+	Subscription
+	fields Fields
+}
+
+// handle is the [job.Handler].
+func (s *Service) handle(ctx context.Context, j *job.Job) (job.Result, error) {
+	var t task
+	if err := json.Unmarshal(j.Payload, &t); err != nil {
+		return job.Result{}, job.Hopeless{Err: err}
+	}
+	targets, err := s.targets(ctx, &t)
+	if err != nil {
+		return job.Result{}, err
+	}
+	attempts, err := s.tellAll(ctx, targets, &t)
+	if err != nil {
+		return job.Result{}, err
+	}
+	again := make(map[time.Time][]string) // devices, by when
+	for i := range targets {
+		if at, later := s.settle(ctx, &t, &targets[i].Subscription, &attempts[i]); later {
+			again[at] = append(again[at], targets[i].ID)
+		}
+	}
+	var result job.Result
+	for at, ids := range again {
+		next := t
+		next.Users, next.Devices, next.Failed = nil, ids, t.Failed+1
+		then, err := next.job(s.NewID(), j.Priority, at, s.timestamp())
+		if err != nil {
+			return job.Result{}, job.Hopeless{Err: err}
+		}
+		result.Then = append(result.Then, then)
+	}
+	return result, nil
+}
+
+// settle notes what came of telling a device, and says when to do it again, if it is.
+func (s *Service) settle(ctx context.Context, t *task, d *Subscription, a *attempt) (at time.Time, later bool) {
+	switch a.outcome {
+	case Later:
+		at = s.timestamp().Add(max(backoff(t.Failed), a.after)).Truncate(time.Second).Add(time.Second) // in few groups
+		if later = !at.After(t.Until); !later {
+			a.outcome = Expired
+		}
+	case Refused:
+		s.Log.Info("a push service has refused a notification", "device", d.ID, "why", a.why)
+	case Gone:
+		if err := s.Store.DropPushSubscription(ctx, *d); err != nil {
+			s.Log.Warn("a device that is gone is not removed", "device", d.ID, "err", err)
+		}
+	case Sent, Expired:
+	}
+	s.Observe(d.Type, a.outcome)
+	return at, later
+}
+
+// targets are the devices that a task is for.
+func (s *Service) targets(ctx context.Context, t *task) ([]target, error) {
+	if t.Said != nil {
+		return s.messageTargets(ctx, t)
+	}
+	devices, err := s.devices(ctx, t, t.Users)
+	targets := make([]target, len(devices))
+	for i := range devices {
+		targets[i] = target{devices[i], t.Fields}
+	}
+	return targets, err
+}
+
+// devices are those that could not be reached before, or else those of users who are not connected.
+func (s *Service) devices(ctx context.Context, t *task, users []account.UserID) ([]Subscription, error) {
+	if len(t.Devices) > 0 {
+		return s.Store.PushSubscriptionsByID(ctx, t.Devices)
+	}
+	here := make(map[account.UserID]bool)
+	for _, user := range s.Presence.Online(users) {
+		here[user] = true
+	}
+	away := slices.DeleteFunc(slices.Clone(users), func(id account.UserID) bool { return here[id] })
+	if len(away) == 0 {
+		return nil, nil
+	}
+	return s.Store.PushSubscriptions(ctx, away)
+}
+
+// tellAll tells devices, some at a time. An error says that not all were tried.
+func (s *Service) tellAll(ctx context.Context, targets []target, t *task) ([]attempt, error) {
+	attempts, errs := make([]attempt, len(targets)), make([]error, len(targets))
+	places := make(chan struct{}, atOnce)
+	var all sync.WaitGroup
+	for i := range targets {
+		places <- struct{}{}
+		all.Go(func() {
+			defer func() { <-places }()
+			attempts[i], errs[i] = s.web.tell(ctx, &targets[i].Subscription, targets[i].fields, t.ID, t.At, t.Until)
+		})
+	}
+	all.Wait()
+	return attempts, errors.Join(errs...)
+}
+
+// backoff is how long a device waits that could not be reached so often before, varied by a quarter.
+func backoff(failed int) time.Duration {
+	wait := firstBackoff
+	for n := 0; n < failed && wait < maxBackoff; n++ {
+		wait *= 4
+	}
+	wait = min(wait, maxBackoff)
+	return wait*3/4 + time.Duration(rand.Int64N(int64(wait)/2+1))
+}

@@ -1,0 +1,55 @@
+package push
+
+import (
+	"context"
+	"crypto/ecdh"
+	"net/http"
+	"time"
+)
+
+// What tests reach for of what nobody else does.
+var (
+	Seal     = seal
+	Encrypt  = encrypt
+	ParseKey = parseKey
+	NewKey   = newKey
+)
+
+// Judge is what an answer means.
+func Judge(status int, header http.Header, err error, now time.Time) (Outcome, time.Duration) {
+	a := judge(status, header, err, now)
+	return a.outcome, a.after
+}
+
+// Authorization is the header for an origin.
+func (k *Key) Authorization(origin string, now time.Time) (string, error) {
+	return k.authorization(origin, now)
+}
+
+// Plain is what a browser is told.
+func (f Fields) Plain(id string, at time.Time, most int) ([]byte, error) {
+	return f.plain(id, at, most)
+}
+
+// Topic is by what a notification is replaced.
+func (f Fields) Topic(id string) string { return f.topic(id) }
+
+// Parse is a subscription as it is stored.
+func (g Given) Parse(private bool) (Subscription, error) { return g.parse(private) }
+
+// WebPush tells browsers.
+type WebPush struct{ web *webPush }
+
+// NewWebPush returns one.
+func NewWebPush(send Sender, key *Key, now func() time.Time) WebPush {
+	return WebPush{&webPush{send: send, key: key, gates: gates{all: make(map[string]*gate)}, now: now}}
+}
+
+// Tell tells a browser once.
+func (w WebPush) Tell(ctx context.Context, s *Subscription, f Fields, id string, at, until time.Time) (Outcome, time.Duration, error) {
+	a, err := w.web.tell(ctx, s, f, id, at, until)
+	return a.outcome, a.after, err
+}
+
+// PrivateKey is a key of ECDH.
+func PrivateKey(raw []byte) (*ecdh.PrivateKey, error) { return ecdh.P256().NewPrivateKey(raw) }

@@ -1,0 +1,143 @@
+package push
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/sockeye-im/sockeye/internal/account"
+	"github.com/sockeye-im/sockeye/internal/chat"
+	"github.com/sockeye-im/sockeye/internal/deps"
+	"github.com/sockeye-im/sockeye/internal/refusal"
+)
+
+// Config is what an operator may choose.
+type Config struct {
+	// AllowPrivate permits endpoints on addresses of every kind, by plain HTTP and at any port: for tests.
+	AllowPrivate bool
+	// Subject is whom a push service may turn to: a mailto: or https: address (RFC 8292, section 2.1).
+	Subject string
+}
+
+// Presence knows who is connected, on any node.
+type Presence interface {
+	// Online returns those of some users who are.
+	Online(users []account.UserID) []account.UserID
+}
+
+// Deps are what a Service works with; all are required.
+type Deps struct {
+	Store    Store
+	Sender   Sender
+	Presence Presence
+	Chats    Chats
+	Blocks   chat.Blocks
+	// Observe is told what came of telling a device. It must not block.
+	Observe func(of Type, outcome Outcome)
+	Log     *slog.Logger
+	Now     func() time.Time
+	NewID   func() string // of jobs
+}
+
+// Service is what devices do, and what brings them notifications. Its methods may be called concurrently.
+type Service struct {
+	Deps
+	cfg Config
+	key *Key
+	web *webPush
+	// known is that somebody has ever subscribed, as far as this node knows: else there is nothing to do.
+	known atomic.Bool
+
+	stop context.CancelFunc
+	done sync.WaitGroup
+}
+
+// New returns a service, which Stop ends. The key for push services is made where the database has none.
+func New(ctx context.Context, cfg Config, d Deps) (*Service, error) {
+	if err := deps.Check(d); err != nil {
+		return nil, err
+	}
+	s := &Service{Deps: d, cfg: cfg}
+	made, err := newKey()
+	if err != nil {
+		return nil, err
+	}
+	kept, err := d.Store.PushKey(ctx, made, s.timestamp())
+	if err != nil {
+		return nil, fmt.Errorf("push: keep the key for push services: %w", err)
+	}
+	if s.key, err = parseKey(kept, cfg.Subject); err != nil {
+		return nil, err
+	}
+	s.web = &webPush{send: d.Sender, key: s.key, gates: gates{all: make(map[string]*gate)}, now: d.Now}
+	if err := s.Refresh(ctx); err != nil {
+		return nil, err
+	}
+	ctx, s.stop = context.WithCancel(context.Background())
+	s.done.Go(func() { s.keep(ctx) })
+	return s, nil
+}
+
+// Stop ends what New has begun.
+func (s *Service) Stop() {
+	s.stop()
+	s.done.Wait()
+}
+
+// Refresh looks whether anybody has subscribed, on whatever node.
+func (s *Service) Refresh(ctx context.Context) error {
+	if s.known.Load() {
+		return nil
+	}
+	counts, err := s.Store.CountPushSubscriptions(ctx)
+	if err != nil {
+		return fmt.Errorf("push: count devices: %w", err)
+	}
+	for _, n := range counts {
+		if n > 0 {
+			s.known.Store(true)
+		}
+	}
+	return nil
+}
+
+// PublicKey is what browsers want as applicationServerKey.
+func (s *Service) PublicKey() string { return s.key.Public() }
+
+// Subscribe has a user's browser get notifications from now on. Again it changes nothing but the keys.
+func (s *Service) Subscribe(ctx context.Context, user account.UserID, g Given) (Subscription, error) {
+	sub, err := g.parse(s.cfg.AllowPrivate)
+	if err != nil {
+		return Subscription{}, err
+	}
+	sub.UserID, sub.CreatedAt = user, s.timestamp()
+	if err := s.Store.AddPushSubscription(ctx, sub); err != nil {
+		return Subscription{}, err
+	}
+	s.known.Store(true)
+	return sub, nil
+}
+
+// Unsubscribe has the user's browser at an endpoint get nothing any more, or without one all of the user's, and returns how many
+// these were. Where there is none nothing happens.
+func (s *Service) Unsubscribe(ctx context.Context, user account.UserID, endpoint string) (int, error) {
+	id := ""
+	if endpoint != "" {
+		if len(endpoint) > maxEndpoint {
+			return 0, refusal.TooMuch("endpoint", maxEndpoint, "bytes")
+		}
+		id = subscriptionID(TypeWebPush, endpoint)
+	}
+	return s.Store.RemovePushSubscriptions(ctx, user, id)
+}
+
+// Stats counts devices, by type.
+func (s *Service) Stats(ctx context.Context) (map[Type]int, error) {
+	return s.Store.CountPushSubscriptions(ctx)
+}
+
+// timestamp is the present in the precision that is stored.
+func (s *Service) timestamp() time.Time { return s.Now().UTC().Truncate(time.Millisecond) }

@@ -1,0 +1,158 @@
+package push
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/sockeye-im/sockeye/internal/outbound"
+)
+
+// Outcome is what came of telling a device.
+type Outcome string
+
+// Outcomes.
+const (
+	Sent    Outcome = "sent"    // the service has it
+	Gone    Outcome = "gone"    // there is no such device any more
+	Later   Outcome = "later"   // the service is away, or overloaded
+	Refused Outcome = "refused" // the service does not want it, and would not the next time
+	Expired Outcome = "expired" // it was tried until its time was over
+)
+
+// Outcomes are all.
+var Outcomes = []Outcome{Sent, Gone, Later, Refused, Expired}
+
+// attempt is what came of one, and for how long to wait where it is Later.
+type attempt struct {
+	outcome Outcome
+	after   time.Duration
+	why     string
+}
+
+// Sender sends requests: an [outbound.Client].
+type Sender interface {
+	Do(r *http.Request, maxBody int64) (status int, header http.Header, body []byte, err error)
+}
+
+// The bounds of what comes back, and of how long it takes.
+const (
+	maxAnswer     = 4 << 10 // bytes
+	sendTimeout   = 15 * time.Second
+	maxRetryAfter = time.Hour
+)
+
+// webPush tells browsers.
+type webPush struct {
+	send  Sender
+	key   *Key
+	gates gates
+	now   func() time.Time
+}
+
+// tell tells a browser once. An error says that nothing was tried, as ctx has ended.
+func (w *webPush) tell(ctx context.Context, s *Subscription, f Fields, id string, at, until time.Time) (attempt, error) {
+	origin, err := originOf(s.Address)
+	if err != nil {
+		return attempt{outcome: Gone, why: err.Error()}, nil
+	}
+	now := w.now()
+	if rest := w.gates.closed(origin, now); rest > 0 {
+		return attempt{Later, rest, "the service is left alone for a while"}, nil
+	}
+	r, err := w.request(ctx, s, f, id, at, until)
+	if err != nil {
+		return attempt{outcome: Refused, why: err.Error()}, nil
+	}
+	within, cancel := context.WithTimeout(ctx, sendTimeout)
+	defer cancel()
+	status, header, _, err := w.send.Do(r.WithContext(within), maxAnswer)
+	if err != nil && ctx.Err() != nil {
+		return attempt{}, ctx.Err()
+	}
+	a := judge(status, header, err, w.now())
+	if a.outcome == Later {
+		w.gates.failing(origin, w.now(), a.after)
+	} else {
+		w.gates.answered(origin)
+	}
+	return a, nil
+}
+
+// request is what RFC 8030, section 5, RFC 8291, section 4 and RFC 8292, section 3 ask for.
+func (w *webPush) request(ctx context.Context, s *Subscription, f Fields, id string, at, until time.Time) (*http.Request, error) {
+	plain, err := f.plain(id, at, MaxPlain)
+	if err != nil {
+		return nil, err
+	}
+	body, err := encrypt(plain, s)
+	if err != nil {
+		return nil, err
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, s.Address, bytes.NewReader(body))
+	if err != nil {
+		return nil, fmt.Errorf("make a request: %w", err)
+	}
+	origin, err := originOf(s.Address)
+	if err != nil {
+		return nil, err
+	}
+	authorization, err := w.key.authorization(origin, w.now())
+	if err != nil {
+		return nil, err
+	}
+	r.Header.Set("Authorization", authorization)
+	r.Header.Set("Content-Encoding", "aes128gcm")
+	r.Header.Set("Content-Type", "application/octet-stream")
+	r.Header.Set("TTL", strconv.FormatInt(int64(max(until.Sub(w.now()), 0)/time.Second), 10))
+	r.Header.Set("Urgency", string(f.urgency()))
+	r.Header.Set("Topic", f.topic(id))
+	r.Header.Set("User-Agent", "Sockeye-Push")
+	return r, nil
+}
+
+// originOf is what a token is for (RFC 8292, section 2, by RFC 6454).
+func originOf(endpoint string) (string, error) {
+	u, err := url.Parse(endpoint)
+	if err != nil || u.Host == "" {
+		return "", errors.New("the endpoint is no address")
+	}
+	return u.Scheme + "://" + u.Host, nil
+}
+
+// judge says what an answer means. Nothing of what the service says is kept but the status: it is a stranger.
+func judge(status int, header http.Header, err error, now time.Time) attempt {
+	if err != nil {
+		if why, is := outbound.WhyNot(err); is {
+			return attempt{outcome: Refused, why: why.Error()}
+		}
+		return attempt{outcome: Later, why: "there was no answer"}
+	}
+	why := fmt.Sprintf("the answer was %d", status)
+	switch {
+	case status >= 200 && status < 300:
+		return attempt{outcome: Sent}
+	case status == http.StatusNotFound, status == http.StatusGone:
+		return attempt{outcome: Gone, why: why}
+	case status == http.StatusRequestTimeout, status == http.StatusTooEarly, status == http.StatusTooManyRequests, status >= 500:
+		return attempt{Later, retryAfter(header, now), why}
+	}
+	return attempt{outcome: Refused, why: why}
+}
+
+// retryAfter reads the header of that name (RFC 9110, section 10.2.3), seconds or a date; everything else is none.
+func retryAfter(header http.Header, now time.Time) time.Duration {
+	text := header.Get("Retry-After")
+	if seconds, err := strconv.ParseInt(text, 10, 64); err == nil {
+		return min(max(time.Duration(min(seconds, int64(maxRetryAfter/time.Second)))*time.Second, 0), maxRetryAfter)
+	}
+	if at, err := http.ParseTime(text); err == nil {
+		return min(max(at.Sub(now), 0), maxRetryAfter)
+	}
+	return 0
+}

@@ -1,0 +1,239 @@
+// Package pushtest holds the tests that every driver of [push.Store] must pass.
+package pushtest
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/sockeye-im/sockeye/internal/account"
+	"github.com/sockeye-im/sockeye/internal/chat"
+	"github.com/sockeye-im/sockeye/internal/push"
+	"github.com/sockeye-im/sockeye/internal/store/suite"
+)
+
+// Driver gives a test one database.
+type Driver interface {
+	// Open opens the database, which is empty at first, and closes it when the test ends. A second Open while the first is open
+	// stands for a process that died without closing.
+	Open(t testing.TB) push.Store
+}
+
+// Run runs the tests. newDriver returns a new, empty database for each.
+func Run(t *testing.T, newDriver func(t *testing.T) Driver) {
+	for _, test := range []struct {
+		name string
+		run  func(*fixture)
+	}{
+		{"Key", testKey},
+		{"KeyAtOnce", testKeyAtOnce},
+		{"KeepsAllFields", testFields},
+		{"Most", testMost},
+		{"MostAtOnce", testMostAtOnce},
+		{"OtherUser", testOtherUser},
+		{"Remove", testRemove},
+		{"Drop", testDrop},
+		{"Unread", testUnread},
+		{"EndedContextStoresNothing", testEndedContext},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			f := &fixture{Test: suite.New[chat.Event](t), driver: newDriver(t)}
+			f.open()
+			test.run(f)
+		})
+	}
+}
+
+// start is when all tests take place.
+var start = time.Date(2024, 2, 29, 23, 59, 59, 123e6, time.UTC)
+
+type fixture struct {
+	suite.Test[chat.Event]
+	driver Driver
+	store  push.Store
+}
+
+// open opens the database, or opens it again.
+func (f *fixture) open() { f.store = f.driver.Open(f) }
+
+func equal[T any](f *fixture, what string, got, want T) {
+	f.Helper()
+	suite.Equal(f, what, got, want)
+}
+
+// device is the nth of a user.
+func device(user account.UserID, n int) push.Subscription {
+	return push.Subscription{
+		ID: fmt.Sprintf("ps_%s_%02d", user, n), UserID: user, Type: push.TypeWebPush, Address: fmt.Sprintf("https://push.example/%s/%d", user, n),
+		PublicKey: []byte{4, byte(n)}, Auth: []byte{0, 1}, CreatedAt: start.Add(time.Duration(n) * time.Second),
+	}
+}
+
+// of are the devices of users.
+func (f *fixture) of(users ...account.UserID) []push.Subscription {
+	f.Helper()
+	all, err := f.store.PushSubscriptions(f.Context(), users)
+	f.Must(err)
+	return all
+}
+
+func testKey(f *fixture) {
+	for i, made := range []string{"first", "second"} {
+		key, err := f.store.PushKey(f.Context(), []byte(made), start)
+		f.Must(err)
+		equal(f, fmt.Sprint("key ", i), string(key), "first")
+		f.open()
+	}
+}
+
+func testKeyAtOnce(f *fixture) {
+	const many = 8
+	keys := make([]string, many)
+	suite.AtOnce(many, func(i int) {
+		key, err := f.store.PushKey(f.Context(), []byte{byte(i)}, start)
+		if err != nil {
+			f.Error(err)
+		}
+		keys[i] = string(key)
+	})
+	equal(f, "keys", slices.Compact(keys), keys[:1])
+}
+
+func testFields(f *fixture) {
+	first, second, third := device("ada", 1), device("ada", 2), device("林", 3)
+	for _, d := range []push.Subscription{third, second, first} {
+		f.Must(f.store.AddPushSubscription(f.Context(), d))
+	}
+	f.open()
+	equal(f, "of both", f.of("林", "nobody", "ada"), []push.Subscription{first, second, third})
+	equal(f, "of nobody", f.of("nobody", "", "\x00"), []push.Subscription{})
+	equal(f, "of no user", f.of(), []push.Subscription{})
+	found, err := f.store.PushSubscriptionsByID(f.Context(), []string{second.ID, "none", first.ID})
+	f.Must(err)
+	equal(f, "by their ids", found, []push.Subscription{first, second})
+	counts, err := f.store.CountPushSubscriptions(f.Context())
+	f.Must(err)
+	equal(f, "counts", counts, map[push.Type]int{push.TypeWebPush: 3})
+
+	first.PublicKey, first.Auth, first.CreatedAt = []byte{4, 9}, []byte{9}, start.Add(time.Hour)
+	f.Must(f.store.AddPushSubscription(f.Context(), first))
+	equal(f, "renewed", f.of("ada"), []push.Subscription{second, first})
+}
+
+func testMost(f *fixture) {
+	for n := range push.MaxSubscriptions {
+		f.Must(f.store.AddPushSubscription(f.Context(), device("ada", n)))
+	}
+	f.Refused(f.store.AddPushSubscription(f.Context(), device("ada", push.MaxSubscriptions)), push.ErrTooMany)
+	f.Must(f.store.AddPushSubscription(f.Context(), device("ada", 0))) // which is there
+	f.Must(f.store.AddPushSubscription(f.Context(), device("bob", 0)))
+	equal(f, "devices", len(f.of("ada")), push.MaxSubscriptions)
+}
+
+func testMostAtOnce(f *fixture) {
+	const many = push.MaxSubscriptions + 4
+	refused := make([]error, many)
+	suite.AtOnce(many, func(i int) { refused[i] = f.store.AddPushSubscription(f.Context(), device("ada", i)) })
+	n := 0
+	for _, err := range refused {
+		if errors.Is(err, push.ErrTooMany) {
+			n++
+		} else {
+			f.Must(err)
+		}
+	}
+	equal(f, "refused", n, 4)
+	equal(f, "devices", len(f.of("ada")), push.MaxSubscriptions)
+}
+
+// testOtherUser: who signs in at a browser of somebody else's has it.
+func testOtherUser(f *fixture) {
+	d := device("ada", 1)
+	f.Must(f.store.AddPushSubscription(f.Context(), d))
+	d.UserID = "bob"
+	f.Must(f.store.AddPushSubscription(f.Context(), d))
+	equal(f, "of ada", f.of("ada"), []push.Subscription{})
+	equal(f, "of bob", f.of("bob"), []push.Subscription{d})
+}
+
+func testRemove(f *fixture) {
+	remove := func(user account.UserID, id string, want int) {
+		f.Helper()
+		n, err := f.store.RemovePushSubscriptions(f.Context(), user, id)
+		f.Must(err)
+		equal(f, "removed", n, want)
+	}
+	for n := range 3 {
+		f.Must(f.store.AddPushSubscription(f.Context(), device("ada", n)))
+	}
+	bob := device("bob", 1)
+	f.Must(f.store.AddPushSubscription(f.Context(), bob))
+	remove("ada", bob.ID, 0)
+	remove("ada", device("ada", 1).ID, 1)
+	remove("ada", "", 2)
+	remove("ada", "", 0)
+	equal(f, "of both", f.of("ada", "bob"), []push.Subscription{bob})
+}
+
+// testDrop: who subscribes again while it is found that the device was gone keeps it.
+func testDrop(f *fixture) {
+	first, second := device("ada", 1), device("ada", 2)
+	f.Must(f.store.AddPushSubscription(f.Context(), first))
+	f.Must(f.store.AddPushSubscription(f.Context(), second))
+	f.Must(f.store.DropPushSubscription(f.Context(), first))
+	f.Must(f.store.DropPushSubscription(f.Context(), first))
+	renewed := second
+	renewed.CreatedAt = start.Add(time.Hour)
+	f.Must(f.store.AddPushSubscription(f.Context(), renewed))
+	f.Must(f.store.DropPushSubscription(f.Context(), second))
+	equal(f, "of ada", f.of("ada"), []push.Subscription{renewed})
+}
+
+// testUnread: how far a user has read, and how much there is behind that which others have said and is not deleted.
+func testUnread(f *fixture) {
+	rules := chat.DefaultConfig()
+	rules.DirectPolicy = chat.DirectAnyone
+	chats, err := chat.New(rules, chat.Deps{Store: f.store.(chat.Store), Now: func() time.Time { return start }, NewID: chat.NewID})
+	f.Must(err)
+	ada, bob := chat.Actor{ID: "ada", Name: "Ada"}, chat.Actor{ID: "bob", Name: "Bob"}
+	send := func(from, to chat.Actor) chat.Message {
+		f.Helper()
+		m, err := chats.SendDirect(f.Context(), from, chat.SendDirect{RecipientID: to.ID, Content: "x"})
+		f.Must(err)
+		return m
+	}
+	check := func(user chat.UserID, mark int64, unread int) {
+		f.Helper()
+		gotMark, got, err := f.store.PushUnread(f.Context(), user, chat.DirectID("ada", "bob"))
+		f.Must(err)
+		equal(f, "mark and unread of "+string(user), [2]int64{gotMark, int64(got)}, [2]int64{mark, int64(unread)})
+	}
+	check("bob", 0, 0)
+	first, second := send(ada, bob), send(ada, bob)
+	send(bob, ada)
+	check("bob", 0, 2)
+	f.Must(chats.MarkConversation(f.Context(), bob, first.ConversationID, first.Seq))
+	check("bob", first.Seq, 1)
+	_, err = chats.DeleteMessage(f.Context(), ada, second.ID)
+	f.Must(err)
+	check("bob", first.Seq, 0)
+	check("nobody", 0, 2)
+}
+
+func testEndedContext(f *fixture) {
+	ended := suite.Ended(f.Context())
+	d := device("ada", 1)
+	if err := f.store.AddPushSubscription(ended, d); err == nil {
+		f.Error("it is stored")
+	}
+	if _, err := f.store.PushKey(ended, []byte("never"), start); err == nil {
+		f.Error("the key is stored")
+	}
+	equal(f, "of ada", f.of("ada"), []push.Subscription{})
+	key, err := f.store.PushKey(f.Context(), []byte("first"), start)
+	f.Must(err)
+	equal(f, "key", string(key), "first")
+}
