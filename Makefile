@@ -19,6 +19,9 @@ WEB_SOURCES = $(shell find web \( -name node_modules -o -path web/client/dist \)
 # Folders with tests and peers that are driven by npm packages.
 NODE_TESTS  = $(patsubst %/package-lock.json,%,$(shell find test bench -name node_modules -prune -o -name package-lock.json -print))
 
+# Modules of their own, for what needs much that the server does not.
+MODULES := release/packages test/compose
+
 LINT_VERSION := 2.15.0
 LINT         := .cache/bin/golangci-lint-$(LINT_VERSION)
 
@@ -39,6 +42,22 @@ cluster: build ## Build what is needed and start three nodes, PostgreSQL, Redis 
 .PHONY: build
 build: web ## Build bin/sockeye, one static file with the web app inside
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/sockeye ./cmd/sockeye
+
+# What is made is the same for everybody who makes it of the same commit with the same version of Go.
+.PHONY: release
+release: web ## Make everything that a release consists of, for all platforms, in dist
+	go run ./release -version "$(VERSION)" -out dist $(ARGS)
+
+# What builds it: docker, podman or buildah, the first that there is. ARCH is amd64 or arm64, MEDIA=.media has ffmpeg beside it.
+ENGINE ?= $(shell command -v docker || command -v podman || command -v buildah)
+ARCH   ?= $(shell go env GOARCH)
+IMAGE  ?= sockeye
+.PHONY: image
+image: web ## Build the image sockeye (IMAGE=name, ARCH=arm64, MEDIA=.media with ffmpeg)
+	@test -n "$(ENGINE)" || { echo "This needs docker, podman or buildah." >&2; exit 1; }
+	go run ./release -binaries -version "$(VERSION)" -platforms linux/$(ARCH) -out .cache/image
+	@mkdir -p -m 700 .cache/image/volume/data
+	$(ENGINE) build $(if $(findstring docker,$(ENGINE)),,--format docker) --platform linux/$(ARCH) --file deploy/image/Containerfile$(MEDIA) --tag $(IMAGE) .cache/image
 
 .PHONY: web
 web: internal/web/dist/index.html ## Build the web app and the client library, if their sources changed
@@ -61,6 +80,7 @@ test: export GORACE = atexit_sleep_ms=0
 test: build test-tools ## Install what the tests need and run all of them, with the race detector
 	@mkdir -p .cache
 	go test -vet=off $(shell cat test/program/race.flags) -p 4 -parallel 4 -timeout 20m ./test/... ./bench/... ./... | tee .cache/test.txt
+	@for module in $(MODULES); do go -C $$module test ./...; done
 	@echo "The slowest packages:"; sort -k3 -rn .cache/test.txt | awk '$$1 == "ok" { print "  " $$3, $$2 }' | sed 5q
 
 .PHONY: test-tools
@@ -76,6 +96,7 @@ lint: $(LINT) web/node_modules/.package-lock.json ## Check format, vet, lint and
 	@unformatted=$$(gofmt -l $(GO_FILES)); \
 	if [ -n "$$unformatted" ]; then echo "Not formatted, run make fmt:"; echo "$$unformatted"; exit 1; fi
 	go vet ./...
+	@for module in $(MODULES); do go -C $$module vet ./...; done
 	$(LINT) run ./...
 	npm --prefix web run check
 
@@ -103,6 +124,11 @@ web-figures: build test-tools ## Measure what the web app costs, and hold it to 
 pgo: ## Profile the whole server under load of all kinds, for the compiler (cmd/sockeye/default.pgo)
 	go run ./bench/whole -rounds 1 -each 10s -profile cmd/sockeye/default.pgo 'profiled='
 
+# Compiling what reads it takes a minute or two, once, so that make test has a short form of it in deploy.
+.PHONY: chart
+chart: ## Test the chart for Kubernetes, and write deploy/kubernetes anew
+	go -C test/kubernetes test ./... -update
+
 .PHONY: microbench
 microbench: ## Run the benchmarks of single functions (BENCH=pattern)
 	go test -run '^$$' -bench '$(BENCH)' -benchmem ./...
@@ -118,6 +144,7 @@ soak: build test-tools ## Run everything that takes long: fuzzing (FUZZTIME=5m e
 		done; \
 	done
 	SOCKEYE_SOAK=1 go test -count 1 -run '^TestSoak' -timeout 0 -v ./...
+	go -C test/kubernetes test -count 1 -v ./...
 
 ##### Keep tidy
 
@@ -127,5 +154,5 @@ fmt: ## Format the Go code
 
 .PHONY: clean
 clean: ## Remove what was built and installed here; data stays
-	rm -rf bin .cache web/node_modules web/client/dist $(NODE_TESTS:%=%/node_modules)
+	rm -rf bin dist .cache web/node_modules web/client/dist $(NODE_TESTS:%=%/node_modules)
 	find internal/web/dist -mindepth 1 ! -name .gitkeep -delete

@@ -2,6 +2,7 @@ package app
 
 import (
 	"crypto/x509"
+	"net"
 	"net/netip"
 	"time"
 
@@ -51,6 +52,8 @@ type Seams struct {
 	Members func(hub.Members) hub.Members
 	// PushRoots are the authorities of push services; nil are the system's.
 	PushRoots *x509.CertPool
+	// Listener was handed over, and is used in place of one at the address of the settings; nil is none.
+	Listener net.Listener
 	// Peers are other nodes that a test has, with databases of their own.
 	Peers *cluster.Peers
 }
