@@ -2,8 +2,9 @@
 //
 // A setting has one name everywhere: the flag --chat-dm-policy, the variable SOCKEYE_CHAT_DM_POLICY, and in the file
 // "chat-dm-policy" or, nested at any dash, "chat: {dm-policy: …}". Flags win over the environment, the environment over
-// the file, the file over the defaults. An empty variable counts as not set. An unknown key in the file, a wrong type and
-// a value out of its range are errors that name the key, the value and what is allowed.
+// the file, the file over the defaults. What is secret may also stand in a file of its own: database-file names one with the value
+// of database. An empty variable counts as not set. An unknown key in the file, a wrong type and a value out of its range are errors
+// that name the key, the value and what is allowed.
 //
 // [Config] is only a record: each package of the server is handed its own part of it.
 package config
@@ -30,6 +31,8 @@ type Config struct {
 
 	Redis RedisURL `placeholder:"URL" help:"Redis by which servers on one PostgreSQL database hear of each other's news sooner: redis://user:password@host:6379, rediss:// for TLS; more with addr, master_set, ca, cert, key. It keeps nothing, and may be away. Other users of the machine see flags: prefer the environment."`
 
+	RedisFile string `name:"redis-file" placeholder:"FILE" help:"File with the value of redis, in its place."`
+
 	Cluster Cluster `embed:"" prefix:"cluster-"`
 
 	Limits Limits `embed:""`
@@ -41,7 +44,7 @@ type Config struct {
 
 	Metrics      Switch        `default:"on" help:"Serve /metrics: on or off."`
 	Pprof        Switch        `default:"off" help:"Serve /debug/pprof/, for profiling: on or off. Not for servers that strangers can reach."`
-	MemoryLimit  MemoryLimit   `default:"auto" placeholder:"SIZE" help:"Memory beyond which the garbage collector works harder: auto (90 %% of the cgroup's limit, if it has one), off, or a size such as 2GiB. GOMEMLIMIT goes before it."`
+	MemoryLimit  MemoryLimit   `default:"auto" placeholder:"SIZE" help:"Memory beyond which the garbage collector works harder: auto (90 % of the cgroup's limit, if it has one), off, or a size such as 2GiB. GOMEMLIMIT goes before it."`
 	DrainTimeout time.Duration `default:"10s" help:"How long a stop may take: for work in progress, and for connections to go to other servers."`
 
 	Version string `kong:"-"` // the program's own, no setting; /health shows it
@@ -65,6 +68,7 @@ type Account struct {
 	Signing `embed:""`
 
 	Issuers     Issuers       `placeholder:"YAML" help:"Other issuers, a YAML or JSON list of {issuer, audience, secret|key-file|jwks-url, algorithms, admin-claims, users-of}."`
+	IssuersFile string        `name:"issuers-file" placeholder:"FILE" help:"File with the value of issuers, in its place."`
 	UsersOf     string        `name:"users-of" placeholder:"ISSUER" help:"Give users of whom is not known to which issuer they belong to this one; sockeye is the server's own. Needed once, where issuers are set and users are older than that."`
 	AdminClaims Switch        `default:"off" help:"Let tokens made with the server's own secret name administrators of the server, by the claims admin, role and roles: on or off."`
 	JWTLeeway   time.Duration `name:"jwt-leeway" default:"0s" help:"How far the times in a token may be off."`
@@ -79,9 +83,11 @@ type Account struct {
 // Signing says where everything is kept, and with it the secret of the server's own tokens. It stands alone because
 // every command beside the server needs just this.
 type Signing struct {
-	Data      string         `default:"./data" help:"Data folder, made when missing."`
-	Database  DatabaseURL    `placeholder:"URL" help:"PostgreSQL database, postgres://user:password@host:5432/name, in place of SQLite in the data folder. Other users of the machine see flags: prefer the environment."`
-	JWTSecret account.Secret `name:"jwt-secret" placeholder:"SECRET" help:"Secret for tokens, in place of the one in the data folder or the database. Other users of the machine see flags: prefer the environment."`
+	Data          string         `default:"./data" help:"Data folder, made when missing."`
+	Database      DatabaseURL    `placeholder:"URL" help:"PostgreSQL database, postgres://user:password@host:5432/name, in place of SQLite in the data folder. Other users of the machine see flags: prefer the environment."`
+	DatabaseFile  string         `name:"database-file" placeholder:"FILE" help:"File with the value of database, in its place."`
+	JWTSecret     account.Secret `name:"jwt-secret" placeholder:"SECRET" help:"Secret for tokens, in place of the one in the data folder or the database. Other users of the machine see flags: prefer the environment."`
+	JWTSecretFile string         `name:"jwt-secret-file" placeholder:"FILE" help:"File with the value of jwt-secret, in its place."`
 }
 
 // Secret returns the configured secret, else the data folder's, which it makes when there is none.

@@ -63,6 +63,9 @@ func (s *sources) Resolve(context *kong.Context, _ *kong.Path, flag *kong.Flag) 
 			return nil, fileError{err}
 		}
 	}
+	if text, found, err := s.elsewhere(context, flag); found || err != nil {
+		return text, err
+	}
 	if text, ok := s.env(flag.Name); ok {
 		return text, tryDecode(flag, text, "from "+EnvName(flag.Name))
 	}
@@ -82,6 +85,68 @@ func (s *sources) Resolve(context *kong.Context, _ *kong.Path, flag *kong.Flag) 
 
 // fileError is a mistake in the settings file. It says where by itself.
 type fileError struct{ error }
+
+// fileSuffix makes of the name of a setting that of the setting which names a file with its value, where there is such a one.
+const fileSuffix = "-file"
+
+// elsewhere is the value of a setting that stands in a file of its own. Of what the two settings say the flag wins, then the
+// environment, then the settings file; both of them in one of these is a mistake.
+func (s *sources) elsewhere(context *kong.Context, flag *kong.Flag) (text any, found bool, err error) {
+	beside := flag.Name + fileSuffix
+	if !s.known[beside] {
+		return nil, false, nil
+	}
+	if path := given(context, beside); path != "" {
+		return content(flag, path, "--"+beside)
+	}
+	_, inEnv := s.env(flag.Name)
+	path, besideInEnv := s.env(beside)
+	value, inFile := s.file.values[beside]
+	_, both := s.file.values[flag.Name]
+	switch {
+	case inEnv && besideInEnv:
+		return nil, false, fmt.Errorf("%s and %s are both set", EnvName(flag.Name), EnvName(beside))
+	case besideInEnv:
+		return content(flag, path, "from "+EnvName(beside))
+	case inEnv || !inFile:
+		return nil, false, nil
+	}
+	origin := fmt.Sprintf("config file %s, line %d: %s", s.file.path, value.line, beside)
+	if both {
+		return nil, false, fileError{fmt.Errorf("%s: %s is set too", origin, flag.Name)}
+	}
+	if text, found, err = content(flag, value.text, origin); err != nil {
+		return nil, false, fileError{err}
+	}
+	return text, found, nil
+}
+
+// given is the text of a flag on the command line; empty where it has none, or the command has no such flag.
+func given(context *kong.Context, name string) string {
+	for _, flag := range context.Flags() {
+		if flag.Name == name {
+			text, _ := context.FlagValue(flag).(string)
+			return text
+		}
+	}
+	return ""
+}
+
+// maxValueBytes is how long a value may be that stands in a file of its own.
+const maxValueBytes = 64 << 10
+
+// content reads the value of a setting from a file of its own, without white space around it. Its errors do not show it.
+func content(flag *kong.Flag, path, origin string) (text any, found bool, err error) {
+	raw, err := readAtMost(path, maxValueBytes)
+	if err != nil {
+		return nil, false, fmt.Errorf("%s: %w", origin, err)
+	}
+	value := strings.TrimSpace(string(raw))
+	if value == "" {
+		return nil, false, fmt.Errorf("%s: %s is empty", origin, path)
+	}
+	return value, true, tryDecode(flag, value, origin+": "+path)
+}
 
 // Explain is the error of a parser with [Options] as a user should see it: what is wrong in the file begins with the
 // file's name, without the flag that the parser was looking for.
