@@ -55,20 +55,22 @@ type Program struct {
 
 // commands is what can be asked for.
 type commands struct {
-	Serve       serve          `cmd:"" help:"Run the server."`
-	Token       token          `cmd:"" help:"Print a token for a user, made with the server's secret."`
-	APIKey      apiKey         `cmd:"" name:"apikey" help:"Make, list and revoke the API keys of the application's backend, also while a server runs."`
-	Admin       admin          `cmd:"" help:"Say who may administer the server, also while it runs."`
-	User        users          `cmd:"" help:"Make, list and show users, set passwords, sign users out, also while a server runs."`
-	Backup      backupCommand  `cmd:"" help:"Write all that the server keeps into one file, also while it runs."`
-	Verify      verifyCommand  `cmd:"" help:"Say whether the file of a backup is as it was written."`
-	Restore     restoreCommand `cmd:"" help:"Make a data folder of a backup."`
-	Migrate     migrateCommand `cmd:"" help:"Copy everything from the data folder into a PostgreSQL database."`
-	Cluster     clusterCommand `cmd:"" help:"Run a whole cluster on this machine, for trying: nodes, PostgreSQL and Redis."`
-	Doctor      doctorCommand  `cmd:"" help:"Look for what is wrong with a server's settings, data, machine and surroundings, and say what to do."`
-	Chat        chatCommands   `cmd:"" help:"Talk to people on a server, from a terminal or a script."`
-	Version     version        `cmd:"" help:"Print the version."`
-	Healthcheck healthcheck    `cmd:"" help:"Ask a running server whether it is well. Meant for containers."`
+	Serve       serve             `cmd:"" help:"Run the server."`
+	Token       token             `cmd:"" help:"Print a token for a user, made with the server's secret."`
+	APIKey      apiKey            `cmd:"" name:"apikey" help:"Make, list and revoke the API keys of the application's backend, also while a server runs."`
+	Admin       admin             `cmd:"" help:"Say who may administer the server, also while it runs."`
+	User        users             `cmd:"" help:"Make, list and show users, set passwords, sign users out, also while a server runs."`
+	Backup      backupCommand     `cmd:"" help:"Write all that the server keeps into one file, also while it runs."`
+	Verify      verifyCommand     `cmd:"" help:"Say whether the file of a backup is as it was written."`
+	Restore     restoreCommand    `cmd:"" help:"Make a data folder of a backup."`
+	Migrate     migrateCommand    `cmd:"" help:"Copy everything from the data folder into a PostgreSQL database."`
+	Cluster     clusterCommand    `cmd:"" help:"Run a whole cluster on this machine, for trying: nodes, PostgreSQL and Redis."`
+	Doctor      doctorCommand     `cmd:"" help:"Look for what is wrong with a server's settings, data, machine and surroundings, and say what to do."`
+	Chat        chatCommands      `cmd:"" help:"Talk to people on a server, from a terminal or a script."`
+	Version     version           `cmd:"" help:"Print the version."`
+	Man         manCommand        `cmd:"" help:"Print the page of the manual, for man(1)."`
+	Completion  completionCommand `cmd:"" help:"Print the script by which a shell completes commands and flags."`
+	Healthcheck healthcheck       `cmd:"" help:"Ask a running server whether it is well. Meant for containers."`
 }
 
 // usageError is a mistake of the caller.

@@ -251,15 +251,26 @@ func TestServeFails(t *testing.T) {
 }
 
 func TestHealthcheck(t *testing.T) {
-	status := http.StatusOK
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }))
+	status, body := http.StatusOK, ""
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, body)
+	}))
 	defer server.Close()
 	if code, stdout, stderr := run(t, nil, mustNotServe(t), "healthcheck", "--url", server.URL); code != 0 || stdout != "ok\n" {
 		t.Errorf("exit %d, stdout %q, stderr %q", code, stdout, stderr)
 	}
 	status = http.StatusServiceUnavailable
-	if code, _, stderr := run(t, nil, mustNotServe(t), "healthcheck", "--url", server.URL); code != 1 || !strings.Contains(stderr, "503") {
-		t.Errorf("exit %d, stderr %q", code, stderr)
+	for _, answer := range []struct{ body, says string }{
+		{`{"status":"unavailable","reason":"draining"}`, `503 Service Unavailable: "draining"`},
+		{`{"reason":"a\u001b[31mlert"}`, `503 Service Unavailable: "a\x1b[31mlert"`},
+		{"<html>", "503 Service Unavailable"},
+		{"", "503 Service Unavailable"},
+	} {
+		body = answer.body
+		if code, _, stderr := run(t, nil, mustNotServe(t), "healthcheck", "--url", server.URL); code != 1 || stderr != "sockeye: "+server.URL+" answered "+answer.says+"\n" {
+			t.Errorf("exit %d, stderr %q", code, stderr)
+		}
 	}
 }
 

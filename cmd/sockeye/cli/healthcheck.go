@@ -3,11 +3,14 @@ package cli
 import (
 	"context"
 	"crypto/tls"
+	"encoding/json"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
+	"strconv"
 	"time"
 )
 
@@ -19,6 +22,11 @@ type healthcheck struct {
 	Listen    string   `placeholder:":3000" help:"The server's setting."`
 	TLSCert   string   `name:"tls-cert" placeholder:"FILE" help:"The server's setting."`
 	ACMEHosts []string `name:"acme-hosts" placeholder:"HOST" help:"The server's setting."`
+}
+
+// Help is told by --help, behind the settings.
+func (healthcheck) Help() string {
+	return "It prints ok and ends with 0 if the server answers 200. Otherwise it says why not, with the reason that /ready gives, and ends with 1, or with 2 for an address that is none."
 }
 
 // Run fails unless the answer is 200.
@@ -47,14 +55,27 @@ func (h *healthcheck) Run(ctx context.Context, p Program) error {
 	if err != nil {
 		return err
 	}
+	reason := reasonOf(response.Body)
 	if err := response.Body.Close(); err != nil {
 		return err
 	}
 	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s answered %s", h.URL, response.Status)
+		return fmt.Errorf("%s answered %s%s", h.URL, response.Status, reason)
 	}
 	_, err = fmt.Fprintln(p.Stdout, "ok")
 	return err
+}
+
+// reasonOf is what /ready says of why not, in words that go behind others; empty where it is not the answer of a server.
+func reasonOf(body io.Reader) string {
+	const most = 4 << 10
+	var answer struct {
+		Reason string `json:"reason"`
+	}
+	if json.NewDecoder(io.LimitReader(body, most)).Decode(&answer) != nil || answer.Reason == "" {
+		return ""
+	}
+	return ": " + strconv.QuoteToGraphic(answer.Reason)
 }
 
 // own is the address of the server on this machine that has these settings.
