@@ -102,6 +102,11 @@ func (s *Server) StopOpening() {
 	s.stopping = true
 }
 
+// StopAccepting takes no more connections from the listeners that Serve and Listen were given; they stay open. Those
+// that were accepted are served on. It is for a program whose listener another process has too, which accepts who
+// connects from then on. Where net/http accepts, see Serve, it does nothing.
+func (s *Server) StopAccepting() { s.loop.StopAccepting() }
+
 // opens reports whether new sessions are taken.
 func (s *Server) opens() bool {
 	s.mu.Lock()

@@ -206,6 +206,10 @@ func (s *Server) Connections() int { return s.engine.Len() }
 // clients go to other servers, one by one, see [Socket.Retire].
 func (s *Server) StopOpening() { s.engine.StopOpening() }
 
+// StopAccepting takes no more connections from the listeners that Serve and Listen were given, for another process
+// that has them too; see engineio.Server.StopAccepting.
+func (s *Server) StopAccepting() { s.engine.StopAccepting() }
+
 // Quiesce takes no more connections and reads no more from the open ones, and
 // waits until the events that were received are handled, or ctx ends. Sockets
 // can still be sent to. It is the first half of Shutdown, for a program that has

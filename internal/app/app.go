@@ -6,6 +6,7 @@
 //	build.go      New: its parts, each made of those above it
 //	join.go       it hears other servers before it takes connections
 //	handover.go   its connections go to them when it stops
+//	supervised.go its listener stays for the server that follows
 //	people.go     those that concern users; figures.go, tls.go, …: others
 //	settings.go   the configuration in the words of each package; the seams for tests
 package app
@@ -18,17 +19,30 @@ import (
 	"time"
 
 	"github.com/sockeye-im/sockeye/internal/config"
+	"github.com/sockeye-im/sockeye/internal/systemd"
 )
 
 // Run serves until ctx ends, then drains for at most the configured time. It
 // calls ready once, with the address it listens on.
+//
+// A supervisor such as systemd may hand the listener over, and is told how the server does.
 func Run(ctx context.Context, cfg config.Config, log *slog.Logger, ready func(addr string)) error {
-	s, err := New(ctx, SettingsOf(cfg), log)
+	manager, err := systemd.Open()
+	if err != nil {
+		return err
+	}
+	settings := SettingsOf(cfg)
+	settings.Listener = manager.Listener
+	s, err := New(ctx, settings, log)
 	if err != nil {
 		return err
 	}
 	defer s.Stop()
-	return s.Serve(ctx, ready)
+	defer s.supervised(ctx, manager)()
+	return s.Serve(ctx, func(addr string) {
+		s.untold(manager.Ready("serving on " + addr))
+		ready(addr)
+	})
 }
 
 // Serve takes connections until ctx ends, and drains then. It calls ready once, with the
@@ -70,12 +84,13 @@ func (s *Server) drain(served <-chan error) error {
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	s.handOver(ctx)
+	s.leaveListener(ctx)
 	s.Monitor.Stop() // and who follows it, or the listener would wait for them
 	if err := s.finish(ctx); err != nil {
 		s.log.Warn("not everything was finished in time", "err", err)
 	}
-	// Only now is the listener closed: until here /ready says why to go
-	// elsewhere, and new connections are refused.
+	// Only now is the listener closed, if it is not another's too: until here /ready says why
+	// to go elsewhere, and new connections are refused.
 	if err := s.http.Shutdown(ctx); err != nil {
 		_ = s.http.Close()
 	}

@@ -136,7 +136,9 @@ func (s *Server) lockData(context.Context) error {
 // listen takes the address before anything is changed in the folder. Who connects waits
 // until the server is built.
 func (s *Server) listen(ctx context.Context) (err error) {
-	if s.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", s.settings.Listen); err != nil {
+	if s.listener = s.settings.Listener; s.listener != nil {
+		s.log.Info("the listener was handed over, so the setting listen is not used", "address", s.listener.Addr().String())
+	} else if s.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", s.settings.Listen); err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
 	s.parts.add("listener", func() error { return unlessClosed(s.listener.Close()) })

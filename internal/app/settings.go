@@ -1,6 +1,7 @@
 package app
 
 import (
+	"net"
 	"net/netip"
 	"time"
 
@@ -48,6 +49,8 @@ type Seams struct {
 	SignIn func(gateway.Accounts) gateway.Accounts
 	// Members wraps what the hub asks.
 	Members func(hub.Members) hub.Members
+	// Listener was handed over, and is used in place of one at the address of the settings; nil is none.
+	Listener net.Listener
 	// Peers are other nodes that a test has, with databases of their own.
 	Peers *cluster.Peers
 }

@@ -6,6 +6,7 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"slices"
 	"time"
 )
 
@@ -113,6 +114,18 @@ type SharedWriter interface {
 // leastShared is from how many bytes on it is: less is better sent in one write with
 // what stands before it.
 const leastShared = 16 << 10
+
+// StopAccepting takes no more connections from the listeners of [Loop.Listen], which stay open, and leaves those
+// that have come. Who connects waits, for another process that has the listener too. A listener that the loop does
+// not accept on goes on; a deadline in the past has it rest as well.
+func (l *Loop) StopAccepting() {
+	l.mu.Lock()
+	doors := slices.Clone(l.doors) // which may be closed meanwhile
+	l.mu.Unlock()
+	for _, d := range doors {
+		d.rest()
+	}
+}
 
 // Listen returns a listener for net/http whose connections are accepted by the
 // loop. One that begins with an opening handshake goes to cfg.Handler and stays

@@ -126,6 +126,12 @@ func (d *doorway) Close() error {
 	return d.inner.Close() // and with it goes what nobody has accepted
 }
 
+// rest accepts nothing more, and leaves what has come.
+func (d *doorway) rest() {
+	_ = d.inner.SetDeadline(time.Unix(1, 0)) // for when the loop has stopped before; fails where it is closed
+	d.release()
+}
+
 // leave is for the loop, which stops.
 func (d *doorway) leave() {
 	d.release()

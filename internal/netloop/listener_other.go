@@ -18,6 +18,8 @@ type (
 
 func (*doorway) leave() {}
 
+func (*doorway) rest() {}
+
 // rest ends the deadline of a write. mu is held.
 func (c *Conn) rest() {
 	if c.deadline != nil {

@@ -27,6 +27,7 @@ type house struct {
 	*httptest.Server
 	loop *netloop.Loop
 	log  *bytes.Buffer // to be read when the server has closed
+	held *net.TCPListener
 }
 
 func newHouse(t *testing.T, cfg netloop.ListenerConfig, handler http.HandlerFunc) *house {
@@ -41,6 +42,7 @@ func newHouseOn(t *testing.T, of netloop.Config, cfg netloop.ListenerConfig, han
 		t.Skip("elsewhere net/http accepts")
 	}
 	h := &house{Server: httptest.NewUnstartedServer(handler), loop: newLoop(t, of), log: new(bytes.Buffer)}
+	h.held = h.Listener.(*net.TCPListener)
 	cfg.Handler = handler
 	cfg.ErrorLog = log.New(h.log, "", 0)
 	cfg.Run = func(task netloop.Task) { go task.Run() }

@@ -27,9 +27,10 @@ type setup struct {
 	database string
 	listen   string // empty: a free port of 127.0.0.1
 	args     []string
-	env      []string // more of the environment
-	limits   bool     // let rates and counts per address hold
-	wrap     []string // a program that runs the server, with its arguments
+	env      []string   // more of the environment
+	limits   bool       // let rates and counts per address hold
+	wrap     []string   // a program that runs the server, with its arguments
+	files    []*os.File // that the process has too, from descriptor 3 on
 	// shipped takes the server as it is shipped in place of one with the race detector, which multiplies memory.
 	shipped bool
 }
@@ -95,6 +96,7 @@ func launch(t *testing.T, s setup) *server {
 	srv.cmd = exec.Command(line[0], line[1:]...)
 	srv.cmd.Env = append(environment(s.limits), s.env...)
 	srv.cmd.Stderr = srv.log
+	srv.cmd.ExtraFiles = s.files
 	if s.wrap != nil {
 		srv.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // so that kill reaches both
 	}
