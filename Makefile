@@ -19,6 +19,9 @@ WEB_SOURCES = $(shell find web \( -name node_modules -o -path web/client/dist \)
 # Folders with tests and peers that are driven by npm packages.
 NODE_TESTS  = $(patsubst %/package-lock.json,%,$(shell find test bench -name node_modules -prune -o -name package-lock.json -print))
 
+# Modules of their own, for what needs much that the server does not.
+MODULES := release/packages
+
 LINT_VERSION := 2.15.0
 LINT         := .cache/bin/golangci-lint-$(LINT_VERSION)
 
@@ -39,6 +42,11 @@ cluster: build ## Build what is needed and start three nodes, PostgreSQL, Redis 
 .PHONY: build
 build: web ## Build bin/sockeye, one static file with the web app inside
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/sockeye ./cmd/sockeye
+
+# What is made is the same for everybody who makes it of the same commit with the same version of Go.
+.PHONY: release
+release: web ## Make everything that a release consists of, for all platforms, in dist
+	go run ./release -version "$(VERSION)" -out dist $(ARGS)
 
 .PHONY: web
 web: internal/web/dist/index.html ## Build the web app and the client library, if their sources changed
@@ -61,6 +69,7 @@ test: export GORACE = atexit_sleep_ms=0
 test: build test-tools ## Install what the tests need and run all of them, with the race detector
 	@mkdir -p .cache
 	go test -vet=off $(shell cat test/program/race.flags) -p 4 -parallel 4 -timeout 20m ./test/... ./bench/... ./... | tee .cache/test.txt
+	@for module in $(MODULES); do go -C $$module test ./...; done
 	@echo "The slowest packages:"; sort -k3 -rn .cache/test.txt | awk '$$1 == "ok" { print "  " $$3, $$2 }' | sed 5q
 
 .PHONY: test-tools
@@ -76,6 +85,7 @@ lint: $(LINT) web/node_modules/.package-lock.json ## Check format, vet, lint and
 	@unformatted=$$(gofmt -l $(GO_FILES)); \
 	if [ -n "$$unformatted" ]; then echo "Not formatted, run make fmt:"; echo "$$unformatted"; exit 1; fi
 	go vet ./...
+	@for module in $(MODULES); do go -C $$module vet ./...; done
 	$(LINT) run ./...
 	npm --prefix web run check
 
@@ -118,6 +128,7 @@ soak: build test-tools ## Run everything that takes long: fuzzing (FUZZTIME=5m e
 		done; \
 	done
 	SOCKEYE_SOAK=1 go test -count 1 -run '^TestSoak' -timeout 0 -v ./...
+	@for module in $(MODULES); do SOCKEYE_SOAK=1 go -C $$module test -count 1 -run '^TestSoak' -timeout 0 -v ./...; done
 
 ##### Keep tidy
 
@@ -127,5 +138,5 @@ fmt: ## Format the Go code
 
 .PHONY: clean
 clean: ## Remove what was built and installed here; data stays
-	rm -rf bin .cache web/node_modules web/client/dist $(NODE_TESTS:%=%/node_modules)
+	rm -rf bin dist .cache web/node_modules web/client/dist $(NODE_TESTS:%=%/node_modules)
 	find internal/web/dist -mindepth 1 ! -name .gitkeep -delete
