@@ -20,7 +20,7 @@ WEB_SOURCES = $(shell find web \( -name node_modules -o -path web/client/dist \)
 NODE_TESTS  = $(patsubst %/package-lock.json,%,$(shell find test bench -name node_modules -prune -o -name package-lock.json -print))
 
 # Modules of their own, for what needs much that the server does not.
-MODULES := release/packages
+MODULES := release/packages test/compose
 
 LINT_VERSION := 2.15.0
 LINT         := .cache/bin/golangci-lint-$(LINT_VERSION)
@@ -47,6 +47,17 @@ build: web ## Build bin/sockeye, one static file with the web app inside
 .PHONY: release
 release: web ## Make everything that a release consists of, for all platforms, in dist
 	go run ./release -version "$(VERSION)" -out dist $(ARGS)
+
+# What builds it: docker, podman or buildah, the first that there is. ARCH is amd64 or arm64, MEDIA=.media has ffmpeg beside it.
+ENGINE ?= $(shell command -v docker || command -v podman || command -v buildah)
+ARCH   ?= $(shell go env GOARCH)
+IMAGE  ?= sockeye
+.PHONY: image
+image: web ## Build the image sockeye (IMAGE=name, ARCH=arm64, MEDIA=.media with ffmpeg)
+	@test -n "$(ENGINE)" || { echo "This needs docker, podman or buildah." >&2; exit 1; }
+	go run ./release -binaries -version "$(VERSION)" -platforms linux/$(ARCH) -out .cache/image
+	@mkdir -p -m 700 .cache/image/volume/data
+	$(ENGINE) build $(if $(findstring docker,$(ENGINE)),,--format docker) --platform linux/$(ARCH) --file deploy/image/Containerfile$(MEDIA) --tag $(IMAGE) .cache/image
 
 .PHONY: web
 web: internal/web/dist/index.html ## Build the web app and the client library, if their sources changed

@@ -7,12 +7,14 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
 
 	"go.uber.org/goleak"
 
+	"github.com/sockeye-im/sockeye/deploy"
 	"github.com/sockeye-im/sockeye/internal/sandbox"
 	"github.com/sockeye-im/sockeye/test/program"
 )
@@ -166,4 +168,15 @@ func ask(t *testing.T, b *sandbox.Balancer, method, path string) (status int) {
 	}
 	_ = answer.Body.Close()
 	return answer.StatusCode
+}
+
+// The cluster of compose.yaml has the same balancer as everybody.
+func TestComposeHasTheBalancer(t *testing.T) {
+	shipped, err := os.ReadFile("compose/nginx.conf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(shipped) != deploy.Nginx("80", []string{"node1:3000", "node2:3000", "node3:3000"}) {
+		t.Error("compose/nginx.conf is not nginx/sockeye.conf for node1, node2 and node3")
+	}
 }
