@@ -25,6 +25,8 @@ const (
 	version1     = "/api/v1"
 	serverPrefix = version1 + "/server/"
 	documentPath = "/api/openapi.json"
+	docsPath     = "/api/docs"
+	stylePath    = "/api/docs.css"
 )
 
 // Notifier brings notifications to devices, as the event notification. It is best effort and does not block.
@@ -66,6 +68,7 @@ type API struct {
 	limits   *limits
 	mux      *http.ServeMux
 	document func() ([]byte, error) // made when it is first asked for
+	page     func() ([]byte, error) // of the document, for people; likewise
 	started  time.Time
 	streams  chan struct{} // has one for each that is open
 }
@@ -82,7 +85,10 @@ func New(cfg Config, d Deps) (*API, error) {
 		a.mux.Handle(op.method+" "+version1+op.path, &endpoint{a, op})
 	}
 	a.document = sync.OnceValues(func() ([]byte, error) { return describe(cfg, operations) })
+	a.page = sync.OnceValues(a.makePage)
 	a.mux.HandleFunc("GET "+documentPath, a.serveDocument)
+	a.mux.HandleFunc("GET "+docsPath, a.servePage)
+	a.mux.HandleFunc("GET "+stylePath, serveStyle)
 	return a, nil
 }
 
