@@ -124,6 +124,11 @@ web-figures: build test-tools ## Measure what the web app costs, and hold it to 
 pgo: ## Profile the whole server under load of all kinds, for the compiler (cmd/sockeye/default.pgo)
 	go run ./bench/whole -rounds 1 -each 10s -profile cmd/sockeye/default.pgo 'profiled='
 
+# Compiling what reads it takes a minute or two, once, so that make test has a short form of it in deploy.
+.PHONY: chart
+chart: ## Test the chart for Kubernetes, and write deploy/kubernetes anew
+	go -C test/kubernetes test ./... -update
+
 .PHONY: microbench
 microbench: ## Run the benchmarks of single functions (BENCH=pattern)
 	go test -run '^$$' -bench '$(BENCH)' -benchmem ./...
@@ -139,7 +144,7 @@ soak: build test-tools ## Run everything that takes long: fuzzing (FUZZTIME=5m e
 		done; \
 	done
 	SOCKEYE_SOAK=1 go test -count 1 -run '^TestSoak' -timeout 0 -v ./...
-	@for module in $(MODULES); do SOCKEYE_SOAK=1 go -C $$module test -count 1 -run '^TestSoak' -timeout 0 -v ./...; done
+	go -C test/kubernetes test -count 1 -v ./...
 
 ##### Keep tidy
 
