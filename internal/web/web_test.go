@@ -250,7 +250,7 @@ func TestMethods(t *testing.T) {
 	if head.StatusCode != http.StatusOK || body(t, head) != "" {
 		t.Errorf("HEAD: status %d", head.StatusCode)
 	}
-	for _, method := range []string{http.MethodPost, http.MethodPut, http.MethodDelete} {
+	for _, method := range []string{http.MethodPost, http.MethodPut, http.MethodDelete, http.MethodTrace} {
 		response := ask(h, method, "/")
 		if response.StatusCode != http.StatusMethodNotAllowed || response.Header.Get("Allow") != "GET, HEAD" {
 			t.Errorf("%s: status %d, Allow %q", method, response.StatusCode, response.Header.Get("Allow"))
