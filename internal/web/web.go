@@ -17,6 +17,10 @@ const (
 	// assetsPrefix is where the build puts files whose name holds a hash of their content.
 	assetsPrefix = "assets/"
 	apiPrefix    = "api/"
+	// clientPrefix is where the client library is, for pages of other origins too.
+	clientPrefix = "client/"
+	clientModule = clientPrefix + "sockeye.js"
+	clientTypes  = "./sockeye.d.ts"
 )
 
 // pages are the pages beside the app itself, by their paths.
@@ -99,6 +103,14 @@ func (h *handler) serveIndex(w http.ResponseWriter, r *http.Request) {
 func (h *handler) serve(w http.ResponseWriter, r *http.Request, name string, f file) {
 	header := w.Header()
 	header.Set("Content-Type", f.contentType)
+	if strings.HasPrefix(name, clientPrefix) {
+		// Modules of another origin are fetched by the rules of CORS. Here is nothing that anybody must not read.
+		header.Set("Access-Control-Allow-Origin", "*")
+		header.Set("Cross-Origin-Resource-Policy", "cross-origin")
+	}
+	if name == clientModule {
+		header.Set("X-TypeScript-Types", clientTypes) // by which Deno and editors find them
+	}
 	if strings.HasPrefix(name, assetsPrefix) {
 		header.Set("Cache-Control", "public, max-age=31536000, immutable")
 	} else {
@@ -120,7 +132,7 @@ func (h *handler) serve(w http.ResponseWriter, r *http.Request, name string, f f
 // isNavigation tells whether a browser goes to a page of the app, whose router then reads the path.
 // What scripts, styles and API clients ask for by a wrong name has to be an honest 404.
 func isNavigation(r *http.Request, name string) bool {
-	if strings.HasPrefix(name+"/", assetsPrefix) || strings.HasPrefix(name+"/", apiPrefix) {
+	if strings.HasPrefix(name+"/", assetsPrefix) || strings.HasPrefix(name+"/", apiPrefix) || strings.HasPrefix(name, clientPrefix) {
 		return false
 	}
 	if mode := r.Header.Get("Sec-Fetch-Mode"); mode != "" && mode != "navigate" {

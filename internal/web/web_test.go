@@ -31,6 +31,8 @@ func built() fstest.MapFS {
 		"assets/index-4f2a.js":  {Data: []byte(script)},
 		"assets/index-77c0.css": {Data: []byte("body{}")},
 		"assets/odd.sockeye":    {Data: []byte("<script>")},
+		"client/sockeye.js":     {Data: []byte("export class SockeyeClient {}")},
+		"client/sockeye.d.ts":   {Data: []byte("export * from")},
 	}
 }
 
@@ -76,6 +78,8 @@ func TestFiles(t *testing.T) {
 		{"/favicon.svg", "image/svg+xml", "no-cache", "<svg/>"},
 		{scriptPath, "text/javascript; charset=utf-8", immutable, script},
 		{"/assets/index-77c0.css", "text/css; charset=utf-8", immutable, "body{}"},
+		{"/client/sockeye.js", "text/javascript; charset=utf-8", "no-cache", "SockeyeClient"},
+		{"/client/sockeye.d.ts", "application/typescript", "no-cache", "export * from"},
 		{"/assets/odd.sockeye", "application/octet-stream", immutable, "<script>"},
 	}
 	for _, test := range tests {
@@ -94,6 +98,23 @@ func TestFiles(t *testing.T) {
 				t.Errorf("body %q", got)
 			}
 		})
+	}
+}
+
+// The client library is for pages of other origins too, and nothing else is.
+func TestClientLibrary(t *testing.T) {
+	h := handler(t, built())
+	for path, open := range map[string]bool{"/client/sockeye.js": true, "/client/sockeye.d.ts": true, "/": false, scriptPath: false, "/client/missing.js": false} {
+		header := ask(h, http.MethodGet, path, "Origin", "https://app.example").Header
+		if allowed := header.Get("Access-Control-Allow-Origin"); (allowed == "*") != open || (header.Get("Cross-Origin-Resource-Policy") == "cross-origin") != open {
+			t.Errorf("%s: %v", path, header)
+		}
+	}
+	if types := ask(h, http.MethodGet, "/client/sockeye.js").Header.Get("X-TypeScript-Types"); types != "./sockeye.d.ts" {
+		t.Errorf("types at %q", types)
+	}
+	if status := ask(h, http.MethodGet, "/client/missing", "Accept", "text/html", "Sec-Fetch-Mode", "navigate").StatusCode; status != http.StatusNotFound {
+		t.Errorf("a name that is none: %d", status)
 	}
 }
 
@@ -229,7 +250,7 @@ func TestMethods(t *testing.T) {
 	if head.StatusCode != http.StatusOK || body(t, head) != "" {
 		t.Errorf("HEAD: status %d", head.StatusCode)
 	}
-	for _, method := range []string{http.MethodPost, http.MethodPut, http.MethodDelete} {
+	for _, method := range []string{http.MethodPost, http.MethodPut, http.MethodDelete, http.MethodTrace} {
 		response := ask(h, method, "/")
 		if response.StatusCode != http.StatusMethodNotAllowed || response.Header.Get("Allow") != "GET, HEAD" {
 			t.Errorf("%s: status %d, Allow %q", method, response.StatusCode, response.Header.Get("Allow"))
