@@ -24,9 +24,10 @@ type Config struct {
 }
 
 // SharedLease is the lease of those who share a database: one of them does the jobs of another one that has died, once their leases
-// have run out and it has looked. With the time for what it has claimed before that is no more than 5 s. Who has the database alone
-// can have a longer one, as there is nobody else to do them: it does them when it starts again.
-const SharedLease = 3 * time.Second
+// have run out (2 s), it has looked (1 s) and has done what it had claimed before (1 s). That is to be no more than 5 s on a machine
+// that has other things to do too. Who has the database alone can have a longer one, as there is nobody else to do them: it does them
+// when it starts again.
+const SharedLease = 2 * time.Second
 
 // DefaultConfig returns the defaults, for a process that has the database alone.
 func DefaultConfig() Config { return Config{Lease: 10 * time.Second, Poll: time.Second} }
