@@ -217,4 +217,42 @@ func testWhoIsTold(t *testing.T, flags ...string) {
 	}
 	p.hold(false)
 	check("who has left, who has blocked the sender", nil)
+
+	// Of what users want to be told.
+	set := func(s push.Settings) {
+		t.Helper()
+		if err := p.Push.Set(ctx, s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	set(push.Settings{UserID: "cyd", Conversation: hall.ConversationID, Level: push.Anything})
+	p.say("ada", "everything", "")
+	check("all of a room", p.heard(1), "cyd: The hall: ADA: everything (6)")
+	set(push.Settings{UserID: "cyd", Level: push.Nothing, WithoutContent: true})
+	p.direct("ada", "cyd", "nothing")
+	check("nothing", nil)
+	p.say("ada", "hush, @cyd", "")
+	got = p.heard(1)
+	if got[0].Data.SenderID != "" || got[0].Data.Seq == 0 {
+		t.Errorf("without content is told %+v", got)
+	}
+	check("without content", got, "cyd: New message:  (7)")
+	set(push.Settings{UserID: "cyd", Conversation: hall.ConversationID, MutedUntil: time.Now().Add(time.Hour), Level: push.Anything})
+	p.say("ada", "louder", "")
+	check("muted", nil)
+	set(push.Settings{UserID: "cyd"})
+	set(push.Settings{UserID: "cyd", Conversation: hall.ConversationID})
+	p.say("ada", "@cyd", "")
+	check("as before", p.heard(1), "cyd: The hall: ADA: @cyd (9)")
+
+	// More users than a page has.
+	for i := range push.MaxUsers + 1 {
+		set(push.Settings{UserID: account.UserID(fmt.Sprintf("a-%03d", i)), Level: push.Mentions})
+		if err := p.Store.SetPushSettings(ctx, push.Settings{UserID: account.UserID(fmt.Sprintf("a-%03d", i)), Conversation: hall.ConversationID, Level: push.Anything}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	set(push.Settings{UserID: "cyd", Conversation: hall.ConversationID, Level: push.Anything})
+	p.say("ada", "to many", "")
+	check("behind a page", p.heard(1), "cyd: The hall: ADA: to many (10)")
 }

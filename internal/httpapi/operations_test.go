@@ -31,7 +31,7 @@ func TestEveryOperation(t *testing.T) {
 	tryJobs(d)
 	tryWebhooks(d)
 	tryBots(d, room)
-	tryPush(d)
+	tryPush(d, room)
 	d.call("deleteRoom", values{"roomId": room}, "")
 	d.call("logout", nil, "")
 	if r := d.try("getMe", nil, ""); r.status != http.StatusUnauthorized {
@@ -129,7 +129,7 @@ func tryBroadcasts(d *described) {
 }
 
 // tryPush subscribes a browser twice, and unsubscribes it.
-func tryPush(d *described) {
+func tryPush(d *described, room string) {
 	t := d.n.t
 	if key := d.call("getPushKey", nil, "").text(t, "publicKey"); len(key) != 87 {
 		t.Errorf("the key is %q", key)
@@ -150,6 +150,32 @@ func tryPush(d *described) {
 		}
 	}
 	d.call("subscribePush", nil, "")
+	history := d.call("getRoomHistory", values{"roomId": room}, "")
+	of := values{"conversationId": history.text(t, "messages", 0, "conversationId")}
+	d.call("setPushSettings", nil, "")
+	d.call("setConversationPush", of, `{"level": "all", "mutedUntil": "2999-01-01T00:00:00Z"}`)
+	r := d.call("getPushSettings", nil, "")
+	if r.text(t, "settings", "level") != "mentions" || r.json(t, "settings", "content") != false || r.text(t, "settings", "quiet", "from") != "22:00" ||
+		r.text(t, "conversations", 0, "level") != "all" || r.text(t, "conversations", 0, "conversationId") != of["conversationId"] {
+		t.Errorf("settings are %s", r.body)
+	}
+	d.call("setPushSettings", nil, "{}")
+	d.call("setConversationPush", of, "{}")
+	if r := d.call("getPushSettings", nil, ""); r.text(t, "settings", "level") != "all" || r.json(t, "settings", "content") != true || len(r.json(t, "conversations").([]any)) != 0 {
+		t.Errorf("without any they are %s", r.body)
+	}
+	for body, field := range map[string]string{
+		`{"level":"some"}`: "level", `{"mutedUntil":"tomorrow"}`: "mutedUntil", `{"quiet":{"from":"22:00","to":"22:00","timeZone":"UTC"}}`: "quiet",
+		`{"quiet":{"from":"7","to":"22:00","timeZone":"UTC"}}`: "quiet", `{"quiet":{"from":"07:00","to":"24:00","timeZone":"UTC"}}`: "quiet",
+		`{"quiet":{"from":"07:00","to":"22:00","timeZone":"Here"}}`: "quiet", `{"quiet":{"from":"07:00","to":"22:00","timeZone":"../x"}}`: "quiet",
+	} {
+		if r := d.try("setPushSettings", nil, body); r.status != http.StatusBadRequest || r.text(t, "field") != field {
+			t.Errorf("%s: %d %s", body, r.status, r.body)
+		}
+	}
+	if r := d.try("setConversationPush", values{"conversationId": "none"}, `{"level":"all"}`); r.status != http.StatusNotFound {
+		t.Errorf("of no conversation: %d %s", r.status, r.body)
+	}
 	if r := d.n.ask(http.MethodPost, "/api/push/unsubscribe", d.userToken, ""); r.status != http.StatusOK || r.json(t, "removed") != 1.0 {
 		t.Errorf("without a body: %d %s", r.status, r.body)
 	}

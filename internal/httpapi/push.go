@@ -2,12 +2,16 @@ package httpapi
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/sockeye-im/sockeye/internal/account"
+	"github.com/sockeye-im/sockeye/internal/command"
 	"github.com/sockeye-im/sockeye/internal/push"
 	"github.com/sockeye-im/sockeye/internal/refusal"
+	"github.com/sockeye-im/sockeye/internal/wire"
 )
 
 // pushPrefix is where devices subscribe too, as libraries know it.
@@ -30,6 +34,20 @@ func (a *API) pushOperations() []operation {
 			summary: "Unsubscribe a device", details: "That of an endpoint, or all of the caller's if it is left out.",
 			example: `{"endpoint": "https://push.example/d/abc"}`,
 		}, a.unsubscribePush),
+		operate(operation{
+			method: http.MethodGet, path: "/push/settings", id: "getPushSettings", tag: tagPush, needs: aUser,
+			summary: "Get what one wants to be told",
+		}, a.pushSettings),
+		operate(operation{
+			method: http.MethodPut, path: "/push/settings", id: "setPushSettings", tag: tagPush, needs: aUser,
+			summary: "Set what one wants to be told", details: "Of all conversations, and of what the application tells. What is left out is as if it had never been set.",
+			example: `{"level": "mentions", "content": false, "quiet": {"from": "22:00", "to": "07:00", "timeZone": "Europe/Berlin"}}`,
+		}, a.setPushSettings),
+		operate(operation{
+			method: http.MethodPut, path: "/push/settings/{conversationId}", id: "setConversationPush", tag: tagPush, needs: aUser,
+			summary: "Set what one wants to be told of a conversation", details: "One of the caller's. With `all` of a room one is told of all of its messages. Without anything it is as one wants of all conversations.",
+			example: `{"level": "nothing"}`,
+		}, a.setConversationPush),
 		operate(operation{
 			method: http.MethodGet, path: "/server/push", id: "getPushFigures", tag: tagServer, needs: backend(account.ScopeNotifications),
 			summary: "Count devices that get notifications",
@@ -80,6 +98,96 @@ type unsubscribedAnswer struct {
 func (a *API) unsubscribePush(ctx context.Context, c *caller, p unsubscribePushPayload) (unsubscribedAnswer, error) {
 	n, err := a.deps.Push.Unsubscribe(ctx, c.user.ID, p.Endpoint)
 	return unsubscribedAnswer{n}, err
+}
+
+// quietBody has both times as they are said.
+type quietBody struct {
+	From     string `json:"from" doc:"When it begins, such as 22:00."`
+	To       string `json:"to" doc:"When it ends, such as 07:00."`
+	TimeZone string `json:"timeZone" doc:"By whose clock, such as Europe/Berlin."`
+}
+
+type pushSettingsBody struct {
+	Level      push.Level `json:"level" doc:"all (direct messages, mentions and replies), mentions (and replies alone) or nothing."`
+	Content    bool       `json:"content" doc:"Whether notifications of messages say what was said, and by whom."`
+	MutedUntil *wire.Time `json:"mutedUntil,omitempty" doc:"Until then nothing is told."`
+	Quiet      *quietBody `json:"quiet,omitempty" doc:"Hours of the day in which nothing is told."`
+}
+
+type conversationPushBody struct {
+	ConversationID string     `json:"conversationId"`
+	Level          push.Level `json:"level,omitempty" doc:"all, mentions or nothing; absent where it is that of all conversations."`
+	MutedUntil     *wire.Time `json:"mutedUntil,omitempty" doc:"Until then nothing is told."`
+}
+
+type pushSettingsAnswer struct {
+	Settings      pushSettingsBody       `json:"settings" doc:"Of all conversations."`
+	Conversations []conversationPushBody `json:"conversations" doc:"Of those that have settings of their own, by their ids."`
+}
+
+func (a *API) pushSettings(ctx context.Context, c *caller, _ nothing) (pushSettingsAnswer, error) {
+	own, conversations, err := a.deps.Push.Settings(ctx, c.user.ID)
+	answer := pushSettingsAnswer{
+		Settings:      pushSettingsBody{Level: own.Level, Content: !own.WithoutContent, MutedUntil: wire.TimeOrNone(own.MutedUntil)},
+		Conversations: make([]conversationPushBody, len(conversations)),
+	}
+	if q := own.Quiet; q.Zone != "" {
+		answer.Settings.Quiet = &quietBody{clock(q.From), clock(q.To), q.Zone}
+	}
+	for i, s := range conversations {
+		answer.Conversations[i] = conversationPushBody{s.Conversation, s.Level, wire.TimeOrNone(s.MutedUntil)}
+	}
+	return answer, err
+}
+
+// clock is a minute of the day as it is said, and minuteOf the opposite.
+func clock(minute int) string { return fmt.Sprintf("%02d:%02d", minute/60, minute%60) }
+
+func minuteOf(field, said string) (int, error) {
+	at, err := time.Parse("15:04", said)
+	if err != nil || len(said) != len("15:04") {
+		return 0, refusal.Invalid(field, "must be a time of the day, such as 22:00").In("quiet")
+	}
+	return at.Hour()*60 + at.Minute(), nil
+}
+
+type setPushSettingsPayload struct {
+	Level      push.Level `json:"level" default:"all" doc:"all (direct messages, mentions and replies), mentions (and replies alone) or nothing."`
+	Content    *bool      `json:"content" default:"true" doc:"Whether notifications of messages say what was said, and by whom."`
+	MutedUntil string     `json:"mutedUntil" need:"optional" doc:"Until then nothing is told: RFC 3339."`
+	Quiet      *quietBody `json:"quiet" doc:"Hours of the day in which nothing is told."`
+}
+
+func (a *API) setPushSettings(ctx context.Context, c *caller, p setPushSettingsPayload) (nothing, error) {
+	muted, err := command.TimeOf("mutedUntil", p.MutedUntil)
+	if err != nil {
+		return nothing{}, err
+	}
+	settings := push.Settings{UserID: c.user.ID, Level: p.Level, MutedUntil: muted, WithoutContent: p.Content != nil && !*p.Content}
+	if q := p.Quiet; q != nil {
+		settings.Quiet.Zone = q.TimeZone
+		if settings.Quiet.From, err = minuteOf("quiet.from", q.From); err != nil {
+			return nothing{}, err
+		}
+		if settings.Quiet.To, err = minuteOf("quiet.to", q.To); err != nil {
+			return nothing{}, err
+		}
+	}
+	return nothing{}, a.deps.Push.Set(ctx, settings)
+}
+
+type setConversationPushPayload struct {
+	ConversationID string     `json:"conversationId"`
+	Level          push.Level `json:"level" need:"optional" doc:"all, mentions or nothing."`
+	MutedUntil     string     `json:"mutedUntil" need:"optional" doc:"Until then nothing is told: RFC 3339."`
+}
+
+func (a *API) setConversationPush(ctx context.Context, c *caller, p setConversationPushPayload) (nothing, error) {
+	muted, err := command.TimeOf("mutedUntil", p.MutedUntil)
+	if err != nil {
+		return nothing{}, err
+	}
+	return nothing{}, a.deps.Push.Set(ctx, push.Settings{UserID: c.user.ID, Conversation: p.ConversationID, Level: p.Level, MutedUntil: muted})
 }
 
 type pushFiguresAnswer struct {

@@ -60,8 +60,13 @@ func (s *Service) Kind() job.Kind {
 // Notification returns the jobs that bring a notification of the application to the devices of at most [MaxUsers] users: for who
 // causes it to store. id tells notifications apart.
 func (s *Service) Notification(ctx context.Context, id string, f Fields, users []account.UserID, priority job.Priority) ([]job.Job, error) {
-	if err := s.Refresh(ctx); err != nil || !s.known.Load() || len(users) == 0 {
-		return nil, err
+	if len(users) == 0 {
+		return nil, nil
+	}
+	if !s.known.Load() {
+		if err := s.Refresh(ctx); err != nil || !s.known.Load() {
+			return nil, err
+		}
 	}
 	now := s.timestamp()
 	t := task{ID: id, Fields: f, At: now, Until: now.Add(f.ttl()), Users: users}
@@ -84,7 +89,7 @@ func (s *Service) handle(ctx context.Context, j *job.Job) (job.Result, error) {
 	if err := json.Unmarshal(j.Payload, &t); err != nil {
 		return job.Result{}, job.Hopeless{Err: err}
 	}
-	targets, err := s.targets(ctx, &t)
+	targets, further, err := s.targets(ctx, &t)
 	if err != nil {
 		return job.Result{}, err
 	}
@@ -99,6 +104,14 @@ func (s *Service) handle(ctx context.Context, j *job.Job) (job.Result, error) {
 		}
 	}
 	var result job.Result
+	if further != nil {
+		now := s.timestamp()
+		then, err := further.job(s.NewID(), j.Priority, now, now)
+		if err != nil {
+			return job.Result{}, job.Hopeless{Err: err}
+		}
+		result.Then = append(result.Then, then)
+	}
 	for at, ids := range again {
 		next := t
 		next.Users, next.Devices, next.Failed = nil, ids, t.Failed+1
@@ -131,17 +144,36 @@ func (s *Service) settle(ctx context.Context, t *task, d *Subscription, a *attem
 	return at, later
 }
 
-// targets are the devices that a task is for.
-func (s *Service) targets(ctx context.Context, t *task) ([]target, error) {
+// targets are the devices that a task is for, and a further task if there are more.
+func (s *Service) targets(ctx context.Context, t *task) ([]target, *task, error) {
 	if t.Said != nil {
 		return s.messageTargets(ctx, t)
 	}
 	devices, err := s.devices(ctx, t, t.Users)
-	targets := make([]target, len(devices))
-	for i := range devices {
-		targets[i] = target{devices[i], t.Fields}
+	if err != nil || len(devices) == 0 {
+		return nil, nil, err
 	}
-	return targets, err
+	wishes, err := s.wishesOf(ctx, usersOf(devices), "")
+	if err != nil {
+		return nil, nil, err
+	}
+	targets, now := make([]target, 0, len(devices)), s.Now()
+	for i := range devices {
+		if wishes[devices[i].UserID].told(true, true, now) {
+			targets = append(targets, target{devices[i], t.Fields})
+		}
+	}
+	return targets, nil, nil
+}
+
+// usersOf are those whose devices some are.
+func usersOf(devices []Subscription) (users []account.UserID) {
+	for i := range devices {
+		if !slices.Contains(users, devices[i].UserID) {
+			users = append(users, devices[i].UserID)
+		}
+	}
+	return users
 }
 
 // devices are those that could not be reached before, or else those of users who are not connected.

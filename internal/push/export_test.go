@@ -53,3 +53,9 @@ func (w WebPush) Tell(ctx context.Context, s *Subscription, f Fields, id string,
 
 // PrivateKey is a key of ECDH.
 func PrivateKey(raw []byte) (*ecdh.PrivateKey, error) { return ecdh.P256().NewPrivateKey(raw) }
+
+// Told tells whether a user with such settings is told of something.
+func Told(own, conversation Settings, direct, particular bool, now time.Time) bool {
+	w := wishes{own, conversation}
+	return w.told(direct, particular, now)
+}

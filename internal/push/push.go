@@ -9,6 +9,7 @@
 //	gate.go          services that fail are left alone
 //	courier.go       Service.Kind: the jobs that bring notifications
 //	message.go       who is told of a message, and what
+//	settings.go      of what users want to be told
 //	service.go       Service: devices subscribe and unsubscribe
 package push
 
@@ -69,6 +70,18 @@ type Store interface {
 	PushSubscriptionsByID(ctx context.Context, ids []string) ([]Subscription, error)
 	// PushUnread returns how far a user has read a conversation, and how much there is to read behind that, up to 1,000.
 	PushUnread(ctx context.Context, user account.UserID, conversation string) (mark int64, unread int, err error)
+	// PushSettings are those of a user, the user's own first, then by the ids of conversations. PushSettingsAmong are those of
+	// users, their own and those for a conversation.
+	PushSettings(ctx context.Context, user account.UserID) ([]Settings, error)
+	PushSettingsAmong(ctx context.Context, users []account.UserID, conversation string) ([]Settings, error)
+	// SetPushSettings stores some in place of those before, and RemovePushSettings removes them. For a conversation it is an
+	// [ErrTooManySettings] where the user has them for [MaxSettings] others.
+	SetPushSettings(ctx context.Context, s Settings) error
+	RemovePushSettings(ctx context.Context, user account.UserID, conversation string) error
+	// PushWanting are users who want to be told of all messages of a conversation, by their ids, behind one of them.
+	PushWanting(ctx context.Context, conversation string, after account.UserID, limit int) ([]account.UserID, error)
+	// AnyPushWanting tells whether anybody wants that of any conversation.
+	AnyPushWanting(ctx context.Context) (bool, error)
 	// CountPushSubscriptions counts devices, by type.
 	CountPushSubscriptions(ctx context.Context) (map[Type]int, error)
 }

@@ -50,6 +50,8 @@ type Service struct {
 	web *webPush
 	// known is that somebody has ever subscribed, as far as this node knows: else there is nothing to do.
 	known atomic.Bool
+	// rooms is that somebody has ever wanted to be told of all messages of a room, likewise.
+	rooms atomic.Bool
 
 	stop context.CancelFunc
 	done sync.WaitGroup
@@ -87,8 +89,17 @@ func (s *Service) Stop() {
 	s.done.Wait()
 }
 
-// Refresh looks whether anybody has subscribed, on whatever node.
+// Refresh looks whether anybody has subscribed, on whatever node, or wants to be told of all messages of a room.
 func (s *Service) Refresh(ctx context.Context) error {
+	if !s.rooms.Load() {
+		wanted, err := s.Store.AnyPushWanting(ctx)
+		if err != nil {
+			return fmt.Errorf("push: look for settings: %w", err)
+		}
+		if wanted {
+			s.rooms.Store(true)
+		}
+	}
 	if s.known.Load() {
 		return nil
 	}

@@ -111,6 +111,8 @@ func furnish(t *testing.T, address string) {
 			VALUES ('bc_1', 'notification', 'lunch', -1, '{}', '\x0708', 12, 13, 'running', 2, '{"list":1,"n":100}', 99, 1, '[]', '', 14)`,
 		`INSERT INTO push_keys (one, private, created_at) VALUES (1, '\x0102', 15)`,
 		`INSERT INTO push_subscriptions (id, user_id, type, address, public_key, auth, created_at) VALUES ('ps_1', 'u_ada', 'webpush', 'https://push.example/1', '\x0304', '\x0506', 16)`,
+		`INSERT INTO push_settings (user_id, conversation_id, level, muted_until, quiet_from, quiet_to, time_zone, without_content)
+			VALUES ('u_ada', '', '', 17, 1320, 420, 'Europe/Berlin', true)`,
 	} {
 		pgtest.Exec(t, address, statement)
 	}

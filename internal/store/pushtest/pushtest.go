@@ -36,6 +36,9 @@ func Run(t *testing.T, newDriver func(t *testing.T) Driver) {
 		{"Remove", testRemove},
 		{"Drop", testDrop},
 		{"Unread", testUnread},
+		{"Settings", testSettings},
+		{"MostSettings", testMostSettings},
+		{"Wanting", testWanting},
 		{"EndedContextStoresNothing", testEndedContext},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -221,6 +224,81 @@ func testUnread(f *fixture) {
 	f.Must(err)
 	check("bob", first.Seq, 0)
 	check("nobody", 0, 2)
+}
+
+func testSettings(f *fixture) {
+	own := push.Settings{
+		UserID: "ada", Level: push.Mentions, MutedUntil: start, Quiet: push.Quiet{From: 22 * 60, To: 7 * 60, Zone: "Europe/Berlin"}, WithoutContent: true,
+	}
+	hall := push.Settings{UserID: "ada", Conversation: "room:1", Level: push.Anything, MutedUntil: start}
+	bob := push.Settings{UserID: "bob", Conversation: "room:2", Level: push.Nothing}
+	for _, s := range []push.Settings{hall, bob, own} {
+		f.Must(f.store.SetPushSettings(f.Context(), s))
+	}
+	f.open()
+	of := func(user account.UserID, want ...push.Settings) {
+		f.Helper()
+		all, err := f.store.PushSettings(f.Context(), user)
+		f.Must(err)
+		equal(f, "of "+string(user), all, append([]push.Settings{}, want...))
+	}
+	of("ada", own, hall)
+	of("nobody")
+	among, err := f.store.PushSettingsAmong(f.Context(), []account.UserID{"bob", "ada", "nobody"}, "room:1")
+	f.Must(err)
+	equal(f, "for a room", among, []push.Settings{own, hall})
+	among, err = f.store.PushSettingsAmong(f.Context(), []account.UserID{"bob", "ada"}, "")
+	f.Must(err)
+	equal(f, "for none", among, []push.Settings{own})
+	hall.Level, hall.MutedUntil = push.Default, time.Time{}
+	f.Must(f.store.SetPushSettings(f.Context(), hall))
+	of("ada", own, hall)
+	f.Must(f.store.RemovePushSettings(f.Context(), "ada", ""))
+	f.Must(f.store.RemovePushSettings(f.Context(), "ada", "room:2"))
+	of("ada", hall)
+	of("bob", bob)
+}
+
+func testMostSettings(f *fixture) {
+	set := func(n int) error {
+		return f.store.SetPushSettings(f.Context(), push.Settings{UserID: "ada", Conversation: fmt.Sprintf("room:%d", n), Level: push.Nothing})
+	}
+	const atOnce = 250
+	for n := 0; n < push.MaxSettings; n += atOnce {
+		suite.AtOnce(atOnce, func(i int) {
+			if err := set(n + i); err != nil {
+				f.Error(err)
+			}
+		})
+	}
+	f.Refused(set(push.MaxSettings), push.ErrTooManySettings)
+	f.Must(set(0))
+	f.Must(f.store.SetPushSettings(f.Context(), push.Settings{UserID: "ada", Level: push.Nothing}))
+}
+
+func testWanting(f *fixture) {
+	any := func(want bool) {
+		f.Helper()
+		got, err := f.store.AnyPushWanting(f.Context())
+		f.Must(err)
+		equal(f, "anybody wants all", got, want)
+	}
+	any(false)
+	for i := range 5 {
+		f.Must(f.store.SetPushSettings(f.Context(), push.Settings{UserID: account.UserID(fmt.Sprint("u", i)), Conversation: "room:1", Level: push.Anything}))
+	}
+	f.Must(f.store.SetPushSettings(f.Context(), push.Settings{UserID: "u1", Conversation: "room:1", Level: push.Mentions}))
+	f.Must(f.store.SetPushSettings(f.Context(), push.Settings{UserID: "u9", Conversation: "room:2", Level: push.Anything}))
+	any(true)
+	page := func(after account.UserID, want ...account.UserID) {
+		f.Helper()
+		got, err := f.store.PushWanting(f.Context(), "room:1", after, 2)
+		f.Must(err)
+		equal(f, "behind "+string(after), got, append([]account.UserID{}, want...))
+	}
+	page("", "u0", "u2")
+	page("u2", "u3", "u4")
+	page("u4")
 }
 
 func testEndedContext(f *fixture) {

@@ -31,3 +31,17 @@ func PushCounts(each Each, query string) (map[push.Type]int, error) {
 	}, query)
 	return counts, err
 }
+
+// PushSettings reads settings: user, conversation, level, until when it is muted, from and to which minute nothing is told, time zone,
+// whether it is without content.
+func PushSettings(row Row) (s push.Settings, err error) {
+	var muted int64
+	err = row.Scan((*string)(&s.UserID), &s.Conversation, (*string)(&s.Level), &muted, &s.Quiet.From, &s.Quiet.To, &s.Quiet.Zone, &s.WithoutContent)
+	s.MutedUntil = InstantOrZero(muted)
+	return s, err
+}
+
+// PushSettingsValues are what settings are stored as, in the order in which they are read.
+func PushSettingsValues(s *push.Settings) []any {
+	return []any{string(s.UserID), s.Conversation, string(s.Level), millisOrZero(s.MutedUntil), s.Quiet.From, s.Quiet.To, s.Quiet.Zone, s.WithoutContent}
+}

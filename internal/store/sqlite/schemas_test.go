@@ -94,7 +94,9 @@ var seeds = []struct {
 			('bc_1', 'notification', 'lunch', 0, x'7B7D', x'0506', 3600, 3700, 'running', 2, '{"list":1,"n":100}', 100, 1, '[{"user":"nobody","code":"user_not_found","message":"User not found"}]', '', 3700, NULL),
 			('bc_2', 'broadcast', NULL, 1, x'7B7D', x'0708', 3600, 3700, 'done', 1, '{"list":4}', 3, 0, '', '', 3700, 3800);
 		INSERT INTO push_keys (one, private, created_at) VALUES (1, x'0102', 3600);
-		INSERT INTO push_subscriptions (id, user_id, type, address, public_key, auth, created_at) VALUES ('ps_1', 'u_ada', 'webpush', 'https://push.example/1', x'0304', x'0506', 3600);`},
+		INSERT INTO push_subscriptions (id, user_id, type, address, public_key, auth, created_at) VALUES ('ps_1', 'u_ada', 'webpush', 'https://push.example/1', x'0304', x'0506', 3600);
+		INSERT INTO push_settings (user_id, conversation_id, level, muted_until, quiet_from, quiet_to, time_zone, without_content) VALUES
+			('u_ada', '', '', 0, 1320, 420, 'Europe/Berlin', 1), ('u_ada', 'room:1', 'all', 9000, 0, 0, '', 0);`},
 }
 
 // TestUpgradeFromEverySchema: a database of every earlier schema, as a program of its time left it, becomes one of now, and

@@ -105,4 +105,8 @@ var Tables = []Table{
 	{"push_subscriptions", 1, []Column{
 		text("id"), text("user_id"), text("type"), text("address"), raw("public_key"), raw("auth"), integer("created_at"),
 	}},
+	{"push_settings", 2, []Column{
+		text("user_id"), text("conversation_id"), text("level"), integer("muted_until"), integer("quiet_from"), integer("quiet_to"), text("time_zone"),
+		boolean("without_content"),
+	}},
 }

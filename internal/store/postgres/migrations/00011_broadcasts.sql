@@ -43,3 +43,18 @@ CREATE TABLE push_subscriptions (
 
 CREATE INDEX push_subscriptions_by_user ON push_subscriptions (user_id, created_at, id);
 CREATE INDEX push_subscriptions_by_type ON push_subscriptions (type);
+
+-- Of what users want to be told: of all conversations, where conversation_id is empty, or of one. Quiet hours are minutes of the day.
+CREATE TABLE push_settings (
+    user_id         TEXT   NOT NULL COLLATE "C",
+    conversation_id TEXT   NOT NULL COLLATE "C",
+    level           TEXT   NOT NULL COLLATE "C",
+    muted_until     BIGINT NOT NULL,
+    quiet_from      BIGINT NOT NULL,
+    quiet_to        BIGINT NOT NULL,
+    time_zone       TEXT   NOT NULL COLLATE "C",
+    without_content BOOLEAN NOT NULL,
+    PRIMARY KEY (user_id, conversation_id)
+);
+
+CREATE INDEX push_settings_all ON push_settings (conversation_id, user_id) WHERE level = 'all';

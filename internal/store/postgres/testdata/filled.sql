@@ -73,3 +73,5 @@ INSERT INTO broadcasts (id, kind, unique_key, priority, spec, fingerprint, creat
 INSERT INTO push_keys (one, private, created_at) VALUES (1, '', 1);
 INSERT INTO push_subscriptions (id, user_id, type, address, public_key, auth, created_at)
     SELECT 'p' || i, 'u' || i % 2500, 'webpush', 'https://push.example/' || i, '', '', i FROM generate_series(1, 5000) i;
+INSERT INTO push_settings (user_id, conversation_id, level, muted_until, quiet_from, quiet_to, time_zone, without_content)
+    SELECT 'u' || i % 500, 'c' || i, CASE WHEN i % 2 = 0 THEN 'all' ELSE '' END, 0, 0, 0, '', false FROM generate_series(1, 5000) i;

@@ -43,3 +43,18 @@ CREATE TABLE push_subscriptions (
 
 CREATE INDEX push_subscriptions_by_user ON push_subscriptions (user_id, created_at, id);
 CREATE INDEX push_subscriptions_by_type ON push_subscriptions (type);
+
+-- Of what users want to be told: of all conversations, where conversation_id is empty, or of one. Quiet hours are minutes of the day.
+CREATE TABLE push_settings (
+    user_id         TEXT    NOT NULL,
+    conversation_id TEXT    NOT NULL,
+    level           TEXT    NOT NULL,
+    muted_until     INTEGER NOT NULL,
+    quiet_from      INTEGER NOT NULL,
+    quiet_to        INTEGER NOT NULL,
+    time_zone       TEXT    NOT NULL,
+    without_content INTEGER NOT NULL,
+    PRIMARY KEY (user_id, conversation_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX push_settings_all ON push_settings (conversation_id, user_id) WHERE level = 'all';
