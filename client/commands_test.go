@@ -153,6 +153,7 @@ var asks = map[string]func(context.Context, *client.Client) (any, error){
 			P []client.Presence `json:"presence"`
 		}{p}, err
 	},
+	"client:visible": func(ctx context.Context, c *client.Client) (any, error) { return nil, c.Look(ctx, true, "c") },
 	"notification:subscribe": func(ctx context.Context, c *client.Client) (any, error) {
 		names, err := c.Subscribe(ctx, "t")
 		return topicsOnly{names}, err

@@ -146,6 +146,18 @@ func (c *Client) StopTyping(ctx context.Context, at Typing) error {
 	return tell(ctx, c, "typing:stop", at)
 }
 
+// Look tells the server whether somebody looks at this device: a device that says that nobody does has its user told by push
+// notifications, after some seconds. conversationID is the one that is open, if one is. It holds for the connection: say it again
+// after [Connected].
+func (c *Client) Look(ctx context.Context, visible bool, conversationID string) error {
+	return tell(ctx, c, "client:visible", looks{visible, conversationID})
+}
+
+type looks struct {
+	Visible        bool   `json:"visible"`
+	ConversationID string `json:"conversationId,omitempty"`
+}
+
 type topics struct {
 	Topics []string `json:"topics"`
 }

@@ -37,7 +37,7 @@ func (s *Server) buildPush(ctx context.Context) (err error) {
 	if err := s.Registry.Register(pushes); err != nil {
 		return err
 	}
-	s.Push, err = push.New(ctx, push.Config{AllowPrivate: s.settings.Push.AllowPrivate, Subject: s.settings.Push.Subject}, push.Deps{
+	s.Push, err = push.New(ctx, push.Config{AllowPrivate: s.settings.Push.AllowPrivate, Subject: s.settings.Push.Subject, LookFor: s.settings.LookFor}, push.Deps{
 		Store: s.Store, Sender: sender, Presence: s.Presence, Chats: s.Store, Blocks: s.Store, Log: s.log, Now: time.Now, NewID: chat.NewID,
 		Observe: func(of push.Type, outcome push.Outcome) { pushes.WithLabelValues(string(of), string(outcome)).Inc() },
 	})

@@ -3,6 +3,7 @@ package app_test
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -31,6 +32,9 @@ type told struct {
 	}
 }
 
+// lookFor is how long who does not look has to, in these tests.
+const lookFor = 50 * time.Millisecond
+
 // pushing is a server whose users have browsers.
 type pushing struct {
 	*apptest.Server
@@ -42,7 +46,9 @@ type pushing struct {
 func servePushing(t *testing.T, flags []string, users ...string) *pushing {
 	t.Helper()
 	p := &pushing{t: t, service: webpushtest.NewService(t), browsers: map[string]*webpushtest.Browser{}}
-	p.Server = apptest.Serve(t, append(flags, "--push-allow-private", "--chat-dm-policy", "anyone"), func(s *app.Settings) { s.PushRoots = p.service.Roots })
+	p.Server = apptest.Serve(t, append(flags, "--push-allow-private", "--chat-dm-policy", "anyone"), func(s *app.Settings) {
+		s.PushRoots, s.LookFor = p.service.Roots, lookFor
+	})
 	for _, user := range users {
 		b := webpushtest.NewBrowser(t, p.service.URL+"/"+user)
 		subscribe(t, p.Server, user, b)
@@ -255,4 +261,113 @@ func testWhoIsTold(t *testing.T, flags ...string) {
 	set(push.Settings{UserID: "cyd", Conversation: hall.ConversationID, Level: push.Anything})
 	p.say("ada", "to many", "")
 	check("behind a page", p.heard(1), "cyd: The hall: ADA: to many (10)")
+}
+
+// TestHidden: who is connected and does not look is told after some time, unless the message is read by then. Who looks at one device
+// is not, on whatever server that is.
+func TestHidden(t *testing.T) {
+	t.Run("SQLite", func(t *testing.T) {
+		t.Parallel()
+		p := servePushing(t, []string{"--data", t.TempDir()}, "bob")
+		testHidden(t, p, p.Server)
+	})
+	t.Run("PostgreSQL", func(t *testing.T) {
+		t.Parallel()
+		flags := []string{"--database", pgtest.Database(t)}
+		p := servePushing(t, flags, "bob")
+		testHidden(t, p, apptest.Serve(t, append(flags, "--push-allow-private"), func(s *app.Settings) {
+			s.PushRoots, s.LookFor = p.service.Roots, lookFor
+		}))
+	})
+}
+
+func testHidden(t *testing.T, p *pushing, other *apptest.Server) {
+	ctx := t.Context()
+	connect := func(s *apptest.Server) *client.Client {
+		t.Helper()
+		c, err := client.Dial(ctx, client.Config{URL: s.URL, Token: client.StaticToken(s.Token(t, "bob", "bob", time.Hour))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(c.Close)
+		return c
+	}
+	attention := func(looking, hidden int) {
+		t.Helper()
+		for deadline := time.Now().Add(apptest.Patience); ; time.Sleep(10 * time.Millisecond) {
+			same := true
+			for _, s := range []*apptest.Server{p.Server, other} {
+				l, h := s.Presence.Attention([]account.UserID{"nobody", "bob"})
+				same = same && len(l) == looking && len(h) == hidden
+			}
+			if same {
+				return
+			}
+			if time.Now().After(deadline) {
+				t.Fatal("servers do not know who looks")
+			}
+		}
+	}
+	phone, page := connect(p.Server), connect(other)
+	attention(1, 0)
+	if err := phone.Look(ctx, false, ""); err != nil {
+		t.Fatal(err)
+	}
+	attention(1, 0)
+	p.direct("ada", "bob", "one of them is looked at")
+	p.quiet()
+	if err := page.Look(ctx, false, ""); err != nil {
+		t.Fatal(err)
+	}
+	attention(0, 1)
+	p.direct("ada", "bob", "none is")
+	if got := p.heard(1); got[0].Body != "none is" || got[0].Unread != 2 {
+		t.Errorf("told %+v", got)
+	}
+	p.quiet()
+	p.hold(true)
+	m := p.direct("ada", "bob", "read soon")
+	if err := p.Chat.MarkConversation(ctx, as("bob"), m.ConversationID, m.Seq); err != nil {
+		t.Fatal(err)
+	}
+	p.hold(false)
+	p.quiet()
+	if err := page.Look(ctx, true, ""); err != nil {
+		t.Fatal(err)
+	}
+	attention(1, 0)
+	p.direct("ada", "bob", "looked at again")
+	p.quiet()
+	page.Close()
+	attention(0, 1)
+	phone.Close()
+	attention(0, 0)
+	p.direct("ada", "bob", "away")
+	if got := p.heard(1); got[0].Body != "away" {
+		t.Errorf("told %+v", got)
+	}
+	p.quiet()
+}
+
+// TestTakenOver: what could not be told to a browser at once is not told to who has signed in there meanwhile.
+func TestTakenOver(t *testing.T) {
+	t.Parallel()
+	p := servePushing(t, []string{"--data", t.TempDir()}, "bob")
+	failed := make(chan struct{})
+	p.service.Answer("/bob", func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		close(failed) // it is asked once
+	})
+	p.direct("ada", "bob", "for bob alone")
+	if got := p.heard(1); got[0].Body != "for bob alone" {
+		t.Errorf("told %+v", got)
+	}
+	<-failed
+	subscribe(t, p.Server, "cyd", p.browsers["bob"])
+	p.quiet()
+	p.service.Answer("/bob", nil)
+	p.direct("ada", "cyd", "for cyd")
+	if got := p.heard(1); got[0].Body != "for cyd" {
+		t.Errorf("told %+v", got)
+	}
 }

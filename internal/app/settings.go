@@ -16,6 +16,7 @@ import (
 	"github.com/sockeye-im/sockeye/internal/hub"
 	"github.com/sockeye-im/sockeye/internal/netloop"
 	"github.com/sockeye-im/sockeye/internal/presence"
+	"github.com/sockeye-im/sockeye/internal/push"
 	"github.com/sockeye-im/sockeye/internal/ratelimit"
 	"github.com/sockeye-im/sockeye/internal/webhook"
 	"github.com/sockeye-im/sockeye/socketio"
@@ -50,6 +51,8 @@ type Seams struct {
 	SignIn func(gateway.Accounts) gateway.Accounts
 	// Members wraps what the hub asks.
 	Members func(hub.Members) hub.Members
+	// LookFor is how long who is connected and does not look is left to, before devices are told.
+	LookFor time.Duration
 	// PushRoots are the authorities of push services; nil are the system's.
 	PushRoots *x509.CertPool
 	// Listener was handed over, and is used in place of one at the address of the settings; nil is none.
@@ -66,7 +69,7 @@ func SettingsOf(cfg config.Config) Settings {
 		Events: eventRate(cfg), Hub: hub.Config{Idle: max(hub.DefaultConfig().Idle, 2*cfg.Wire.Recovery)}, HandOver: handOver(cfg),
 		Webhooks: webhook.DefaultConfig(),
 		Seams: Seams{
-			Now: time.Now, Said: time.Now, NewID: chat.NewID,
+			Now: time.Now, Said: time.Now, NewID: chat.NewID, LookFor: push.DefaultLookFor,
 			Chats: same[chat.Store], People: same[account.Store], SignIn: same[gateway.Accounts], Members: same[hub.Members],
 		},
 	}

@@ -12,12 +12,28 @@ import (
 
 var presenceRows = []row{
 	declare("presence:get", "Failed to look up presence", getPresence),
+	declare("client:visible", "Failed to note who looks", setVisible),
 	declare("typing:start", "Failed to tell who types", startTyping),
 	declare("typing:stop", "Failed to tell who types", stopTyping),
 }
 
 // MaxAskedPresence is about how many users presence:get can ask at once.
 const MaxAskedPresence = 100
+
+// visiblePayload is what a device says of the page, or the app, that it is.
+type visiblePayload struct {
+	Visible        *bool  `json:"visible" default:"true" doc:"Whether somebody can see it."`
+	ConversationID string `json:"conversationId" need:"optional" doc:"The conversation that is open."`
+}
+
+// setVisible has push notifications come to who does not look.
+func setVisible(_ context.Context, c *call, p visiblePayload) (accepted, error) {
+	if c.Device == nil {
+		return accepted{}, errNoConnection
+	}
+	c.Device.Look(p.Visible == nil || *p.Visible)
+	return done, nil
+}
 
 // presencePayload asks about one user or some.
 type presencePayload struct {

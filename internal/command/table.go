@@ -51,6 +51,8 @@ type Device interface {
 	Topics() []string
 	Subscribe(topics []string)
 	Unsubscribe(topics []string)
+	// Look notes whether somebody looks at the device.
+	Look(looking bool)
 }
 
 // Decode stores a payload in what dst points to, as encoding/json does.

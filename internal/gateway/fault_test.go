@@ -345,7 +345,7 @@ func TestFaults(t *testing.T) {
 		"typing:start":       {`{"recipientId":"bob"}`, "Failed to tell who types"},
 	}
 	for _, event := range command.Names() {
-		if slices.Contains([]string{"auth:refresh", "typing:stop", "notification:subscribe", "notification:unsubscribe"}, event) {
+		if slices.Contains([]string{"auth:refresh", "typing:stop", "notification:subscribe", "notification:unsubscribe", "client:visible"}, event) {
 			continue // asks no store
 		}
 		c, there := faults[event]

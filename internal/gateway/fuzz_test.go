@@ -44,6 +44,7 @@ var nativeSeeds = []string{
 	`{"type":"friend:request","userId":"bob"}`,
 	`{"type":"user:search","query":"b"}`,
 	`{"type":"presence:get","userIds":["bob","ada"]}`,
+	`{"type":"client:visible","visible":false,"conversationId":"dm:x"}`,
 	`{"type":"notification:subscribe","topics":["a","*"]}`,
 	`{"type":"auth:refresh","token":"x"}`,
 	`{"type":"conversation:list","limit":1}`,

@@ -304,6 +304,9 @@ func (s *session) Topics() []string {
 // Subscribe adds topics.
 func (s *session) Subscribe(topics []string) { s.link.Join(topicRooms(topics)...) }
 
+// Look notes whether somebody looks at the device.
+func (s *session) Look(looking bool) { s.gateway.deps.Presence.Look(s.user, s.link.ID(), looking) }
+
 // Unsubscribe removes topics.
 func (s *session) Unsubscribe(topics []string) { s.link.Leave(topicRooms(topics)...) }
 

@@ -17,6 +17,7 @@ const presenceKind cluster.Kind = "presence"
 type entry struct {
 	Name    string `json:"n"`
 	Devices int    `json:"d"`
+	Hidden  int    `json:"h,omitempty"` // of them, those at which nobody looks
 
 	// What is said at the end.
 	Left   time.Time `json:"l,omitzero"`  // when the last device went
@@ -27,6 +28,7 @@ type entry struct {
 type place struct {
 	node    string
 	devices int
+	hidden  int
 }
 
 // enrol begins to tell the other nodes who is here, and to hear from them.
@@ -39,7 +41,7 @@ func (t *Tracker) enrol(cfg Config, peers *cluster.Peers) (*roll.Roll[entry], er
 // write tells the other nodes that a user is here. The caller holds mu.
 func (t *Tracker) write(u *user) {
 	if t.roll != nil {
-		t.roll.Set(string(u.who.ID), entry{Name: u.who.Name, Devices: len(u.devices)})
+		t.roll.Set(string(u.who.ID), entry{Name: u.who.Name, Devices: len(u.devices), Hidden: u.hiddenHere()})
 	}
 }
 
@@ -48,6 +50,25 @@ func (t *Tracker) erase(u *user, stored bool) {
 	if t.roll != nil {
 		t.roll.Delete(string(u.who.ID), entry{Left: u.left, Stored: stored})
 	}
+}
+
+func (u *user) hiddenHere() int {
+	n := 0
+	for i := range u.devices {
+		if u.devices[i].hidden {
+			n++
+		}
+	}
+	return n
+}
+
+// hidden is at how many devices nobody looks, on all nodes.
+func (u *user) hidden() int {
+	n := u.hiddenHere()
+	for _, p := range u.elsewhere {
+		n += p.hidden
+	}
+	return n
 }
 
 func (u *user) devicesElsewhere() int {
@@ -80,6 +101,7 @@ func (o others) Wrote(node, key string, e entry) {
 		u.elsewhere = append(u.elsewhere, place{node: node})
 	}
 	u.elsewhere[at].devices = max(e.Devices, 0)
+	u.elsewhere[at].hidden = min(max(e.Hidden, 0), u.elsewhere[at].devices)
 	if !u.told {
 		t.enqueue(u)
 	}

@@ -103,6 +103,7 @@ type device struct {
 	id          string
 	connections int  // more than one while it comes back and its lost connection is not noted as gone yet
 	unaware     bool // has not been told who is present
+	hidden      bool // has said that nobody looks at it
 }
 
 func (u *user) find(id string) int {
@@ -185,6 +186,7 @@ func (t *Tracker) Connect(who account.Person, id string) {
 	}
 	u.devices[at].connections++
 	u.devices[at].unaware = true
+	u.devices[at].hidden = false
 	u.left = time.Time{}
 	if !u.here {
 		u.here = true
@@ -257,6 +259,42 @@ func (t *Tracker) renamed(who account.Person) {
 	if u := t.users[who.ID]; u != nil {
 		u.who = who
 	}
+}
+
+// Look notes whether somebody looks at a device, which counts as such until it says otherwise, and after each Connect. Unknown ones are
+// left out.
+func (t *Tracker) Look(userID account.UserID, id string, looking bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	u := t.users[userID]
+	if u == nil || t.stopped {
+		return
+	}
+	if at := u.find(id); at >= 0 && u.devices[at].hidden == looking {
+		u.devices[at].hidden = !looking
+		t.write(u)
+	}
+}
+
+// Attention sorts users: those who look at one of their devices, on any node, and those who have some and look at none. Others have no
+// device.
+func (t *Tracker) Attention(userIDs []account.UserID) (looking, hidden []account.UserID) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, id := range userIDs {
+		u := t.users[id]
+		if u == nil {
+			continue
+		}
+		switch devices := len(u.devices) + u.devicesElsewhere(); {
+		case devices == 0: // the last one went a moment ago
+		case u.hidden() < devices:
+			looking = append(looking, id)
+		default:
+			hidden = append(hidden, id)
+		}
+	}
+	return looking, hidden
 }
 
 // Online returns those of the users who are online, in their order.

@@ -39,9 +39,12 @@ type task struct {
 	At     time.Time        `json:"at"`
 	Until  time.Time        `json:"until"` // its TTL
 	Users  []account.UserID `json:"users,omitempty"`
+	// Hidden are those of its users who were connected, and did not look: it is for them alone.
+	Hidden []account.UserID `json:"hidden,omitempty"`
 
-	Devices []string `json:"devices,omitempty"`
-	Failed  int      `json:"failed,omitempty"`
+	Devices []string  `json:"devices,omitempty"`
+	Failed  int       `json:"failed,omitempty"`
+	Tried   time.Time `json:"tried,omitzero"` // when it was known whose these devices are
 }
 
 func (t *task) job(id string, priority job.Priority, due, now time.Time) (job.Job, error) {
@@ -89,9 +92,13 @@ func (s *Service) handle(ctx context.Context, j *job.Job) (job.Result, error) {
 	if err := json.Unmarshal(j.Payload, &t); err != nil {
 		return job.Result{}, job.Hopeless{Err: err}
 	}
-	targets, further, err := s.targets(ctx, &t)
+	read := s.timestamp()
+	targets, followers, err := s.targets(ctx, &t)
 	if err != nil {
 		return job.Result{}, err
+	}
+	if len(t.Devices) == 0 {
+		t.Tried = read
 	}
 	attempts, err := s.tellAll(ctx, targets, &t)
 	if err != nil {
@@ -104,9 +111,13 @@ func (s *Service) handle(ctx context.Context, j *job.Job) (job.Result, error) {
 		}
 	}
 	var result job.Result
-	if further != nil {
-		now := s.timestamp()
-		then, err := further.job(s.NewID(), j.Priority, now, now)
+	now := s.timestamp()
+	for _, next := range followers {
+		due := now
+		if next.Hidden != nil {
+			due = now.Add(s.cfg.LookFor)
+		}
+		then, err := next.job(s.NewID(), j.Priority, due, now)
 		if err != nil {
 			return job.Result{}, job.Hopeless{Err: err}
 		}
@@ -114,7 +125,7 @@ func (s *Service) handle(ctx context.Context, j *job.Job) (job.Result, error) {
 	}
 	for at, ids := range again {
 		next := t
-		next.Users, next.Devices, next.Failed = nil, ids, t.Failed+1
+		next.Users, next.Hidden, next.Devices, next.Failed = nil, nil, ids, t.Failed+1
 		then, err := next.job(s.NewID(), j.Priority, at, s.timestamp())
 		if err != nil {
 			return job.Result{}, job.Hopeless{Err: err}
@@ -144,26 +155,29 @@ func (s *Service) settle(ctx context.Context, t *task, d *Subscription, a *attem
 	return at, later
 }
 
-// targets are the devices that a task is for, and a further task if there are more.
-func (s *Service) targets(ctx context.Context, t *task) ([]target, *task, error) {
+// targets are the devices that a task is for now, and the tasks for others.
+func (s *Service) targets(ctx context.Context, t *task) (targets []target, followers []*task, err error) {
 	if t.Said != nil {
 		return s.messageTargets(ctx, t)
 	}
-	devices, err := s.devices(ctx, t, t.Users)
-	if err != nil || len(devices) == 0 {
+	devices, later, err := s.devices(ctx, t, t.Users)
+	if err != nil {
 		return nil, nil, err
+	}
+	if later != nil {
+		followers = append(followers, later)
 	}
 	wishes, err := s.wishesOf(ctx, usersOf(devices), "")
 	if err != nil {
 		return nil, nil, err
 	}
-	targets, now := make([]target, 0, len(devices)), s.Now()
+	now := s.Now()
 	for i := range devices {
 		if wishes[devices[i].UserID].told(true, true, now) {
 			targets = append(targets, target{devices[i], t.Fields})
 		}
 	}
-	return targets, nil, nil
+	return targets, followers, nil
 }
 
 // usersOf are those whose devices some are.
@@ -176,20 +190,29 @@ func usersOf(devices []Subscription) (users []account.UserID) {
 	return users
 }
 
-// devices are those that could not be reached before, or else those of users who are not connected.
-func (s *Service) devices(ctx context.Context, t *task, users []account.UserID) ([]Subscription, error) {
+// devices are those that could not be reached before, or else those of users who do not look. Who has some connected is left to the
+// later task, which is due when they may have looked; that is nil where there is nobody.
+func (s *Service) devices(ctx context.Context, t *task, users []account.UserID) (devices []Subscription, later *task, err error) {
 	if len(t.Devices) > 0 {
-		return s.Store.PushSubscriptionsByID(ctx, t.Devices)
+		devices, err = s.Store.PushSubscriptionsByID(ctx, t.Devices)
+		// Somebody has subscribed there meanwhile, who may be somebody else.
+		return slices.DeleteFunc(devices, func(d Subscription) bool { return d.CreatedAt.After(t.Tried) }), nil, err
 	}
-	here := make(map[account.UserID]bool)
-	for _, user := range s.Presence.Online(users) {
-		here[user] = true
+	if t.Hidden != nil {
+		users = t.Hidden
 	}
-	away := slices.DeleteFunc(slices.Clone(users), func(id account.UserID) bool { return here[id] })
+	looking, hidden := s.Presence.Attention(users)
+	if t.Hidden == nil && len(hidden) > 0 {
+		next := *t
+		next.Hidden, next.Users = hidden, nil
+		looking, later = append(looking, hidden...), &next
+	}
+	away := slices.DeleteFunc(slices.Clone(users), func(id account.UserID) bool { return slices.Contains(looking, id) })
 	if len(away) == 0 {
-		return nil, nil
+		return nil, later, nil
 	}
-	return s.Store.PushSubscriptions(ctx, away)
+	devices, err = s.Store.PushSubscriptions(ctx, away)
+	return devices, later, err
 }
 
 // tellAll tells devices, some at a time. An error says that not all were tried.

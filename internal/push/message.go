@@ -61,8 +61,8 @@ func (s *Service) Follow(events []chat.Event) (jobs []job.Job) {
 }
 
 // messageTargets are the devices that are told of a message: of those whom it is for, or who want to be told of everything in its room;
-// who are not connected, may see it, and have not read it. The further task is for more of them.
-func (s *Service) messageTargets(ctx context.Context, t *task) (targets []target, further *task, err error) {
+// who do not look, may see it, and have not read it. The followers are for others of them.
+func (s *Service) messageTargets(ctx context.Context, t *task) (targets []target, followers []*task, err error) {
 	m, _, err := s.Chats.Message(ctx, t.Said.ID, "")
 	switch {
 	case errors.Is(err, chat.ErrMessageNotFound):
@@ -76,14 +76,21 @@ func (s *Service) messageTargets(ctx context.Context, t *task) (targets []target
 	if err != nil {
 		return nil, nil, err
 	}
-	if m.RoomID != "" && len(t.Devices) == 0 {
+	if m.RoomID != "" && len(t.Devices) == 0 && t.Hidden == nil {
+		var further *task
 		if users, further, err = s.withWanting(ctx, t, &m, users); err != nil {
 			return nil, nil, err
 		}
+		if further != nil {
+			followers = append(followers, further)
+		}
 	}
-	devices, err := s.devices(ctx, t, users)
+	devices, later, err := s.devices(ctx, t, users)
+	if later != nil {
+		followers = append(followers, later)
+	}
 	if err != nil || len(devices) == 0 {
-		return nil, further, err
+		return nil, followers, err
 	}
 	title, err := s.titleOf(ctx, &m)
 	if err != nil || title == "" {
@@ -107,7 +114,7 @@ func (s *Service) messageTargets(ctx context.Context, t *task) (targets []target
 			targets = append(targets, target{devices[i], fields})
 		}
 	}
-	return targets, further, nil
+	return targets, followers, nil
 }
 
 // withWanting are the users whom a message is for, the first time, and a page of those who want to be told of everything in its room.
@@ -199,7 +206,7 @@ func (s *Service) mayHear(ctx context.Context, m *chat.Message, user account.Use
 		return false, fmt.Errorf("look up blocks: %w", err)
 	}
 	if blocked || m.RoomID == "" {
-		return !blocked, nil
+		return !blocked && user == m.RecipientID, nil
 	}
 	_, standing, err := s.Chats.Message(ctx, m.ID, user)
 	if err != nil && !errors.Is(err, chat.ErrMessageNotFound) {

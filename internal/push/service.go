@@ -20,12 +20,17 @@ type Config struct {
 	AllowPrivate bool
 	// Subject is whom a push service may turn to: a mailto: or https: address (RFC 8292, section 2.1).
 	Subject string
+	// LookFor is how long a user is left to look at a device that is connected, before others are told.
+	LookFor time.Duration
 }
 
-// Presence knows who is connected, on any node.
+// DefaultLookFor is the default of LookFor.
+const DefaultLookFor = 10 * time.Second
+
+// Presence knows who is connected, on any node, and who looks.
 type Presence interface {
-	// Online returns those of some users who are.
-	Online(users []account.UserID) []account.UserID
+	// Attention sorts users: those who look at one of their devices, and those who have some and look at none. Others have none.
+	Attention(users []account.UserID) (looking, hidden []account.UserID)
 }
 
 // Deps are what a Service works with; all are required.

@@ -301,6 +301,8 @@ var table = []row{
 		want: want{invalidField, invalidField, invalidField, invalidField, invalidField, invalidField}},
 	{command: "notification:unsubscribe", http: none, at: amongPeople, payload: `{"topics":["alerts"]}`, reveals: "$admin",
 		want: want{harmless, harmless, harmless, harmless, harmless, harmless}},
+	{command: "client:visible", http: none, at: amongPeople, payload: `{"visible":true}`, reveals: "$admin",
+		want: want{harmless, harmless, harmless, harmless, harmless, harmless}},
 	{command: "auth:refresh", http: none, guide: "auth:refresh", at: amongPeople, payload: `{"token":"$token"}`, reveals: "$token",
 		want: want{harmless, harmless, harmless, harmless, harmless, harmless}},
 	{command: "auth:refresh", http: none, guide: "auth:refresh", at: amongPeople, payload: `{"token":"$adminToken"}`, reveals: "$adminToken",

@@ -361,6 +361,7 @@ export interface Commands {
   "user:get": { payload: { userId: string }; answer: { user: User; relation?: Relation } };
   "user:search": { payload: { query: string; limit?: number }; answer: { users: User[] } };
   "presence:get": { payload: { userId?: string; userIds?: string[] }; answer: { presence: Presence[] } };
+  "client:visible": { payload: { visible?: boolean; conversationId?: string }; answer: object };
   "typing:start": { payload: OneOf<{ recipientId: string; roomId: string }>; answer: object };
   "typing:stop": { payload: OneOf<{ recipientId: string; roomId: string }>; answer: object };
   "notification:subscribe": { payload: { topics: string[] }; answer: { topics: string[] } };
@@ -416,6 +417,7 @@ export const commandNames = [
   "user:get",
   "user:search",
   "presence:get",
+  "client:visible",
   "typing:start",
   "typing:stop",
   "notification:subscribe",
