@@ -1,6 +1,7 @@
 // What the types of the library permit and what they do not. Nobody runs this: `npm run check` compiles it.
 
 import { type Message, Refused, SockeyeClient } from "./src/index.js";
+import { PushClient, PushError } from "./src/push.js";
 
 const client = new SockeyeClient({ token: "…" });
 
@@ -26,3 +27,13 @@ client.history({ roomId: "hall", userId: "ada" });
 client.on("conversation:head", () => {});
 // @ts-expect-error: no such command
 client.room.explode({});
+
+const push = new PushClient({ token: async () => "…", timeout: 1000 });
+push.subscribe().catch((error) => error instanceof PushError && error.fault === "timeout");
+push.notify("Saved", { url: "/", autoClose: 1000, actions: [{ action: "undo", title: "Undo" }] });
+push.onClick(({ action, notification }) => [action.length, notification.data["conversationId"]]);
+
+// @ts-expect-error: no token
+new PushClient({});
+// @ts-expect-error: a button without a title
+push.notify("Saved", { actions: [{ action: "undo" }] });
