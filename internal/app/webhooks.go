@@ -37,7 +37,7 @@ func (s *Server) buildWebhooks(ctx context.Context) (err error) {
 	s.Webhooks, err = webhook.New(s.settings.Webhooks, allow, webhook.Deps{
 		Store: store, Subscriptions: subscriptions, Sender: sender, Now: time.Now, NewID: chat.NewID,
 	})
-	s.Store.Follow(subscriptions.Follow)
+	s.Store.Follow(s.follow(subscriptions.Follow))
 	if err != nil {
 		return err
 	}

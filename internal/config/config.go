@@ -38,6 +38,7 @@ type Config struct {
 	Log    Log    `embed:"" prefix:"log-"`
 
 	Webhook Webhook `embed:"" prefix:"webhook-"`
+	Files   Files   `embed:""`
 
 	Metrics      Switch        `default:"on" help:"Serve /metrics: on or off."`
 	Pprof        Switch        `default:"off" help:"Serve /debug/pprof/, for profiling: on or off. Not for servers that strangers can reach."`
@@ -159,6 +160,15 @@ type Chat struct {
 // Webhook says to whom the server tells events.
 type Webhook struct {
 	Allow []Network `placeholder:"CIDR" help:"Networks of your own that webhooks may lead to, also by plain HTTP. Without it they lead to public addresses by HTTPS alone."`
+}
+
+// Files says which files users may upload, and where these are kept.
+type Files struct {
+	FilesDir      string   `placeholder:"DIR" help:"Folder for files, made when missing. Default: the folder files in the data folder, which backups hold."`
+	FilesShared   Switch   `default:"off" help:"The folder for files is the same for all servers of a PostgreSQL database: on or off. Without it they take no files."`
+	UploadMaxSize Bytes    `default:"10MB" help:"Size of one file."`
+	UploadQuota   Bytes    `default:"1GiB" help:"Size of all files of one user together; 0 is no limit."`
+	UploadTypes   []string `default:"image/jpeg,image/png,image/gif,image/webp,video/mp4,video/webm,audio/mpeg,audio/wav,audio/ogg,application/pdf,text/plain" help:"Types that files may have, by what their bytes are."`
 }
 
 // Log sets up logging, which goes to standard error.

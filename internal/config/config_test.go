@@ -60,6 +60,12 @@ func TestDefaults(t *testing.T) {
 		Chat: config.Chat{
 			DMPolicy: "friends", EditWindow: 5 * time.Minute, OfflineGrace: 5 * time.Second, TypingLifetime: 6 * time.Second,
 		},
+		Files: config.Files{
+			UploadMaxSize: 10e6, UploadQuota: 1 << 30, UploadTypes: []string{
+				"image/jpeg", "image/png", "image/gif", "image/webp", "video/mp4", "video/webm", "audio/mpeg", "audio/wav", "audio/ogg", "application/pdf",
+				"text/plain",
+			},
+		},
 		Log:          config.Log{Level: "info", Format: "json"},
 		Metrics:      config.Switch{On: true},
 		DrainTimeout: 10 * time.Second,
@@ -87,6 +93,7 @@ func TestOneNameEverywhere(t *testing.T) {
 		"admin-claims": "on", "external-accounts": "off", "registration": "off", "token-ttl": "1h", "refresh-for": "0s",
 		"log-format": "text", "metrics": "off", "pprof": "on", "drain-timeout": "1s", "memory-limit": "2GiB",
 		"webhook-allow": "10.1.0.0/16",
+		"files-dir":     "/srv/files", "files-shared": "on", "upload-max-size": "5MB", "upload-quota": "2GiB", "upload-types": "image/png",
 	}
 	defaults, err := config.Default()
 	if err != nil {

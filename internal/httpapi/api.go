@@ -15,6 +15,7 @@ import (
 	"github.com/sockeye-im/sockeye/internal/job"
 	"github.com/sockeye-im/sockeye/internal/monitor"
 	"github.com/sockeye-im/sockeye/internal/presence"
+	"github.com/sockeye-im/sockeye/internal/upload"
 	"github.com/sockeye-im/sockeye/internal/usage"
 	"github.com/sockeye-im/sockeye/internal/webhook"
 )
@@ -55,8 +56,11 @@ type Deps struct {
 	Usage    *usage.Counter
 	Webhooks *webhook.Service
 	Incoming *webhook.Doors
-	Log      *slog.Logger
-	Now      func() time.Time
+	Files    *upload.Service `need:"optional"` // nil: there are none
+	// Secret is what the queries that open files are signed with.
+	Secret account.Secret
+	Log    *slog.Logger
+	Now    func() time.Time
 }
 
 // API serves everything below /api/ that has no other handler. It may be used concurrently.
@@ -68,6 +72,7 @@ type API struct {
 	document func() ([]byte, error) // made when it is first asked for
 	started  time.Time
 	streams  chan struct{} // has one for each that is open
+	access   fileAccess
 }
 
 // New makes the API. Its document is made once somebody wants it.
@@ -75,13 +80,14 @@ func New(cfg Config, d Deps) (*API, error) {
 	if err := errors.Join(deps.Check(d), cfg.Validate()); err != nil {
 		return nil, err
 	}
-	a := &API{deps: d, cfg: cfg, limits: newLimits(cfg, d.Now), mux: http.NewServeMux(), started: d.Now(), streams: make(chan struct{}, maxStreams)}
+	a := &API{deps: d, cfg: cfg, limits: newLimits(cfg, d.Now), mux: http.NewServeMux(), started: d.Now(), streams: make(chan struct{}, maxStreams), access: newAccess(d.Secret, d.Now)}
 	operations := a.operations()
 	for i := range operations {
 		op := &operations[i]
 		a.mux.Handle(op.method+" "+version1+op.path, &endpoint{a, op})
 	}
 	a.document = sync.OnceValues(func() ([]byte, error) { return describe(cfg, operations) })
+	a.registerFiles()
 	a.mux.HandleFunc("GET "+documentPath, a.serveDocument)
 	return a, nil
 }
@@ -93,7 +99,7 @@ func (a *API) operations() []operation {
 	var all []operation
 	for _, group := range [][]operation{
 		a.accountOperations(), a.commandOperations(), a.serverUsers(), a.serverRooms(), a.serverPresence(),
-		a.adminOperations(), a.jobOperations(), a.webhookOperations(), a.incomingOperations(), a.botOperations(),
+		a.adminOperations(), a.jobOperations(), a.webhookOperations(), a.incomingOperations(), a.botOperations(), a.fileOperations(),
 	} {
 		all = append(all, group...)
 	}
@@ -104,7 +110,10 @@ func (a *API) operations() []operation {
 }
 
 // Register adds the API to a server.
-func (a *API) Register(mux *http.ServeMux) { mux.Handle(root, a) }
+func (a *API) Register(mux *http.ServeMux) {
+	mux.Handle(root, a)
+	mux.HandleFunc(contentPath, a.serveContent)
+}
 
 // ServeHTTP implements http.Handler.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {

@@ -18,6 +18,7 @@ import (
 	"github.com/sockeye-im/sockeye/internal/httpapi"
 	"github.com/sockeye-im/sockeye/internal/job"
 	"github.com/sockeye-im/sockeye/internal/ratelimit"
+	"github.com/sockeye-im/sockeye/internal/upload"
 	"github.com/sockeye-im/sockeye/internal/webhook"
 )
 
@@ -27,6 +28,9 @@ func TestEveryCodeHasAStatus(t *testing.T) {
 		codes = append(codes, string(code))
 	}
 	for _, code := range job.Codes() {
+		codes = append(codes, string(code))
+	}
+	for _, code := range upload.Codes() {
 		codes = append(codes, string(code))
 	}
 	for _, code := range webhook.Codes {

@@ -77,7 +77,8 @@ func serve(t testing.TB, options ...func(*setup)) *node {
 	var err error
 	n.api, err = httpapi.New(s.api, httpapi.Deps{
 		Accounts: n.accounts, Chat: n.chat, Commands: below.Commands, Notifier: n.told, Presence: n.presence, Clients: n,
-		Overview: n.overview, Nodes: below.Census, Monitor: below.Monitor, Jobs: below.Jobs, Usage: below.Usage, Webhooks: below.Webhooks, Incoming: below.Incoming, Log: slog.New(slog.NewJSONHandler(n.log, nil)), Now: s.now,
+		Overview: n.overview, Nodes: below.Census, Monitor: below.Monitor, Jobs: below.Jobs, Usage: below.Usage, Webhooks: below.Webhooks, Incoming: below.Incoming,
+		Files: below.Files, Secret: secret, Log: slog.New(slog.NewJSONHandler(n.log, nil)), Now: s.now,
 	})
 	if err != nil {
 		t.Fatal(err)

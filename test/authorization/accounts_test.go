@@ -13,6 +13,7 @@ const (
 	noRefresh      = "refresh_refused"
 	nameManaged    = "name_managed"
 	noScope        = "scope_missing"
+	noFile         = "file_not_found"
 	noHook         = "webhook_not_found"
 )
 
@@ -32,6 +33,9 @@ var accountTable = []struct {
 	{"changePassword", `{"password":"not it","newPassword":"staple battery horse"}`, authentication, badCredentials, badCredentials, authentication},
 	{"changePassword", `{"password":"$password","newPassword":"$password"}`, authentication, badCredentials, accepted, authentication},
 	{"postByHook", `{"id":"none","text":"hello"}`, noHook, noHook, noHook, noHook},
+	{"getFile", `{"fileId":"none"}`, authentication, noFile, noFile, authentication},
+	{"deleteFile", `{"fileId":"none"}`, authentication, noFile, noFile, authentication},
+	{"getFileAccess", `{}`, authentication, accepted, accepted, authentication},
 	{"logout", `{}`, authentication, accepted, accepted, authentication},
 }
 

@@ -107,6 +107,9 @@ func furnish(t *testing.T, address string) {
 		`INSERT INTO incoming_webhooks (id, hash, room_id, bot_id, name, created_at, created_by) VALUES ('in_1', '\x0304', 'hall', 'bot_1', 'Weather', 9, 'k')`,
 		`INSERT INTO scheduled_messages (id, author_id, author_name, conversation_id, room_id, content, type, fingerprint, send_at, created_at, version)
 			VALUES ('s1', 'u_ada', 'Ada', 'room:1', 'hall', 'later', 'text', '\x0506', 11, 10, 2)`,
+		`INSERT INTO files (id, owner_id, state, name, metadata, concat, length, received, parts, type, size, blob, processed, details, variants, created_at, expires_at)
+			VALUES ('file_1', 'u_ada', 'ready', 'a.png', 'filename YQ==', '', 70, 70, 'null', 'image/png', 68, 'file_1/whole-1', true, '{"width":1}', '{}', 12, 13)`,
+		`INSERT INTO file_uses (conversation_id, seq, file_id) VALUES ('room:1', 3, 'file_1')`,
 	} {
 		pgtest.Exec(t, address, statement)
 	}

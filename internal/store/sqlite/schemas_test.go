@@ -89,6 +89,11 @@ var seeds = []struct {
 			('s2', 'u_lin', '林小雨', 'room:1', 'hall', NULL, 'too late', 'text', NULL, x'0304', 3700, 3600, 2, 'not_in_room', 'Not in room');
 		INSERT INTO jobs (id, kind, priority, unique_key, payload, cron, state, run_at, created_at) VALUES
 			('s1.1', 'scheduled', 0, NULL, x'7B226964223A227331222C2276657273696F6E223A317D', '', 'waiting', 9000, 3600);`},
+	{17, `
+		INSERT INTO files (id, owner_id, state, name, metadata, concat, length, received, parts, type, size, blob, processed, details, variants, created_at, expires_at) VALUES
+			('file_1', 'u_ada', 'ready', 'a picture.png', 'filename YQ==', '', 70, 70, 'null', 'image/png', 68, 'file_1/whole-1', 1, '{"width":1}', '{}', 3600, NULL),
+			('file_2', 'u_lin', 'uploading', '图.png', '', 'partial', 90, 40, '[{"b":"file_2/part-1","n":40}]', '', 0, '', 0, '{}', 'null', 3600, 9000);
+		INSERT INTO file_uses (conversation_id, seq, file_id) VALUES ('dm:1', 1, 'file_1'), ('room:1', 3, 'file_1');`},
 }
 
 // TestUpgradeFromEverySchema: a database of every earlier schema, as a program of its time left it, becomes one of now, and

@@ -17,6 +17,7 @@ import (
 	"github.com/sockeye-im/sockeye/internal/chat"
 	"github.com/sockeye-im/sockeye/internal/job"
 	"github.com/sockeye-im/sockeye/internal/store/accounttest"
+	"github.com/sockeye-im/sockeye/internal/store/filetest"
 	"github.com/sockeye-im/sockeye/internal/store/jobtest"
 	"github.com/sockeye-im/sockeye/internal/store/scheduletest"
 	"github.com/sockeye-im/sockeye/internal/store/sqlite"
@@ -24,6 +25,7 @@ import (
 	"github.com/sockeye-im/sockeye/internal/store/suite"
 	"github.com/sockeye-im/sockeye/internal/store/usagetest"
 	"github.com/sockeye-im/sockeye/internal/store/webhooktest"
+	"github.com/sockeye-im/sockeye/internal/upload"
 	"github.com/sockeye-im/sockeye/internal/usage"
 	"github.com/sockeye-im/sockeye/internal/webhook"
 )
@@ -48,6 +50,9 @@ func TestConformance(t *testing.T) {
 	})
 	t.Run("Later", func(t *testing.T) {
 		scheduletest.Run(t, func(t *testing.T) scheduletest.Driver { return laterDriver{t.TempDir(), asked} })
+	})
+	t.Run("Files", func(t *testing.T) {
+		filetest.Run(t, func(t *testing.T) filetest.Driver { return driver{t.TempDir(), asked} })
 	})
 	t.Run("Usage", func(t *testing.T) {
 		usagetest.Run(t, func(t *testing.T) usagetest.Driver { return usageDriver{t.TempDir(), asked} })
@@ -89,6 +94,10 @@ func (d jobDriver) Beside(_ testing.TB, first job.Store) job.Store { return firs
 func (d jobDriver) Cause(ctx context.Context, in job.Store, jobs []job.Job, fail error) error {
 	return in.(*sqlite.Jobs).Cause(ctx, jobs, fail)
 }
+
+func (d driver) Files(of chat.Store) upload.Store { return of.(*sqlite.Store).Files() }
+
+func (d driver) JobsOf(chats chat.Store) job.Store { return chats.(*sqlite.Store).Jobs() }
 
 func (d driver) Webhooks(of chat.Store) webhook.Store { return of.(*sqlite.Store).Webhooks() }
 

@@ -96,4 +96,10 @@ var Tables = []Table{
 		text("type"), text("reply_to"), text("attachments"), text("client_msg_id"), raw("fingerprint"), integer("send_at"), integer("created_at"),
 		integer("version"), text("failure_code"), text("failure_message"),
 	}},
+	{"files", 1, []Column{
+		text("id"), text("owner_id"), text("state"), text("name"), text("metadata"), text("concat"), integer("length"), integer("received"),
+		text("parts"), text("type"), integer("size"), text("blob"), boolean("processed"), text("details"), text("variants"), integer("created_at"),
+		integer("expires_at"),
+	}},
+	{"file_uses", 3, []Column{text("conversation_id"), integer("seq"), text("file_id")}},
 }

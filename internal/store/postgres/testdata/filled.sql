@@ -66,3 +66,6 @@ INSERT INTO webhook_deliveries (webhook_id, at, id, event_id, kind, conversation
     SELECT 'w' || i % 50 + 1, i, 'd' || i, '', '', '', i, 1, 200, '', '', 1 FROM generate_series(1, 5000) i;
 INSERT INTO scheduled_messages (id, author_id, author_name, conversation_id, recipient_id, content, type, client_msg_id, fingerprint, send_at, created_at, version)
     SELECT 's' || i, 'u' || i % 500, '', 'c' || i, 'u1', '', 'text', CASE WHEN i % 2 = 0 THEN 'c' || i END, '', i, i, 1 FROM generate_series(1, 5000) i;
+INSERT INTO files (id, owner_id, state, name, metadata, concat, length, received, parts, type, size, blob, processed, details, variants, created_at, expires_at)
+    SELECT 'f' || i, 'u' || i % 500, 'ready', '', '', '', i, i, 'null', 'image/png', i, '', true, '{}', '{}', i, CASE WHEN i % 100 = 0 THEN i END FROM generate_series(1, 5000) i;
+INSERT INTO file_uses (conversation_id, seq, file_id) SELECT 'c' || i, 1, 'f' || i FROM generate_series(1, 5000) i;
