@@ -19,6 +19,7 @@ import (
 func uploadConfig(cfg config.Config) upload.Config {
 	out := upload.DefaultConfig()
 	out.MaxSize, out.Quota, out.Types = int64(cfg.Files.UploadMaxSize), int64(cfg.Files.UploadQuota), cfg.Files.UploadTypes
+	out.KeepMetadata = cfg.Files.UploadKeepMetadata.On
 	return out
 }
 

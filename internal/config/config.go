@@ -169,6 +169,8 @@ type Files struct {
 	UploadMaxSize Bytes    `default:"10MB" help:"Size of one file."`
 	UploadQuota   Bytes    `default:"1GiB" help:"Size of all files of one user together; 0 is no limit."`
 	UploadTypes   []string `default:"image/jpeg,image/png,image/gif,image/webp,video/mp4,video/webm,audio/mpeg,audio/wav,audio/ogg,application/pdf,text/plain" help:"Types that files may have, by what their bytes are."`
+
+	UploadKeepMetadata Switch `default:"off" help:"Leave in pictures what cameras and programs have written into them, such as where they were made: on or off."`
 }
 
 // Log sets up logging, which goes to standard error.

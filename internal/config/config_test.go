@@ -93,7 +93,7 @@ func TestOneNameEverywhere(t *testing.T) {
 		"admin-claims": "on", "external-accounts": "off", "registration": "off", "token-ttl": "1h", "refresh-for": "0s",
 		"log-format": "text", "metrics": "off", "pprof": "on", "drain-timeout": "1s", "memory-limit": "2GiB",
 		"webhook-allow": "10.1.0.0/16",
-		"files-dir":     "/srv/files", "files-shared": "on", "upload-max-size": "5MB", "upload-quota": "2GiB", "upload-types": "image/png",
+		"files-dir":     "/srv/files", "files-shared": "on", "upload-max-size": "5MB", "upload-quota": "2GiB", "upload-types": "image/png", "upload-keep-metadata": "on",
 	}
 	defaults, err := config.Default()
 	if err != nil {

@@ -20,6 +20,8 @@ type Config struct {
 	Unattached time.Duration
 	// PartSize is how many bytes of an upload are made durable at a time: so much is lost at most when the server dies.
 	PartSize int64
+	// MaxPixels is how many a picture may have.
+	MaxPixels int
 	// KeepMetadata leaves what cameras and programs have written into pictures where it is.
 	KeepMetadata bool
 }
@@ -32,9 +34,9 @@ func DefaultTypes() []string {
 	}
 }
 
-// DefaultConfig returns the defaults: 10 MB a file, 1 GiB a user, one day, pieces of 4 MiB.
+// DefaultConfig returns the defaults: 10 MB a file, 1 GiB a user, one day, pieces of 4 MiB, pictures of 33 megapixels.
 func DefaultConfig() Config {
-	return Config{MaxSize: 10_000_000, Quota: 1 << 30, Types: DefaultTypes(), Unattached: 24 * time.Hour, PartSize: 4 << 20}
+	return Config{MaxPixels: 33_000_000, MaxSize: 10_000_000, Quota: 1 << 30, Types: DefaultTypes(), Unattached: 24 * time.Hour, PartSize: 4 << 20}
 }
 
 // Validate reports the first setting that cannot be used.
@@ -48,6 +50,8 @@ func (c Config) Validate() error {
 		return errors.New("upload: at least one type of files must be allowed")
 	case c.Unattached < time.Minute:
 		return fmt.Errorf("upload: files must be kept for at least 1m before they are sent, not %v", c.Unattached)
+	case c.MaxPixels < 1:
+		return errors.New("upload: the largest picture must have at least 1 pixel")
 	case c.PartSize < 1:
 		return errors.New("upload: pieces must have at least 1 byte")
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/sockeye-im/sockeye/internal/chat"
 	"github.com/sockeye-im/sockeye/internal/deps"
+	"github.com/sockeye-im/sockeye/internal/media"
 	"github.com/sockeye-im/sockeye/internal/refusal"
 )
 
@@ -190,18 +191,63 @@ func (s *Service) finish(ctx context.Context, r Record, from int64, joined []str
 	if r.Blob, err = s.compose(ctx, &r); err != nil {
 		return Record{}, err
 	}
+	composed := r.Blob
+	if r.Size, err = s.inspect(ctx, &r, kind); err != nil {
+		return Record{}, err
+	}
 	now := s.now()
-	r.State, r.Type, r.Size, r.Offset, r.Parts = Ready, kind, r.Length, r.Length, nil
+	r.State, r.Type, r.Offset, r.Parts = Ready, kind, r.Length, nil
 	r.Processed, r.ExpiresAt = true, now.Add(s.cfg.Unattached)
 	if err := s.deps.Store.Finish(ctx, Finish{Record: r, From: from, Joined: joined, At: now}); err != nil {
 		return Record{}, fmt.Errorf("finish an upload: %w", err)
 	}
-	for _, part := range parts {
-		if part.Blob != r.Blob && joined == nil {
+	for _, part := range append(parts, Part{Blob: composed}) {
+		if part.Blob != r.Blob && owned(part.Blob, r.ID) { // those of what it was joined of go with that
 			s.discard(part.Blob)
 		}
 	}
 	return r, nil
+}
+
+// inspect looks at a picture, and has its blob be one without what was written about it: where and when it was made. Nobody reads
+// it before. It returns the size of the blob. A picture that is malformed or too large is removed.
+func (s *Service) inspect(ctx context.Context, r *Record, kind string) (size int64, err error) {
+	if !media.IsPicture(kind) {
+		return r.Length, nil
+	}
+	blob, err := s.deps.Blobs.Open(ctx, r.Blob)
+	if err != nil {
+		return 0, fmt.Errorf("open a picture: %w", err)
+	}
+	defer func() { _ = blob.Close() }() // it was read only
+	p, err := media.Inspect(blob, blob.Size(), kind)
+	switch {
+	case errors.Is(err, media.ErrMalformed):
+		return 0, s.refuse(ctx, r, refusal.Invalid("file", "must be a well-formed picture, "+kind))
+	case err != nil:
+		return 0, fmt.Errorf("inspect a picture: %w", err)
+	case p.Height > s.cfg.MaxPixels/p.Width:
+		most := s.cfg.MaxPixels / 1_000_000
+		return 0, s.refuse(ctx, r, refusal.Beyond("file", most, fmt.Sprintf("must have at most %d megapixels", most)))
+	}
+	r.Details = chat.FileDetails{Width: p.Width, Height: p.Height, Format: p.Format}
+	if s.cfg.KeepMetadata || p.Clean() {
+		return blob.Size(), nil
+	}
+	key := s.key(r.ID, "clean")
+	if size, err = s.deps.Blobs.Put(ctx, key, p.Without(blob)); err != nil {
+		return 0, fmt.Errorf("store a picture: %w", err)
+	}
+	r.Blob = key
+	return size, nil
+}
+
+// refuse removes an upload that may not become a file, and returns why.
+func (s *Service) refuse(ctx context.Context, r *Record, why *refusal.Error) error {
+	if err := s.deps.Store.Remove(ctx, Remove{ID: r.ID, At: s.now()}); err != nil {
+		return fmt.Errorf("remove a refused file: %w", err)
+	}
+	return why
 }
 
 // allowed is what the bytes of an upload are. One that may not be is removed.
@@ -211,10 +257,7 @@ func (s *Service) allowed(ctx context.Context, r *Record) (string, error) {
 		return "", err
 	}
 	if !s.cfg.allows(kind) {
-		if err := s.deps.Store.Remove(ctx, Remove{ID: r.ID, At: s.now()}); err != nil {
-			return "", fmt.Errorf("remove a refused file: %w", err)
-		}
-		return "", errType(kind)
+		return "", s.refuse(ctx, r, errType(kind))
 	}
 	return kind, nil
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -79,11 +80,13 @@ func (w *world) refused(err, want error) {
 	}
 }
 
-// png is a picture of so many bytes, of which the first ones are right.
+// png is a picture of so many bytes that is made as it should be, though nobody could decode it.
 func png(size int) []byte {
-	content := bytes.Repeat([]byte("0123456789abcdef"), size/16+1)[:size]
-	copy(content, "\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR")
-	return content
+	head := "\x89PNG\r\n\x1a\n\x00\x00\x00\x0dIHDR\x00\x00\x00\x06\x00\x00\x00\x04\x08\x00\x00\x00\x00\x00\x00\x00\x00"
+	rest := size - len(head) - 24
+	content := binary.BigEndian.AppendUint32([]byte(head), uint32(rest))
+	content = append(append(content, "IDAT"...), bytes.Repeat([]byte("0123456789abcdef"), size/16+1)[:rest+4]...)
+	return append(content, "\x00\x00\x00\x00IEND\x00\x00\x00\x00"...)
 }
 
 func (w *world) create(length int) upload.Record {
@@ -216,9 +219,9 @@ func TestRefusedPieces(t *testing.T) {
 	w.refused(err, upload.ErrUploadNotFound)
 	_, err = w.piece("file_none", 0, strings.NewReader("x"))
 	w.refused(err, upload.ErrUploadNotFound)
-	_, err = w.Append(w.Context(), "anna", r.ID, upload.Piece{Body: bytes.NewReader(png(3001)), Length: 3001})
+	_, err = w.Append(w.Context(), "anna", r.ID, upload.Piece{Body: bytes.NewReader(append(png(3000), 0)), Length: 3001})
 	w.refused(err, refusal.Beyond("", 0, ""))
-	_, err = w.piece(r.ID, 0, bytes.NewReader(png(3001))) // nobody said how much would come
+	_, err = w.piece(r.ID, 0, bytes.NewReader(append(png(3000), 0))) // nobody said how much would come
 	w.refused(err, refusal.Beyond("", 0, ""))
 	sum := sha256.Sum256([]byte("another"))
 	wrong, err := upload.NewChecksum("sha256", sum[:])
@@ -303,8 +306,8 @@ func TestTypes(t *testing.T) {
 		}
 	}
 	for name, want := range map[string]struct{ content, kind string }{
-		"a.exe": {"just words", "text/plain"}, "b": {"%PDF-1.7\n", "application/pdf"}, "c": {"GIF89a\x01\x00\x01\x00", "image/gif"},
-		"d": {"\xff\xd8\xff\xe0\x00\x10JFIF", "image/jpeg"}, "e": {"RIFF\x24\x00\x00\x00WEBPVP8 ", "image/webp"},
+		"a.exe": {"just words", "text/plain"}, "b": {"%PDF-1.7\n", "application/pdf"}, "c": {"GIF89a\x01\x00\x01\x00\x00\x00\x00;", "image/gif"},
+		"d": {"\xff\xd8\xff\xc0\x00\x0b\x08\x00\x01\x00\x01\x01\x01\x11\x00\xff\xd9", "image/jpeg"}, "e": {"RIFF\x16\x00\x00\x00WEBPVP8L\x0a\x00\x00\x00\x2f\x00\x00\x00\x00\x00\x00\x00\x00\x00", "image/webp"},
 		"f": {"ID3\x04\x00\x00\x00\x00\x00\x0aTIT2\x00\x00\x00\x00\x00\x00", "audio/mpeg"}, "g": {"RIFF\x24\x00\x00\x00WAVEfmt ", "audio/wav"},
 	} {
 		r, err := w.Receive(t.Context(), "anna", name, -1, strings.NewReader(want.content))
@@ -312,6 +315,53 @@ func TestTypes(t *testing.T) {
 		if r.Type != want.kind || r.Size != int64(len(want.content)) || string(w.read(r.ID)) != want.content {
 			t.Errorf("%s is %s", name, r.Type)
 		}
+	}
+}
+
+// Nobody reads where a picture was made. How large it is, is known; one that is too large, or that is none, is refused.
+func TestPictures(t *testing.T) {
+	w := begin(t)
+	const place = "52.5200N 13.4050E"
+	plain := png(300)
+	content := slices.Concat(plain[:33], []byte("\x00\x00\x00\x11eXIf"+place+"\x00\x00\x00\x00"), plain[33:], []byte(place))
+	whole := func() upload.Record {
+		t.Helper()
+		r, err := w.Receive(t.Context(), "anna", "a.png", -1, bytes.NewReader(content))
+		w.must(err)
+		return r
+	}
+	inPieces := func() upload.Record {
+		t.Helper()
+		r := w.create(len(content))
+		_, err := w.piece(r.ID, 0, faulty{bytes.NewReader(content[:200])})
+		w.refused(err, upload.ErrBroken)
+		r, err = w.piece(r.ID, 200, bytes.NewReader(content[200:]))
+		w.must(err)
+		return r
+	}
+	for _, r := range []upload.Record{whole(), inPieces()} {
+		if r.Size != 300 || r.Length != int64(len(content)) || r.Details != (chat.FileDetails{Width: 6, Height: 4, Format: "png"}) {
+			t.Errorf("it became %+v", r)
+		}
+		if !bytes.Equal(w.read(r.ID), plain) {
+			t.Error("it has other bytes")
+		}
+		if names := w.blobs(r.ID); len(names) != 1 {
+			t.Errorf("beside its bytes there are %v", names)
+		}
+	}
+	large := png(300)
+	copy(large[16:], "\x00\x00\x75\x30\x00\x00\x75\x30") // 30,000 by 30,000
+	for _, bad := range [][]byte{large, []byte("\x89PNG\r\n\x1a\n and nothing"), []byte("GIF89a\xff\xff\xff\xff\x00\x00\x00\x2c")} {
+		_, err := w.Receive(t.Context(), "anna", "a.png", -1, bytes.NewReader(bad))
+		if said := refusal.Of(err); said == nil || said.Field != "file" {
+			t.Errorf("%q: %v", bad[:10], err)
+		}
+	}
+	w.cfg.KeepMetadata = true
+	w.open(0)
+	if r := whole(); !bytes.Equal(w.read(r.ID), content) {
+		t.Error("something is removed though it is to be kept")
 	}
 }
 

@@ -72,10 +72,13 @@ class Server {
 
 after(async () => { for (const s of started) if (s.process.exitCode === null && s.process.signalCode === null) await s.kill(); });
 
-// picture is content that is taken for a PNG.
+// picture is a PNG of so many bytes that is made as it should be, though nobody could decode it.
 function picture(size) {
   const content = randomBytes(size);
-  Buffer.from("\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "latin1").copy(content);
+  Buffer.from("\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x06\0\0\0\x04\x08\0\0\0\0\0\0\0\0", "latin1").copy(content);
+  content.writeUInt32BE(size - 57, 33);
+  content.write("IDAT", 37, "latin1");
+  Buffer.from("\0\0\0\0IEND\0\0\0\0", "latin1").copy(content, size - 12);
   return content;
 }
 
