@@ -23,12 +23,39 @@ type Message struct {
 	Reactions      map[string][]string `json:"reactions"` // users by emoji
 	ReplyTo        *string             `json:"replyTo"`
 	ThreadID       string              `json:"threadId,omitempty"`
-	Attachments    []string            `json:"attachments"`
+	Attachments    []File              `json:"attachments"`
 	Mentions       []string            `json:"mentions,omitempty"`
 	PinnedAt       *time.Time          `json:"pinnedAt,omitempty"`
 	PinnedBy       string              `json:"pinnedBy,omitempty"`
 	ClientMsgID    string              `json:"clientMsgId,omitempty"`
 	Names          Names               `json:"names,omitempty"` // of Mentions, Reactions and PinnedBy
+}
+
+// File is what a message carries. Addresses are relative to the server's; those of what was not made are empty.
+type File struct {
+	ID           string       `json:"id"`
+	OriginalName string       `json:"originalName"` // as its uploader calls it
+	Filename     string       `json:"filename"`     // of letters and digits, with an ending for its type
+	Mimetype     string       `json:"mimetype"`     // what its bytes are
+	Size         int64        `json:"size"`         // bytes
+	UploadedBy   string       `json:"uploadedBy"`
+	UploadedAt   time.Time    `json:"uploadedAt"`
+	Processed    bool         `json:"processed"` // nothing more is made of it
+	Metadata     FileMetadata `json:"metadata"`
+	URL          string       `json:"url"`
+	Thumbnail    string       `json:"thumbnail,omitempty"`
+	Compressed   string       `json:"compressed,omitempty"`
+	Preview      string       `json:"preview,omitempty"`
+}
+
+// FileMetadata is what is known of the content of a file; what is not is zero.
+type FileMetadata struct {
+	Width      int     `json:"width,omitempty"`  // pixels
+	Height     int     `json:"height,omitempty"` // pixels
+	Format     string  `json:"format,omitempty"`
+	Duration   float64 `json:"duration,omitempty"`   // seconds
+	Bitrate    int     `json:"bitrate,omitempty"`    // bits a second
+	SampleRate int     `json:"sampleRate,omitempty"` // a second
 }
 
 // Named is how a user is called.

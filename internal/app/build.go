@@ -32,6 +32,7 @@ import (
 	"github.com/sockeye-im/sockeye/internal/ops"
 	"github.com/sockeye-im/sockeye/internal/presence"
 	"github.com/sockeye-im/sockeye/internal/push"
+	"github.com/sockeye-im/sockeye/internal/upload"
 	"github.com/sockeye-im/sockeye/internal/usage"
 	"github.com/sockeye-im/sockeye/internal/web"
 	"github.com/sockeye-im/sockeye/internal/webhook"
@@ -84,6 +85,7 @@ type Server struct {
 	Accounts   *account.Service
 	Presence   *presence.Tracker
 	Typing     *presence.Typing
+	Files      *upload.Service // nil: this server has no place for them
 	Chat       *chat.Service
 	Commands   *command.Table
 	Gateway    *gateway.Gateway
@@ -115,7 +117,7 @@ func New(ctx context.Context, settings Settings, log *slog.Logger) (*Server, err
 		// The way out: what is committed goes by the feed to the hub, and from there to sockets.
 		s.buildSockets, s.buildFeed, s.buildStore, s.buildNode, s.buildHub,
 		// The rules, whose tokens are good, and who is here.
-		s.buildTrust, s.buildAccounts, s.buildPresence, s.buildChat, s.buildWebhooks, s.buildPush, s.followEvents, s.buildBroadcasts,
+		s.buildTrust, s.buildAccounts, s.buildPresence, s.buildFiles, s.buildChat, s.buildWebhooks, s.buildPush, s.followEvents, s.buildBroadcasts,
 		// The way in: commands, from sockets and over HTTP, and what is done later.
 		s.buildCommands, s.buildGateway, s.buildUsage, s.buildJobs, s.buildMonitor, s.buildHealth, s.buildCensus, s.buildHTTP,
 		// What publishes by itself, once all who are to be told are there: the other servers, and what is done now and then.
@@ -209,7 +211,9 @@ func (s *Server) buildHub(context.Context) (err error) {
 }
 
 func (s *Server) buildChat(context.Context) (err error) {
-	s.Chat, err = chat.New(s.settings.Rules, chat.Deps{Store: s.settings.Chats(s.Store), Now: s.settings.Said, NewID: s.settings.NewID})
+	rules := s.settings.Rules
+	rules.Files = true
+	s.Chat, err = chat.New(rules, chat.Deps{Store: s.settings.Chats(s.Store), Now: s.settings.Said, NewID: s.settings.NewID})
 	if err != nil {
 		return err
 	}
@@ -284,17 +288,21 @@ func (s *Server) buildHealth(ctx context.Context) (err error) {
 	return err
 }
 
-func (s *Server) buildHTTP(context.Context) error {
+func (s *Server) buildHTTP(ctx context.Context) error {
 	mux := http.NewServeMux()
 	routes := ops.Routes{Health: s.health, Pprof: s.settings.Pprof.On}
 	if s.settings.Metrics.On {
 		routes.Metrics = s.Registry
 	}
 	routes.Register(mux)
+	secret, err := s.Store.Secret(ctx)
+	if err != nil {
+		return err
+	}
 	api, err := httpapi.New(s.settings.API, httpapi.Deps{
 		Accounts: s.Accounts, Chat: s.Chat, Commands: s.Commands, Presence: s.Presence, Clients: s.Door,
 		Overview: s.Overview, Nodes: s.Census, Monitor: s.Monitor, Jobs: s.Jobs, Usage: s.Usage, Webhooks: s.Webhooks, Incoming: s.Incoming,
-		Broadcasts: s.Broadcasts, Push: s.Push, Log: s.log, Now: time.Now,
+		Broadcasts: s.Broadcasts, Push: s.Push, Files: s.Files, Secret: secret, Log: s.log, Now: time.Now,
 	})
 	if err != nil {
 		return err

@@ -10,6 +10,7 @@ import (
 	"github.com/sockeye-im/sockeye/internal/config"
 	"github.com/sockeye-im/sockeye/internal/job"
 	"github.com/sockeye-im/sockeye/internal/push"
+	"github.com/sockeye-im/sockeye/internal/upload"
 	"github.com/sockeye-im/sockeye/internal/usage"
 	"github.com/sockeye-im/sockeye/internal/webhook"
 )
@@ -27,6 +28,8 @@ type Store interface {
 	Jobs() job.Store
 	// Usage returns what the servers of the same database are used for.
 	Usage() usage.Store
+	// Files returns the files of the same database.
+	Files() upload.Store
 	// Webhooks returns the webhooks of the same database. It is called behind Accounts.
 	Webhooks() webhook.Store
 	// Follow has somebody say which jobs are to follow the events of each transaction: they are stored with it, see the

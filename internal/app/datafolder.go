@@ -14,6 +14,7 @@ import (
 	"github.com/sockeye-im/sockeye/internal/config"
 	"github.com/sockeye-im/sockeye/internal/job"
 	"github.com/sockeye-im/sockeye/internal/store/sqlite"
+	"github.com/sockeye-im/sockeye/internal/upload"
 	"github.com/sockeye-im/sockeye/internal/usage"
 	"github.com/sockeye-im/sockeye/internal/webhook"
 )
@@ -93,6 +94,9 @@ func (s inFolder) Jobs() job.Store { return s.Store.Jobs() }
 
 // Usage implements [Store].
 func (s inFolder) Usage() usage.Store { return s.Store.Usage() }
+
+// Files implements [Store].
+func (s inFolder) Files() upload.Store { return s.Store.Files() }
 
 // Webhooks implements [Store].
 func (s inFolder) Webhooks() webhook.Store { return s.Store.Webhooks() }

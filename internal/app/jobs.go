@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -26,20 +27,21 @@ const finishJobs = 5 * time.Second
 // buildJobs makes who does what is to be done later. The kinds are named here.
 func (s *Server) buildJobs(ctx context.Context) (err error) {
 	tasks := upkeepJobs{}
-	s.Jobs, err = job.NewQueue(append(s.Broadcasts.Kinds(), []job.Kind{
+	s.Jobs, err = job.NewQueue(slices.Concat(s.Broadcasts.Kinds(), s.fileJobs(), []job.Kind{
 		{Name: upkeepKind, Handle: tasks.handle, Timeout: upkeepTimeout, Open: true},
 		s.usageJobs(),
 		s.Push.Kind(),
 		// A line of a webhook says itself how it goes on: only the store can make a job of it fail.
 		{Name: webhook.JobKind, Handle: s.courier.Handle, Workers: webhook.Workers, Timeout: webhook.JobTimeout, Retries: 1000},
 		{Name: chat.ScheduledKind, Handle: s.sendScheduled, Retries: scheduledRetries, MaxPayload: maxScheduledPayload},
-	}...), job.QueueDeps{Store: s.Store.Jobs(), Now: time.Now, NewID: chat.NewID})
+	}), job.QueueDeps{Store: s.Store.Jobs(), Now: time.Now, NewID: chat.NewID})
 	if err != nil {
 		return err
 	}
 	tasks.add("retain", "@hourly", s.retain)
 	tasks.add("prune jobs", "30 * * * *", s.pruneJobs)
 	tasks.add("prune broadcasts", "40 * * * *", s.pruneBroadcasts)
+	s.addFileTasks(tasks)
 	if err := errors.Join(tasks.recur(ctx, s.Jobs), s.recurUsage(ctx)); err != nil {
 		return err
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/sockeye-im/sockeye/internal/job"
 	"github.com/sockeye-im/sockeye/internal/store/postgres"
 	"github.com/sockeye-im/sockeye/internal/store/sqlite"
+	"github.com/sockeye-im/sockeye/internal/upload"
 	"github.com/sockeye-im/sockeye/internal/usage"
 	"github.com/sockeye-im/sockeye/internal/webhook"
 )
@@ -145,6 +146,9 @@ func (s inPostgres) Jobs() job.Store { return s.Store.Jobs() }
 
 // Usage implements [Store].
 func (s inPostgres) Usage() usage.Store { return s.Store.Usage() }
+
+// Files implements [Store].
+func (s inPostgres) Files() upload.Store { return s.Store.Files() }
 
 // Webhooks implements [Store].
 func (s inPostgres) Webhooks() webhook.Store { return s.Store.Webhooks() }

@@ -16,7 +16,7 @@ import (
 // folder.
 func TestPostgres(t *testing.T) {
 	database := pgtest.Database(t)
-	r := start(t, t.TempDir(), "--database", database, "--dev")
+	r := start(t, t.TempDir(), "--database", database, "--dev", "--files-shared", "on")
 	token := r.login("Ada")
 	p := r.connect(token)
 	p.send(`420["room:create",{"id":"hall","name":"Hall"}]`)
@@ -34,7 +34,7 @@ func TestPostgres(t *testing.T) {
 	if strings.Contains(r.log.String(), `"level":"ERROR"`) || strings.Contains(r.log.String(), `"level":"WARN"`) {
 		t.Errorf("logged %s", r.log)
 	}
-	again := start(t, t.TempDir(), "--database", database)
+	again := start(t, t.TempDir(), "--database", database, "--files-shared", "on")
 	back := again.connect(token)
 	back.send(`422["history",{"roomId":"hall"}]`)
 	if answer := back.read(`432[{"ok":true`); !strings.Contains(answer, `"content":"hello"`) {

@@ -18,6 +18,7 @@ import (
 	"github.com/sockeye-im/sockeye/internal/presence"
 	"github.com/sockeye-im/sockeye/internal/push"
 	"github.com/sockeye-im/sockeye/internal/ratelimit"
+	"github.com/sockeye-im/sockeye/internal/upload"
 	"github.com/sockeye-im/sockeye/internal/webhook"
 	"github.com/sockeye-im/sockeye/socketio"
 )
@@ -37,7 +38,10 @@ type Settings struct {
 	Events   ratelimit.Rate // of commands
 	Hub      hub.Config
 	Webhooks webhook.Config
-	HandOver HandOver
+	Uploads  upload.Config
+	// FilesReserve is how many bytes of their disk files leave free.
+	FilesReserve uint64
+	HandOver     HandOver
 	Seams
 }
 
@@ -67,7 +71,7 @@ func SettingsOf(cfg config.Config) Settings {
 		Config: cfg, Sockets: socketConfig(cfg), Door: doorConfig(cfg), Native: nativeConfig(cfg), Users: accountConfig(cfg),
 		Rules: chatConfig(cfg), Presence: presence.Config{Grace: cfg.Chat.OfflineGrace}, Typing: typingConfig(cfg), API: apiConfig(cfg),
 		Events: eventRate(cfg), Hub: hub.Config{Idle: max(hub.DefaultConfig().Idle, 2*cfg.Wire.Recovery)}, HandOver: handOver(cfg),
-		Webhooks: webhook.DefaultConfig(),
+		Webhooks: webhook.DefaultConfig(), Uploads: uploadConfig(cfg), FilesReserve: upload.Reserve,
 		Seams: Seams{
 			Now: time.Now, Said: time.Now, NewID: chat.NewID, LookFor: push.DefaultLookFor,
 			Chats: same[chat.Store], People: same[account.Store], SignIn: same[gateway.Accounts], Members: same[hub.Members],

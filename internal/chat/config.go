@@ -30,6 +30,8 @@ type Config struct {
 	RoomRetention time.Duration
 	// Quota is how many rooms a user may make and be in. What the application's backend does for users is not bound by it.
 	Quota Quota
+	// Files has attachments be files that their sender has uploaded. Without it they are ids that nobody looks at.
+	Files bool
 }
 
 // DefaultEditWindow is how long a message may be edited unless configured.

@@ -70,6 +70,6 @@ func Codes() []refusal.Code {
 		CodePrivateRoom, CodeJoinNotPermitted, CodeNotInRoom, CodeUserNotInRoom, CodeNotAdmin, CodeLastAdmin,
 		CodeNotOwnMessage, CodeEditWindowExceeded, CodeDeleteNotPermitted, CodePinNotPermitted, CodeTooManyPins,
 		CodeTooManyReactions, CodeTooManyRooms, CodeTooManyMemberships, CodeUploadsNotAllowed, CodeVoiceNotAllowed,
-		CodeScheduledNotFound, CodeTooManyScheduled,
+		CodeScheduledNotFound, CodeTooManyScheduled, CodeFileNotFound,
 	}
 }

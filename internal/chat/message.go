@@ -61,6 +61,8 @@ type Message struct {
 	// if it is no reply.
 	ThreadID    string
 	Attachments []string
+	// Files are those of Attachments that are known, in their order.
+	Files []File
 	// Mentions are the members that Content names as @login or @id.
 	Mentions []UserID
 	// Reactions are in the order of their first giving.

@@ -73,7 +73,7 @@ func (r *recent) keep(a *Access, limit int, page Page, now time.Time) {
 	k := &recentPage{conversation: a.ConversationID, first: a.FirstSeq, seq: a.Seq, limit: limit, page: page, at: now}
 	for i := range page.Messages {
 		m := &page.Messages[i]
-		k.bytes += messageBytes + len(m.Content) + 64*(len(m.Attachments)+len(m.Mentions)+len(m.Names))
+		k.bytes += messageBytes + len(m.Content) + messageBytes*len(m.Files) + 64*(len(m.Attachments)+len(m.Mentions)+len(m.Names))
 		for _, reactions := range m.Reactions {
 			k.bytes += 64 * (1 + len(reactions.Users))
 		}

@@ -175,6 +175,7 @@ func (s *Service) compose(clientMsgID string, d *Draft) (Append, error) {
 		Message:        s.message(clientMsgID, d),
 		Fingerprint:    d.fingerprint(),
 		RequireFriends: d.RecipientID != "" && s.cfg.DirectPolicy == DirectFriends,
+		RequireFiles:   s.cfg.Files,
 		Origin:         d.Sender.Origin,
 	}, nil
 }
@@ -185,7 +186,7 @@ func (s *Service) review(ctx context.Context, cmd *Append, d *Draft) error {
 		return fmt.Errorf("filter message: %w", err)
 	}
 	cmd.Message.Content = d.Content
-	return checkContent(d.Content, s.cfg.MaxText)
+	return d.checkContent(s.cfg.MaxText)
 }
 
 // repeated looks for the message that already has the command's clientMsgId, so

@@ -25,6 +25,9 @@ func (m *Message) Size() int {
 	for _, id := range m.Attachments {
 		size += encoded(id)
 	}
+	for i := range m.Files {
+		size += overhead + encoded(m.Files[i].Name)
+	}
 	for _, id := range m.Mentions {
 		size += encoded(string(id))
 	}

@@ -47,7 +47,9 @@ type Messages interface {
 	//   - to a user: ErrNotFriends if friendship is required and there is none, or
 	//     if one of the two has blocked the other;
 	//   - ReplyTo must be a message of the same conversation: ErrMessageNotFound
-	//     with the field replyTo.
+	//     with the field replyTo;
+	//   - Attachments must be files, as [Append.Attach] says: ErrFileNotFound. They
+	//     are kept as long as a message carries them.
 	// The timestamp is moved forward to that of the conversation's last event if
 	// it lies before it. Of Mentions those that are in the conversation stay. A
 	// reply belongs to the thread of what it replies to.
@@ -239,7 +241,9 @@ type Append struct {
 	// Fingerprint tells contents apart under one clientMsgId.
 	Fingerprint    []byte
 	RequireFriends bool
-	Origin         string
+	// RequireFiles refuses attachments that are no files of the sender's, see [Append.Attach].
+	RequireFiles bool
+	Origin       string
 }
 
 // Sent is a stored message with its fingerprint, which is empty once the message

@@ -12,7 +12,7 @@ const maxRoomID = 64
 
 // checkDraft checks all of a message but its target.
 func (s *Service) checkDraft(clientMsgID string, d *Draft) error {
-	if err := checkContent(d.Content, s.cfg.MaxText); err != nil {
+	if err := d.checkContent(s.cfg.MaxText); err != nil {
 		return err
 	}
 	if !d.Type.sendable() {
@@ -37,6 +37,14 @@ func (s *Service) checkDraft(clientMsgID string, d *Draft) error {
 		}
 	}
 	return nil
+}
+
+// checkContent is that of a message, which needs no text where it has files.
+func (d *Draft) checkContent(limit int) error {
+	if d.Content == "" && len(d.Attachments) > 0 {
+		return nil
+	}
+	return checkContent(d.Content, limit)
 }
 
 func checkContent(content string, limit int) error {

@@ -14,7 +14,7 @@ var messageRows = []row{
 
 // outgoing is what both kinds of messages share.
 type outgoing struct {
-	Content     string           `json:"content"`
+	Content     string           `json:"content" need:"optional" doc:"The text. It may be left out where there are attachments."`
 	Type        chat.MessageType `json:"type" default:"text" doc:"What it is; system is the server's own."`
 	ClientMsgID string           `json:"clientMsgId" need:"optional"`
 	ReplyTo     string           `json:"replyTo" need:"optional"`

@@ -42,6 +42,7 @@ type Config struct {
 
 	Webhook Webhook `embed:"" prefix:"webhook-"`
 	Push    Push    `embed:"" prefix:"push-"`
+	Files   Files   `embed:""`
 
 	Metrics      Switch        `default:"on" help:"Serve /metrics: on or off."`
 	Pprof        Switch        `default:"off" help:"Serve /debug/pprof/, for profiling: on or off. Not for servers that strangers can reach."`
@@ -172,6 +173,17 @@ type Webhook struct {
 type Push struct {
 	Subject      string `default:"https://github.com/sockeye-im/sockeye" placeholder:"ADDRESS" help:"Whom push services may turn to where something is wrong with what this server sends: a mailto: or https: address, and not one of localhost."`
 	AllowPrivate bool   `help:"For tests: browsers may subscribe with push services on private addresses, by plain HTTP and at any port."`
+}
+
+// Files says which files users may upload, and where these are kept.
+type Files struct {
+	FilesDir      string   `placeholder:"DIR" help:"Folder for files, made when missing. Default: the folder files in the data folder, which backups hold."`
+	FilesShared   Switch   `default:"off" help:"The folder for files is the same for all servers of a PostgreSQL database: on or off. Without it they take no files."`
+	UploadMaxSize Bytes    `default:"10MB" help:"Size of one file."`
+	UploadQuota   Bytes    `default:"1GiB" help:"Size of all files of one user together; 0 is no limit."`
+	UploadTypes   []string `default:"image/jpeg,image/png,image/gif,image/webp,video/mp4,video/webm,audio/mpeg,audio/wav,audio/ogg,application/pdf,text/plain" help:"Types that files may have, by what their bytes are."`
+
+	UploadKeepMetadata Switch `default:"off" help:"Leave in pictures what cameras and programs have written into them, such as where they were made: on or off."`
 }
 
 // Log sets up logging, which goes to standard error.

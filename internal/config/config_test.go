@@ -60,7 +60,13 @@ func TestDefaults(t *testing.T) {
 		Chat: config.Chat{
 			DMPolicy: "friends", EditWindow: 5 * time.Minute, OfflineGrace: 5 * time.Second, TypingLifetime: 6 * time.Second,
 		},
-		Push:         config.Push{Subject: "https://github.com/sockeye-im/sockeye"},
+		Push: config.Push{Subject: "https://github.com/sockeye-im/sockeye"},
+		Files: config.Files{
+			UploadMaxSize: 10e6, UploadQuota: 1 << 30, UploadTypes: []string{
+				"image/jpeg", "image/png", "image/gif", "image/webp", "video/mp4", "video/webm", "audio/mpeg", "audio/wav", "audio/ogg", "application/pdf",
+				"text/plain",
+			},
+		},
 		Log:          config.Log{Level: "info", Format: "json"},
 		Metrics:      config.Switch{On: true},
 		DrainTimeout: 10 * time.Second,
@@ -88,6 +94,7 @@ func TestOneNameEverywhere(t *testing.T) {
 		"admin-claims": "on", "external-accounts": "off", "registration": "off", "token-ttl": "1h", "refresh-for": "0s",
 		"log-format": "text", "metrics": "off", "pprof": "on", "drain-timeout": "1s", "memory-limit": "2GiB",
 		"webhook-allow": "10.1.0.0/16", "push-subject": "mailto:admin@example.com", "push-allow-private": "true",
+		"files-dir": "/srv/files", "files-shared": "on", "upload-max-size": "5MB", "upload-quota": "2GiB", "upload-types": "image/png", "upload-keep-metadata": "on",
 	}
 	defaults, err := config.Default()
 	if err != nil {

@@ -27,6 +27,7 @@ func (c *Config) Finish() error {
 	}
 	for _, check := range []func() error{
 		c.checkListen, c.checkOrigins, c.TLS.check, c.Account.check, c.checkRedis, c.checkCluster, c.Limits.check, c.Wire.check, c.checkWords,
+		c.Files.check,
 		func() error { return within("drain-timeout", c.DrainTimeout, 0, 10*time.Minute) },
 	} {
 		if err := check(); err != nil {
@@ -195,6 +196,27 @@ func (l *Limits) check() error {
 		within("write-stall", l.WriteStall, 100*time.Millisecond, 10*time.Minute),
 	)
 }
+
+func (f *Files) check() error {
+	for _, kind := range f.UploadTypes {
+		if !typeName.MatchString(kind) {
+			return fmt.Errorf("upload-types has %q, which is not the name of a type such as image/png", kind)
+		}
+	}
+	return first(
+		within("upload-max-size", f.UploadMaxSize, 1, 1<<40),
+		within("upload-quota", f.UploadQuota, 0, 1<<50),
+		func() error {
+			if len(f.UploadTypes) == 0 {
+				return fmt.Errorf("upload-types is empty, it needs at least one, such as image/png")
+			}
+			return nil
+		}(),
+	)
+}
+
+// typeName is how RFC 6838 names types, in small letters.
+var typeName = regexp.MustCompile(`^[a-z0-9][a-z0-9!#$&^_.+-]*/[a-z0-9][a-z0-9!#$&^_.+-]*$`)
 
 func (l *Limits) checkIdle() error {
 	if l.IdleTimeout == 0 {

@@ -17,6 +17,7 @@ import (
 	"github.com/sockeye-im/sockeye/internal/monitor"
 	"github.com/sockeye-im/sockeye/internal/presence"
 	"github.com/sockeye-im/sockeye/internal/push"
+	"github.com/sockeye-im/sockeye/internal/upload"
 	"github.com/sockeye-im/sockeye/internal/usage"
 	"github.com/sockeye-im/sockeye/internal/webhook"
 )
@@ -54,8 +55,11 @@ type Deps struct {
 	Incoming   *webhook.Doors
 	Broadcasts *broadcast.Service
 	Push       *push.Service
-	Log        *slog.Logger
-	Now        func() time.Time
+	Files      *upload.Service `need:"optional"` // nil: there are none
+	// Secret is what the queries that open files are signed with.
+	Secret account.Secret
+	Log    *slog.Logger
+	Now    func() time.Time
 }
 
 // API serves everything below /api/ that has no other handler. It may be used concurrently.
@@ -68,6 +72,7 @@ type API struct {
 	page     func() ([]byte, error) // of the document, for people; likewise
 	started  time.Time
 	streams  chan struct{} // has one for each that is open
+	access   fileAccess
 }
 
 // New makes the API. Its document is made once somebody wants it.
@@ -75,7 +80,7 @@ func New(cfg Config, d Deps) (*API, error) {
 	if err := errors.Join(deps.Check(d), cfg.Validate()); err != nil {
 		return nil, err
 	}
-	a := &API{deps: d, cfg: cfg, limits: newLimits(cfg, d.Now), mux: http.NewServeMux(), started: d.Now(), streams: make(chan struct{}, maxStreams)}
+	a := &API{deps: d, cfg: cfg, limits: newLimits(cfg, d.Now), mux: http.NewServeMux(), started: d.Now(), streams: make(chan struct{}, maxStreams), access: newAccess(d.Secret, d.Now)}
 	operations := a.operations()
 	for i := range operations {
 		op := &operations[i]
@@ -86,6 +91,7 @@ func New(cfg Config, d Deps) (*API, error) {
 	}
 	a.document = sync.OnceValues(func() ([]byte, error) { return describe(cfg, operations) })
 	a.page = sync.OnceValues(a.makePage)
+	a.registerFiles()
 	a.mux.HandleFunc("GET "+documentPath, a.serveDocument)
 	a.mux.HandleFunc("GET "+docsPath, a.servePage)
 	a.mux.HandleFunc("GET "+stylePath, serveStyle)
@@ -99,7 +105,7 @@ func (a *API) operations() []operation {
 	var all []operation
 	for _, group := range [][]operation{
 		a.accountOperations(), a.commandOperations(), a.serverUsers(), a.serverRooms(), a.serverPresence(), a.broadcastOperations(), a.pushOperations(),
-		a.adminOperations(), a.jobOperations(), a.webhookOperations(), a.incomingOperations(), a.botOperations(),
+		a.adminOperations(), a.jobOperations(), a.webhookOperations(), a.incomingOperations(), a.botOperations(), a.fileOperations(),
 	} {
 		all = append(all, group...)
 	}
@@ -110,7 +116,10 @@ func (a *API) operations() []operation {
 }
 
 // Register adds the API to a server.
-func (a *API) Register(mux *http.ServeMux) { mux.Handle(root, a) }
+func (a *API) Register(mux *http.ServeMux) {
+	mux.Handle(root, a)
+	mux.HandleFunc(contentPath, a.serveContent)
+}
 
 // ServeHTTP implements http.Handler.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {

@@ -20,6 +20,7 @@ import (
 	"github.com/sockeye-im/sockeye/internal/job"
 	"github.com/sockeye-im/sockeye/internal/push"
 	"github.com/sockeye-im/sockeye/internal/ratelimit"
+	"github.com/sockeye-im/sockeye/internal/upload"
 	"github.com/sockeye-im/sockeye/internal/webhook"
 )
 
@@ -35,6 +36,9 @@ func TestEveryCodeHasAStatus(t *testing.T) {
 		codes = append(codes, string(code))
 	}
 	for _, code := range push.Codes {
+		codes = append(codes, string(code))
+	}
+	for _, code := range upload.Codes() {
 		codes = append(codes, string(code))
 	}
 	for _, code := range webhook.Codes {

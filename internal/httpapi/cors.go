@@ -23,11 +23,14 @@ func (a *API) cors(h http.Header, r *http.Request) (preflight bool) {
 		return preflight // without a permission the browser goes no further
 	}
 	if preflight {
-		h.Set("Access-Control-Allow-Methods", "GET, POST, PUT, PATCH, DELETE")
-		h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, If-None-Match")
+		h.Set("Access-Control-Allow-Methods", "GET, HEAD, POST, PUT, PATCH, DELETE")
+		h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, If-None-Match, Range, Tus-Resumable, Upload-Length, Upload-Offset, Upload-Metadata, Upload-Concat, "+
+			"Upload-Checksum, X-HTTP-Method-Override, X-Request-ID")
 		h.Set("Access-Control-Max-Age", "600")
 	} else {
-		h.Set("Access-Control-Expose-Headers", "ETag, Link, Location, Retry-After, RateLimit, RateLimit-Policy")
+		h.Set("Access-Control-Expose-Headers", "ETag, Link, Location, Retry-After, RateLimit, RateLimit-Policy, Content-Range, Accept-Ranges, "+
+			"Tus-Resumable, Tus-Version, Tus-Extension, Tus-Max-Size, Tus-Checksum-Algorithm, Upload-Offset, Upload-Length, Upload-Metadata, "+
+			"Upload-Concat, Upload-Expires")
 	}
 	return preflight
 }

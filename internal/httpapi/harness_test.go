@@ -76,7 +76,7 @@ func serve(t testing.TB, options ...func(*setup)) *node {
 	n.api, err = httpapi.New(s.api, httpapi.Deps{
 		Accounts: n.accounts, Chat: n.chat, Commands: below.Commands, Presence: n.presence, Clients: n,
 		Overview: n.overview, Nodes: below.Census, Monitor: below.Monitor, Jobs: below.Jobs, Usage: below.Usage, Webhooks: below.Webhooks,
-		Incoming: below.Incoming, Broadcasts: below.Broadcasts, Push: below.Push, Log: slog.New(slog.NewJSONHandler(n.log, nil)), Now: s.now,
+		Incoming: below.Incoming, Broadcasts: below.Broadcasts, Push: below.Push, Files: below.Files, Secret: secret, Log: slog.New(slog.NewJSONHandler(n.log, nil)), Now: s.now,
 	})
 	if err != nil {
 		t.Fatal(err)

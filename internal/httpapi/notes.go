@@ -22,6 +22,7 @@ const (
 	tagConversations = "Conversations"
 	tagPeople        = "People"
 	tagPush          = "Push"
+	tagFiles         = "Files"
 	tagServer        = "Server"
 	tagAdmin         = "Administration"
 	tagDocument      = "Document"
@@ -35,6 +36,7 @@ var tags = []openapi.Tag{
 	{Name: tagConversations, Description: "Reading: histories, marks, catching up. A conversation is a room's or that of two users."},
 	{Name: tagPeople, Description: "Users, friends, blocks, presence."},
 	{Name: tagPush, Description: "Notifications on devices that are not connected."},
+	{Name: tagFiles, Description: "What messages carry. Files come by tus at /api/v1/uploads, or as a form at /api/v1/files; their bytes are at the addresses in them."},
 	{Name: tagServer, Description: "For the application's own backend, with an API key."},
 	{Name: tagAdmin, Description: "For administrators of the server: figures, connections, addresses, rooms, jobs."},
 	{Name: tagDocument},
@@ -69,7 +71,7 @@ var meanings = map[string]string{
 	"content":        "The text.",
 	"clientMsgId":    "The client's own id for the message, unique for each sender for at least 24 hours: repeated, the same message comes back.",
 	"replyTo":        "The id of the message that this one replies to.",
-	"attachments":    "Ids of files.",
+	"attachments":    "Files: in a request their ids.",
 	"emoji":          "The emoji.",
 	"limit":          "How many at most.",
 	"query":          "What to look for.",

@@ -29,6 +29,7 @@ func TestEveryOperation(t *testing.T) {
 	tryPeople(d)
 	tryAdmin(d, room)
 	tryJobs(d)
+	tryFiles(d)
 	tryWebhooks(d)
 	tryBots(d, room)
 	tryPush(d, room)
@@ -275,6 +276,21 @@ func tryConversations(d *described, room, message string) {
 	}
 	if r := d.call("sync", nil, `{"conversations": {"`+conversation+`": 0}}`); r.text(t, "conversations", conversation, "events", 0, "event") != "room:user_joined" {
 		t.Errorf("events: %s", r.body)
+	}
+}
+
+func tryFiles(d *described) {
+	t := d.n.t
+	f := d.n.upload("ada", "a.png", dot)
+	asAda := *d
+	asAda.userToken = d.n.token("ada")
+	if name := asAda.call("getFile", values{"fileId": f.ID}, "").text(t, "file", "originalName"); name != "a.png" {
+		t.Errorf("the file is called %q", name)
+	}
+	asAda.call("getFileAccess", nil, "")
+	asAda.call("deleteFile", values{"fileId": f.ID}, "")
+	if r := asAda.try("getFile", values{"fileId": f.ID}, ""); r.status != http.StatusNotFound {
+		t.Errorf("a deleted file: %d", r.status)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/sockeye-im/sockeye/internal/job"
 	"github.com/sockeye-im/sockeye/internal/push"
 	"github.com/sockeye-im/sockeye/internal/refusal"
+	"github.com/sockeye-im/sockeye/internal/upload"
 	"github.com/sockeye-im/sockeye/internal/webhook"
 )
 
@@ -31,7 +32,14 @@ const (
 	codeAddressBlocked   = "address_blocked"
 
 	codeConnectionNotFound = "connection_not_found"
+
+	codeNotForm    = "content_type_not_form"
+	codeNotOctets  = "content_type_not_octets"
+	codeTusVersion = "tus_version"
 )
+
+// statusChecksum is what tus says of a checksum that does not match.
+const statusChecksum = 460
 
 // statuses is the one map from codes to HTTP. What is wrong with a request is 400, what its sender may not do is 403, what
 // does not go with how things are now is 409.
@@ -50,6 +58,10 @@ var statuses = map[refusal.Code]int{
 	codeConnectionNotFound: http.StatusNotFound,
 
 	codeMethodNotAllowed: http.StatusMethodNotAllowed,
+
+	codeNotForm:    http.StatusUnsupportedMediaType,
+	codeNotOctets:  http.StatusUnsupportedMediaType,
+	codeTusVersion: http.StatusPreconditionFailed,
 
 	command.CodeRateLimited:        http.StatusTooManyRequests,
 	command.CodeTooManyConnections: http.StatusTooManyRequests,
@@ -123,6 +135,18 @@ var statuses = map[refusal.Code]int{
 	account.CodeNameManaged:        http.StatusConflict,
 	account.CodeUserBlocked:        http.StatusConflict,
 	account.CodeBusy:               http.StatusServiceUnavailable,
+
+	chat.CodeFileNotFound:     http.StatusNotFound,
+	upload.CodeUploadNotFound: http.StatusNotFound,
+	upload.CodeOffset:         http.StatusConflict,
+	upload.CodeLocked:         http.StatusLocked,
+	upload.CodeChecksum:       statusChecksum,
+	upload.CodeType:           http.StatusUnsupportedMediaType,
+	upload.CodeTooLarge:       http.StatusRequestEntityTooLarge,
+	upload.CodeQuota:          http.StatusInsufficientStorage,
+	upload.CodeStorageFull:    http.StatusInsufficientStorage,
+	upload.CodeTooMany:        http.StatusConflict,
+	upload.CodeInUse:          http.StatusConflict,
 
 	webhook.CodeNotFound: http.StatusNotFound,
 	webhook.CodeTooMany:  http.StatusConflict,

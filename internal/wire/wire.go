@@ -4,6 +4,7 @@
 //
 //	table.go    Kind: what every event is called and carries
 //	wire.go     messages and rooms
+//	file.go     files that messages carry
 //	schedule.go messages that are to be sent later
 //	event.go    what events of conversations carry
 //	catchup.go  lists of conversations, and catching up with them
@@ -50,7 +51,7 @@ type Message struct {
 	Reactions      map[string]reactors `json:"reactions"`
 	ReplyTo        *string             `json:"replyTo"`
 	ThreadID       string              `json:"threadId,omitempty"`
-	Attachments    []string            `json:"attachments"`
+	Attachments    []FileInfo          `json:"attachments"`
 	Mentions       []chat.UserID       `json:"mentions,omitempty"`
 	PinnedAt       *Time               `json:"pinnedAt,omitempty"`
 	PinnedBy       chat.UserID         `json:"pinnedBy,omitempty"`
@@ -99,7 +100,7 @@ func MessageOf(m *chat.Message) Message {
 		Deleted:        !m.DeletedAt.IsZero(),
 		Reactions:      make(map[string]reactors, len(m.Reactions)),
 		ThreadID:       m.ThreadID,
-		Attachments:    m.Attachments,
+		Attachments:    attachmentsOf(m),
 		Mentions:       m.Mentions,
 		PinnedBy:       m.PinnedBy,
 		PinnedAt:       TimeOrNone(m.PinnedAt),
@@ -112,9 +113,6 @@ func MessageOf(m *chat.Message) Message {
 	}
 	if m.ReplyTo != "" {
 		out.ReplyTo = &m.ReplyTo
-	}
-	if out.Attachments == nil {
-		out.Attachments = []string{}
 	}
 	return out
 }

@@ -46,11 +46,14 @@ func TestMessagesTravel(t *testing.T) {
 		{
 			chat.Message{
 				ID: "m", ConversationID: "c", RoomID: "hall", SenderID: "ada", SenderName: "Ada", Type: chat.TypeFile, Seq: 7, Timestamp: at,
-				ReplyTo: "r", Attachments: []string{"f"}, ClientMsgID: "k", EditedAt: at, DeletedAt: at,
+				ReplyTo: "r", Attachments: []string{"f"}, ClientMsgID: "k",
+				Files:    []chat.File{{ID: "f", Owner: "ada", Name: "a.png", Type: "image/png", Size: 9, At: at, Processed: true, Details: chat.FileDetails{Width: 3}, Variants: []string{"preview"}}},
+				EditedAt: at, DeletedAt: at,
 			},
 			`{"id":"m","conversationId":"c","roomId":"hall","senderId":"ada","senderUsername":"Ada","content":"","type":"file",` +
 				`"timestamp":"2026-01-02T03:04:05.000Z","seq":7,"edited":true,"editedAt":"2026-01-02T03:04:05.000Z","deleted":true,` +
-				`"reactions":{},"replyTo":"r","attachments":["f"],"clientMsgId":"k"}`,
+				`"reactions":{},"replyTo":"r","attachments":[{"id":"f","originalName":"a.png","filename":"f.png","mimetype":"image/png","size":9,"uploadedBy":"ada",` +
+				`"uploadedAt":"2026-01-02T03:04:05.000Z","processed":true,"metadata":{"width":3},"url":"/files/f/original","preview":"/files/f/preview"}],"clientMsgId":"k"}`,
 		},
 		{
 			chat.Message{

@@ -13,6 +13,7 @@ const (
 	noRefresh      = "refresh_refused"
 	nameManaged    = "name_managed"
 	noScope        = "scope_missing"
+	noFile         = "file_not_found"
 	noHook         = "webhook_not_found"
 )
 
@@ -38,6 +39,9 @@ var accountTable = []struct {
 	{"setPushSettings", `{"level":"nothing"}`, authentication, accepted, accepted, authentication},
 	{"setConversationPush", `{"conversationId":"room:none","level":"nothing"}`, authentication, "conversation_not_found", "conversation_not_found", authentication},
 	{"postByHook", `{"id":"none","text":"hello"}`, noHook, noHook, noHook, noHook},
+	{"getFile", `{"fileId":"none"}`, authentication, noFile, noFile, authentication},
+	{"deleteFile", `{"fileId":"none"}`, authentication, noFile, noFile, authentication},
+	{"getFileAccess", `{}`, authentication, accepted, accepted, authentication},
 	{"logout", `{}`, authentication, accepted, accepted, authentication},
 }
 

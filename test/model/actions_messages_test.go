@@ -146,7 +146,7 @@ func (r *replica) wrote(what *draft, answer *sent, name string) error {
 	one := &message{
 		ID: answer.ID, ConversationID: answer.ConversationID, RecipientID: answer.RecipientID, SenderID: r.user, SenderUsername: name,
 		Content: what.content, Type: orText(what.kind), Timestamp: answer.Timestamp, Seq: answer.Seq,
-		Reactions: map[string][]string{}, ReplyTo: what.replyTo, Attachments: append([]string{}, what.attachments...),
+		Reactions: map[string][]string{}, ReplyTo: what.replyTo, Attachments: []any{},
 		ClientMsgID: answer.ClientMsgID,
 	}
 	guessed := what.named != nil

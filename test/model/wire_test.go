@@ -47,7 +47,7 @@ type message struct {
 	Reactions      map[string][]string `json:"reactions"`
 	ReplyTo        string              `json:"replyTo"`
 	ThreadID       string              `json:"threadId"`
-	Attachments    []string            `json:"attachments"`
+	Attachments    []any               `json:"attachments"`
 	Mentions       []string            `json:"mentions"`
 	PinnedAt       stamp               `json:"pinnedAt"`
 	PinnedBy       string              `json:"pinnedBy"`
@@ -56,7 +56,7 @@ type message struct {
 
 // wipe makes m a tombstone.
 func (m *message) wipe() {
-	m.Deleted, m.Content, m.Attachments, m.Mentions = true, "", []string{}, nil
+	m.Deleted, m.Content, m.Attachments, m.Mentions = true, "", []any{}, nil
 	m.Reactions, m.PinnedAt, m.PinnedBy = map[string][]string{}, 0, ""
 }
 

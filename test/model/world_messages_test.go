@@ -60,6 +60,9 @@ func (w *world) maySend(c *conversation, roomID, recipient, sender string, d *dr
 	if d.replyTo != "" && (c == nil || c.find(d.replyTo) == nil) {
 		return nil, messageNotFound
 	}
+	if len(d.attachments) > 0 {
+		return nil, fileNotFound // nobody has uploaded any
+	}
 	return nil, ""
 }
 
@@ -92,7 +95,7 @@ func (w *world) send(c *conversation, id, sender string, d *draft, by *device) *
 	s := &said{conv: c, as: *d, message: message{
 		ID: id, ConversationID: c.id, RoomID: c.roomID, SenderID: sender, SenderUsername: w.nameOf(sender),
 		Content: d.content, Type: orText(d.kind), Reactions: map[string][]string{}, ReplyTo: d.replyTo,
-		Attachments: append([]string{}, d.attachments...), Mentions: w.mentions(c, sender, d.named), ClientMsgID: d.clientMsgID,
+		Attachments: []any{}, Mentions: w.mentions(c, sender, d.named), ClientMsgID: d.clientMsgID,
 	}}
 	if d.replyTo != "" {
 		root := c.find(d.replyTo)

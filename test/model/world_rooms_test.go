@@ -11,6 +11,7 @@ const (
 	limitExceeded        = "limit_exceeded"
 	clientMsgIDReused    = "client_msg_id_reused"
 	messageNotFound      = "message_not_found"
+	fileNotFound         = "file_not_found"
 	conversationNotFound = "conversation_not_found"
 	roomNotFound         = "room_not_found"
 	roomExists           = "room_exists"

@@ -49,6 +49,7 @@ type (
 		ReplyTo        string           `json:"re,omitzero"`
 		ThreadID       string           `json:"th,omitzero"`
 		Attachments    []string         `json:"at,omitzero"`
+		Files          []chat.File      `json:"fi,omitzero"`
 		Mentions       []chat.UserID    `json:"me,omitzero"`
 		Reactions      []chat.Reactions `json:"x,omitzero"`
 		Seq            int64            `json:"s,omitzero"`

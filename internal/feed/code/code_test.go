@@ -55,6 +55,8 @@ func (f *filler) fill(v reflect.Value) {
 		v.SetString(fmt.Sprintf("ß<%d>\x00\u2028", *f))
 	case reflect.Int, reflect.Int64:
 		v.SetInt(int64(*f))
+	case reflect.Float64:
+		v.SetFloat(float64(*f))
 	case reflect.Bool:
 		v.SetBool(true)
 	case reflect.Pointer:

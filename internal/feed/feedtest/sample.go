@@ -19,7 +19,10 @@ func sample() feed.Facts {
 	}
 	message := &chat.Message{
 		ID: "m", ConversationID: "room:c", Seq: 1, RoomID: "hall", SenderID: "ada", SenderName: "Ada", Content: "Grüß dich 👋",
-		Type: chat.TypeText, Timestamp: at,
+		Type: chat.TypeText, Timestamp: at, Attachments: []string{"file_a"}, Files: []chat.File{{
+			ID: "file_a", Owner: "ada", Name: "图.png", Type: "image/png", Size: 7, At: at, Processed: true, Variants: []string{"thumbnail"},
+			Details: chat.FileDetails{Width: 2, Height: 1, Format: "png", Duration: 1.5, Bitrate: 3, SampleRate: 4},
+		}},
 	}
 	kicked := chat.NewMembershipEvent(chat.MemberLeft, place(3), chat.Membership{
 		RoomID: "hall", UserID: "bob", UserName: "Bob", Role: chat.RoleAdmin, Reason: chat.LeftKicked,

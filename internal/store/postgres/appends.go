@@ -221,6 +221,7 @@ func insertsOf(messages []*appending) ([]statement, error) {
 			SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[])`,
 			[]any{sent.users, sent.clients, sent.conversations, sent.seqs}})
 	}
+	inserts = append(inserts, attachAll(messages)...)
 	if len(mentioned.users) > 0 {
 		inserts = append(inserts, statement{`
 			INSERT INTO mentions (user_id, conversation_id, seq) SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[])`,

@@ -87,6 +87,11 @@ func (t *tx) wipe(m *chat.Message, at time.Time) error {
 	if err := t.removeMentions(m); err != nil {
 		return err
 	}
+	if len(m.Attachments) > 0 {
+		if _, err := t.releaseFiles(at, `DELETE FROM file_uses WHERE conversation_id = $1 AND seq = $2 RETURNING file_id`, m.ConversationID, m.Seq); err != nil {
+			return err
+		}
+	}
 	if _, err := t.exec(`
 		UPDATE messages SET content = '', words = NULL, attachments = NULL, mentions = NULL, fingerprint = NULL,
 			pinned_at = NULL, pinned_by = NULL, deleted_at = $3 WHERE conversation_id = $1 AND seq = $2`,
@@ -107,7 +112,7 @@ func (t *tx) wipe(m *chat.Message, at time.Time) error {
 			return fmt.Errorf("wipe reactions: %w", err)
 		}
 	}
-	m.Content, m.Attachments, m.Mentions, m.Reactions, m.Names = "", nil, nil, nil, nil
+	m.Content, m.Attachments, m.Files, m.Mentions, m.Reactions, m.Names = "", nil, nil, nil, nil, nil
 	m.PinnedAt, m.PinnedBy = time.Time{}, ""
 	return nil
 }

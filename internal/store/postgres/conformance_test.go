@@ -12,6 +12,7 @@ import (
 	"github.com/sockeye-im/sockeye/internal/push"
 	"github.com/sockeye-im/sockeye/internal/store/accounttest"
 	"github.com/sockeye-im/sockeye/internal/store/broadcasttest"
+	"github.com/sockeye-im/sockeye/internal/store/filetest"
 	"github.com/sockeye-im/sockeye/internal/store/jobtest"
 	"github.com/sockeye-im/sockeye/internal/store/postgres"
 	"github.com/sockeye-im/sockeye/internal/store/postgres/pgtest"
@@ -21,6 +22,7 @@ import (
 	"github.com/sockeye-im/sockeye/internal/store/suite"
 	"github.com/sockeye-im/sockeye/internal/store/usagetest"
 	"github.com/sockeye-im/sockeye/internal/store/webhooktest"
+	"github.com/sockeye-im/sockeye/internal/upload"
 	"github.com/sockeye-im/sockeye/internal/usage"
 	"github.com/sockeye-im/sockeye/internal/webhook"
 )
@@ -44,6 +46,9 @@ func TestConformance(t *testing.T) {
 	})
 	t.Run("Push", func(t *testing.T) {
 		pushtest.Run(t, func(t *testing.T) pushtest.Driver { return pushDriver{pgtest.Database(t), asked} })
+	})
+	t.Run("Files", func(t *testing.T) {
+		filetest.Run(t, func(t *testing.T) filetest.Driver { return driver{pgtest.Database(t), asked} })
 	})
 	t.Run("Usage", func(t *testing.T) {
 		usagetest.Run(t, func(t *testing.T) usagetest.Driver { return usageDriver{pgtest.Database(t), asked} })
@@ -122,6 +127,10 @@ func (d jobDriver) Beside(t testing.TB, _ job.Store) job.Store { return d.Open(t
 func (d jobDriver) Cause(ctx context.Context, in job.Store, jobs []job.Job, fail error) error {
 	return in.(*postgres.Jobs).Cause(ctx, jobs, fail)
 }
+
+func (d driver) Files(of chat.Store) upload.Store { return of.(*postgres.Store).Files() }
+
+func (d driver) JobsOf(chats chat.Store) job.Store { return chats.(*postgres.Store).Jobs() }
 
 func (d driver) Webhooks(of chat.Store) webhook.Store { return of.(*postgres.Store).Webhooks() }
 

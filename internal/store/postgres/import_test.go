@@ -113,6 +113,9 @@ func furnish(t *testing.T, address string) {
 		`INSERT INTO push_subscriptions (id, user_id, type, address, public_key, auth, created_at) VALUES ('ps_1', 'u_ada', 'webpush', 'https://push.example/1', '\x0304', '\x0506', 16)`,
 		`INSERT INTO push_settings (user_id, conversation_id, level, muted_until, quiet_from, quiet_to, time_zone, without_content)
 			VALUES ('u_ada', '', '', 17, 1320, 420, 'Europe/Berlin', true)`,
+		`INSERT INTO files (id, owner_id, state, name, metadata, concat, length, received, parts, type, size, blob, processed, details, variants, created_at, expires_at)
+			VALUES ('file_1', 'u_ada', 'ready', 'a.png', 'filename YQ==', '', 70, 70, 'null', 'image/png', 68, 'file_1/whole-1', true, '{"width":1}', '{}', 12, 13)`,
+		`INSERT INTO file_uses (conversation_id, seq, file_id) VALUES ('room:1', 3, 'file_1')`,
 	} {
 		pgtest.Exec(t, address, statement)
 	}

@@ -85,13 +85,22 @@ func (t *tx) appendMessage(a *appending) error {
 			return fmt.Errorf("look up client id: %w", err)
 		}
 		a.m = sent.Message
-		return a.cmd.Repeats(&sent)
+		if err := a.cmd.Repeats(&sent); err != nil {
+			return err
+		}
+		one := []chat.Message{a.m}
+		err = rows.AddFiles(t.each, filesQuery, one)
+		a.m = one[0]
+		return err
 	}
 	if err := a.permitted(); err != nil {
 		return err
 	}
 	t.reading = true
 	defer func() { t.reading = false }()
+	if err := t.findAttached(a.cmd, &a.m); err != nil {
+		return err
+	}
 	if err := t.keepMentioned(&a.m); err != nil {
 		return err
 	}

@@ -19,10 +19,13 @@ func namesOf(each rows.Each, ids []chat.UserID) (chat.Names, error) {
 	return rows.Names(each, namesQuery, ids)
 }
 
-// fillMessages adds to messages what is kept beside them: their reactions, and how
+// fillMessages adds to messages what is kept beside them: their reactions, their files, and how
 // those are called whom they have by their ids.
 func fillMessages(each rows.Each, messages []chat.Message) error {
 	if err := fillReactions(each, messages); err != nil {
+		return err
+	}
+	if err := rows.AddFiles(each, filesQuery, messages); err != nil {
 		return err
 	}
 	return rows.NameMessages(each, namesQuery, messages)

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/sockeye-im/sockeye/internal/chat"
 	"github.com/sockeye-im/sockeye/internal/store/rows"
@@ -55,7 +56,7 @@ func (t *tx) retain(conversation string, cmd *chat.Retain) (int, error) {
 		return 0, fmt.Errorf("find old entries: %w", err)
 	}
 	if entries > 0 {
-		return entries, t.removeUntil(conversation, last)
+		return entries, t.removeUntil(conversation, last, cmd.Now)
 	}
 	if kept.Left() {
 		return 0, t.removeConversation(conversation)
@@ -82,7 +83,10 @@ func (t *tx) removeConversation(conversation string) error {
 
 // removeUntil removes what was logged up to and with a seq, and the messages made by
 // it with all that belongs to them.
-func (t *tx) removeUntil(conversation string, last int64) error {
+func (t *tx) removeUntil(conversation string, last int64, now time.Time) error {
+	if _, err := t.releaseFiles(now, `DELETE FROM file_uses WHERE conversation_id = $1 AND seq <= $2 RETURNING file_id`, conversation, last); err != nil {
+		return err
+	}
 	for _, statement := range []string{
 		`DELETE FROM sends s USING messages m WHERE m.conversation_id = $1 AND m.seq <= $2 AND m.client_msg_id IS NOT NULL
 			AND s.sender_id = m.sender_id AND s.client_msg_id = m.client_msg_id`,

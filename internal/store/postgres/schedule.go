@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/sockeye-im/sockeye/internal/chat"
 	"github.com/sockeye-im/sockeye/internal/job"
@@ -14,6 +15,9 @@ import (
 const scheduledColumns = `id, author_id, author_name, conversation_id, coalesce(room_id, ''), coalesce(recipient_id, ''), content, type,
 	coalesce(reply_to, ''), coalesce(attachments, ''), coalesce(client_msg_id, ''), send_at, created_at, version,
 	coalesce(failure_code, ''), coalesce(failure_message, '')`
+
+// scheduledHold is how long files are kept behind the time at which a message with them is to be sent: it may be late.
+const scheduledHold = 48 * time.Hour
 
 // ScheduleMessage implements [chat.Later].
 func (s *Store) ScheduleMessage(ctx context.Context, cmd chat.Schedule) (chat.Scheduled, error) {
@@ -50,6 +54,12 @@ func (t *tx) scheduleMessage(cmd *chat.Schedule, a *appending) (chat.Scheduled, 
 		return m, fmt.Errorf("look up who may write: %w", err)
 	}
 	if err := a.permitted(); err != nil {
+		return m, err
+	}
+	if err := t.findAttached(&cmd.Append, &a.m); err != nil {
+		return m, err
+	}
+	if err := t.holdFiles(m.Attachments, m.SendAt.Add(scheduledHold)); err != nil {
 		return m, err
 	}
 	m.ConversationID = a.m.ConversationID
@@ -93,6 +103,9 @@ func (t *tx) rescheduleMessage(cmd *chat.Reschedule) (chat.Scheduled, error) {
 		return m, fmt.Errorf("update scheduled message: %w", err)
 	}
 	if err := t.withdraw(before); err != nil {
+		return m, err
+	}
+	if err := t.holdFiles(m.Attachments, m.SendAt.Add(scheduledHold)); err != nil {
 		return m, err
 	}
 	send, err := m.Job(cmd.At)

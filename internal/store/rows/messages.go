@@ -94,6 +94,7 @@ func AddReaction(m *chat.Message, emoji string, count int, user chat.UserID) {
 func Copy(m *chat.Message) *chat.Message {
 	own := *m
 	own.Attachments = slices.Clone(m.Attachments)
+	own.Files = slices.Clone(m.Files)
 	own.Mentions = slices.Clone(m.Mentions)
 	own.Reactions = slices.Clone(m.Reactions)
 	return &own

@@ -77,7 +77,7 @@ func (t *tx) deleteMessage(cmd *chat.Delete) (chat.Message, error) {
 	if err != nil {
 		return m, err
 	}
-	if err := t.wipe(&m); err != nil {
+	if err := t.wipe(&m, at.At); err != nil {
 		return m, err
 	}
 	if _, err := t.exec(`UPDATE messages SET deleted_at = ? WHERE id = ?`, at.At.UnixMilli(), m.ID); err != nil {
@@ -88,12 +88,17 @@ func (t *tx) deleteMessage(cmd *chat.Delete) (chat.Message, error) {
 }
 
 // wipe removes what was said in m and about it, wherever it is kept.
-func (t *tx) wipe(m *chat.Message) error {
+func (t *tx) wipe(m *chat.Message, at time.Time) error {
 	if err := t.removeMentions(m); err != nil {
 		return err
 	}
 	if err := t.removeWords(m.ID); err != nil {
 		return err
+	}
+	if len(m.Attachments) > 0 {
+		if _, err := t.releaseFiles(at, `DELETE FROM file_uses WHERE conversation_id = ? AND seq = ? RETURNING file_id`, m.ConversationID, m.Seq); err != nil {
+			return err
+		}
 	}
 	for _, statement := range []string{
 		`UPDATE messages SET content = '', attachments = NULL, mentions = NULL, fingerprint = NULL,
@@ -106,7 +111,7 @@ func (t *tx) wipe(m *chat.Message) error {
 			return fmt.Errorf("wipe message: %w", err)
 		}
 	}
-	m.Content, m.Attachments, m.Mentions, m.Reactions, m.Names = "", nil, nil, nil, nil
+	m.Content, m.Attachments, m.Files, m.Mentions, m.Reactions, m.Names = "", nil, nil, nil, nil, nil
 	m.PinnedAt, m.PinnedBy = time.Time{}, ""
 	return nil
 }

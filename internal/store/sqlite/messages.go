@@ -47,13 +47,16 @@ func (t *tx) appendMessage(cmd *chat.Append) (chat.Message, error) {
 			return m, fmt.Errorf("look up client id: %w", err)
 		}
 		if found {
-			return sent.Message, cmd.Repeats(&sent)
+			return t.repeated(cmd, &sent)
 		}
 	}
 	if err := t.permitMessage(cmd, &m); err != nil {
 		return m, err
 	}
 	if err := t.findThread(&m); err != nil {
+		return m, err
+	}
+	if err := t.findAttached(cmd, &m); err != nil {
 		return m, err
 	}
 	if err := t.keepMentioned(&m); err != nil {
@@ -65,8 +68,21 @@ func (t *tx) appendMessage(cmd *chat.Append) (chat.Message, error) {
 	if err := t.insertMessage(&m, cmd.Fingerprint); err != nil {
 		return m, err
 	}
+	if err := t.attach(&m); err != nil {
+		return m, err
+	}
 	t.emit(chat.NewMessageEvent(rows.Copy(&m), cmd.Origin))
 	return m, nil
+}
+
+// repeated is the message that the command repeats, with its files.
+func (t *tx) repeated(cmd *chat.Append, sent *chat.Sent) (chat.Message, error) {
+	if err := cmd.Repeats(sent); err != nil {
+		return sent.Message, err
+	}
+	one := []chat.Message{sent.Message}
+	err := rows.AddFiles(t.each, filesQuery, one)
+	return one[0], err
 }
 
 // sent returns what is stored under a sender's client id. Nearly always that is

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/sockeye-im/sockeye/internal/chat"
 	"github.com/sockeye-im/sockeye/internal/store/rows"
@@ -55,7 +56,7 @@ func (t *tx) retain(conversation string, cmd *chat.Retain) (int, error) {
 		return 0, fmt.Errorf("find old entries: %w", err)
 	}
 	if entries > 0 {
-		return entries, t.removeUntil(conversation, last)
+		return entries, t.removeUntil(conversation, last, cmd.Now)
 	}
 	if kept.Left() {
 		if _, err := t.exec(`DELETE FROM conversations WHERE id = ?`, conversation); err != nil {
@@ -67,7 +68,10 @@ func (t *tx) retain(conversation string, cmd *chat.Retain) (int, error) {
 
 // removeUntil removes what was logged up to and with a seq, and the messages made by
 // it with all that belongs to them.
-func (t *tx) removeUntil(conversation string, last int64) error {
+func (t *tx) removeUntil(conversation string, last int64, now time.Time) error {
+	if _, err := t.releaseFiles(now, `DELETE FROM file_uses WHERE conversation_id = ? AND seq <= ? RETURNING file_id`, conversation, last); err != nil {
+		return err
+	}
 	for _, statement := range []string{
 		`DELETE FROM message_words WHERE rowid IN (SELECT ordinal FROM messages WHERE conversation_id = ? AND seq <= ?)`,
 		`DELETE FROM mentions WHERE conversation_id = ? AND seq <= ?`,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/sockeye-im/sockeye/internal/chat"
 	"github.com/sockeye-im/sockeye/internal/job"
@@ -13,6 +14,9 @@ import (
 // scheduledColumns are those of [rows.Scheduled].
 const scheduledColumns = `id, author_id, author_name, conversation_id, room_id, recipient_id, content, type, reply_to, attachments,
 	client_msg_id, send_at, created_at, version, failure_code, failure_message`
+
+// scheduledHold is how long files are kept behind the time at which a message with them is to be sent: it may be late.
+const scheduledHold = 48 * time.Hour
 
 // ScheduleMessage implements [chat.Later].
 func (s *Store) ScheduleMessage(ctx context.Context, cmd chat.Schedule) (chat.Scheduled, error) {
@@ -43,6 +47,12 @@ func (t *tx) scheduleMessage(cmd *chat.Schedule) (chat.Scheduled, error) {
 		return m, err
 	}
 	if err := t.findThread(&would); err != nil {
+		return m, err
+	}
+	if err := t.findAttached(&cmd.Append, &would); err != nil {
+		return m, err
+	}
+	if err := t.holdFiles(m.Attachments, m.SendAt.Add(scheduledHold)); err != nil {
 		return m, err
 	}
 	m.ConversationID = would.ConversationID
@@ -86,6 +96,9 @@ func (t *tx) rescheduleMessage(cmd *chat.Reschedule) (chat.Scheduled, error) {
 		return m, fmt.Errorf("update scheduled message: %w", err)
 	}
 	if err := t.withdraw(before); err != nil {
+		return m, err
+	}
+	if err := t.holdFiles(m.Attachments, m.SendAt.Add(scheduledHold)); err != nil {
 		return m, err
 	}
 	send, err := m.Job(cmd.At)

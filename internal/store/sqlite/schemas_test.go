@@ -97,6 +97,11 @@ var seeds = []struct {
 		INSERT INTO push_subscriptions (id, user_id, type, address, public_key, auth, created_at) VALUES ('ps_1', 'u_ada', 'webpush', 'https://push.example/1', x'0304', x'0506', 3600);
 		INSERT INTO push_settings (user_id, conversation_id, level, muted_until, quiet_from, quiet_to, time_zone, without_content) VALUES
 			('u_ada', '', '', 0, 1320, 420, 'Europe/Berlin', 1), ('u_ada', 'room:1', 'all', 9000, 0, 0, '', 0);`},
+	{18, `
+		INSERT INTO files (id, owner_id, state, name, metadata, concat, length, received, parts, type, size, blob, processed, details, variants, created_at, expires_at) VALUES
+			('file_1', 'u_ada', 'ready', 'a picture.png', 'filename YQ==', '', 70, 70, 'null', 'image/png', 68, 'file_1/whole-1', 1, '{"width":1}', '{}', 3600, NULL),
+			('file_2', 'u_lin', 'uploading', '图.png', '', 'partial', 90, 40, '[{"b":"file_2/part-1","n":40}]', '', 0, '', 0, '{}', 'null', 3600, 9000);
+		INSERT INTO file_uses (conversation_id, seq, file_id) VALUES ('dm:1', 1, 'file_1'), ('room:1', 3, 'file_1');`},
 }
 
 // TestUpgradeFromEverySchema: a database of every earlier schema, as a program of its time left it, becomes one of now, and

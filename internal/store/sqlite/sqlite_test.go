@@ -20,6 +20,7 @@ import (
 	"github.com/sockeye-im/sockeye/internal/push"
 	"github.com/sockeye-im/sockeye/internal/store/accounttest"
 	"github.com/sockeye-im/sockeye/internal/store/broadcasttest"
+	"github.com/sockeye-im/sockeye/internal/store/filetest"
 	"github.com/sockeye-im/sockeye/internal/store/jobtest"
 	"github.com/sockeye-im/sockeye/internal/store/pushtest"
 	"github.com/sockeye-im/sockeye/internal/store/scheduletest"
@@ -28,6 +29,7 @@ import (
 	"github.com/sockeye-im/sockeye/internal/store/suite"
 	"github.com/sockeye-im/sockeye/internal/store/usagetest"
 	"github.com/sockeye-im/sockeye/internal/store/webhooktest"
+	"github.com/sockeye-im/sockeye/internal/upload"
 	"github.com/sockeye-im/sockeye/internal/usage"
 	"github.com/sockeye-im/sockeye/internal/webhook"
 )
@@ -58,6 +60,9 @@ func TestConformance(t *testing.T) {
 	})
 	t.Run("Push", func(t *testing.T) {
 		pushtest.Run(t, func(t *testing.T) pushtest.Driver { return pushDriver{t.TempDir(), asked} })
+	})
+	t.Run("Files", func(t *testing.T) {
+		filetest.Run(t, func(t *testing.T) filetest.Driver { return driver{t.TempDir(), asked} })
 	})
 	t.Run("Usage", func(t *testing.T) {
 		usagetest.Run(t, func(t *testing.T) usagetest.Driver { return usageDriver{t.TempDir(), asked} })
@@ -119,6 +124,10 @@ func (d jobDriver) Beside(_ testing.TB, first job.Store) job.Store { return firs
 func (d jobDriver) Cause(ctx context.Context, in job.Store, jobs []job.Job, fail error) error {
 	return in.(*sqlite.Jobs).Cause(ctx, jobs, fail)
 }
+
+func (d driver) Files(of chat.Store) upload.Store { return of.(*sqlite.Store).Files() }
+
+func (d driver) JobsOf(chats chat.Store) job.Store { return chats.(*sqlite.Store).Jobs() }
 
 func (d driver) Webhooks(of chat.Store) webhook.Store { return of.(*sqlite.Store).Webhooks() }
 

@@ -109,4 +109,10 @@ var Tables = []Table{
 		text("user_id"), text("conversation_id"), text("level"), integer("muted_until"), integer("quiet_from"), integer("quiet_to"), text("time_zone"),
 		boolean("without_content"),
 	}},
+	{"files", 1, []Column{
+		text("id"), text("owner_id"), text("state"), text("name"), text("metadata"), text("concat"), integer("length"), integer("received"),
+		text("parts"), text("type"), integer("size"), text("blob"), boolean("processed"), text("details"), text("variants"), integer("created_at"),
+		integer("expires_at"),
+	}},
+	{"file_uses", 3, []Column{text("conversation_id"), integer("seq"), text("file_id")}},
 }

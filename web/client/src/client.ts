@@ -205,7 +205,7 @@ export class SockeyeClient {
    * events `sent` and `refused` tell the same, and nothing happens when the failure is not caught.
    */
   send(draft: Draft): Promise<Sent> {
-    return this.#outbox.add({ ...draft, clientMsgId: draft.clientMsgId ?? newClientMsgId() });
+    return this.#outbox.add({ content: "", ...draft, clientMsgId: draft.clientMsgId ?? newClientMsgId() });
   }
 
   /**

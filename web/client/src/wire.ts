@@ -62,6 +62,31 @@ export interface Failure {
   message: string;
 }
 
+export interface FileInfo {
+  id: string;
+  originalName: string;
+  filename: string;
+  mimetype: string;
+  size: number;
+  uploadedBy: string;
+  uploadedAt: string;
+  processed: boolean;
+  metadata: FileMetadata;
+  url: string;
+  thumbnail?: string;
+  compressed?: string;
+  preview?: string;
+}
+
+export interface FileMetadata {
+  width?: number;
+  height?: number;
+  format?: string;
+  duration?: number;
+  bitrate?: number;
+  sampleRate?: number;
+}
+
 export interface Head {
   conversationId: string;
   seq: number;
@@ -126,7 +151,7 @@ export interface Message {
   reactions: Record<string, string[]>;
   replyTo: string | null;
   threadId?: string;
-  attachments: string[];
+  attachments: FileInfo[];
   mentions?: string[];
   pinnedAt?: string;
   pinnedBy?: string;
@@ -315,8 +340,8 @@ export interface User {
 
 /** Commands by name: what they take, and what acknowledges them beside `ok`. */
 export interface Commands {
-  "message:send": { payload: { recipientId: string; content: string; type?: MessageType; clientMsgId?: string; replyTo?: string; attachments?: string[] }; answer: { id: string; recipientId: string; timestamp: string; conversationId: string; seq: number; clientMsgId?: string } };
-  "room:message": { payload: { roomId: string; content: string; type?: MessageType; clientMsgId?: string; replyTo?: string; attachments?: string[] }; answer: { id: string; roomId: string; timestamp: string; conversationId: string; seq: number; clientMsgId?: string } };
+  "message:send": { payload: { recipientId: string; content?: string; type?: MessageType; clientMsgId?: string; replyTo?: string; attachments?: string[] }; answer: { id: string; recipientId: string; timestamp: string; conversationId: string; seq: number; clientMsgId?: string } };
+  "room:message": { payload: { roomId: string; content?: string; type?: MessageType; clientMsgId?: string; replyTo?: string; attachments?: string[] }; answer: { id: string; roomId: string; timestamp: string; conversationId: string; seq: number; clientMsgId?: string } };
   "message:schedule": { payload: OneOf<{ roomId: string; recipientId: string }> & { content: string; type?: MessageType; sendAt: string; clientMsgId?: string; replyTo?: string; attachments?: string[] }; answer: { scheduled: Scheduled } };
   "message:scheduled": { payload: object; answer: { scheduled: Scheduled[] } };
   "message:reschedule": { payload: { scheduledId: string; content?: string; sendAt?: string; now?: boolean }; answer: { scheduled: Scheduled } };
