@@ -63,19 +63,20 @@ func TestMakeRefuses(t *testing.T) {
 // TestMake: when jobs are due.
 func TestMake(t *testing.T) {
 	s := newServer(t, job.Kind{Name: "kind", Handle: nothing})
-	now := s.now().UTC().Truncate(time.Millisecond)
+	tomorrow := time.Now().UTC().Truncate(time.Hour).Add(24 * time.Hour)
 	for name, test := range map[string]struct {
 		new  job.New
-		want time.Time
+		want func(made time.Time) time.Time
 	}{
-		"now":       {job.New{}, now},
-		"delayed":   {job.New{Delay: time.Hour}, now.Add(time.Hour)},
-		"scheduled": {job.New{At: now.Add(time.Minute)}, now.Add(time.Minute)},
-		"recurring": {job.New{Key: "k", Cron: "@hourly"}, now.Truncate(time.Hour).Add(time.Hour)},
+		"now":       {job.New{}, func(made time.Time) time.Time { return made }},
+		"delayed":   {job.New{Delay: time.Hour}, func(made time.Time) time.Time { return made.Add(time.Hour) }},
+		"scheduled": {job.New{At: tomorrow}, func(time.Time) time.Time { return tomorrow }},
+		"recurring": {job.New{Key: "k", Cron: "@hourly"}, func(made time.Time) time.Time { return made.Truncate(time.Hour).Add(time.Hour) }},
 	} {
 		test.new.Kind = "kind"
+		before := s.now().Truncate(time.Millisecond)
 		j, err := s.queue.Make(test.new)
-		if err != nil || !j.RunAt.Equal(test.want) || j.State != job.Waiting || j.ID == "" {
+		if err != nil || j.CreatedAt.Before(before) || !j.RunAt.Equal(test.want(j.CreatedAt)) || j.State != job.Waiting || j.ID == "" {
 			t.Errorf("%s: %+v, %v", name, j, err)
 		}
 	}

@@ -124,12 +124,13 @@ var imported = func() (names []string) {
 	return append(names, "user_terms", "login_skeletons", "sends", "secrets")
 }()
 
-// refuseNotEmpty fails where there is more than the secret and the recurring jobs of a server that has started, for nobody.
+// refuseNotEmpty fails where there is more than the secret, the key for push services and the recurring jobs of a server that has
+// started, for nobody.
 func refuseNotEmpty(ctx context.Context, tx pgx.Tx) error {
 	for _, table := range imported {
 		somebodys := table
 		switch table {
-		case "secrets":
+		case "secrets", "push_keys":
 			continue
 		case "jobs":
 			somebodys += ` WHERE cron = ''`
