@@ -121,10 +121,11 @@ export class SignedIn {
     if (load<Session | undefined>(browser, key, isSession, undefined)?.token === this.token) forget(browser, key);
   }
 
-  /** Nobody is to be signed in here any more, and the token is good no longer, anywhere; that is best effort. */
-  async signOut(): Promise<void> {
+  /** Nobody is to be signed in here any more, and the token is good no longer, anywhere, once `hasLeft`; that is best effort. */
+  async signOut(hasLeft?: Promise<void>): Promise<void> {
     this.end();
     forget(browser, key);
+    await hasLeft;
     await revoke(this.#session);
   }
 }

@@ -4,6 +4,7 @@ import type { SignedIn } from "../session";
 import { fullTime } from "../words/time";
 import { explain, t } from "../words/words.svelte";
 import { type Asked, Conversation } from "./conversation.svelte";
+import { askedPlace, Device } from "./device.svelte";
 import { labelFor, type Picks } from "./draft";
 import { listen } from "./events";
 import { Invitations } from "./invitations.svelte";
@@ -34,6 +35,8 @@ export class Chat {
   readonly invitations: Invitations;
   readonly scheduled: ScheduledMessages;
   readonly typing: Typing;
+  /** Notifications while the chat is closed. */
+  readonly device: Device;
   me = $state.raw<Person>({ userId: "", username: "" });
   state = $state<ConnectionState>("connecting");
   conversations = $state.raw<readonly Conversation[]>([]);
@@ -67,7 +70,8 @@ export class Chat {
   #jumps = 0;
   #byKey = $derived(new Map(this.conversations.map((conversation) => [conversation.key, conversation])));
 
-  constructor({ user, tokens }: SignedIn, onSignedOut: (notice: string) => void) {
+  constructor(signedIn: SignedIn, onSignedOut: (notice: string) => void) {
+    const { user, tokens } = signedIn;
     const userId = user.id;
     this.me = { userId, username: user.name, login: user.login };
     this.client = new SockeyeClient({ token: tokens, userId, autoConnect: false });
@@ -81,9 +85,12 @@ export class Chat {
     });
     this.invitations = new Invitations(this.client, userId, ({ name }) => (this.announcement = t().invitedTo(name)));
     this.scheduled = new ScheduledMessages(this.client, () => (this.announcement = t().someNotSent));
+    this.device = new Device(userId, () => signedIn.token, (place) => this.openPlace(place));
     listen(this, onSignedOut);
+    const asked = askedPlace();
     const key = rememberedCurrent(userId);
-    if (key) this.openPlace({ kind: key.startsWith("room:") ? "room" : "direct", id: key.slice(key.indexOf(":") + 1) });
+    if (asked) this.openPlace(asked);
+    else if (key) this.openPlace({ kind: key.startsWith("room:") ? "room" : "direct", id: key.slice(key.indexOf(":") + 1) });
   }
 
   /** All places to go to, in the order in which the page lists them. */
@@ -102,9 +109,11 @@ export class Chat {
   start(): void {
     document.addEventListener("visibilitychange", this.markRead);
     this.client.connect();
+    this.device.start();
   }
 
   stop(): void {
+    this.device.stop();
     document.removeEventListener("visibilitychange", this.markRead);
     this.typing.clear();
     void this.client.close();
@@ -238,6 +247,7 @@ export class Chat {
     const isNew = ({ seq, senderId, deleted }: Message): boolean => seq > readSeq && senderId !== this.me.userId && !deleted;
     const messageIds = messages.filter(isNew).map(({ id }) => id);
     conversation.markRead(last?.seq ?? readSeq);
+    if (conversationId) this.device.close(conversationId);
     // Best effort: what the server does not hear of now is unread again on the next connect.
     if (messageIds.length > 0) this.client.message.read({ messageIds: messageIds.slice(-readAtOnce) }).catch(() => {});
     else if (conversationId && last) this.client.conversation.read({ conversationId, seq: last.seq }).catch(() => {});

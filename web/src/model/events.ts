@@ -62,7 +62,10 @@ function listenToMessages(chat: Chat): void {
   client.on("message:deleted", ({ conversationId, messageId }) => change(chat, conversationId, messageId, tombstone));
   client.on("reaction:added", (event) => reacted(chat, event, true));
   client.on("reaction:removed", (event) => reacted(chat, event, false));
-  client.on("conversation:read", ({ conversationId, seq }) => chat.findById(conversationId)?.markRead(seq));
+  client.on("conversation:read", ({ conversationId, seq }) => {
+    chat.findById(conversationId)?.markRead(seq);
+    chat.device.close(conversationId);
+  });
   client.on("message:read", (receipt) => wasRead(chat, receipt));
 }
 
@@ -167,6 +170,7 @@ function arrived(chat: Chat, message: Message): void {
     chat.announcement = t().heard(message.senderUsername, where, chat.plain(message));
   }
   tidy(chat, conversation);
+  if (conversation.kind === "direct") chat.device.suggest();
   chat.thread?.arrive(message);
   if (conversation === chat.current) chat.markRead();
 }

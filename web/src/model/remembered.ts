@@ -5,6 +5,9 @@ import type { Failed } from "./timeline";
 
 // What a tab or a browser remembers of a user beside what waits to be sent, which the client keeps.
 
+/** Set by who does not want to be asked about notifications again. */
+export const declinedKey = (userId: string): string => `sockeye:push-declined:${userId}`;
+
 const mostNames = 500;
 
 /** Receipts, and how those are called who have read. */
@@ -61,5 +64,6 @@ export function forgetUser(userId: string): void {
   forget(tab, `sockeye:current:${userId}`);
   forget(browser, `sockeye:failed:${userId}`);
   forget(browser, `sockeye:names:${userId}`);
+  forget(browser, declinedKey(userId));
   forgetAll(browser, receiptsKey(userId, ""));
 }
