@@ -57,8 +57,8 @@ func (r *release) build(ctx context.Context, p platform, into string) (string, e
 // describe has a binary for this machine write what it says of itself, into a folder: the page of the manual and the scripts for
 // shells, which are the same on all platforms.
 func (r *release) describe(ctx context.Context, work string) (string, error) {
-	// Linked for whatever this machine is, which need not be a platform that is released.
-	binary, err := r.build(ctx, platform{runtime.GOOS, runtime.GOARCH}, filepath.Join(work, "here"))
+	// For whatever this machine is, which need not be a platform that is released. If it is one, this is its binary: the same file.
+	binary, err := r.build(ctx, platform{runtime.GOOS, runtime.GOARCH}, work)
 	if err != nil {
 		return "", err
 	}
