@@ -73,7 +73,7 @@ func (p plan) runner(store job.Store, handle job.Handler) (*job.Queue, *job.Runn
 	}
 	cfg := job.DefaultConfig()
 	if p.database != "" {
-		cfg.Lease = job.SharedLease
+		cfg = job.SharedConfig()
 	}
 	runner, err := job.NewRunner(cfg, job.Deps{
 		Queue: queue, Log: slog.New(slog.NewTextHandler(os.Stderr, nil)), Observe: func(string, job.Outcome, time.Duration) {},

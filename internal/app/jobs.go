@@ -50,10 +50,10 @@ func (s *Server) buildJobs(ctx context.Context) (err error) {
 		return err
 	}
 	cfg, d := job.DefaultConfig(), job.Deps{Queue: s.Jobs, Log: s.log, Observe: observe}
-	cfg.Node = s.self()
 	if s.Store.Shared() != nil {
-		cfg.Lease = job.SharedLease
+		cfg = job.SharedConfig()
 	}
+	cfg.Node = s.self()
 	if s.peers != nil {
 		d.Tell = func(kind string) { s.peers.Send(jobsKind, []byte(kind)) }
 	}

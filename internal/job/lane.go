@@ -104,6 +104,12 @@ func (l *lane) run() {
 // stale is after how long a job that no worker has taken is put back: others may be free to do it, and its lease is not extended.
 func (l *lane) stale() time.Duration { return l.runner.cfg.Lease / 2 }
 
+// late tells whether a job has waited here for too long to be begun. One that was lost before is begun while its lease gives it time.
+func (l *lane) late(c *claimed) bool {
+	waited := time.Since(c.at)
+	return waited > l.stale() && (c.Lost == 0 || waited > l.runner.cfg.Lease*3/4)
+}
+
 // putBack has jobs wait in the store again that were claimed some time ago and that no worker has taken.
 func (l *lane) putBack(ago time.Duration) {
 	var fresh []*claimed
@@ -228,7 +234,7 @@ func (l *lane) labour() {
 
 // do tries a job, unless it has waited here for too long.
 func (l *lane) do(c *claimed) {
-	if time.Since(c.at) > l.stale() {
+	if l.late(c) {
 		c.end, c.outcome = putBack(&c.Job, l.runner.queue.Now()), WasReturned
 		return
 	}

@@ -17,20 +17,20 @@ import (
 type Config struct {
 	// Node is the id of this process among those of the database; leases begin with it.
 	Node string
-	// Lease is how long a process that says nothing more has its jobs, see SharedLease. It says so four times in that time.
+	// Lease is how long a process that says nothing more has its jobs, see [SharedConfig]. It says so four times in that time.
 	Lease time.Duration
 	// Poll is how often it is looked what is due, whatever is told.
 	Poll time.Duration
 }
 
-// SharedLease is the lease of those who share a database: one of them does the jobs of another one that has died, once their leases
-// have run out (2 s), it has looked (1 s) and has done what it had claimed before (1 s). That is to be no more than 5 s on a machine
-// that has other things to do too. Who has the database alone can have a longer one, as there is nobody else to do them: it does them
-// when it starts again.
-const SharedLease = 2 * time.Second
-
 // DefaultConfig returns the defaults, for a process that has the database alone.
 func DefaultConfig() Config { return Config{Lease: 10 * time.Second, Poll: time.Second} }
+
+// SharedConfig returns the defaults for processes that share a database: one of them does the jobs of another one that has died, once
+// their leases have run out (2 s), it has looked (0.5 s) and has done what it had claimed before (1 s). That is to be no more than
+// 5 s on a machine that has other things to do too. Who has the database alone can take its time, as there is nobody else to do them:
+// it does them when it starts again.
+func SharedConfig() Config { return Config{Lease: 2 * time.Second, Poll: 500 * time.Millisecond} }
 
 // Deps is what a runner is made of.
 type Deps struct {

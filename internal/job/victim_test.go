@@ -57,7 +57,7 @@ func (s setting) open(ctx context.Context, node string) (opened, error) {
 func (s setting) config() job.Config {
 	cfg := job.DefaultConfig()
 	if s.Database != "" {
-		cfg.Lease = job.SharedLease
+		cfg = job.SharedConfig()
 	}
 	return cfg
 }

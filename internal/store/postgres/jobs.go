@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/sockeye-im/sockeye/internal/job"
@@ -245,14 +246,19 @@ func (s *Jobs) Finish(ctx context.Context, ends []job.End) error {
 	return nil
 }
 
-// freed is what becomes of jobs whose lease is over, for nobody is there any more: they were lost $1 times at most.
-const freed = `
+// freed is what becomes of jobs whose lease is over, for nobody is there any more: they were lost $1 times at most. They have had
+// their turn, and come before all that wait.
+var freed = `
+	run_at = j.run_at - ` + ahead + `,
 	ended_at = CASE WHEN j.state = 'cancelling' OR j.lost >= $1::bigint THEN $2::bigint END,
 	error = CASE WHEN j.state = 'running' AND j.lost >= $1::bigint THEN $3 ELSE j.error END,
 	state = CASE WHEN j.state = 'cancelling' THEN 'cancelled' WHEN j.lost >= $1::bigint THEN 'dead' ELSE 'waiting' END,
 	lost = j.lost + 1, lease = NULL, leased_until = NULL`
 
-const freeJobs = `
+// ahead is by how much a job is before its turn that was lost: by more than priorities make of it, in milliseconds.
+var ahead = strconv.FormatInt(2*rows.Patience(job.Low), 10)
+
+var freeJobs = `
 	UPDATE jobs j SET ` + freed + `
 	WHERE j.id = ANY (ARRAY(
 		SELECT l.id FROM jobs l WHERE l.leased_until < (SELECT ` + nowMillis + `) ORDER BY l.leased_until LIMIT 1000 FOR UPDATE SKIP LOCKED))

@@ -207,9 +207,10 @@ func (t *tx) finish(e *job.End) error {
 	return nil
 }
 
-// freeJobs takes jobs from those whose leases have run out by a time ?1.
+// freeJobs takes jobs from those whose leases have run out by a time ?1. They have had their turn, and come before all that wait.
 const freeJobs = `
 	UPDATE jobs SET
+		run_at = run_at - ?5,
 		ended_at = CASE WHEN state = 'cancelling' OR lost >= ?2 THEN ?3 END,
 		error = CASE WHEN state = 'running' AND lost >= ?2 THEN ?4 ELSE error END,
 		state = CASE WHEN state = 'cancelling' THEN 'cancelled' WHEN lost >= ?2 THEN 'dead' ELSE 'waiting' END,
@@ -217,7 +218,7 @@ const freeJobs = `
 	WHERE leased_until < ?1`
 
 func freeValues(until int64, at time.Time) []any {
-	return []any{until, job.MaxLost, at.UnixMilli(), job.LostError}
+	return []any{until, job.MaxLost, at.UnixMilli(), job.LostError, 2 * rows.Patience(job.Low)}
 }
 
 // freeAll takes all jobs from those who had them: they are no more, as nobody else has the database.
