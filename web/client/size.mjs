@@ -6,6 +6,7 @@ import { build } from "vite";
 
 export const limit = 12_000; // bytes
 export const limitOfPush = 3_000; // bytes, by itself
+export const limitOfUpload = 3_000; // bytes, by itself
 
 /** In bytes, of what was built to dist. */
 export async function size(...entries) {
@@ -27,7 +28,11 @@ export async function size(...entries) {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const parts = [["@sockeye/client", await size(), limit], ["@sockeye/client/push", await size("push"), limitOfPush]];
+  const parts = [
+    ["@sockeye/client", await size(), limit],
+    ["@sockeye/client/push", await size("push"), limitOfPush],
+    ["@sockeye/client/upload", await size("upload"), limitOfUpload],
+  ];
   for (const [name, bytes, limit] of parts) {
     console.log(`${name}: ${bytes} of ${limit} bytes, gzipped`);
     if (bytes > limit) process.exitCode = 1;
