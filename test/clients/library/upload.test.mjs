@@ -1,4 +1,4 @@
-// upload() against the real server, over connections that break.
+// upload() against the real server, over connections that break, and in a real browser on a page of another origin.
 
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
@@ -7,6 +7,7 @@ import { test } from "node:test";
 import { discardUpload, upload } from "../../../web/client/dist/upload.js";
 import { atEnd, loopback } from "../harness.mjs";
 import { Sockeye } from "../together/sockeye.mjs";
+import { browse } from "./browser.mjs";
 
 /** A way to the server on which `spoil` says what becomes of a request: "lost" before the server has it, "unanswered" behind it. */
 async function wayTo(t, server, spoil) {
@@ -33,7 +34,7 @@ async function wayTo(t, server, spoil) {
 const text = (size) => randomBytes(size / 2).toString("hex");
 
 test("upload", async (t) => {
-  const server = await Sockeye.start(t, "--upload-max-size", "200000", "--upload-quota", "250000");
+  const server = await Sockeye.start(t, "--upload-max-size", "200000", "--upload-quota", "250000", "--origins", "http://app.example");
   const as = (user, more) => ({ url: server.url, token: server.token(user), pieceSize: 10_000, ...more });
   const read = async (file, user) => {
     const answer = await fetch(new URL(file.url, server.url), { headers: { Authorization: `Bearer ${server.token(user)}` } });
@@ -101,5 +102,20 @@ test("upload", async (t) => {
     const url = await wayTo(t, server, () => (requests++, "lost"));
     await assert.rejects(upload(new Blob(["text"]), as("dan", { url, attempts: 2 })), /fetch failed/);
     assert.equal(requests, 2);
+  });
+
+  await t.test("a page of another origin sends what its user has chosen", async (t) => {
+    const page = await (await browse(t)).newPage();
+    await page.goto("http://app.example/library/");
+    const content = text(40_000);
+    const { file, told } = await page.evaluate(async ([content, options]) => {
+      const { upload } = await import("/library/upload.js");
+      const told = [];
+      const file = await upload(new File([content], "chosen.txt"), { ...options, onProgress: (sent) => told.push(sent) });
+      return { file, told };
+    }, [content, as("eve")]);
+    assert.equal(file.originalName, "chosen.txt");
+    assert.deepEqual(told, [10_000, 20_000, 30_000, 40_000]);
+    assert.equal(await read(file, "eve"), content);
   });
 });
