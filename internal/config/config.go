@@ -42,6 +42,7 @@ type Config struct {
 
 	Webhook Webhook `embed:"" prefix:"webhook-"`
 	Push    Push    `embed:"" prefix:"push-"`
+	Phones  Phones  `embed:""`
 	Files   Files   `embed:""`
 
 	Metrics      Switch        `default:"on" help:"Serve /metrics: on or off."`
@@ -173,6 +174,17 @@ type Webhook struct {
 type Push struct {
 	Subject      string `default:"https://github.com/sockeye-im/sockeye" placeholder:"ADDRESS" help:"Whom push services may turn to where something is wrong with what this server sends: a mailto: or https: address, and not one of localhost."`
 	AllowPrivate bool   `help:"For tests: browsers may subscribe with push services on private addresses, by plain HTTP and at any port."`
+}
+
+// Phones says how the services of Apple and Google are reached, which tell apps. Without credentials there are none.
+type Phones struct {
+	APNsKeyFile        string `name:"apns-key-file" placeholder:"FILE" help:"Apple's AuthKey_….p8, by which apps for its systems are told."`
+	APNsKeyID          string `name:"apns-key-id" placeholder:"ID" help:"Id of the key in apns-key-file: the 10 characters in its name."`
+	APNsTeamID         string `name:"apns-team-id" placeholder:"ID" help:"Id of the team at Apple that the key is of: 10 characters."`
+	APNsHost           string `name:"apns-host" default:"api.push.apple.com" placeholder:"HOST" help:"Apple's service; api.sandbox.push.apple.com is for apps that are run from Xcode."`
+	FCMCredentialsFile string `name:"fcm-credentials-file" placeholder:"FILE" help:"JSON key of a service account at Google, by which apps are told by Firebase Cloud Messaging."`
+	FCMURL             string `name:"fcm-url" default:"https://fcm.googleapis.com" placeholder:"URL" help:"Where the API of Firebase Cloud Messaging is."`
+	CAFile             string `name:"push-ca-file" placeholder:"FILE" help:"PEM file with the authorities of apns-host, fcm-url and where access tokens are, in place of the system's: for tests, and proxies of your own."`
 }
 
 // Files says which files users may upload, and where these are kept.

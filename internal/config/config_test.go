@@ -60,7 +60,8 @@ func TestDefaults(t *testing.T) {
 		Chat: config.Chat{
 			DMPolicy: "friends", EditWindow: 5 * time.Minute, OfflineGrace: 5 * time.Second, TypingLifetime: 6 * time.Second,
 		},
-		Push: config.Push{Subject: "https://github.com/sockeye-im/sockeye"},
+		Push:   config.Push{Subject: "https://github.com/sockeye-im/sockeye"},
+		Phones: config.Phones{APNsHost: "api.push.apple.com", FCMURL: "https://fcm.googleapis.com"},
 		Files: config.Files{
 			UploadMaxSize: 10e6, UploadQuota: 1 << 30, UploadTypes: []string{
 				"image/jpeg", "image/png", "image/gif", "image/webp", "video/mp4", "video/webm", "audio/mpeg", "audio/wav", "audio/ogg", "application/pdf",
@@ -94,6 +95,8 @@ func TestOneNameEverywhere(t *testing.T) {
 		"admin-claims": "on", "external-accounts": "off", "registration": "off", "token-ttl": "1h", "refresh-for": "0s",
 		"log-format": "text", "metrics": "off", "pprof": "on", "drain-timeout": "1s", "memory-limit": "2GiB",
 		"webhook-allow": "10.1.0.0/16", "push-subject": "mailto:admin@example.com", "push-allow-private": "true",
+		"apns-key-file": "key.p8", "apns-key-id": "ABC1234567", "apns-team-id": "DEF1234567", "apns-host": "127.0.0.1:2197",
+		"fcm-credentials-file": "account.json", "fcm-url": "https://127.0.0.1:8443", "push-ca-file": "ca.pem",
 		"files-dir": "/srv/files", "files-shared": "on", "upload-max-size": "5MB", "upload-quota": "2GiB", "upload-types": "image/png", "upload-keep-metadata": "on",
 	}
 	defaults, err := config.Default()
@@ -220,6 +223,17 @@ issuers:
 	}
 	if diff := cmp.Diff(want, got.Account.Issuers); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// TestPhonesWhole: what Apple's service needs is all there, or nothing of it.
+func TestPhonesWhole(t *testing.T) {
+	for _, args := range [][]string{
+		{"--apns-key-file=a.p8"}, {"--apns-key-file=a.p8", "--apns-key-id=ABC1234567"}, {"--apns-key-id=ABC1234567"}, {"--apns-team-id=DEF1234567"},
+	} {
+		if _, err := config.Parse(args, environment{}.lookup); err == nil || !strings.Contains(err.Error(), "apns-key-file") {
+			t.Errorf("%q: %v", args, err)
+		}
 	}
 }
 

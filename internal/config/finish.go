@@ -2,6 +2,7 @@ package config
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"net"
 	"net/mail"
@@ -27,7 +28,7 @@ func (c *Config) Finish() error {
 	}
 	for _, check := range []func() error{
 		c.checkListen, c.checkOrigins, c.TLS.check, c.Account.check, c.checkRedis, c.checkCluster, c.Limits.check, c.Wire.check, c.checkWords,
-		c.Files.check,
+		c.Files.check, c.Phones.check,
 		func() error { return within("drain-timeout", c.DrainTimeout, 0, 10*time.Minute) },
 	} {
 		if err := check(); err != nil {
@@ -242,6 +243,17 @@ func (w *Wire) check() error {
 		within("ping-timeout", w.PingTimeout, 100*time.Millisecond, time.Hour),
 		within("recovery", w.Recovery, 0, 24*time.Hour),
 	)
+}
+
+// check wants all of what Apple's service needs, or nothing of it. What is in the files is seen when the server starts.
+func (p *Phones) check() error {
+	switch {
+	case p.APNsKeyFile == "" && (p.APNsKeyID != "" || p.APNsTeamID != ""):
+		return errors.New("apns-key-id or apns-team-id is set, and apns-key-file is not: Apple's service takes all three")
+	case p.APNsKeyFile != "" && (p.APNsKeyID == "" || p.APNsTeamID == ""):
+		return errors.New("apns-key-file is set, and apns-key-id or apns-team-id is not: Apple's service takes all three")
+	}
+	return nil
 }
 
 func (c *Config) checkWords() error {

@@ -150,6 +150,17 @@ func tryPush(d *described, room string) {
 			t.Errorf("unsubscribed: %s, want %v", r.body, want)
 		}
 	}
+	for body, field := range map[string]string{
+		`{"type":"pigeon"}`: "type", `{"type":"apns"}`: "token", `{"type":"fcm","token":"t"}`: "type", // for which there are no credentials
+		`{}`: "endpoint", `{"endpoint":"https://push.example/1"}`: "keys",
+	} {
+		if r := d.try("subscribePush", nil, body); r.status != http.StatusBadRequest || r.text(t, "field") != field {
+			t.Errorf("%s: %d %s", body, r.status, r.body)
+		}
+	}
+	if r := d.try("unsubscribePush", nil, `{"endpoint":"https://push.example/1","token":"t"}`); r.status != http.StatusBadRequest || r.text(t, "field") != "token" {
+		t.Errorf("both: %d %s", r.status, r.body)
+	}
 	d.call("subscribePush", nil, "")
 	history := d.call("getRoomHistory", values{"roomId": room}, "")
 	of := values{"conversationId": history.text(t, "messages", 0, "conversationId")}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/sockeye-im/sockeye/internal/account"
@@ -26,12 +25,12 @@ func (a *API) pushOperations() []operation {
 		operate(operation{
 			method: http.MethodPost, path: "/push/subscribe", also: pushPrefix + "/push/subscribe", id: "subscribePush", tag: tagPush, needs: aUser,
 			status:  http.StatusCreated,
-			summary: "Subscribe a device", details: "Takes the JSON of a browser's PushSubscription as it is. From then on the device gets notifications while its user is not connected. A user has 16 devices at most; the same endpoint again is the same device, of whoever has subscribed it last.",
+			summary: "Subscribe a device", details: "Takes the JSON of a browser's PushSubscription as it is, or of an app {type, token}, with the bundleId for Apple's. From then on the device gets notifications while its user is not connected. A user has 16 devices at most; the same endpoint or token again is the same device, of whoever has subscribed it last.",
 			example: `{"endpoint": "https://push.example/d/abc", "keys": {"p256dh": "BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4", "auth": "BTBZMqHH6r4Tts7J_aSIgg"}}`,
 		}, a.subscribePush),
 		operate(operation{
 			method: http.MethodPost, path: "/push/unsubscribe", also: pushPrefix + "/push/unsubscribe", id: "unsubscribePush", tag: tagPush, needs: aUser,
-			summary: "Unsubscribe a device", details: "That of an endpoint, or all of the caller's if it is left out.",
+			summary: "Unsubscribe a device", details: "That of an endpoint or a token, or all of the caller's if both are left out.",
 			example: `{"endpoint": "https://push.example/d/abc"}`,
 		}, a.unsubscribePush),
 		operate(operation{
@@ -69,9 +68,11 @@ type pushKeys struct {
 }
 
 type subscribePushPayload struct {
-	Type     push.Type `json:"type" default:"webpush" doc:"How the device is reached: webpush."`
-	Endpoint string    `json:"endpoint" max:"2048" doc:"The address of the push service: https, at port 443, and public."`
-	Keys     pushKeys  `json:"keys" doc:"What notifications are encrypted by."`
+	Type     push.Type `json:"type" default:"webpush" doc:"How the device is reached: webpush, apns or fcm."`
+	Endpoint string    `json:"endpoint" need:"optional" max:"2048" doc:"Of a browser the address of the push service: https, at port 443, and public."`
+	Keys     *pushKeys `json:"keys" need:"optional" doc:"Of a browser what notifications are encrypted by."`
+	Token    string    `json:"token" need:"optional" max:"1024" doc:"Of an app the device token of Apple's, in hexadecimal, or the registration token of Firebase's."`
+	BundleID string    `json:"bundleId" need:"optional" max:"155" doc:"The id of the app that has Apple's token, such as com.example.chat."`
 }
 
 type subscribedAnswer struct {
@@ -80,15 +81,17 @@ type subscribedAnswer struct {
 }
 
 func (a *API) subscribePush(ctx context.Context, c *caller, p subscribePushPayload) (subscribedAnswer, error) {
-	if p.Type != "" && !slices.Contains(push.Types, p.Type) {
-		return subscribedAnswer{}, refusal.Invalid("type", "must be webpush")
+	given := push.Given{Type: p.Type, Endpoint: p.Endpoint, Token: p.Token, BundleID: p.BundleID}
+	if p.Keys != nil {
+		given.P256dh, given.Auth = p.Keys.P256dh, p.Keys.Auth
 	}
-	s, err := a.deps.Push.Subscribe(ctx, c.user.ID, push.Given{Endpoint: p.Endpoint, P256dh: p.Keys.P256dh, Auth: p.Keys.Auth})
+	s, err := a.deps.Push.Subscribe(ctx, c.user.ID, given)
 	return subscribedAnswer{s.ID, s.Type}, err
 }
 
 type unsubscribePushPayload struct {
-	Endpoint string `json:"endpoint" need:"optional" max:"2048" doc:"That of the subscription."`
+	Endpoint string `json:"endpoint" need:"optional" max:"2048" doc:"That of a browser."`
+	Token    string `json:"token" need:"optional" max:"1024" doc:"That of an app."`
 }
 
 type unsubscribedAnswer struct {
@@ -96,7 +99,7 @@ type unsubscribedAnswer struct {
 }
 
 func (a *API) unsubscribePush(ctx context.Context, c *caller, p unsubscribePushPayload) (unsubscribedAnswer, error) {
-	n, err := a.deps.Push.Unsubscribe(ctx, c.user.ID, p.Endpoint)
+	n, err := a.deps.Push.Unsubscribe(ctx, c.user.ID, push.Which{Endpoint: p.Endpoint, Token: p.Token})
 	return unsubscribedAnswer{n}, err
 }
 
@@ -193,11 +196,13 @@ func (a *API) setConversationPush(ctx context.Context, c *caller, p setConversat
 type pushFiguresAnswer struct {
 	Total   int `json:"total"`
 	WebPush int `json:"webPush" doc:"Browsers."`
+	APNs    int `json:"apns" doc:"Apps for Apple's systems."`
+	FCM     int `json:"fcm" doc:"Apps by Firebase Cloud Messaging."`
 }
 
 func (a *API) pushFigures(ctx context.Context, _ *caller, _ nothing) (pushFiguresAnswer, error) {
 	counts, err := a.deps.Push.Stats(ctx)
-	answer := pushFiguresAnswer{WebPush: counts[push.TypeWebPush]}
+	answer := pushFiguresAnswer{WebPush: counts[push.TypeWebPush], APNs: counts[push.TypeAPNs], FCM: counts[push.TypeFCM]}
 	for _, n := range counts {
 		answer.Total += n
 	}

@@ -139,6 +139,9 @@ func (s *Service) handle(ctx context.Context, j *job.Job) (job.Result, error) {
 func (s *Service) settle(ctx context.Context, t *task, d *Subscription, a *attempt) (at time.Time, later bool) {
 	switch a.outcome {
 	case Later:
+		if a.ours {
+			s.Log.Warn("a push service does not take this server's credentials: what is to be told waits", "type", d.Type, "why", a.why)
+		}
 		at = s.timestamp().Add(max(backoff(t.Failed), a.after)).Truncate(time.Second).Add(time.Second) // in few groups
 		if later = !at.After(t.Until); !later {
 			a.outcome = Expired
@@ -224,7 +227,12 @@ func (s *Service) tellAll(ctx context.Context, targets []target, t *task) ([]att
 		places <- struct{}{}
 		all.Go(func() {
 			defer func() { <-places }()
-			attempts[i], errs[i] = s.web.tell(ctx, &targets[i].Subscription, targets[i].fields, t.ID, t.At, t.Until)
+			by := s.carriers[targets[i].Type]
+			if by == nil {
+				attempts[i] = attempt{outcome: Refused, why: "this server has no credentials for it"}
+				return
+			}
+			attempts[i], errs[i] = by.tell(ctx, &targets[i].Subscription, targets[i].fields, t.ID, t.At, t.Until)
 		})
 	}
 	all.Wait()

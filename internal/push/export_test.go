@@ -42,7 +42,7 @@ type WebPush struct{ web *webPush }
 
 // NewWebPush returns one.
 func NewWebPush(send Sender, key *Key, now func() time.Time) WebPush {
-	return WebPush{&webPush{send: send, key: key, gates: gates{all: make(map[string]*gate)}, now: now}}
+	return WebPush{&webPush{newClient(send, now), key}}
 }
 
 // Tell tells a browser once.
@@ -50,6 +50,35 @@ func (w WebPush) Tell(ctx context.Context, s *Subscription, f Fields, id string,
 	a, err := w.web.tell(ctx, s, f, id, at, until)
 	return a.outcome, a.after, err
 }
+
+// Phones tells apps.
+type Phones struct{ by carrier }
+
+// NewAPNs tells those for Apple's systems.
+func NewAPNs(cfg APNs, send Sender, now func() time.Time) (Phones, error) {
+	by, err := newAPNs(cfg, newClient(send, now))
+	return Phones{by}, err
+}
+
+// NewFCM tells those by Google's service.
+func NewFCM(cfg FCM, send Sender, now func() time.Time) (Phones, error) {
+	by, err := newFCM(cfg, newClient(send, now))
+	return Phones{by}, err
+}
+
+// Tell tells an app once. ours is that the service does not take the credentials.
+func (p Phones) Tell(ctx context.Context, s *Subscription, f Fields, id string, at, until time.Time) (outcome Outcome, after time.Duration, ours bool, err error) {
+	a, err := p.by.tell(ctx, s, f, id, at, until)
+	return a.outcome, a.after, a.ours, err
+}
+
+// Message is what an app is told by Google's service, and Payload by Apple's.
+func (f Fields) Message(token, id string, at, now, until time.Time) ([]byte, error) {
+	return fcmMessage(token, f, id, at, now, until)
+}
+
+// Payload is what an app is told by Apple's.
+func (f Fields) Payload(id string, at time.Time) ([]byte, error) { return apnsPayload(f, id, at) }
 
 // PrivateKey is a key of ECDH.
 func PrivateKey(raw []byte) (*ecdh.PrivateKey, error) { return ecdh.P256().NewPrivateKey(raw) }

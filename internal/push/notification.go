@@ -146,6 +146,11 @@ var spare = []string{"image", "actions", "badge", "icon", "sound", "data"}
 // plain is what a browser is told, in at most most bytes: the fields, with the body cut. What does not fit is left out, the
 // text last.
 func (f Fields) plain(id string, at time.Time, most int) ([]byte, error) {
+	return f.fit(id, at, most, func(told map[string]any) any { return told })
+}
+
+// fit is plain in the form that a service wants.
+func (f Fields) fit(id string, at time.Time, most int, form func(told map[string]any) any) ([]byte, error) {
 	told := make(map[string]any, len(f)+2)
 	for name, value := range f {
 		if !slices.Contains(forTransport, name) {
@@ -157,7 +162,7 @@ func (f Fields) plain(id string, at time.Time, most int) ([]byte, error) {
 	}
 	told["notificationId"], told["timestamp"] = id, at.UTC().Format("2006-01-02T15:04:05.000Z07:00")
 	for n := 0; ; n++ {
-		text, err := json.Marshal(told)
+		text, err := json.Marshal(form(told))
 		if err != nil {
 			return nil, fmt.Errorf("encode a notification: %w", err)
 		}
@@ -180,6 +185,26 @@ func (f Fields) plain(id string, at time.Time, most int) ([]byte, error) {
 			return nil, errTooLong
 		}
 	}
+}
+
+// textIn is a text of what is told; empty where there is none.
+func textIn(told map[string]any, name string) (text string) {
+	switch value := told[name].(type) {
+	case string:
+		return value
+	case json.RawMessage:
+		_ = json.Unmarshal(value, &text)
+	}
+	return text
+}
+
+// unreadIn is how much there is to read, which a phone shows at the app's icon; nil where it is not known.
+func unreadIn(told map[string]any) (n *int) {
+	value, is := told["unread"].(json.RawMessage)
+	if !is || json.Unmarshal(value, &n) != nil || n == nil || *n < 0 {
+		return nil
+	}
+	return n
 }
 
 // Cut is a text of at most some characters, the last of which says that there was more.

@@ -3,6 +3,7 @@ package push
 import (
 	"crypto/ecdh"
 	"encoding/base64"
+	"encoding/hex"
 	"fmt"
 	"net/netip"
 	"net/url"
@@ -18,18 +19,77 @@ const (
 	maxEndpoint = 2048
 	maxKey      = 128 // in base64
 	authBytes   = 16  // RFC 8291, section 3.2
+	maxToken    = 1024
+	maxBundleID = 155
+	// Apple's tokens have no fixed length: these are the bounds of what is believed to be one, in hexadecimal digits.
+	minAppleToken = 64
+	maxAppleToken = 200
 )
 
-// Given is a subscription as a browser gives it: the JSON of its PushSubscription.
+// Given is a subscription as a device gives it: of a browser the JSON of its PushSubscription, of an app its token.
 type Given struct {
+	Type Type // Web Push where it is empty
+
 	Endpoint string
 	P256dh   string // base64, a point of P-256
 	Auth     string // base64, 16 bytes
+
+	Token    string
+	BundleID string // whose token it is, for Apple's
 }
 
 // parse makes a subscription of what a client has sent, or names the field that is wrong. With private addresses of every kind may
 // be reached.
 func (g *Given) parse(private bool) (Subscription, error) {
+	switch { // whatever the type
+	case len(g.Token) > maxToken:
+		return Subscription{}, refusal.TooMuch("token", maxToken, "bytes")
+	case len(g.BundleID) > maxBundleID:
+		return Subscription{}, refusal.TooMuch("bundleId", maxBundleID, "bytes")
+	}
+	switch g.Type {
+	case "", TypeWebPush:
+		return g.browser(private)
+	case TypeAPNs, TypeFCM:
+		return g.app()
+	}
+	return Subscription{}, refusal.Invalid("type", "must be webpush, apns or fcm")
+}
+
+// app makes a subscription of an app's token.
+func (g *Given) app() (Subscription, error) {
+	if g.Token == "" {
+		return Subscription{}, refusal.Missing("token")
+	}
+	if g.Type == TypeFCM {
+		if strings.ContainsFunc(g.Token, func(r rune) bool { return r <= ' ' || r > '~' }) {
+			return Subscription{}, refusal.Invalid("token", "must be the registration token that Firebase gives the app")
+		}
+		return Subscription{ID: subscriptionID(TypeFCM, g.Token), Type: TypeFCM, Address: g.Token, PublicKey: []byte{}, Auth: []byte{}}, nil
+	}
+	token := appleToken(g.Token)
+	raw, err := hex.DecodeString(token)
+	if n := 2 * len(raw); err != nil || n < minAppleToken || n > maxAppleToken {
+		return Subscription{}, refusal.Invalid("token", fmt.Sprintf("must be the device token, of %d to %d hexadecimal digits", minAppleToken, maxAppleToken))
+	}
+	switch {
+	case g.BundleID == "":
+		return Subscription{}, refusal.Missing("bundleId")
+	case strings.ContainsFunc(g.BundleID, notOfBundleID):
+		return Subscription{}, refusal.Invalid("bundleId", "must be the id of the app, such as com.example.chat")
+	}
+	return Subscription{ID: subscriptionID(TypeAPNs, token), Type: TypeAPNs, Address: g.BundleID + "/" + token, PublicKey: []byte{}, Auth: []byte{}}, nil
+}
+
+// appleToken is a device token as it is kept: apps write its digits in either case.
+func appleToken(text string) string { return strings.ToLower(text) }
+
+func notOfBundleID(r rune) bool {
+	return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '.' && r != '-'
+}
+
+// browser makes a subscription of a browser's.
+func (g *Given) browser(private bool) (Subscription, error) {
 	if err := checkEndpoint(g.Endpoint, private); err != nil {
 		return Subscription{}, err
 	}

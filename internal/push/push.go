@@ -1,11 +1,16 @@
-// Package push brings notifications to devices that are not connected: browsers, by Web Push (RFC 8030, 8188, 8291 and 8292).
+// Package push brings notifications to devices that are not connected: browsers, by Web Push (RFC 8030, 8188, 8291 and 8292),
+// and the apps of phones, by the services of Apple and of Google.
 //
 //	push.go          what a subscription is, and what is needed of a store
 //	parse.go         subscriptions as clients send them
 //	notification.go  what is shown: its fields, limits and bytes
 //	encrypt.go       RFC 8291: what only the browser can read
 //	vapid.go         RFC 8292: the key by which push services know the server
-//	webpush.go       WebPush: requests to push services, and what their answers mean
+//	post.go          requests to push services
+//	webpush.go       what services of Web Push are asked, and what their answers mean
+//	apns.go          the same of Apple's
+//	fcm.go           the same of Google's
+//	token.go         tokens by which Apple and Google know the server
 //	gate.go          services that fail are left alone
 //	courier.go       Service.Kind: the jobs that bring notifications
 //	message.go       who is told of a message, and what
@@ -29,19 +34,25 @@ const MaxSubscriptions = 16
 // Type is how a device is reached.
 type Type string
 
-// TypeWebPush is for browsers.
-const TypeWebPush Type = "webpush"
+// The types.
+const (
+	TypeWebPush Type = "webpush" // browsers
+	TypeAPNs    Type = "apns"    // apps for Apple's systems
+	TypeFCM     Type = "fcm"     // apps by Google's Firebase Cloud Messaging
+)
 
 // Types are all that a device may have.
-var Types = []Type{TypeWebPush}
+var Types = []Type{TypeWebPush, TypeAPNs, TypeFCM}
 
 // Subscription is a device that wants notifications.
 type Subscription struct {
-	ID      string // made of its address, see NewID
-	UserID  account.UserID
-	Type    Type
-	Address string // the endpoint: whoever knows it can send to the device what nobody reads
-	// PublicKey and Auth are the browser's, by which what it is sent is encrypted: a point of P-256 and 16 bytes.
+	ID     string // made of its address, see NewID
+	UserID account.UserID
+	Type   Type
+	// Address is where the device is: the endpoint of a browser, the token of an app by Google, and of one by Apple the id of the app, a
+	// slash and the token. Whoever knows that of a browser can send to it what nobody reads.
+	Address string
+	// PublicKey and Auth are a browser's, by which what it is sent is encrypted: a point of P-256 and 16 bytes. Apps have none.
 	PublicKey []byte
 	Auth      []byte
 	CreatedAt time.Time

@@ -22,6 +22,9 @@ type Config struct {
 	Subject string
 	// LookFor is how long a user is left to look at a device that is connected, before others are told.
 	LookFor time.Duration
+	// APNs and FCM are how Apple's and Google's services are reached. Without a key, or credentials, apps cannot subscribe there.
+	APNs APNs
+	FCM  FCM
 }
 
 // DefaultLookFor is the default of LookFor.
@@ -36,7 +39,8 @@ type Presence interface {
 // Deps are what a Service works with; all are required.
 type Deps struct {
 	Store    Store
-	Sender   Sender
+	Sender   Sender // to services that users name
+	Phones   Sender // to those of Apple and Google, which the operator does
 	Presence Presence
 	Chats    Chats
 	Blocks   chat.Blocks
@@ -52,7 +56,8 @@ type Service struct {
 	Deps
 	cfg Config
 	key *Key
-	web *webPush
+	// carriers are by the types of devices that they tell; of those alone for which there are credentials.
+	carriers map[Type]carrier
 	// known is that somebody has ever subscribed, as far as this node knows: else there is nothing to do.
 	known atomic.Bool
 	// rooms is that somebody has ever wanted to be told of all messages of a room, likewise.
@@ -79,7 +84,17 @@ func New(ctx context.Context, cfg Config, d Deps) (*Service, error) {
 	if s.key, err = parseKey(kept, cfg.Subject); err != nil {
 		return nil, err
 	}
-	s.web = &webPush{send: d.Sender, key: s.key, gates: gates{all: make(map[string]*gate)}, now: d.Now}
+	s.carriers = map[Type]carrier{TypeWebPush: &webPush{newClient(d.Sender, d.Now), s.key}}
+	if len(cfg.APNs.Key) > 0 {
+		if s.carriers[TypeAPNs], err = newAPNs(cfg.APNs, newClient(d.Phones, d.Now)); err != nil {
+			return nil, err
+		}
+	}
+	if len(cfg.FCM.Credentials) > 0 {
+		if s.carriers[TypeFCM], err = newFCM(cfg.FCM, newClient(d.Phones, d.Now)); err != nil {
+			return nil, err
+		}
+	}
 	if err := s.Refresh(ctx); err != nil {
 		return nil, err
 	}
@@ -123,31 +138,51 @@ func (s *Service) Refresh(ctx context.Context) error {
 // PublicKey is what browsers want as applicationServerKey.
 func (s *Service) PublicKey() string { return s.key.Public() }
 
-// Subscribe has a user's browser get notifications from now on. Again it changes nothing but the keys.
+// Subscribe has a user's device get notifications from now on. Again it changes nothing but the keys, or the app.
 func (s *Service) Subscribe(ctx context.Context, user account.UserID, g Given) (Subscription, error) {
 	sub, err := g.parse(s.cfg.AllowPrivate)
 	if err != nil {
 		return Subscription{}, err
 	}
+	if s.carriers[sub.Type] == nil {
+		return Subscription{}, refusal.Invalid("type", fmt.Sprintf("must be another one: this server has no credentials for %s", sub.Type))
+	}
 	sub.UserID, sub.CreatedAt = user, s.timestamp()
-	if err := s.Store.AddPushSubscription(ctx, sub); err != nil {
+	err = s.Store.AddPushSubscription(ctx, sub)
+	if e := refusal.Of(err); e != nil && e.Code == CodeTooMany && sub.Type != TypeWebPush {
+		return Subscription{}, e.In("token")
+	}
+	if err != nil {
 		return Subscription{}, err
 	}
 	s.known.Store(true)
 	return sub, nil
 }
 
-// Unsubscribe has the user's browser at an endpoint get nothing any more, or without one all of the user's, and returns how many
-// these were. Where there is none nothing happens.
-func (s *Service) Unsubscribe(ctx context.Context, user account.UserID, endpoint string) (int, error) {
-	id := ""
-	if endpoint != "" {
-		if len(endpoint) > maxEndpoint {
-			return 0, refusal.TooMuch("endpoint", maxEndpoint, "bytes")
-		}
-		id = subscriptionID(TypeWebPush, endpoint)
+// Which names one device, by its endpoint or its token; without either it is all of a user's.
+type Which struct{ Endpoint, Token string }
+
+// Unsubscribe has one of the user's devices get nothing any more, or all of them, and returns how many these were. Where there is
+// none nothing happens.
+func (s *Service) Unsubscribe(ctx context.Context, user account.UserID, w Which) (int, error) {
+	switch {
+	case len(w.Endpoint) > maxEndpoint:
+		return 0, refusal.TooMuch("endpoint", maxEndpoint, "bytes")
+	case len(w.Token) > maxToken:
+		return 0, refusal.TooMuch("token", maxToken, "bytes")
+	case w.Endpoint != "" && w.Token != "":
+		return 0, refusal.Invalid("token", "must not be there beside an endpoint")
+	case w.Endpoint != "":
+		return s.Store.RemovePushSubscriptions(ctx, user, subscriptionID(TypeWebPush, w.Endpoint))
+	case w.Token == "":
+		return s.Store.RemovePushSubscriptions(ctx, user, "")
 	}
-	return s.Store.RemovePushSubscriptions(ctx, user, id)
+	apple, err := s.Store.RemovePushSubscriptions(ctx, user, subscriptionID(TypeAPNs, appleToken(w.Token)))
+	if err != nil {
+		return 0, err
+	}
+	google, err := s.Store.RemovePushSubscriptions(ctx, user, subscriptionID(TypeFCM, w.Token))
+	return apple + google, err
 }
 
 // Stats counts devices, by type.

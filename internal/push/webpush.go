@@ -33,6 +33,9 @@ type attempt struct {
 	outcome Outcome
 	after   time.Duration
 	why     string
+	asked   bool // the service has answered
+	// ours is that the service does not take what the operator has given as credentials.
+	ours bool
 }
 
 // Sender sends requests: an [outbound.Client].
@@ -47,41 +50,30 @@ const (
 	maxRetryAfter = time.Hour
 )
 
-// webPush tells browsers.
-type webPush struct {
-	send  Sender
-	key   *Key
-	gates gates
-	now   func() time.Time
+// carrier tells devices of one type.
+type carrier interface {
+	// tell tells a device once. An error says that nothing was tried, as ctx has ended.
+	tell(ctx context.Context, s *Subscription, f Fields, id string, at, until time.Time) (attempt, error)
 }
 
-// tell tells a browser once. An error says that nothing was tried, as ctx has ended.
+// webPush tells browsers.
+type webPush struct {
+	client
+	key *Key
+}
+
 func (w *webPush) tell(ctx context.Context, s *Subscription, f Fields, id string, at, until time.Time) (attempt, error) {
 	origin, err := originOf(s.Address)
 	if err != nil {
 		return attempt{outcome: Gone, why: err.Error()}, nil
 	}
-	now := w.now()
-	if rest := w.gates.closed(origin, now); rest > 0 {
-		return attempt{Later, rest, "the service is left alone for a while"}, nil
-	}
-	r, err := w.request(ctx, s, f, id, at, until)
-	if err != nil {
-		return attempt{outcome: Refused, why: err.Error()}, nil
-	}
-	within, cancel := context.WithTimeout(ctx, sendTimeout)
-	defer cancel()
-	status, header, _, err := w.send.Do(r.WithContext(within), maxAnswer)
-	if err != nil && ctx.Err() != nil {
-		return attempt{}, ctx.Err()
-	}
-	a := judge(status, header, err, w.now())
-	if a.outcome == Later {
-		w.gates.failing(origin, w.now(), a.after)
-	} else {
-		w.gates.answered(origin)
-	}
-	return a, nil
+	return w.post(ctx, origin, func(ctx context.Context) (*http.Request, *attempt) {
+		r, err := w.request(ctx, s, f, id, at, until)
+		if err != nil {
+			return nil, &attempt{outcome: Refused, why: err.Error()}
+		}
+		return r, nil
+	}, func(got *answer) attempt { return judge(got.status, got.header, got.err, w.now()) })
 }
 
 // request is what RFC 8030, section 5, RFC 8291, section 4 and RFC 8292, section 3 ask for.
@@ -136,13 +128,13 @@ func judge(status int, header http.Header, err error, now time.Time) attempt {
 	why := fmt.Sprintf("the answer was %d", status)
 	switch {
 	case status >= 200 && status < 300:
-		return attempt{outcome: Sent}
+		return attempt{outcome: Sent, asked: true}
 	case status == http.StatusNotFound, status == http.StatusGone:
-		return attempt{outcome: Gone, why: why}
+		return attempt{outcome: Gone, why: why, asked: true}
 	case status == http.StatusRequestTimeout, status == http.StatusTooEarly, status == http.StatusTooManyRequests, status >= 500:
-		return attempt{Later, retryAfter(header, now), why}
+		return attempt{outcome: Later, after: retryAfter(header, now), why: why, asked: true}
 	}
-	return attempt{outcome: Refused, why: why}
+	return attempt{outcome: Refused, why: why, asked: true}
 }
 
 // retryAfter reads the header of that name (RFC 9110, section 10.2.3), seconds or a date; everything else is none.

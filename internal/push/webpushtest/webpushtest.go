@@ -135,6 +135,8 @@ type Request struct {
 type Service struct {
 	URL   string
 	Roots *x509.CertPool
+	// Certificate is what Roots has.
+	Certificate *x509.Certificate
 	// Asked has every request, in order.
 	Asked chan Request
 
@@ -151,7 +153,8 @@ func NewService(t testing.TB) *Service {
 	server.StartTLS()
 	t.Cleanup(server.Close)
 	s.URL, s.Roots = server.URL, x509.NewCertPool()
-	s.Roots.AddCert(server.Certificate())
+	s.Certificate = server.Certificate()
+	s.Roots.AddCert(s.Certificate)
 	return s
 }
 

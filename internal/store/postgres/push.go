@@ -41,7 +41,8 @@ func (t *tx) addPushSubscription(device *push.Subscription) error {
 	}
 	if _, err := t.exec(`
 		INSERT INTO push_subscriptions (`+pushColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7)
-		ON CONFLICT (id) DO UPDATE SET user_id = excluded.user_id, public_key = excluded.public_key, auth = excluded.auth, created_at = excluded.created_at`,
+		ON CONFLICT (id) DO UPDATE SET user_id = excluded.user_id, address = excluded.address, public_key = excluded.public_key, auth = excluded.auth,
+			created_at = excluded.created_at`,
 		rows.PushSubscriptionValues(device)...); err != nil {
 		return fmt.Errorf("store a device: %w", err)
 	}

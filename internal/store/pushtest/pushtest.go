@@ -121,6 +121,20 @@ func testFields(f *fixture) {
 	f.Must(err)
 	equal(f, "counts", counts, map[push.Type]int{push.TypeWebPush: 3})
 
+	// Apps have no keys, and may be another's later.
+	apple, google := device("eve", 1), device("eve", 2)
+	apple.Type, apple.Address, apple.PublicKey, apple.Auth = push.TypeAPNs, "com.example.old/aa", []byte{}, []byte{}
+	google.Type, google.Address, google.PublicKey, google.Auth = push.TypeFCM, "token:x-_1", []byte{}, []byte{}
+	f.Must(f.store.AddPushSubscription(f.Context(), apple))
+	f.Must(f.store.AddPushSubscription(f.Context(), google))
+	apple.Address = "com.example.new/aa"
+	f.Must(f.store.AddPushSubscription(f.Context(), apple))
+	f.open()
+	equal(f, "apps", f.of("eve"), []push.Subscription{apple, google})
+	counts, err = f.store.CountPushSubscriptions(f.Context())
+	f.Must(err)
+	equal(f, "counts with apps", counts, map[push.Type]int{push.TypeWebPush: 3, push.TypeAPNs: 1, push.TypeFCM: 1})
+
 	first.PublicKey, first.Auth, first.CreatedAt = []byte{4, 9}, []byte{9}, start.Add(time.Hour)
 	f.Must(f.store.AddPushSubscription(f.Context(), first))
 	equal(f, "renewed", f.of("ada"), []push.Subscription{second, first})
@@ -128,7 +142,9 @@ func testFields(f *fixture) {
 
 func testMost(f *fixture) {
 	for n := range push.MaxSubscriptions {
-		f.Must(f.store.AddPushSubscription(f.Context(), device("ada", n)))
+		d := device("ada", n)
+		d.Type = push.Types[n%len(push.Types)] // of all together
+		f.Must(f.store.AddPushSubscription(f.Context(), d))
 	}
 	f.Refused(f.store.AddPushSubscription(f.Context(), device("ada", push.MaxSubscriptions)), push.ErrTooMany)
 	f.Must(f.store.AddPushSubscription(f.Context(), device("ada", 0))) // which is there

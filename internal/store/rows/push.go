@@ -9,6 +9,12 @@ func PushSubscription(row Row) (s push.Subscription, err error) {
 	var createdAt int64
 	err = row.Scan(&s.ID, (*string)(&s.UserID), (*string)(&s.Type), &s.Address, &s.PublicKey, &s.Auth, &createdAt)
 	s.CreatedAt = Instant(createdAt)
+	if s.PublicKey == nil { // SQLite gives an empty blob so
+		s.PublicKey = []byte{}
+	}
+	if s.Auth == nil {
+		s.Auth = []byte{}
+	}
 	return s, err
 }
 
