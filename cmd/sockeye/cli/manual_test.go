@@ -80,7 +80,7 @@ func TestCompletionInBash(t *testing.T) {
 		{[]string{"se"}, []string{"serve"}},
 		{[]string{"user", "si"}, []string{"sign-out"}},
 		{[]string{"serve", "--chat-dm"}, []string{"--chat-dm-policy", "--chat-dm-retention"}},
-		{[]string{"--chat-dm"}, nil}, // which is no flag of the program itself
+		{[]string{"--chat-dm"}, nil}, // the program itself has no such flag
 		{[]string{"serve", "--config", "sock"}, []string{"sockets", "sockeye.yaml"}},
 		{[]string{"serve", "--config", "=", "sock"}, []string{"sockets", "sockeye.yaml"}},
 		{[]string{"serve", "--data", "sock"}, []string{"sockets"}},

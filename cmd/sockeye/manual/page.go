@@ -137,7 +137,7 @@ func (b *roff) line(request string, arguments ...string) {
 	b.WriteByte('\n')
 }
 
-// text writes a line that is no request, whatever it begins with.
+// text writes a line of plain text. roff takes a line that begins with a dot or an apostrophe for a request: such a line is escaped.
 func (b *roff) text(line string) {
 	if strings.HasPrefix(line, ".") || strings.HasPrefix(line, "'") {
 		b.WriteString(`\&`)
