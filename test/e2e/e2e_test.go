@@ -3,6 +3,7 @@ package e2e_test
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -30,6 +31,7 @@ const (
 	drainedWithin  = time.Minute      // the server allows itself 10 s
 	offlineGrace   = 10 * time.Second // more than the default: a slow machine may need 5 s to reload a page
 	defaultBrowser = "/usr/bin/chromium"
+	defaultFirefox = "/usr/bin/firefox-esr"
 )
 
 func TestChatInTheBrowser(t *testing.T) {
@@ -40,7 +42,7 @@ func TestChatInTheBrowser(t *testing.T) {
 	requireBuiltPage(t)
 	binary := build(t)
 	// They start and stop servers of their own.
-	for _, name := range []string{"chat", "network", "shell", "history", "rooms", "overtaking", "session", "names", "restore", "later", "push"} {
+	for _, name := range []string{"chat", "network", "shell", "history", "rooms", "overtaking", "session", "names", "restore", "later", "push", "firefox"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel() // they wait a lot
 			browse(t, name+".test.mjs", "SOCKEYE_BINARY="+binary, "LOOPBACK="+program.Loopback())
@@ -136,12 +138,11 @@ func requireTools(t *testing.T) {
 	if _, err := os.Stat("node_modules/playwright-core"); err != nil {
 		t.Fatal("the browser test's packages are missing: run `npm ci` in test/e2e")
 	}
-	browser := os.Getenv("CHROMIUM")
-	if browser == "" {
-		browser = defaultBrowser
-	}
-	if _, err := exec.LookPath(browser); err != nil {
-		t.Fatalf("no browser at %s: install Chromium, or name one in CHROMIUM", browser)
+	for variable, usual := range map[string]string{"CHROMIUM": defaultBrowser, "FIREFOX": defaultFirefox} {
+		browser := cmp.Or(os.Getenv(variable), usual)
+		if _, err := exec.LookPath(browser); err != nil {
+			t.Fatalf("no browser at %s: install one, or name it in %s", browser, variable)
+		}
 	}
 }
 

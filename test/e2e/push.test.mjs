@@ -16,7 +16,7 @@ before(async () => {
   browser = await launch();
   ada = await Person.arrive(browser, server.url, "Ada", {
     permissions: ["notifications"],
-    mayReport: (text) => /status of 403/.test(text), // the administration, where she goes instead
+    mayReport: (text) => /status of 40[03]/.test(text), // a wrong setting; the administration, where she goes instead
     prepare: (context) => context.addInitScript(subscribeThere, service.subscription),
   });
   bob = await server.ask("POST", "/api/dev/login", { name: "Bob" });
@@ -50,6 +50,7 @@ async function deliveryTo(page) {
 }
 
 const session = () => ada.page.evaluate(() => JSON.parse(sessionStorage.getItem("sockeye:session")));
+const token = async () => (await session()).token;
 
 const patience = 60_000; // ms: for a slow machine
 
@@ -61,7 +62,7 @@ async function shown(areSo) {
       await new Promise(requestAnimationFrame);
       const registration = await navigator.serviceWorker.getRegistration("/");
       return (await registration.getNotifications()).map(({ title, body, tag, data, icon, requireInteraction, actions }) => ({
-        title, body, tag, data, icon: new URL(icon).pathname, requireInteraction, actions: actions.map(({ action, title }) => ({ action, title })),
+        title, body, tag, data, icon: icon && new URL(icon).pathname, requireInteraction, actions: actions.map(({ action, title }) => ({ action, title })),
       }));
     });
     if (areSo(all)) return all;
@@ -77,12 +78,29 @@ async function closeTheChat() {
   while (!/^sockeye_users_online 0$/m.test(await (await fetch(new URL("/metrics", server.url))).text())) await ada.page.evaluate(() => new Promise(requestAnimationFrame));
 }
 
-/** A click, but for the page's coming to the front: browsers leave that to people. */
-const click = (tag) =>
-  worker.evaluate(async (tag) => {
+/** A click, on a button or with what was written into one, but for the page's coming to the front: browsers leave that to people. */
+const click = (tag, action = "", reply = undefined) =>
+  worker.evaluate(async ([tag, action, reply]) => {
     const [notification] = await self.registration.getNotifications({ tag });
-    self.dispatchEvent(new NotificationEvent("notificationclick", { notification }));
-  }, tag);
+    const event = new NotificationEvent("notificationclick", { notification, action, reply });
+    if (event.reply !== reply) Object.defineProperty(event, "reply", { value: reply });
+    self.dispatchEvent(event);
+  }, [tag, action, reply]);
+
+const conversation = async (token) => (await server.ask("GET", "/api/v1/conversations", undefined, token)).conversations[0];
+
+/** Waits until that is so at the server. */
+async function until(what, isSo) {
+  const end = Date.now() + patience;
+  while (!(await isSo())) {
+    assert.ok(Date.now() < end, what);
+    await ada.page.evaluate(() => new Promise(requestAnimationFrame));
+  }
+}
+
+/** The setting of that label. */
+const field = (label) => ada.page.getByRole("dialog").getByLabel(label, { exact: true });
+const settings = async () => server.ask("GET", "/api/v1/push/settings", undefined, await token());
 
 test("who was written to is asked, not before, and turns notifications on", async () => {
   const { page } = ada;
@@ -151,6 +169,60 @@ test("what is read is shown no more", async () => {
   assert.equal(new URL(ada.page.url()).hash, "");
 });
 
+test("a reply is sent without opening the chat, and marks what was said as read", async () => {
+  await closeTheChat();
+  await said("Coming?");
+  await deliver(await service.next());
+  const [{ tag, actions }] = await shown((all) => all.length === 1);
+  assert.deepEqual(actions, [{ action: "reply", title: "Reply" }, { action: "read", title: "Mark as read" }]);
+  await click(tag, "reply", " On my way. ");
+  await until("the reply is there", async () => (await conversation(bob.token)).lastMessage.content === "On my way.");
+  await until("all is read", async () => (await conversation(await token())).unread === 0);
+  await shown((all) => all.length === 0);
+});
+
+test("what is marked as read on a notification is read", async () => {
+  await said("Bring a rope.");
+  await deliver(await service.next());
+  const [{ tag }] = await shown((all) => all.length === 1);
+  await click(tag, "read");
+  await until("all is read", async () => (await conversation(await token())).unread === 0);
+  await shown((all) => all.length === 0);
+});
+
+test("a reply that the server does not take is not lost: the click has it in the composer", async () => {
+  await said("And the map?");
+  await deliver(await service.next());
+  const [{ tag }] = await shown((all) => all.length === 1);
+  await worker.evaluate(() => {
+    self.others = self.fetch;
+    self.fetch = async () => Response.error(); // there is no network
+  });
+  await click(tag, "reply", "It is in the boat & dry.");
+  const [{ title, body, data }] = await shown((all) => all.some(({ body }) => body.startsWith("Not sent")));
+  assert.deepEqual([title, body], ["Bob", "Not sent. Open the chat to send it: It is in the boat & dry."]);
+  await click(tag, "read"); // nor can it be marked
+  await shown((all) => all.length === 1);
+  await worker.evaluate(() => void (self.fetch = self.others));
+  await ada.page.goto(`/#direct:${encodeURIComponent(data.senderId)}&${encodeURIComponent(data.draft)}`); // where a click leads while no page is open
+  await ada.isIn("Bob");
+  assert.equal(await ada.composer.inputValue(), "It is in the boat & dry.");
+  await ada.begin("");
+  await shown((all) => all.length === 0);
+});
+
+test("what was read elsewhere is taken away; what is newer stays", async () => {
+  await closeTheChat();
+  await deliver(JSON.stringify({ title: "Bob", body: "five", tag: "dm", unread: 1, data: { type: "message", conversationId: "dm", seq: 5 } }));
+  await deliver(JSON.stringify({ withdrawn: true, tag: "dm", data: { conversationId: "dm", seq: 4 } }));
+  await deliver(JSON.stringify({ title: "After it", tag: "after" }));
+  assert.equal((await shown((all) => all.some(({ tag }) => tag === "after"))).length, 2);
+  await deliver(JSON.stringify({ withdrawn: true, tag: "dm", data: { conversationId: "dm", seq: 5 } }));
+  await shown((all) => all.length === 1 && all[0].tag === "after");
+  await deliver(JSON.stringify({ withdrawn: true, tag: "after" }));
+  await shown((all) => all.length === 0);
+});
+
 test("the application's own has its fields; what nobody can read is shown nevertheless", async () => {
   await deliver(JSON.stringify({ title: "Order 7", body: "Take it?", tag: "order", requireInteraction: true, actions: [{ action: "yes", title: "Yes" }], data: { order: 7 } }));
   const [order] = await shown((all) => all.length === 1);
@@ -161,11 +233,128 @@ test("the application's own has its fields; what nobody can read is shown nevert
   await shown((all) => all.length === 2 && all.some(({ title }) => title === "Sockeye"));
 });
 
-test("who turns them off is subscribed no more", async () => {
+test("what one wants to be told is set, and holds for all devices", async () => {
+  const { page } = ada;
+  await page.goto("/");
+  await ada.is("Connected");
+  await ada.press("Settings");
+  await field("Notify me of").selectOption("Mentions and replies");
+  await field("Mute").selectOption("For an hour");
+  await page.getByRole("option", { name: /^Until (?!another|tomorrow|Monday)/, selected: true }).waitFor({ state: "attached" });
+  await page.getByRole("switch", { name: "Quiet hours" }).check();
+  await field("To").fill("06:30");
+  await field("Time zone").selectOption("Asia/Shanghai");
+  await page.getByRole("switch", { name: "Show what was said, and by whom" }).uncheck();
+  const wanted = { level: "mentions", content: false, quiet: { from: "22:00", to: "06:30", timeZone: "Asia/Shanghai" } };
+  await until("all of it is set", async () => {
+    const { mutedUntil, ...rest } = (await settings()).settings;
+    return JSON.stringify(rest.quiet) === JSON.stringify(wanted.quiet) && !rest.content && Date.parse(mutedUntil) > Date.now() + 50 * 60_000;
+  });
+  await ada.audit("what one wants to be told");
+  await ada.shoot("notifications-wishes");
+  await field("To").fill("22:00");
+  await ada.sees("Quiet hours cannot end when they begin.");
+  await field("To").fill("06:30");
+  await ada.seesNoMore("Quiet hours cannot end when they begin.");
+  await field("Mute").selectOption("Not muted");
+  await page.getByRole("switch", { name: "Quiet hours" }).uncheck();
+  await page.getByRole("switch", { name: "Show what was said, and by whom" }).check();
+  await field("Notify me of").selectOption("Direct messages, mentions and replies");
+  await until("nothing is set any more", async () => JSON.stringify((await settings()).settings) === '{"level":"all","content":true}');
+  await ada.close();
+});
+
+test("what one wants to be told of a conversation is set there", async () => {
+  const { page } = ada;
+  await ada.open("Bob");
+  await page.getByRole("main").getByRole("button", { name: "More about Bob" }).click();
+  await ada.press("Notifications");
+  await page.getByRole("dialog", { name: "Notifications from Bob" }).waitFor();
+  await ada.audit("what one wants to be told of a conversation");
+  await ada.shoot("notifications-conversation");
+  await field("Notify me of").selectOption("Nothing");
+  await until("it is set", async () => (await settings()).conversations[0]?.level === "nothing");
+  await ada.close();
+  await ada.row("Bob").getByText("Muted").waitFor({ state: "attached" });
+  await ada.createRoom("Harbour", { id: "harbour" });
+  await ada.press("Room details");
+  const panel = page.getByRole("region", { name: "Notifications" });
+  await panel.getByRole("option", { name: "As usual: Mentions and replies", selected: true }).waitFor({ state: "attached" });
+  await panel.getByLabel("Notify me of").selectOption("All messages");
+  await until("it is set too", async () => (await settings()).conversations.some(({ level }) => level === "all"));
+  await ada.audit("what one wants to be told of a room");
+  await ada.close();
+});
+
+test("a message elsewhere makes a sound, unless it is muted or sounds are off", async () => {
+  const { page } = ada;
+  const heard = () => page.evaluate(() => window.heard);
+  await page.evaluate(() => {
+    window.heard = 0;
+    const { start } = OscillatorNode.prototype;
+    OscillatorNode.prototype.start = function (...when) {
+      window.heard++;
+      start.apply(this, when);
+    };
+  });
+  const arrives = async (content) => {
+    await said(content);
+    await ada.row("Bob").getByText(content).waitFor();
+  };
+  await arrives("not to be heard");
+  assert.equal(await heard(), 0);
+  await server.ask("PUT", `/api/v1/push/settings/${encodeURIComponent((await settings()).conversations.find(({ level }) => level === "nothing").conversationId)}`, {}, await token());
+  await ada.press("Settings"); // where they are read again
+  await ada.row("Bob").getByText("Muted").waitFor({ state: "detached" });
+  await ada.close();
+  await arrives("to be heard");
+  assert.equal(await heard(), 2); // tones
+  await ada.press("Settings");
+  await page.getByRole("switch", { name: "Sound on this device" }).uncheck();
+  await ada.close();
+  await arrives("never");
+  assert.equal(await heard(), 2);
+});
+
+test("the app can be installed", async () => {
+  const devtools = await ada.page.context().newCDPSession(ada.page);
+  const { url, errors, data } = await devtools.send("Page.getAppManifest");
+  assert.equal(new URL(url).pathname, "/manifest.webmanifest");
+  assert.deepEqual(errors, []);
+  const { installabilityErrors } = await devtools.send("Page.getInstallabilityErrors");
+  assert.deepEqual(installabilityErrors.filter(({ errorId }) => errorId !== "in-incognito"), []); // as the tests' profiles are
+  const { icons } = JSON.parse(data);
+  const sizes = await ada.page.evaluate(
+    (icons) =>
+      Promise.all(
+        icons.filter(({ type }) => type === "image/png").map(async ({ src, sizes, purpose }) => {
+          const { width, height } = await createImageBitmap(await (await fetch(src)).blob());
+          return `${width}x${height}` === sizes && (purpose ?? "any");
+        }),
+      ),
+    icons,
+  );
+  assert.deepEqual(sizes, ["any", "any", "maskable"]);
+  assert.equal((await fetch(new URL("/apple-touch-icon.png", server.url))).headers.get("Content-Type"), "image/png");
+});
+
+test("who turns them off is subscribed no more, and lends the worker nothing", async () => {
   await ada.press("Settings");
   await ada.page.getByRole("switch", { name: "Notifications on this device" }).click();
   await ada.page.getByRole("switch", { name: "Notifications on this device", checked: false }).waitFor();
-  const { token } = await session();
-  const answer = await server.ask("POST", "/api/push/unsubscribe", undefined, token);
+  const answer = await server.ask("POST", "/api/push/unsubscribe", undefined, await token());
   assert.deepEqual(answer, { removed: 0 });
+  await until("the token is gone", () =>
+    ada.page.evaluate(
+      () =>
+        new Promise((resolve, reject) => {
+          const request = indexedDB.open("sockeye-owner");
+          request.onerror = reject;
+          request.onsuccess = () => {
+            const count = request.result.transaction("owner").objectStore("owner").count();
+            count.onsuccess = () => (request.result.close(), resolve(count.result === 0));
+          };
+        }),
+    ),
+  );
 });

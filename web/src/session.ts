@@ -59,6 +59,8 @@ function keep(session: Session): void {
 /** Somebody who is signed in: holds the token of now and keeps it for the next visit, until one of the two ends. */
 export class SignedIn {
   readonly user: User;
+  /** Called when there is another token. */
+  onRenewed: (() => void) | undefined;
   #session: Session;
   #hasEnded = false;
 
@@ -98,6 +100,7 @@ export class SignedIn {
       }
       this.#session = renewed;
       keep(renewed);
+      this.onRenewed?.();
       return renewed.token;
     } catch (error) {
       if (error instanceof SignInError && error.isFinal) return "";

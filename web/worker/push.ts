@@ -1,10 +1,14 @@
-// What is pushed while the chat is closed: one notification for each conversation, the latest, and where a click on it leads.
+// What is pushed while the chat is closed: one notification for each conversation, the latest, where a click on it leads, and what it
+// is answered by.
+
+import { actionsFor, markRead, reply, subscribe, words } from "./answers";
 
 declare const self: ServiceWorkerGlobalScope;
 
 const clickMessage = "sockeye:notificationclick"; // as PushClient knows it
 const changeMessage = "sockeye:pushsubscriptionchange";
 const icon = "/icon-192.png";
+const badge = "/badge-96.png"; // one colour: systems show its outline
 const nameless = "Sockeye";
 
 /** What the server sends: docs/push.md. The application's own may have anything, in any field. */
@@ -25,17 +29,20 @@ interface Remembered {
   seq?: number;
   notificationId?: string;
   url?: string;
+  conversationId?: string;
   roomId?: string;
   senderId?: string;
+  /** A reply that could not be sent. */
+  draft?: string;
   [field: string]: unknown;
 }
 
 /** Has this worker show what is pushed. */
 export function showPushes(): void {
-  self.addEventListener("push", (event) => event.waitUntil(show(read(event.data))));
+  self.addEventListener("push", (event) => event.waitUntil(take(read(event.data))));
   self.addEventListener("notificationclick", (event) => {
     event.notification.close();
-    event.waitUntil(Promise.all([clicked(event), count()]));
+    event.waitUntil(clicked(event).finally(count));
   });
   self.addEventListener("notificationclose", (event) => event.waitUntil(count()));
   self.addEventListener("pushsubscriptionchange", (event) => event.waitUntil(subscribeAgain(event as SubscriptionChange)));
@@ -49,6 +56,20 @@ function read(data: PushMessageData | null): Pushed {
   } catch {
     return {};
   }
+}
+
+async function take(pushed: Pushed): Promise<void> {
+  return pushed["withdrawn"] === true ? withdraw(pushed) : show(pushed);
+}
+
+/** Takes away what was read elsewhere: not what is newer. */
+async function withdraw({ tag, data }: Pushed): Promise<void> {
+  const seq = isRecord(data) ? data["seq"] : undefined;
+  for (const notification of await self.registration.getNotifications({ tag: text(tag) ?? "" })) {
+    const shown = ((notification.data ?? {}) as Remembered).seq;
+    if (typeof seq !== "number" || typeof shown !== "number" || shown <= seq) notification.close();
+  }
+  await count();
 }
 
 async function show(pushed: Pushed): Promise<void> {
@@ -65,17 +86,18 @@ async function show(pushed: Pushed): Promise<void> {
   // Push services may deliver twice, and in another order: neither is news.
   if (before && isOlder(remembered, shown)) return showAgain(before);
   const isNews = !before || shown.notificationId === undefined || shown.notificationId !== remembered.notificationId;
+  const actions = Array.isArray(pushed["actions"]) ? pushed["actions"] : await actionsFor(remembered);
   const time = typeof pushed.timestamp === "string" ? Date.parse(pushed.timestamp) : NaN;
   await self.registration.showNotification(text(pushed.title) ?? nameless, {
     body: text(pushed.body) ?? "",
     icon: text(pushed["icon"]) ?? icon,
-    ...(text(pushed["badge"]) !== undefined && { badge: text(pushed["badge"]) }),
+    badge: text(pushed["badge"]) ?? badge,
     ...(text(pushed["image"]) !== undefined && { image: text(pushed["image"]) }),
     ...(tag !== "" && { tag, renotify: isNews }),
-    ...(Array.isArray(pushed["actions"]) && { actions: pushed["actions"] }),
+    ...(actions.length > 0 && { actions }),
     ...(!Number.isNaN(time) && { timestamp: time }),
     requireInteraction: pushed["requireInteraction"] === true,
-    data: remembered,
+    data: { ...remembered, ...(shown.draft !== undefined && { draft: shown.draft }) },
   } as NotificationOptions);
   await count();
 }
@@ -85,8 +107,10 @@ function isOlder(one: Remembered, other: Remembered): boolean {
 }
 
 /** A push has to show something: what is there already, without a sound. */
-async function showAgain({ title, body, icon, tag, data, requireInteraction }: Notification): Promise<void> {
-  await self.registration.showNotification(title, { body, icon, tag, data, requireInteraction, silent: true });
+async function showAgain(notification: Notification): Promise<void> {
+  const { title, body, icon, tag, data, requireInteraction } = notification;
+  const { actions = [] } = notification as Notification & { actions?: readonly object[] };
+  await self.registration.showNotification(title, { body, icon, tag, data, requireInteraction, actions, silent: true } as NotificationOptions);
 }
 
 /** The badge of the installed app: how much is unread in what is shown. Open pages know better, and say so themselves. */
@@ -97,18 +121,30 @@ async function count(): Promise<void> {
   await navigator.setAppBadge?.(unread).catch(() => {}); // for apps that are installed
 }
 
-/** A page that is open goes there; else one is opened. */
+/** Answers, or goes there. */
 async function clicked(event: NotificationEvent): Promise<void> {
   const { action, notification } = event;
-  const { title, body, tag } = notification;
+  const { reply: said } = event as NotificationEvent & { reply?: string };
   const data = (notification.data ?? {}) as Remembered;
+  if (data["type"] !== "message") return open(event, data);
+  if (action === "read") return (await markRead(data)) ? undefined : showAgain(notification); // it is not
+  if (action !== "reply" || !said?.trim()) return open(event, data);
+  if (await reply(data, said.trim())) return;
+  const { title, icon, tag } = notification;
+  const draft = said.trim();
+  await self.registration.showNotification(title, { body: `${(await words()).unsent} ${draft}`, icon, tag, data: { ...data, draft } });
+}
+
+/** A page that is open goes there; else one is opened. */
+async function open(event: NotificationEvent, data: Remembered): Promise<void> {
+  const { title, body, tag } = event.notification;
   if (typeof data.url === "string" && (await openOther(data.url))) return;
   const pages = await self.clients.matchAll({ type: "window", includeUncontrolled: true });
   const chats = pages.filter(({ url }) => new URL(url).pathname === "/");
   const page = chats.find(({ focused }) => focused) ?? chats.find(({ visibilityState }) => visibilityState === "visible") ?? chats[0];
   if (!page) return void (await self.clients.openWindow(addressOf(data)));
   const { reply } = event as NotificationEvent & { reply?: string };
-  page.postMessage({ type: clickMessage, action, ...(reply !== undefined && { reply }), notification: { title, body, tag, data } });
+  page.postMessage({ type: clickMessage, action: event.action, ...(reply !== undefined && { reply }), notification: { title, body, tag, data } });
   await page.focus().catch(() => {}); // browsers let who has really clicked
 }
 
@@ -125,18 +161,20 @@ function addressIn(text: string): URL | undefined {
 }
 
 /** Where the chat shows the conversation: see src/model/device.svelte.ts. */
-function addressOf({ roomId, senderId }: Remembered): string {
-  if (roomId) return `/#room:${encodeURIComponent(roomId)}`;
-  if (senderId) return `/#direct:${encodeURIComponent(senderId)}`;
-  return "/";
+function addressOf({ roomId, senderId, draft }: Remembered): string {
+  const place = roomId ? `room:${encodeURIComponent(roomId)}` : senderId ? `direct:${encodeURIComponent(senderId)}` : undefined;
+  if (place === undefined) return "/";
+  return `/#${place}${draft === undefined ? "" : `&${encodeURIComponent(draft)}`}`;
 }
 
 type SubscriptionChange = ExtendableEvent & { oldSubscription?: PushSubscription | null; newSubscription?: PushSubscription | null };
 
-/** The browser has another subscription from now on. Only pages know whose it is: one that is open tells the server, or the next. */
+/** The browser has another subscription from now on, which the server has to know. What the worker cannot say, a page does: one that is open, or the next. */
 async function subscribeAgain({ oldSubscription, newSubscription }: SubscriptionChange): Promise<void> {
   const key = oldSubscription?.options.applicationServerKey;
-  if (!newSubscription && key) await self.registration.pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: key });
+  let subscription = newSubscription ?? (await self.registration.pushManager.getSubscription());
+  if (!subscription && key) subscription = await self.registration.pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: key });
+  if (subscription && (await subscribe(subscription))) return;
   for (const page of await self.clients.matchAll({ type: "window" })) page.postMessage({ type: changeMessage });
 }
 

@@ -1,6 +1,7 @@
 // The service worker: lets the chat open without a network. It knows the files of one build, keeps these and nothing else, and
 // answers for these and nothing else: what is said and who says it never goes through its cache. And it shows what is pushed.
 
+import { learnOwner } from "./owner";
 import { showPushes } from "./push";
 import { type Shell, sum } from "./shell";
 
@@ -15,6 +16,7 @@ const prefix = "shell:";
 const own = prefix + page;
 const statusOfServersFaults = 500;
 
+learnOwner();
 showPushes();
 self.addEventListener("install", (event) => event.waitUntil(install()));
 self.addEventListener("activate", (event) => event.waitUntil(dropOthers()));

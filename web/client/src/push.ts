@@ -77,8 +77,47 @@ export interface NotificationClick {
   notification: { title: string; body: string; tag: string; data: Record<string, unknown> };
 }
 
+/** Of what a user wants to be told: direct messages, mentions and replies; mentions and replies alone; nothing. `all` of a room is all that is said in it. */
+export type PushLevel = "all" | "mentions" | "nothing";
+
+/** Hours of every day, by the clock of a time zone of the IANA database. */
+export interface QuietHours {
+  /** Such as 22:00. */
+  from: string;
+  to: string;
+  /** Such as Europe/Berlin. */
+  timeZone: string;
+}
+
+/** What a user wants to be told of all conversations, on all devices. */
+export interface PushSettings {
+  level: PushLevel;
+  /** Whether notifications say what was said, and by whom. */
+  content: boolean;
+  /** Until then nothing is told; RFC 3339. */
+  mutedUntil?: string;
+  /** In these nothing is told. */
+  quiet?: QuietHours;
+}
+
+/** What a user wants to be told of one conversation. Without a `level` it is that of all. */
+export interface ConversationPushSettings {
+  level?: PushLevel;
+  /** Until then nothing is told; RFC 3339. */
+  mutedUntil?: string;
+}
+
+/** Both, as the server has them. */
+export interface AllPushSettings {
+  settings: PushSettings;
+  conversations: (ConversationPushSettings & { conversationId: string })[];
+}
+
 /** The `type` of the message by which a service worker tells the page of a click: `{type, ...click}`. */
 export const clickMessage = "sockeye:notificationclick";
+
+/** What everybody may ask for. */
+const keyOfServer = "key";
 
 /**
  * Notifications for who is not connected, on this device, by Web Push; and the page's own. Needs a service worker that shows what comes.
@@ -118,7 +157,7 @@ export class PushClient {
    */
   async subscribe(): Promise<PushSubscription> {
     await this.#permit();
-    const { publicKey } = (await this.#ask("GET", "key")) as { publicKey: string };
+    const { publicKey } = (await this.#ask("GET", keyOfServer)) as { publicKey: string };
     const { pushManager } = await this.#registration();
     const before = await this.#usable(pushManager, publicKey);
     const subscription = before ?? (await this.#subscribeAt(pushManager, publicKey));
@@ -150,6 +189,21 @@ export class PushClient {
   /** Whether notifications are shown on this device. The server need not know: who else signs in here has to subscribe again. */
   async isSubscribed(): Promise<boolean> {
     return this.permission === "granted" && (await this.getSubscription()) !== null;
+  }
+
+  /** What the user wants to be told. Throws Refused. */
+  async settings(): Promise<AllPushSettings> {
+    return (await this.#ask("GET", "settings")) as AllPushSettings;
+  }
+
+  /** Sets what the user wants to be told of all conversations, instead of what was set. Throws Refused, which names the field. */
+  async saveSettings(settings: PushSettings): Promise<void> {
+    await this.#ask("PUT", "settings", settings);
+  }
+
+  /** Sets what the user wants to be told of a conversation, instead of what was set; nothing has it be as all others. Throws Refused. */
+  async saveConversation(conversationId: string, settings: ConversationPushSettings): Promise<void> {
+    await this.#ask("PUT", `settings/${encodeURIComponent(conversationId)}`, settings);
   }
 
   /** Shows a notification of the page's own; asks for the permission. Throws PushError. */
@@ -228,12 +282,16 @@ export class PushClient {
   }
 
   /** Asks the server; with another token when that of now is not good. */
-  async #ask(method: "GET" | "POST", what: string, body?: object): Promise<unknown> {
+  async #ask(method: "GET" | "POST" | "PUT", what: string, body?: object): Promise<unknown> {
     const send = async (fresh: boolean): Promise<Response> =>
-      fetch(new URL(`/api/push/${what}`, this.#url), {
+      fetch(new URL(`/api/v1/push/${what}`, this.#url), {
         method,
         signal: AbortSignal.timeout(this.#timeout),
-        ...(body && { body: JSON.stringify(body), headers: { "Content-Type": "application/json", Authorization: `Bearer ${await this.#tokens.get(fresh)}` } }),
+        headers: {
+          ...(body && { "Content-Type": "application/json" }),
+          ...(what !== keyOfServer && { Authorization: `Bearer ${await this.#tokens.get(fresh)}` }),
+        },
+        ...(body && { body: JSON.stringify(body) }),
       });
     let response = await send(false);
     if (response.status === 401 && this.#tokens.canRenew) response = await send(true);

@@ -4,7 +4,7 @@ import type { SignedIn } from "../session";
 import { fullTime } from "../words/time";
 import { explain, t } from "../words/words.svelte";
 import { type Asked, Conversation } from "./conversation.svelte";
-import { askedPlace, Device } from "./device.svelte";
+import { type AskedPlace, askedPlace, Device } from "./device.svelte";
 import { labelFor, type Picks } from "./draft";
 import { listen } from "./events";
 import { Invitations } from "./invitations.svelte";
@@ -85,7 +85,7 @@ export class Chat {
     });
     this.invitations = new Invitations(this.client, userId, ({ name }) => (this.announcement = t().invitedTo(name)));
     this.scheduled = new ScheduledMessages(this.client, () => (this.announcement = t().someNotSent));
-    this.device = new Device(userId, () => signedIn.token, (place) => this.openPlace(place));
+    this.device = new Device(signedIn, (place) => this.openPlace(place));
     listen(this, onSignedOut);
     const asked = askedPlace();
     const key = rememberedCurrent(userId);
@@ -146,8 +146,8 @@ export class Chat {
     if (this.isListed) rememberNames(this.me.userId, [...this.rooms, ...this.directs]);
   }
 
-  openPlace({ kind, id }: Place): void {
-    this.open(this.conversation(kind, id));
+  openPlace({ kind, id, draft }: AskedPlace): void {
+    this.open(this.conversation(kind, id).drafted(draft));
   }
 
   openDirect(person: Person): void {

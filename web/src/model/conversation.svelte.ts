@@ -108,6 +108,12 @@ export class Conversation implements Place {
     return this.#byId.get(id)?.message;
   }
 
+  /** Has the composer begin with that, unless something stands there. */
+  drafted(text: string | undefined): this {
+    this.draft ||= text ?? "";
+    return this;
+  }
+
   /** Takes what the server's list says, unless events have told more already. */
   summarise({ conversationId, room, peer, seq, readSeq, lastAt, lastMessage, unread, mentions }: Summary): void {
     this.conversationId = conversationId;

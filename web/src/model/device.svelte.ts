@@ -1,15 +1,22 @@
 import { type NotificationClick, PushClient, PushError } from "@sockeye/client/push";
+import type { SignedIn } from "../session";
 import { browser, forget, load, save } from "../storage";
-import { explain, t } from "../words/words.svelte";
+import { explain, language, t } from "../words/words.svelte";
 import type { Place } from "./place";
 import { declinedKey } from "./remembered";
+import { Sound } from "./sound.svelte";
+import { Wishes } from "./wishes.svelte";
 
 /** Whose notifications this browser shows: one user's at a time. */
 const ownerKey = "sockeye:push";
 const changeMessage = "sockeye:pushsubscriptionchange"; // the service worker's
+const ownerMessage = "sockeye:owner"; // to it
 
 const isString = (value: unknown): value is string => typeof value === "string";
 const isTrue = (value: unknown): value is true => value === true;
+
+/** A conversation to open, and what the user wanted to say there and could not. */
+export type AskedPlace = Place & { draft?: string | undefined };
 
 export type DeviceState = "unsupported" | "denied" | "off" | "on";
 
@@ -22,16 +29,23 @@ export class Device {
   isSuggested = $state(false);
   /** A sentence on what went wrong last; empty when nothing did. */
   problem = $state("");
+  /** What the user wants to be told, on all devices. */
+  readonly wishes: Wishes;
+  /** Of messages that come while the chat is open. */
+  readonly sound = new Sound();
 
   readonly #userId: string;
+  readonly #signedIn: SignedIn;
   readonly #client: PushClient;
-  readonly #open: (place: Place) => void;
+  readonly #open: (place: AskedPlace) => void;
   #ends: (() => void)[] = [];
 
   /** `open` shows a conversation. */
-  constructor(userId: string, token: () => string, open: (place: Place) => void) {
-    this.#userId = userId;
-    this.#client = new PushClient({ token });
+  constructor(signedIn: SignedIn, open: (place: AskedPlace) => void) {
+    this.#userId = signedIn.user.id;
+    this.#signedIn = signedIn;
+    this.#client = new PushClient({ token: () => signedIn.token });
+    this.wishes = new Wishes(this.#client);
     this.#open = open;
     this.look();
   }
@@ -42,6 +56,7 @@ export class Device {
       if (data?.type === changeMessage) this.#mend();
     };
     serviceWorker?.addEventListener("message", changed);
+    this.#signedIn.onRenewed = () => this.state === "on" && this.#lend();
     this.#ends = [this.#client.onClick((click) => this.#clicked(click)), () => serviceWorker?.removeEventListener("message", changed)];
     this.#mend(); // what has become of the subscription since the last visit
   }
@@ -64,12 +79,14 @@ export class Device {
     await this.#attempt(async () => {
       await this.#client.subscribe();
       save(browser, ownerKey, this.#userId);
+      this.#lend();
     });
   }
 
   async turnOff(): Promise<void> {
     await this.#attempt(async () => {
       forget(browser, ownerKey);
+      this.#tellWorker();
       await this.#client.unsubscribe();
     });
   }
@@ -98,6 +115,7 @@ export class Device {
   async leave(): Promise<void> {
     if (!this.#isOwn) return;
     forget(browser, ownerKey);
+    this.#tellWorker();
     await this.#client.unsubscribe().catch(() => false);
   }
 
@@ -107,7 +125,19 @@ export class Device {
 
   /** Asks nobody: does nothing without the permission. What fails is tried on the next visit. */
   #mend(): void {
-    if (this.state === "on") void this.#client.subscribe().catch(() => {});
+    if (this.state !== "on") return;
+    this.#lend();
+    void this.#client.subscribe().catch(() => {});
+  }
+
+  /** Lets the service worker answer for this user while no page is open: see worker/owner.ts. */
+  #lend(): void {
+    this.#tellWorker({ userId: this.#userId, token: this.#signedIn.token, language: language() });
+  }
+
+  /** Without an owner it forgets the one that it has. */
+  #tellWorker(owner?: { userId: string; token: string; language: string }): void {
+    void navigator.serviceWorker?.ready.then(({ active }) => active?.postMessage({ type: ownerMessage, owner }));
   }
 
   #clicked({ notification: { data } }: NotificationClick): void {
@@ -132,18 +162,19 @@ export class Device {
 }
 
 /** The conversation that a notification is of. */
-function placeOf({ roomId, senderId }: Record<string, unknown>): Place | undefined {
-  if (typeof roomId === "string" && roomId !== "") return { kind: "room", id: roomId };
-  return typeof senderId === "string" && senderId !== "" ? { kind: "direct", id: senderId } : undefined;
+function placeOf({ roomId, senderId, draft: unsent }: Record<string, unknown>): AskedPlace | undefined {
+  const draft = typeof unsent === "string" ? unsent : undefined;
+  if (typeof roomId === "string" && roomId !== "") return { kind: "room", id: roomId, draft };
+  return typeof senderId === "string" && senderId !== "" ? { kind: "direct", id: senderId, draft } : undefined;
 }
 
 /** The conversation that the page was opened for, by a click on a notification; the address forgets it. */
-export function askedPlace(): Place | undefined {
-  const [, kind, id] = /^#(room|direct):(.+)$/.exec(location.hash) ?? [];
+export function askedPlace(): AskedPlace | undefined {
+  const [, kind, id, draft] = /^#(room|direct):([^&]+)(?:&(.*))?$/.exec(location.hash) ?? [];
   if (kind === undefined || id === undefined) return undefined;
   history.replaceState(null, "", location.pathname + location.search);
   try {
-    return { kind: kind as Place["kind"], id: decodeURIComponent(id) };
+    return { kind: kind as Place["kind"], id: decodeURIComponent(id), draft: draft && decodeURIComponent(draft) };
   } catch {
     return undefined;
   }

@@ -117,6 +117,7 @@ async function connected(chat: Chat): Promise<void> {
   void chat.people.load();
   void chat.invitations.load();
   void chat.scheduled.load();
+  void chat.device.wishes.load();
   if (chat.current) void chat.refresh(chat.current);
   let after: string | undefined;
   try {
@@ -168,11 +169,19 @@ function arrived(chat: Chat, message: Message): void {
   if (conversation.arrive(message, chat.me.userId)) {
     const where = conversation.kind === "room" ? conversation.name : undefined;
     chat.announcement = t().heard(message.senderUsername, where, chat.plain(message));
+    if (isWorthASound(chat, conversation, message)) chat.device.sound.play();
   }
   tidy(chat, conversation);
   if (conversation.kind === "direct") chat.device.suggest();
   chat.thread?.arrive(message);
   if (conversation === chat.current) chat.markRead();
+}
+
+/** Whoever looks at the conversation sees it; what is not to be told by notifications is not to be heard either. */
+function isWorthASound({ current, device, me }: Chat, conversation: Conversation, { mentions, conversationId }: Message): boolean {
+  if (conversation === current && document.visibilityState === "visible") return false;
+  const isMention = mentions?.includes(me.userId) ?? false;
+  return device.wishes.wants(conversationId, conversation.kind === "direct", isMention);
 }
 
 /** Takes how those are called whom a message names. */

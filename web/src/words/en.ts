@@ -1,3 +1,5 @@
+import { notices } from "./notices";
+
 const number = (value: number): string => value.toLocaleString("en");
 
 export const en = {
@@ -50,6 +52,7 @@ export const en = {
     timeout: "The browser's push service does not answer. Try again later.",
     failed: "The browser's push service refused. Try again later.",
   },
+  notices,
   onNode: (node: string) => `Connected to node ${node}`,
   themes: { system: "System", light: "Light", dark: "Dark" },
   close: "Close",
@@ -286,7 +289,7 @@ export const en = {
   /** By the server's code; what is not here is shown in the server's words. */
   errors: {} as Record<string, string>,
   /** What is wrong with a field, where the server's words do not do. */
-  wrong: (_code: string, _field: string, _limit?: number): string | undefined => undefined,
+  wrong: (_code: string, field: string, _limit?: number): string | undefined => (field === "quiet" ? notices.noQuiet : undefined),
 };
 
 export type Words = typeof en;

@@ -1,4 +1,5 @@
 import type { Words } from "./en";
+import { noticesInChinese } from "./notices";
 
 const number = (value: number): string => value.toLocaleString("zh-CN");
 
@@ -18,6 +19,12 @@ const fields: Record<string, string> = {
   seconds: "时长",
   reason: "原因",
   sendAt: "发送时间",
+  level: "通知范围",
+  mutedUntil: "静音时间",
+  "quiet.from": "免打扰开始时间",
+  "quiet.to": "免打扰结束时间",
+  "quiet.timeZone": "时区",
+  conversationId: "会话",
   url: "网址",
   events: "事件",
   rooms: "房间",
@@ -72,6 +79,7 @@ export const zh: Words = {
     timeout: "浏览器的推送服务没有响应，请稍后再试。",
     failed: "浏览器的推送服务拒绝了请求，请稍后再试。",
   },
+  notices: noticesInChinese,
   onNode: (node) => `已连接到节点 ${node}`,
   themes: { system: "跟随系统", light: "浅色", dark: "深色" },
   close: "关闭",
@@ -339,6 +347,7 @@ export const zh: Words = {
     duplicate_job_key: "已有另一个相同的任务尚未结束。",
   },
   wrong: (code, field, limit) => {
+    if (field === "quiet") return noticesInChinese.noQuiet;
     const name = fields[field];
     if (name === undefined) return undefined;
     if (code === "limit_exceeded") return limit === undefined ? `${name}超出上限。` : `${name}超出上限（${number(limit)}）。`;

@@ -1,0 +1,56 @@
+// What the page says of notifications that one may choose, in all languages.
+
+export const notices = {
+  notifyOf: "Notify me of",
+  levels: { all: "Direct messages, mentions and replies", mentions: "Mentions and replies", nothing: "Nothing" },
+  /** Of one conversation. */
+  levelsHere: { all: "All messages", mentions: "Mentions and replies", nothing: "Nothing" },
+  asUsual: (level: string) => `As usual: ${level}`,
+  mute: "Mute",
+  notMuted: "Not muted",
+  mutedUntil: (when: string) => `Until ${when}`,
+  muteFor: { hour: "For an hour", tomorrow: "Until tomorrow morning", monday: "Until Monday morning" },
+  muteOther: "Until another time…",
+  muteUntil: "Mute until",
+  muteNow: "Mute",
+  isMuted: "Muted",
+  quiet: "Quiet hours",
+  quietFrom: "From",
+  quietTo: "To",
+  timeZone: "Time zone",
+  noQuiet: "Quiet hours cannot end when they begin.",
+  content: "Show what was said, and by whom",
+  contentHint: "Otherwise notifications say that there is a new message, and nothing else.",
+  sound: "Sound on this device",
+  soundHint: "For messages that come while Sockeye is open.",
+  ofConversation: "Notifications",
+  of: (name: string) => `Notifications from ${name}`,
+};
+
+export type Notices = typeof notices;
+
+export const noticesInChinese: Notices = {
+  notifyOf: "通知范围",
+  levels: { all: "私信、提及和回复", mentions: "仅提及和回复", nothing: "不通知" },
+  levelsHere: { all: "所有消息", mentions: "仅提及和回复", nothing: "不通知" },
+  asUsual: (level) => `默认：${level}`,
+  mute: "静音",
+  notMuted: "未静音",
+  mutedUntil: (when) => `静音至${when}`,
+  muteFor: { hour: "一小时", tomorrow: "到明天早上", monday: "到周一早上" },
+  muteOther: "到其他时间……",
+  muteUntil: "静音至",
+  muteNow: "静音",
+  isMuted: "已静音",
+  quiet: "免打扰时段",
+  quietFrom: "开始",
+  quietTo: "结束",
+  timeZone: "时区",
+  noQuiet: "免打扰时段的开始和结束时间不能相同。",
+  content: "显示消息内容和发送者",
+  contentHint: "关闭后，通知只提示有新消息。",
+  sound: "在此设备上播放提示音",
+  soundHint: "Sockeye 打开时，有新消息会响起提示音。",
+  ofConversation: "通知",
+  of: (name) => `来自 ${name} 的通知`,
+};
