@@ -1,7 +1,7 @@
 package webhook_test
 
 import (
-	"bufio"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -38,22 +38,16 @@ func TestEchoBots(t *testing.T) {
 				t.Fatal(err)
 			}
 			secret := webhook.NewSecret()
+			at := freeAddress(t)
 			bot := exec.CommandContext(t.Context(), command[0], command[1:]...)
-			bot.Env = append(os.Environ(), "SOCKEYE="+s.URL, "KEY="+key, "SECRET="+string(secret), "PORT=0", "ADDR=127.0.0.1:0")
+			bot.Env = append(os.Environ(), "SOCKEYE="+s.URL, "KEY="+key, "SECRET="+string(secret), "ADDR="+at, "PORT="+at[strings.LastIndex(at, ":")+1:])
 			bot.Stderr = os.Stderr
-			out, err := bot.StdoutPipe()
-			if err == nil {
-				err = bot.Start()
-			}
-			if err != nil {
+			if err := bot.Start(); err != nil {
 				t.Fatal(err)
 			}
 			defer func() { _ = bot.Process.Kill(); _ = bot.Wait() }()
-			at, err := bufio.NewReader(out).ReadString('\n')
-			if err != nil {
-				t.Fatal(err)
-			}
-			create(t, s, strings.TrimSpace(at), func(c *webhook.Create) {
+			listens(t, at)
+			create(t, s, "http://"+at, func(c *webhook.Create) {
 				c.Events, c.Secret, c.Rooms = []chat.EventKind{chat.MessageCreated}, secret, []string{"hall"}
 			})
 			room(t, s, "hall")
@@ -78,5 +72,31 @@ func TestEchoBots(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// freeAddress is one at which nobody listens.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	return l.Addr().String()
+}
+
+// listens waits until somebody listens at an address.
+func listens(t *testing.T, at string) {
+	t.Helper()
+	for deadline := time.Now().Add(apptest.Patience); ; time.Sleep(5 * time.Millisecond) {
+		conn, err := net.Dial("tcp", at)
+		if err == nil {
+			_ = conn.Close()
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal(err)
+		}
 	}
 }
