@@ -117,9 +117,10 @@ func New(ctx context.Context, settings Settings, log *slog.Logger) (*Server, err
 		// The way out: what is committed goes by the feed to the hub, and from there to sockets.
 		s.buildSockets, s.buildFeed, s.buildStore, s.buildNode, s.buildHub,
 		// The rules, whose tokens are good, and who is here.
-		s.buildTrust, s.buildAccounts, s.buildPresence, s.buildFiles, s.buildChat, s.buildWebhooks, s.buildPush, s.followEvents, s.buildBroadcasts,
+		s.buildTrust, s.buildAccounts, s.buildPresence, s.buildFiles, s.buildChat, s.buildWebhooks, s.buildUsage, s.buildPush,
+		s.followEvents, s.buildBroadcasts,
 		// The way in: commands, from sockets and over HTTP, and what is done later.
-		s.buildCommands, s.buildGateway, s.buildUsage, s.buildJobs, s.buildMonitor, s.buildHealth, s.buildCensus, s.buildHTTP,
+		s.buildCommands, s.buildGateway, s.buildJobs, s.buildMonitor, s.buildHealth, s.buildCensus, s.buildHTTP,
 		// What publishes by itself, once all who are to be told are there: the other servers, and what is done now and then.
 		s.joinCluster, s.startJobs, s.buildUpkeep,
 	} {

@@ -51,7 +51,14 @@ func (s *Server) buildPush(ctx context.Context) (err error) {
 	}
 	s.Push, err = push.New(ctx, phones, push.Deps{
 		Store: s.Store, Sender: sender, Phones: toPhones, Presence: s.Presence, Chats: s.Store, Blocks: s.Store, Log: s.log, Now: time.Now, NewID: chat.NewID,
-		Observe: func(of push.Type, outcome push.Outcome) { pushes.WithLabelValues(string(of), string(outcome)).Inc() },
+		Observe: func(of push.Type, outcome push.Outcome) {
+			pushes.WithLabelValues(string(of), string(outcome)).Inc()
+			switch outcome {
+			case push.Sent, push.Refused, push.Expired:
+				s.Usage.Pushed(outcome == push.Sent)
+			case push.Gone, push.Later: // there is nobody to tell, or it goes on
+			}
+		},
 	})
 	if err != nil {
 		return err

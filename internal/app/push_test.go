@@ -17,6 +17,7 @@ import (
 	"github.com/sockeye-im/sockeye/internal/push"
 	"github.com/sockeye-im/sockeye/internal/push/webpushtest"
 	"github.com/sockeye-im/sockeye/internal/store/postgres/pgtest"
+	"github.com/sockeye-im/sockeye/internal/usage"
 )
 
 // subscribe has a user's browser get notifications.
@@ -136,6 +137,7 @@ func testPush(t *testing.T, flags ...string) {
 		}
 	}
 	hear(tell(`"Tea"`), "Tea", map[string]int{"/ada": 1, "/bob": 1})
+	countsPushes(t, s, usage.Pushes{Sent: 4})
 	for titles := ""; titles != "LunchTea"; {
 		select {
 		case e := <-zoe.Events():
@@ -154,6 +156,30 @@ func testPush(t *testing.T, flags ...string) {
 	}
 	if len(service.Asked) > 0 {
 		t.Errorf("asked too: %s", (<-service.Asked).Path)
+	}
+}
+
+// countsPushes waits until so many are counted.
+func countsPushes(t *testing.T, s *apptest.Server, want usage.Pushes) {
+	t.Helper()
+	for deadline := time.Now().Add(apptest.Patience); ; time.Sleep(10 * time.Millisecond) {
+		if err := s.Usage.StorePushes(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		h, err := s.Usage.History(t.Context(), usage.Day, 2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var sum usage.Pushes
+		for _, day := range h.Counts {
+			sum.Sent, sum.Failed = sum.Sent+day.Sent, sum.Failed+day.Failed
+		}
+		if sum == want {
+			return
+		}
+		if time.Now().After(deadline) || sum.Sent > want.Sent || sum.Failed > want.Failed {
+			t.Fatalf("counted are %+v, not %+v", sum, want)
+		}
 	}
 }
 

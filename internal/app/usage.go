@@ -14,11 +14,21 @@ const (
 	usageKind    = "analytics"
 	usageCron    = "*/10 * * * *"
 	usageTimeout = time.Hour // the first time all that was ever said
+	// storeCounts is how long a server that stops tries to store what it has counted.
+	storeCounts = 2 * time.Second
 )
 
 func (s *Server) buildUsage(context.Context) (err error) {
-	s.Usage, err = usage.New(usage.Deps{Store: s.Store.Usage(), Now: time.Now, Online: s.online})
-	return err
+	if s.Usage, err = usage.New(usage.Deps{Store: s.Store.Usage(), Now: time.Now, Online: s.online}); err != nil {
+		return err
+	}
+	stop := s.Usage.Keep(s.log)
+	s.parts.add("usage", func() error {
+		ctx, cancel := context.WithTimeout(context.Background(), storeCounts)
+		defer cancel()
+		return stop(ctx)
+	})
+	return nil
 }
 
 // online lists the users who are, on any node.

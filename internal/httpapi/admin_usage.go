@@ -13,7 +13,7 @@ func (a *API) usageOperation() operation {
 	return operate(operation{
 		method: http.MethodGet, path: "/admin/usage", id: "getUsage", tag: tagAdmin, needs: anAdmin,
 		summary: "Get what the server is used for",
-		details: "Messages, and the users and rooms that were active, of the last days, weeks or months in UTC, that of now included, the oldest first. They are counted every ten minutes, for all nodes, and when this is asked, at most every 20 s, up to a minute ago; days are kept for 400 days, weeks for 5 years, months for 10.",
+		details: "Messages, the users and rooms that were active, and pushes, of the last days, weeks or months in UTC, that of now included, the oldest first. They are counted every ten minutes, for all nodes, and when this is asked, at most every 20 s, up to a minute ago, pushes by each node every ten seconds; days are kept for 400 days, weeks for 5 years, months for 10.",
 	}, a.usage)
 }
 
@@ -33,6 +33,8 @@ type usageCountBody struct {
 	Messages int    `json:"messages" doc:"Messages that were said, of the system too."`
 	Users    int    `json:"activeUsers" doc:"Users who have said something, or were connected when it was counted. Each counts once in a unit."`
 	Rooms    int    `json:"activeRooms" doc:"Rooms in which something was said."`
+	Pushes   int    `json:"pushes" doc:"Notifications that a push service has taken, one for each device."`
+	Failed   int    `json:"pushFailures" doc:"Those that were given up: refused, or too old before they were taken."`
 }
 
 func (a *API) usage(ctx context.Context, _ *caller, p usagePayload) (usageAnswer, error) {
@@ -51,7 +53,9 @@ func (a *API) usage(ctx context.Context, _ *caller, p usagePayload) (usageAnswer
 	}
 	answer := usageAnswer{By: h.By, Units: make([]usageCountBody, len(h.Counts)), CountedThrough: wire.TimeOrNone(h.Through)}
 	for i, c := range h.Counts {
-		answer.Units[i] = usageCountBody{Start: c.Start.Format(time.DateOnly), Messages: c.Messages, Users: c.Users, Rooms: c.Rooms}
+		answer.Units[i] = usageCountBody{
+			Start: c.Start.Format(time.DateOnly), Messages: c.Messages, Users: c.Users, Rooms: c.Rooms, Pushes: c.Sent, Failed: c.Failed,
+		}
 	}
 	return answer, nil
 }

@@ -36,7 +36,8 @@ type Deps struct {
 
 // Counter counts. Its methods may be called concurrently; what several do at once counts once.
 type Counter struct {
-	deps Deps
+	deps   Deps
+	pushes tally
 
 	looking sync.Mutex // is held while it is counted for those who look
 	looked  time.Time  // when it was last
@@ -53,6 +54,9 @@ func New(d Deps) (*Counter, error) {
 // Count takes in what was said since the last time, until a minute ago, and who is connected. It returns how many messages
 // that were. What was counted before it fails stays counted.
 func (c *Counter) Count(ctx context.Context) (messages int, err error) {
+	if err := c.StorePushes(ctx); err != nil {
+		return 0, err
+	}
 	if messages, err = c.countMessages(ctx); err != nil {
 		return messages, err
 	}

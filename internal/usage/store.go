@@ -18,6 +18,8 @@ type Store interface {
 	Note(ctx context.Context, p Period, users, rooms []string) error
 	// Add counts messages, unless somebody else has meanwhile: then nothing is changed, and it is not ok.
 	Add(ctx context.Context, a Add) (ok bool, err error)
+	// AddPushes counts what came of telling devices in a period.
+	AddPushes(ctx context.Context, p Period, n Pushes) error
 	// Counts returns what was counted by a unit from one on, in order, without those in which nothing was.
 	Counts(ctx context.Context, u Unit, from time.Time) ([]Count, error)
 	// Prune removes the counts by a unit before one.

@@ -1,7 +1,8 @@
-// Package usage counts what a server is used for, by day, week and month: messages, and the users and rooms that were active.
+// Package usage counts what a server is used for, by day, week and month: messages, the users and rooms that were active, and pushes.
 //
 //	usage.go    the units, and what is counted by them
 //	counter.go  Counter: takes in what was said since the last time
+//	pushes.go   what came of telling devices, which each node counts for itself
 //	store.go    what is needed of a store
 package usage
 
@@ -74,7 +75,12 @@ type Count struct {
 	Start time.Time
 	// Messages were said. Users were connected or have said something, in Rooms something was said; each counts once.
 	Messages, Users, Rooms int
+	Pushes
 }
+
+// Pushes are notifications that a push service has taken for a device, and those that were given up: refused, or too old before they
+// were taken.
+type Pushes struct{ Sent, Failed int }
 
 // DayNumber is how stores keep the start of a unit: in days since 1970.
 func DayNumber(start time.Time) int64 { return Day.Start(start).Unix() / secondsOfDay }

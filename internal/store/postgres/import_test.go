@@ -113,6 +113,8 @@ func furnish(t *testing.T, address string) {
 		`INSERT INTO push_subscriptions (id, user_id, type, address, public_key, auth, created_at) VALUES ('ps_1', 'u_ada', 'webpush', 'https://push.example/1', '\x0304', '\x0506', 16)`,
 		`INSERT INTO push_settings (user_id, conversation_id, level, muted_until, quiet_from, quiet_to, time_zone, without_content)
 			VALUES ('u_ada', '', '', 17, 1320, 420, 'Europe/Berlin', true)`,
+		`INSERT INTO notifications (user_id, id, at, conversation_id, seq, results, read_at) VALUES ('u_ada', 'm1', 18, 'room:1', 3, '[]', 19)`,
+		`INSERT INTO notification_contents (id, fields, at) VALUES ('bc_1', '{"title":"Lunch"}', 20)`,
 		`INSERT INTO files (id, owner_id, state, name, metadata, concat, length, received, parts, type, size, blob, processed, details, variants, created_at, expires_at)
 			VALUES ('file_1', 'u_ada', 'ready', 'a.png', 'filename YQ==', '', 70, 70, 'null', 'image/png', 68, 'file_1/whole-1', true, '{"width":1}', '{}', 12, 13)`,
 		`INSERT INTO file_uses (conversation_id, seq, file_id) VALUES ('room:1', 3, 'file_1')`,
@@ -129,6 +131,7 @@ func furnish(t *testing.T, address string) {
 	must(err)
 	must(jobs.Pause(ctx, "broadcast", true))
 	must(s.Usage().Note(ctx, usage.PeriodOf(now), []string{"u_ada", "bob"}, []string{"hall"}))
+	must(s.Usage().AddPushes(ctx, usage.PeriodOf(now), usage.Pushes{Sent: 5, Failed: 2}))
 	rules, err := chat.New(chat.DefaultConfig(), chat.Deps{Store: s, Now: func() time.Time { return now }, NewID: chat.NewID})
 	must(err)
 	ada, bob := chat.Actor{ID: "u_ada", Name: "Ada"}, chat.Actor{ID: "bob", Name: "Bob"}

@@ -105,10 +105,29 @@ func (u *Usage) Add(ctx context.Context, a usage.Add) (bool, error) {
 	return moved > 0, nil
 }
 
+// countPushes counts pushes $1 and failures $2 of a day $3, a week $4 and a month $5. Rows are locked in the order of their units, as by
+// who notes.
+const countPushes = `
+	INSERT INTO usage_counts (unit, start, messages, users, rooms, pushes, push_failures)
+	SELECT v.unit, v.start, 0, 0, 0, $1::bigint, $2::bigint
+	FROM (VALUES ('day', $3::bigint), ('month', $5::bigint), ('week', $4::bigint)) AS v (unit, start) ORDER BY v.unit
+	ON CONFLICT (unit, start) DO UPDATE SET
+		pushes = usage_counts.pushes + excluded.pushes, push_failures = usage_counts.push_failures + excluded.push_failures`
+
+// AddPushes implements [usage.Store].
+func (u *Usage) AddPushes(ctx context.Context, p usage.Period, n usage.Pushes) error {
+	err := u.store.readers.change(ctx, countPushes, n.Sent, n.Failed, usage.DayNumber(p.Day), usage.DayNumber(p.Week), usage.DayNumber(p.Month))
+	if err != nil {
+		return fmt.Errorf("postgres: count pushes: %w", err)
+	}
+	return nil
+}
+
 // Counts implements [usage.Store].
 func (u *Usage) Counts(ctx context.Context, unit usage.Unit, from time.Time) ([]usage.Count, error) {
 	counts, err := rows.Collect(u.store.readers.rows(ctx), nil, rows.UsageCount,
-		`SELECT start, messages, users, rooms FROM usage_counts WHERE unit = $1 AND start >= $2 ORDER BY start`, string(unit), usage.DayNumber(from))
+		`SELECT start, messages, users, rooms, pushes, push_failures FROM usage_counts WHERE unit = $1 AND start >= $2 ORDER BY start`,
+		string(unit), usage.DayNumber(from))
 	if err != nil {
 		return nil, fmt.Errorf("postgres: read counts: %w", err)
 	}

@@ -28,10 +28,10 @@ func Said(each Each, said *usage.Said, query string, args ...any) error {
 	return err
 }
 
-// UsageCount reads a count: the day on which its unit begins, messages, users, rooms.
+// UsageCount reads a count: the day on which its unit begins, messages, users, rooms, pushes, pushes that were given up.
 func UsageCount(row Row) (c usage.Count, err error) {
 	var start int64
-	err = row.Scan(&start, &c.Messages, &c.Users, &c.Rooms)
+	err = row.Scan(&start, &c.Messages, &c.Users, &c.Rooms, &c.Sent, &c.Failed)
 	c.Start = usage.DayOf(start)
 	return c, err
 }

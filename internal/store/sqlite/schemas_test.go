@@ -102,6 +102,11 @@ var seeds = []struct {
 			('file_1', 'u_ada', 'ready', 'a picture.png', 'filename YQ==', '', 70, 70, 'null', 'image/png', 68, 'file_1/whole-1', 1, '{"width":1}', '{}', 3600, NULL),
 			('file_2', 'u_lin', 'uploading', '图.png', '', 'partial', 90, 40, '[{"b":"file_2/part-1","n":40}]', '', 0, '', 0, '{}', 'null', 3600, 9000);
 		INSERT INTO file_uses (conversation_id, seq, file_id) VALUES ('dm:1', 1, 'file_1'), ('room:1', 3, 'file_1');`},
+	{19, `
+		UPDATE usage_counts SET pushes = 4, push_failures = 1;
+		INSERT INTO notifications (user_id, id, at, conversation_id, seq, results, read_at) VALUES
+			('u_ada', 'm3', 3700, 'room:1', 3, '[{"type":"webpush","success":true}]', NULL), ('u_lin', 'bc_1', 3700, NULL, NULL, '[]', 3800);
+		INSERT INTO notification_contents (id, fields, at) VALUES ('bc_1', '{"title":"Lunch"}', 3700);`},
 }
 
 // TestUpgradeFromEverySchema: a database of every earlier schema, as a program of its time left it, becomes one of now, and

@@ -182,10 +182,26 @@ func (u *Usage) Add(ctx context.Context, a usage.Add) (bool, error) {
 	})
 }
 
+// AddPushes implements [usage.Store].
+func (u *Usage) AddPushes(ctx context.Context, p usage.Period, n usage.Pushes) error {
+	return u.store.writer.Do(ctx, func(tx *tx) error {
+		for _, unit := range usage.Units {
+			if _, err := tx.exec(`
+				INSERT INTO usage_counts (unit, start, messages, users, rooms, pushes, push_failures) VALUES (?, ?, 0, 0, 0, ?, ?)
+				ON CONFLICT (unit, start) DO UPDATE SET pushes = pushes + excluded.pushes, push_failures = push_failures + excluded.push_failures`,
+				string(unit), usage.DayNumber(p.Start(unit)), n.Sent, n.Failed); err != nil {
+				return fmt.Errorf("count pushes: %w", err)
+			}
+		}
+		return nil
+	})
+}
+
 // Counts implements [usage.Store].
 func (u *Usage) Counts(ctx context.Context, unit usage.Unit, from time.Time) ([]usage.Count, error) {
 	counts, err := rows.Collect(u.store.readers.rows(ctx), nil, rows.UsageCount,
-		`SELECT start, messages, users, rooms FROM usage_counts WHERE unit = ? AND start >= ? ORDER BY start`, string(unit), usage.DayNumber(from))
+		`SELECT start, messages, users, rooms, pushes, push_failures FROM usage_counts WHERE unit = ? AND start >= ? ORDER BY start`,
+		string(unit), usage.DayNumber(from))
 	if err != nil {
 		return nil, fmt.Errorf("read counts: %w", err)
 	}

@@ -77,7 +77,7 @@ var Tables = []Table{
 		boolean("again"),
 	}},
 	{"paused_kinds", 1, []Column{text("kind")}},
-	{"usage_counts", 2, []Column{text("unit"), integer("start"), integer("messages"), integer("users"), integer("rooms")}},
+	{"usage_counts", 2, []Column{text("unit"), integer("start"), integer("messages"), integer("users"), integer("rooms"), integer("pushes"), integer("push_failures")}},
 	{"usage_active", 2, []Column{text("what"), text("id"), integer("day"), integer("previous")}},
 	{"usage_progress", 1, []Column{integer("one"), integer("through")}},
 	{"webhooks", 1, []Column{
@@ -109,6 +109,10 @@ var Tables = []Table{
 		text("user_id"), text("conversation_id"), text("level"), integer("muted_until"), integer("quiet_from"), integer("quiet_to"), text("time_zone"),
 		boolean("without_content"),
 	}},
+	{"notifications", 2, []Column{
+		text("user_id"), text("id"), integer("at"), text("conversation_id"), integer("seq"), text("results"), integer("read_at"),
+	}},
+	{"notification_contents", 1, []Column{text("id"), text("fields"), integer("at")}},
 	{"files", 1, []Column{
 		text("id"), text("owner_id"), text("state"), text("name"), text("metadata"), text("concat"), integer("length"), integer("received"),
 		text("parts"), text("type"), integer("size"), text("blob"), boolean("processed"), text("details"), text("variants"), integer("created_at"),

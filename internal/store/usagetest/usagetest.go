@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"testing"
 	"time"
@@ -38,6 +39,8 @@ func Run(t *testing.T, newDriver func(t *testing.T) Driver) {
 		{"Online", testOnline},
 		{"ReadsWhatIsNew", testBetween},
 		{"Prune", testPrune},
+		{"Pushes", testPushes},
+		{"PushesAtOnce", testPushesAtOnce},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -361,4 +364,74 @@ func testPrune(f *fixture) {
 	counts, err = f.store.Counts(f.Context(), usage.Month, start.AddDate(-1, 0, 0))
 	f.must(err)
 	suite.Equal(f, "months that are kept", len(counts), 2)
+}
+
+// testPushes: what nodes have counted adds up, whoever stores it, and counts beside what else is of a unit.
+func testPushes(f *fixture) {
+	f.say("ada", "hall")
+	one, other := f.counter(f.store), f.counter(f.store)
+	one.Pushed(true)
+	one.Pushed(true)
+	other.Pushed(false)
+	f.now = f.now.Add(time.Hour) // a Friday, and March
+	one.Pushed(true)
+	f.must(one.StorePushes(f.Context()))
+	f.must(one.StorePushes(f.Context())) // nothing
+	if _, err := f.counter(f.store).Count(f.Context()); err != nil {
+		f.Fatal(err)
+	}
+	_, err := other.Count(f.Context())
+	f.must(err)
+	f.open()
+	pushes := func(u usage.Unit, limit int) (all []usage.Pushes) {
+		f.Helper()
+		h, err := f.counter(f.store).History(f.Context(), u, limit)
+		f.must(err)
+		for _, c := range h.Counts {
+			all = append(all, c.Pushes)
+		}
+		return all
+	}
+	suite.Equal(f, "by day", pushes(usage.Day, 3), []usage.Pushes{{}, {Sent: 2, Failed: 1}, {Sent: 1}})
+	suite.Equal(f, "by week", pushes(usage.Week, 1), []usage.Pushes{{Sent: 3, Failed: 1}})
+	suite.Equal(f, "by month", pushes(usage.Month, 2), []usage.Pushes{{Sent: 2, Failed: 1}, {Sent: 1}})
+	f.shows(usage.Day, "2024-02-29: 1 messages, 1 users, 1 rooms", "2024-03-01: 0 messages, 0 users, 0 rooms")
+
+	// What cannot be stored is not lost.
+	failing := f.counter(&unpushed{f.store})
+	failing.Pushed(true)
+	for range 2 {
+		if err := failing.StorePushes(f.Context()); !errors.Is(err, errDied) {
+			f.Fatalf("stored: %v", err)
+		}
+	}
+	if err := failing.Keep(slog.New(slog.DiscardHandler))(f.Context()); !errors.Is(err, errDied) {
+		f.Errorf("it ends by %v", err)
+	}
+}
+
+// unpushed cannot store pushes.
+type unpushed struct{ usage.Store }
+
+func (unpushed) AddPushes(context.Context, usage.Period, usage.Pushes) error { return errDied }
+
+// testPushesAtOnce: however many store at once, everything counts.
+func testPushesAtOnce(f *fixture) {
+	const many, each = 6, 5
+	counters := make([]*usage.Counter, many)
+	for i := range counters {
+		_, store := f.driver.Open(f.T)
+		counters[i] = f.counter(store)
+	}
+	errs := make([]error, many)
+	suite.AtOnce(many, func(i int) {
+		for n := range each {
+			counters[i].Pushed(n%2 == 0)
+			errs[i] = errors.Join(errs[i], counters[i].StorePushes(f.Context()))
+		}
+	})
+	f.must(errors.Join(errs...))
+	h, err := counters[0].History(f.Context(), usage.Day, 1)
+	f.must(err)
+	suite.Equal(f, "counted", h.Counts[0].Pushes, usage.Pushes{Sent: many * 3, Failed: many * 2})
 }

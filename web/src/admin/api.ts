@@ -115,7 +115,7 @@ export type UsageUnit = "day" | "week" | "month";
 /** What was counted in days, weeks or months, the oldest first. */
 export interface Usage {
   by: UsageUnit;
-  units: { start: string; messages: number; activeUsers: number; activeRooms: number }[];
+  units: { start: string; messages: number; activeUsers: number; activeRooms: number; pushes: number; pushFailures: number }[];
   /** Absent where nothing was ever said. */
   countedThrough?: string;
 }

@@ -132,11 +132,13 @@ export const en = {
     messages: "Messages",
     users: "Active users",
     rooms: "Active rooms",
+    pushes: "Pushes",
+    pushFailures: "Pushes given up",
     caption: "Usage, the newest first",
     hint: "Arrow keys move through the units.",
     through: (at: string) => `Messages are counted once they are a minute old, by days in UTC; these are until ${at}.`,
     nothing: "Nothing was said yet that is a minute old.",
-    about: "Active users have said something, or were connected when it was counted; in active rooms something was said. Each counts once in a unit.",
+    about: "Active users have said something, or were connected when it was counted; in active rooms something was said. Each counts once in a unit. Pushes are notifications that a push service has taken, one for each device.",
   },
   jobs: {
     /** By the names that kinds have in the server; others are shown as they are. */

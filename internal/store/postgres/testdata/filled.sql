@@ -75,6 +75,11 @@ INSERT INTO push_subscriptions (id, user_id, type, address, public_key, auth, cr
     SELECT 'p' || i, 'u' || i % 2500, 'webpush', 'https://push.example/' || i, '', '', i FROM generate_series(1, 5000) i;
 INSERT INTO push_settings (user_id, conversation_id, level, muted_until, quiet_from, quiet_to, time_zone, without_content)
     SELECT 'u' || i % 500, 'c' || i, CASE WHEN i % 2 = 0 THEN 'all' ELSE '' END, 0, 0, 0, '', false FROM generate_series(1, 5000) i;
+INSERT INTO notification_contents (id, fields, at) SELECT 'b' || i, '{}', i FROM generate_series(1, 5000) i;
+INSERT INTO notifications (user_id, id, at, conversation_id, seq, results, read_at)
+    SELECT 'u' || i % 500, 'b' || i, i, NULL, NULL, '[]', CASE WHEN i % 2 = 0 THEN i END FROM generate_series(1, 5000) i;
+INSERT INTO notifications (user_id, id, at, conversation_id, seq, results, read_at)
+    SELECT 'u' || i % 500, 'm' || i || '-1', i, 'c' || i, 1, '[]', CASE WHEN i % 2 = 0 THEN i END FROM generate_series(1, 5000) i;
 INSERT INTO files (id, owner_id, state, name, metadata, concat, length, received, parts, type, size, blob, processed, details, variants, created_at, expires_at)
     SELECT 'f' || i, 'u' || i % 500, 'ready', '', '', '', i, i, 'null', 'image/png', i, '', true, '{}', '{}', i, CASE WHEN i % 100 = 0 THEN i END FROM generate_series(1, 5000) i;
 INSERT INTO file_uses (conversation_id, seq, file_id) SELECT 'c' || i, 1, 'f' || i FROM generate_series(1, 5000) i;
