@@ -221,3 +221,74 @@ func TestBroadcastCancelled(t *testing.T) {
 		t.Errorf("%v, %+v", err, page.Messages)
 	}
 }
+
+// TestNotificationToRooms: who is in some rooms, on more than one page of them, gets a notification once, and who is named too; of a
+// room that is not there it is noted. Nobody else gets it.
+func TestNotificationToRooms(t *testing.T) {
+	t.Parallel()
+	s := apptest.Serve(t, nil)
+	for _, id := range []account.UserID{"ada", "zoe-0", "zoe-1", "zoe-2"} {
+		putUser(t, s, id)
+	}
+	members := make([]account.UserID, broadcast.Portion)
+	for i := range members {
+		members[i] = account.UserID(fmt.Sprintf("user-%03d", i))
+		putUser(t, s, members[i])
+	}
+	for room, who := range map[string][]account.UserID{"hall": append(members, "zoe-0", "zoe-1"), "attic": {"user-007", "zoe-1"}, "cellar": {"zoe-2"}} {
+		if _, err := s.Chat.CreateRoom(t.Context(), chat.Actor{ID: "ada", Name: "Ada"}, chat.CreateRoom{ID: room, Name: room, MaxMembers: 200, ByBackend: true}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Chat.AddMembers(t.Context(), chat.Actor{}, room, who); err != nil {
+			t.Fatal(err)
+		}
+	}
+	heard := make(map[string]func() string) // what a user hears next
+	for _, user := range []string{"zoe-0", "zoe-1", "zoe-2"} {
+		c, err := client.Dial(t.Context(), client.Config{URL: s.URL, Token: client.StaticToken(s.Token(t, user, user, time.Hour))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(c.Close)
+		heard[user] = func() string {
+			t.Helper()
+			for {
+				select {
+				case e := <-c.Events():
+					if n, is := e.(*client.Notification); is {
+						var told struct{ Title string }
+						if err := json.Unmarshal(n.Payload, &told); err != nil {
+							t.Fatal(err)
+						}
+						return told.Title
+					}
+				case <-time.After(apptest.Patience):
+					t.Fatalf("%s hears nothing", user)
+				}
+			}
+		}
+	}
+	tell := func(spec broadcast.Spec, title string) broadcast.Broadcast {
+		t.Helper()
+		spec.Notification = map[string]json.RawMessage{"title": json.RawMessage(title)}
+		b, err := s.Broadcasts.Create(t.Context(), broadcast.Create{Kind: broadcast.Broadcasting, Spec: spec})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return ended(t, s, broadcast.Broadcasting, b.ID)
+	}
+	b := tell(broadcast.Spec{Rooms: []string{"hall", "no-such-room", "attic"}, Users: []account.UserID{"zoe-1"}}, `"Lunch"`)
+	if b.State != broadcast.Done || b.Reached != int64(len(members)+3) || b.Missed != 1 || len(b.Failures) != 1 || b.Failures[0].Room != "no-such-room" || b.Failures[0].Code != chat.CodeRoomNotFound {
+		t.Errorf("it is %+v", b.Progress)
+	}
+	tell(broadcast.Spec{Rooms: []string{"hall", "cellar"}}, `"Tea"`)
+	for user, want := range map[string]string{"zoe-0": "LunchTea", "zoe-1": "LunchTea", "zoe-2": "Tea"} {
+		got := ""
+		for len(got) < len(want) {
+			got += heard[user]()
+		}
+		if got != want {
+			t.Errorf("%s has heard %s, not %s", user, got, want)
+		}
+	}
+}

@@ -1,5 +1,5 @@
 // Package broadcast brings what the application's backend has to say to many at a time: a message to rooms and users, or a
-// notification to topics, to users or to all of them. Jobs do it, a hundred recipients at a time, now or later, whatever dies
+// notification to topics, to users, to who is in rooms, or to all. Jobs do it, a hundred recipients at a time, now or later, whatever dies
 // meanwhile.
 //
 //	broadcast.go  what a broadcast is, and what may be one
@@ -63,7 +63,8 @@ const (
 // Ended tells whether nothing more happens.
 func (s State) Ended() bool { return s == Done || s == Cancelled || s == Failed }
 
-// Spec is what is to be said, and to whom: a Message to rooms, users or all, or a Notification to topics, users or all.
+// Spec is what is to be said, and to whom: a Message to rooms, users or all, or a Notification to topics, users, the members of rooms,
+// or all.
 type Spec struct {
 	Topics []string         `json:"topics,omitempty"`
 	Users  []account.UserID `json:"users,omitempty"`
@@ -107,7 +108,8 @@ type Progress struct {
 	EndedAt   time.Time
 }
 
-// Place is where the next portion begins: at one of the lists of a Spec, behind so many of it, or behind a user.
+// Place is where the next portion begins: at one of the lists of a Spec, behind so many of it, or behind a user. A notification to rooms
+// goes through the members of all of them at once, so that each gets it once.
 type Place struct {
 	List  List           `json:"list"`
 	N     int            `json:"n,omitempty"`
@@ -232,7 +234,7 @@ func (s *Spec) checkNotification() error {
 	for name, value := range s.Notification {
 		size += len(name) + len(value)
 	}
-	if s.All || len(s.Users) > 0 { // it comes to devices that are not connected too
+	if s.All || len(s.Users)+len(s.Rooms) > 0 { // it comes to devices that are not connected too
 		if err := s.Notification.Check(); err != nil {
 			return err
 		}
@@ -240,15 +242,15 @@ func (s *Spec) checkNotification() error {
 	switch {
 	case size > MaxNotification:
 		return refusal.TooMuch("notification", MaxNotification, "bytes")
-	case len(s.Rooms) > 0:
-		return refusal.Invalid("roomIds", "are for messages")
-	case len(s.Topics)+len(s.Users) == 0 && !s.All:
-		return &refusal.Error{Code: refusal.MissingFields, Message: "There must be topics, userIds or all", Field: "topics"}
+	case s.All && len(s.Rooms) > 0: // who is in them is among all
+		return refusal.Invalid("roomIds", "must not be given together with all")
+	case len(s.Topics)+len(s.Users)+len(s.Rooms) == 0 && !s.All:
+		return &refusal.Error{Code: refusal.MissingFields, Message: "There must be topics, userIds, roomIds or all", Field: "topics"}
 	}
 	return nil
 }
 
-// count is how many recipients a list has; 1 stands for those of All.
+// count is how many recipients a list has, or rooms; 1 stands for those of All.
 func (s *Spec) count(l List) int {
 	switch l {
 	case Topics:

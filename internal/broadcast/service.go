@@ -75,7 +75,7 @@ func (s *Service) Create(ctx context.Context, cmd Create) (Broadcast, error) {
 		return Broadcast{}, err
 	}
 	now := s.timestamp()
-	at, err := due(now, &cmd)
+	at, err := job.When("sendAt", now, cmd.SendAt, cmd.Delay)
 	switch {
 	case err != nil:
 		return Broadcast{}, err
@@ -96,26 +96,6 @@ func (s *Service) Create(ctx context.Context, cmd Create) (Broadcast, error) {
 		Progress: Progress{State: Waiting},
 	}
 	return s.Store.CreateBroadcast(ctx, b, fingerprint[:], b.job(b.ID, at, now))
-}
-
-// due is when a broadcast is.
-func due(now time.Time, cmd *Create) (time.Time, error) {
-	days := int(MaxAhead / (24 * time.Hour))
-	switch {
-	case !cmd.SendAt.IsZero() && cmd.Delay != 0:
-		return time.Time{}, refusal.Invalid("delay", "must not be given together with sendAt")
-	case cmd.Delay < 0:
-		return time.Time{}, refusal.Invalid("delay", "must not be negative")
-	case cmd.Delay > MaxAhead:
-		return time.Time{}, refusal.Beyond("delay", int(MaxAhead/time.Second), fmt.Sprintf("must be at most %d seconds", int(MaxAhead/time.Second)))
-	case cmd.SendAt.IsZero():
-		return now.Add(cmd.Delay), nil
-	case cmd.SendAt.Before(now):
-		return time.Time{}, refusal.Invalid("sendAt", "must not be in the past")
-	case cmd.SendAt.Sub(now) > MaxAhead:
-		return time.Time{}, refusal.Beyond("sendAt", days, fmt.Sprintf("must be at most %d days from now", days))
-	}
-	return cmd.SendAt.UTC().Truncate(time.Millisecond), nil
 }
 
 // Get returns a broadcast of a kind.

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -142,9 +143,11 @@ func (r *round) notify(ctx context.Context) error {
 	case Users:
 		users, err = r.known(ctx, spec.Users[p.N:min(p.N+Portion, len(spec.Users))])
 		p.N += Portion
+	case Rooms:
+		users, err = r.members(ctx)
 	case All:
 		users, err = r.page(ctx)
-	case Rooms, End: // which notifications do not have
+	case End:
 	}
 	if err != nil || len(topics)+len(users) == 0 {
 		return err
@@ -159,6 +162,34 @@ func (r *round) notify(ctx context.Context) error {
 	r.to.Reached += int64(len(topics) + len(users))
 	r.then, err = r.Pusher.Notification(ctx, r.b.ID, r.b.Spec.Notification, users, r.b.Priority)
 	return err
+}
+
+// members are those who are in the rooms and come next, but for those who were named themselves. There may be none. Of rooms that are
+// not there it is noted.
+func (r *round) members(ctx context.Context) ([]account.UserID, error) {
+	spec, p := &r.b.Spec, &r.to.Place
+	if p.After == "" {
+		there, err := r.Chat.RoomsAmong(ctx, spec.Rooms)
+		if err != nil {
+			return nil, err
+		}
+		for _, room := range spec.Rooms {
+			if !slices.Contains(there, room) {
+				r.miss(Failure{Room: room}, chat.ErrRoomNotFound)
+			}
+		}
+	}
+	users, err := r.Chat.MembersOf(ctx, spec.Rooms, p.After, Portion)
+	if err != nil {
+		return nil, err
+	}
+	if len(users) > 0 {
+		p.After = users[len(users)-1]
+	}
+	if len(users) < Portion {
+		p.N = len(spec.Rooms) // that were all
+	}
+	return slices.DeleteFunc(users, func(id account.UserID) bool { return slices.Contains(spec.Users, id) }), nil
 }
 
 // page is the users of All who come next. There may be none.
@@ -181,16 +212,16 @@ func (r *round) page(ctx context.Context) ([]account.UserID, error) {
 
 // known are those of some users who are; of the others it is noted that they are not.
 func (r *round) known(ctx context.Context, ids []account.UserID) ([]account.UserID, error) {
+	there, err := r.Chat.Names(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
 	users := make([]account.UserID, 0, len(ids))
 	for _, id := range ids {
-		_, err := r.Accounts.User(ctx, id)
-		switch {
-		case errors.Is(err, account.ErrUserNotFound):
-			r.miss(Failure{User: id}, account.ErrUserNotFound)
-		case err != nil:
-			return nil, err
-		default:
+		if _, is := there[id]; is {
 			users = append(users, id)
+		} else {
+			r.miss(Failure{User: id}, account.ErrUserNotFound)
 		}
 	}
 	return users, nil

@@ -240,3 +240,21 @@ func checkListed(limit *int) error {
 	*limit = cmp.Or(*limit, DefaultListed)
 	return checkLimit(*limit, MaxListed)
 }
+
+// MembersOf returns who is in any of some rooms, each once, by their ids, those after one; for those who may know of all rooms.
+func (s *Service) MembersOf(ctx context.Context, rooms []string, after UserID, limit int) ([]UserID, error) {
+	members, err := s.store.MembersOf(ctx, rooms, after, limit)
+	if err != nil {
+		return nil, fmt.Errorf("read who is in rooms: %w", err)
+	}
+	return members, nil
+}
+
+// RoomsAmong returns those of some ids that are of rooms, in any order; for those who may know of all rooms.
+func (s *Service) RoomsAmong(ctx context.Context, ids []string) ([]string, error) {
+	rooms, err := s.store.RoomsAmong(ctx, ids)
+	if err != nil {
+		return nil, fmt.Errorf("look up rooms: %w", err)
+	}
+	return rooms, nil
+}

@@ -167,6 +167,10 @@ type Directory interface {
 	// SearchRooms returns public rooms with the folded text in their folded name or
 	// description, by their ids.
 	SearchRooms(ctx context.Context, folded string, limit int) ([]Room, error)
+	// RoomsAmong returns those of some ids that are of rooms, in any order. MembersOf returns who is in any of some rooms, each
+	// once, by their ids, those after one: it costs what the list and the page are long, however many are in the rooms.
+	RoomsAmong(ctx context.Context, ids []string) ([]string, error)
+	MembersOf(ctx context.Context, rooms []string, after UserID, limit int) ([]UserID, error)
 	// Names returns how users are called. Who is not known is not in it.
 	Names(ctx context.Context, ids []UserID) (Names, error)
 }

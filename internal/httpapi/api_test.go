@@ -417,12 +417,16 @@ func TestServerMistakes(t *testing.T) {
 		{"invalid_field", "sendAt", "notifications", `"all":true,"sendAt":"tomorrow"`},
 		{"limit_exceeded", "key", "notifications", `"all":true,"key":"` + strings.Repeat("k", 129) + `"`},
 		{"invalid_field", "senderId", "broadcasts", `"all":true,"senderId":"ada"`},
-		{"invalid_field", "roomIds", "broadcasts", `"roomIds":["hall"]`},
+		{"invalid_field", "roomIds", "broadcasts", `"roomIds":["hall"],"all":true`},
+		{"invalid_field", "roomIds", "notifications", `"roomIds":["no room"]`},
 	} {
 		r := n.refused(400, wrong.code, "POST", "/api/v1/server/"+wrong.path, key, `{"notification":{"a":1},`+wrong.fields+`}`)
 		if r.text(t, "field") != wrong.field {
 			t.Errorf("%s: about %s", wrong.fields, r.body)
 		}
+	}
+	if r := n.refused(400, "invalid_field", "POST", "/api/v1/server/broadcasts", key, `{"content":"x","topics":["menu"],"senderId":"ada"}`); r.text(t, "field") != "topics" {
+		t.Errorf("a message to a topic: about %s", r.body)
 	}
 	n.refused(400, "limit_exceeded", "POST", "/api/v1/server/notifications", key,
 		`{"topics":["a"],"notification":{"a":"`+strings.Repeat("x", 32<<10)+`"}}`)

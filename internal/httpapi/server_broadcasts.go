@@ -30,7 +30,7 @@ func (a *API) broadcastOperations() []operation {
 	return []operation{
 		operate(notifications(operation{
 			method: http.MethodPost, path: "/server/notifications", id: "notify", status: http.StatusAccepted,
-			summary: "Publish a notification", details: "To who is subscribed to some topics, and to users or all of them, as the event `notification` with the fields given, a `timestamp` and the `notificationId`; now or later. It reaches devices that are connected by then. A user who is not known is one of the `results`, and the others get it." + howItIsBrought,
+			summary: "Publish a notification", details: "To who is subscribed to some topics, and to users, the members of rooms, or all users, as the event `notification` with the fields given, a `timestamp` and the `notificationId`; now or later. It reaches devices that are connected by then, and of users who do not look those that have subscribed to push. A user or a room that is not known is one of the `results`, and the others get it." + howItIsBrought,
 			example: `{"topics": ["menu"], "userIds": ["ada"], "notification": {"title": "Lunch", "body": "Noodles today"}}`,
 		}), a.notify),
 		operate(notifications(operation{
@@ -43,7 +43,7 @@ func (a *API) broadcastOperations() []operation {
 		}), broadcastOf(broadcast.Notification, a.deps.Broadcasts.Cancel)),
 		operate(broadcasts(operation{
 			method: http.MethodPost, path: "/server/broadcasts", id: "createBroadcast", status: http.StatusAccepted,
-			summary: "Say something to many", details: "A message to rooms, users or all of them, or a notification as by `notify`; now or later. Each gets a message once, by the rules for its sender: who may not be written to is one of the `results`." + howItIsBrought,
+			summary: "Say something to many", details: "A message to rooms, users or all of them, or a notification to topics, users, the members of rooms or all of them, as by `notify`; now or later. Each gets a message once, by the rules for its sender: who may not be written to is one of the `results`." + howItIsBrought,
 			example: `{"roomIds": ["lunch"], "content": "The server rests at midnight.", "key": "maintenance-2026-12"}`,
 		}), a.createBroadcast),
 		operate(broadcasts(operation{
@@ -98,17 +98,20 @@ type createdAnswer struct {
 type notifyPayload struct {
 	Topics       []string                   `json:"topics" need:"any" max:"100"`
 	UserIDs      []account.UserID           `json:"userIds" need:"any" max:"10000"`
-	All          bool                       `json:"all" need:"any" doc:"Every user gets it, instead of userIds."`
+	RoomIDs      []string                   `json:"roomIds" need:"any" max:"1000" doc:"Rooms whose members get it, each once."`
+	All          bool                       `json:"all" need:"any" doc:"Every user gets it, instead of userIds and roomIds."`
 	Notification map[string]json.RawMessage `json:"notification"`
 	whenPayload
 }
 
 func (a *API) notify(ctx context.Context, _ *caller, p notifyPayload) (createdAnswer, error) {
-	return a.create(ctx, broadcast.Notification, &broadcast.Spec{Topics: p.Topics, Users: p.UserIDs, All: p.All, Notification: p.Notification}, &p.whenPayload)
+	return a.create(ctx, broadcast.Notification, &broadcast.Spec{
+		Topics: p.Topics, Users: p.UserIDs, Rooms: p.RoomIDs, All: p.All, Notification: p.Notification,
+	}, &p.whenPayload)
 }
 
 type createBroadcastPayload struct {
-	RoomIDs      []string                   `json:"roomIds" need:"optional" max:"1000" doc:"Rooms that get the message."`
+	RoomIDs      []string                   `json:"roomIds" need:"optional" max:"1000" doc:"Rooms that get the message, or whose members get the notification, each once."`
 	UserIDs      []account.UserID           `json:"userIds" need:"optional" max:"10000"`
 	Topics       []string                   `json:"topics" need:"optional" max:"100" doc:"Topics that get the notification."`
 	All          bool                       `json:"all" need:"optional" doc:"Every user gets it, instead of userIds."`

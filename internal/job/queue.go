@@ -81,28 +81,29 @@ func (q *Queue) Make(n New) (Job, error) {
 		return q.recurring(j, &n)
 	}
 	var err error
-	j.RunAt, err = runAt(now, &n)
+	j.RunAt, err = When("at", now, n.At, n.Delay)
 	return j, err
 }
 
-// runAt is when a job is due that does not recur.
-func runAt(now time.Time, n *New) (time.Time, error) {
-	days := int(MaxAhead / (24 * time.Hour))
+// When is the time of what is to be done at a time, or after a delay, or now where there is neither. field is what the time is called by
+// who asks, for refusals: there cannot be both, nor a time in the past or beyond [MaxAhead].
+func When(field string, now, at time.Time, delay time.Duration) (time.Time, error) {
+	const days, seconds = int(MaxAhead / (24 * time.Hour)), int(MaxAhead / time.Second)
 	switch {
-	case !n.At.IsZero() && n.Delay != 0:
-		return time.Time{}, refusal.Invalid("delay", "must not be given together with at")
-	case n.Delay < 0:
+	case !at.IsZero() && delay != 0:
+		return time.Time{}, refusal.Invalid("delay", "must not be given together with "+field)
+	case delay < 0:
 		return time.Time{}, refusal.Invalid("delay", "must not be negative")
-	case n.Delay > MaxAhead:
-		return time.Time{}, refusal.Beyond("delay", days, fmt.Sprintf("must be at most %d days", days))
-	case n.At.IsZero():
-		return now.Add(n.Delay), nil
-	case n.At.Before(now):
-		return time.Time{}, refusal.Invalid("at", "must not be in the past")
-	case n.At.Sub(now) > MaxAhead:
-		return time.Time{}, refusal.Beyond("at", days, fmt.Sprintf("must be at most %d days from now", days))
+	case delay > MaxAhead:
+		return time.Time{}, refusal.Beyond("delay", seconds, fmt.Sprintf("must be at most %d seconds", seconds))
+	case at.IsZero():
+		return now.Add(delay), nil
+	case at.Before(now):
+		return time.Time{}, refusal.Invalid(field, "must not be in the past")
+	case at.Sub(now) > MaxAhead:
+		return time.Time{}, refusal.Beyond(field, days, fmt.Sprintf("must be at most %d days from now", days))
 	}
-	return n.At.UTC().Truncate(time.Millisecond), nil
+	return at.UTC().Truncate(time.Millisecond), nil
 }
 
 // recurring is a job with a cron line.

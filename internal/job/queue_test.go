@@ -31,7 +31,7 @@ func TestMakeRefuses(t *testing.T) {
 		"in the past":           {job.New{Kind: "kind", At: now.Add(-time.Second)}, refusal.InvalidField, "at", 0},
 		"beyond a year":         {job.New{Kind: "kind", At: now.Add(job.MaxAhead + time.Minute)}, refusal.LimitExceeded, "at", year},
 		"delay below 0":         {job.New{Kind: "kind", Delay: -1}, refusal.InvalidField, "delay", 0},
-		"delay beyond a year":   {job.New{Kind: "kind", Delay: job.MaxAhead + 1}, refusal.LimitExceeded, "delay", year},
+		"delay beyond a year":   {job.New{Kind: "kind", Delay: job.MaxAhead + 1}, refusal.LimitExceeded, "delay", int(job.MaxAhead / time.Second)},
 		"at and delay":          {job.New{Kind: "kind", At: now.Add(time.Hour), Delay: 1}, refusal.InvalidField, "delay", 0},
 		"key too long":          {job.New{Kind: "kind", Key: strings.Repeat("k", job.MaxKey+1)}, refusal.LimitExceeded, "key", job.MaxKey},
 		"key that is no text":   {job.New{Kind: "kind", Key: "\xff"}, refusal.InvalidField, "key", 0},

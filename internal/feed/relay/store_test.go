@@ -263,6 +263,16 @@ func (s *spread) SearchRooms(ctx context.Context, folded string, limit int) ([]c
 	return s.next().SearchRooms(ctx, folded, limit)
 }
 
+func (s *spread) RoomsAmong(ctx context.Context, ids []string) ([]string, error) {
+	defer s.settle()
+	return s.next().RoomsAmong(ctx, ids)
+}
+
+func (s *spread) MembersOf(ctx context.Context, rooms []string, after chat.UserID, limit int) ([]chat.UserID, error) {
+	defer s.settle()
+	return s.next().MembersOf(ctx, rooms, after, limit)
+}
+
 func (s *spread) Names(ctx context.Context, ids []chat.UserID) (chat.Names, error) {
 	defer s.settle()
 	return s.next().Names(ctx, ids)

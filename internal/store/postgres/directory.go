@@ -86,3 +86,27 @@ func (s *Store) Bans(ctx context.Context, user chat.UserID, q chat.BanQuery) (ch
 		return roomLists.Bans(each, user, &q)
 	})
 }
+
+// RoomsAmong implements [chat.Directory].
+func (s *Store) RoomsAmong(ctx context.Context, ids []string) ([]string, error) {
+	return s.ids(ctx, `SELECT r.id FROM rooms r WHERE r.id = ANY ($1::text[])`, ids)
+}
+
+// membersOf are those who are in any of the rooms $1 after one $2, $3 of them: the first ones of each, and of these the first ones.
+const membersOf = `
+	SELECT DISTINCT f.user_id FROM rooms r CROSS JOIN LATERAL (
+		SELECT m.user_id FROM members m WHERE m.conversation_id = r.conversation_id AND m.user_id > $2 ORDER BY m.user_id LIMIT $3) f
+	WHERE r.id = ANY ($1::text[]) ORDER BY f.user_id LIMIT $3`
+
+// MembersOf implements [chat.Directory].
+func (s *Store) MembersOf(ctx context.Context, roomIDs []string, after chat.UserID, limit int) ([]chat.UserID, error) {
+	found, err := s.ids(ctx, membersOf, roomIDs, after, limit)
+	if err != nil {
+		return nil, fmt.Errorf("postgres: read who is in rooms: %w", err)
+	}
+	members := make([]chat.UserID, len(found))
+	for i, id := range found {
+		members[i] = chat.UserID(id)
+	}
+	return members, nil
+}

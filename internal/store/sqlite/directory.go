@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/sockeye-im/sockeye/internal/chat"
 	"github.com/sockeye-im/sockeye/internal/store/rows"
@@ -85,4 +86,46 @@ func (s *Store) Bans(ctx context.Context, user chat.UserID, q chat.BanQuery) (ch
 	return rows.Result(ctx, s.readers.snapshot, func(each rows.Each) (chat.BanPage, error) {
 		return roomLists.Bans(each, user, &q)
 	})
+}
+
+// RoomsAmong implements [chat.Directory].
+func (s *Store) RoomsAmong(ctx context.Context, ids []string) ([]string, error) {
+	return s.ids(ctx, `SELECT r.id FROM json_each(?) j CROSS JOIN rooms r ON r.id = j.value`, ids)
+}
+
+// The members of a room ?1 after one ?2, ?3 of them, and those of them before another one ?4.
+const (
+	membersAfter = `SELECT m.user_id FROM rooms r CROSS JOIN members m ON m.conversation_id = r.conversation_id
+		WHERE r.id = ?1 AND m.user_id > ?2`
+	firstMembers   = membersAfter + ` ORDER BY m.user_id LIMIT ?3`
+	earlierMembers = membersAfter + ` AND m.user_id < ?4 ORDER BY m.user_id LIMIT ?3`
+)
+
+// MembersOf implements [chat.Directory]. It keeps the first ones of the rooms that it has looked at: of the next one those alone matter
+// that come before them.
+func (s *Store) MembersOf(ctx context.Context, roomIDs []string, after chat.UserID, limit int) (first []chat.UserID, err error) {
+	err = s.readers.snapshot(ctx, func(each rows.Each) error {
+		first = []chat.UserID{}
+		for _, room := range roomIDs {
+			query, args := firstMembers, []any{room, after, limit}
+			if len(first) == limit {
+				query, args = earlierMembers, append(args, first[limit-1])
+			}
+			found, err := rows.Collect(each, nil, rows.One[string], query, args...)
+			if err != nil {
+				return err
+			}
+			for _, id := range found {
+				first = append(first, chat.UserID(id))
+			}
+			slices.Sort(first)
+			first = slices.Compact(first)
+			first = first[:min(len(first), limit)]
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read who is in rooms: %w", err)
+	}
+	return first, nil
 }

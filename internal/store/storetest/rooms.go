@@ -269,3 +269,43 @@ func testMembersBy(f *fixture) {
 	f.Must(err)
 	equal(f, "of none", []any{members, head}, []any{[]chat.UserID{}, int64(0)})
 }
+
+// testMembersOf: each once, whatever rooms they are in, page by page.
+func testMembersOf(f *fixture) {
+	f.known("anna", "bert", "carl", "dora", "eve")
+	one, two, empty := f.room(chat.RoomPublic, 10, "bert"), f.room(chat.RoomPrivate, 10, "anna"), f.room(chat.RoomPublic, 10, "eve")
+	other := f.room(chat.RoomPublic, 10, "eve")
+	for _, user := range []chat.UserID{"carl", "dora", "\u6797"} {
+		f.join(user, one.ID)
+	}
+	f.Must(f.store.Invite(f.Context(), about("anna", two, "carl")))
+	f.join("carl", two.ID)
+	rooms := []string{one.ID, "no-such-room", two.ID, one.ID}
+	pages := func(rooms []string, limit int) (all []chat.UserID) {
+		f.Helper()
+		for after := chat.UserID(""); ; {
+			page, err := f.store.MembersOf(f.Context(), rooms, after, limit)
+			f.Must(err)
+			if len(page) > limit {
+				f.Fatalf("%d of at most %d", len(page), limit)
+			}
+			if all = append(all, page...); len(page) == 0 {
+				return all
+			}
+			after = page[len(page)-1]
+		}
+	}
+	want := []chat.UserID{"anna", "bert", "carl", "dora", "\u6797"}
+	for limit := 1; limit <= len(want)+1; limit++ {
+		equal(f, fmt.Sprint("by ", limit), pages(rooms, limit), want)
+	}
+	equal(f, "of one", pages([]string{empty.ID}, 2), []chat.UserID{"eve"})
+	equal(f, "of none", pages([]string{"no-such-room"}, 2), nil)
+	equal(f, "without rooms", pages(nil, 2), nil)
+	there, err := f.store.RoomsAmong(f.Context(), []string{two.ID, "no-such-room", other.ID, "\x00", ""})
+	f.Must(err)
+	slices.Sort(there)
+	want2 := []string{two.ID, other.ID}
+	slices.Sort(want2)
+	equal(f, "rooms", there, want2)
+}

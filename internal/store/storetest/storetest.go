@@ -45,6 +45,7 @@ func Run(t *testing.T, newDriver func(t *testing.T) suite.Driver) {
 		{"RoomLists", testRoomLists},
 		{"MembershipsAmong", testMembershipsAmong},
 		{"MembersBy", testMembersBy},
+		{"MembersOf", testMembersOf},
 		{"Access", testAccess},
 		{"MarkRead", testMarkRead},
 		{"MarkReadOfSeveralConversations", testMarkReadSeveral},
