@@ -126,5 +126,5 @@ func (q *Queue) Drop(ctx context.Context, id string) error {
 	if err := checkID(id); err != nil {
 		return err
 	}
-	return q.Store.Drop(ctx, id)
+	return q.Store.Drop(ctx, id, q.Now().UTC().Truncate(time.Millisecond))
 }

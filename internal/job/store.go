@@ -41,13 +41,14 @@ type Store interface {
 	// Waiting returns jobs of a kind that wait, by priority and then by the time to run, behind a place if one is given.
 	Waiting(ctx context.Context, q WaitingQuery) ([]Job, error)
 	// Cancel has a job not be done. One that is running is given up soon: the state is [Cancelling] then. Of one that is
-	// cancelled already nothing changes; one that has ended otherwise is an [ErrWrongState].
+	// cancelled already nothing changes; one that has ended otherwise is an [ErrWrongState]. With the job of a scheduled message
+	// that is cancelled too, if it waits: nobody else would send it.
 	Cancel(ctx context.Context, id string, at time.Time) (State, error)
 	// Retry has a dead job done, with all of its attempts, and a waiting one due now. In other states it is an
 	// [ErrWrongState], an [ErrDuplicateKey] where another one has its key.
 	Retry(ctx context.Context, id string, at time.Time) error
-	// Drop removes a job that has ended; in other states it is an [ErrWrongState].
-	Drop(ctx context.Context, id string) error
+	// Drop removes a job that has ended, and what it carries as Cancel does; in other states it is an [ErrWrongState].
+	Drop(ctx context.Context, id string, at time.Time) error
 	// Pause has no job of a kind claimed, or has them claimed again. Those that run go on.
 	Pause(ctx context.Context, kind string, paused bool) error
 	// Paused are the kinds that are.

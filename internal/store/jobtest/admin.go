@@ -52,7 +52,7 @@ func testDeadPages(f *fixture) {
 	equal(f, "of a kind", pages("other"), []string{all[1], all[4]})
 	equal(f, "of none", pages("none"), nil)
 	gone := f.read(all[2])
-	f.must(f.store.Drop(f.Context(), gone.ID))
+	f.must(f.store.Drop(f.Context(), gone.ID, start))
 	rest, err := f.store.Dead(f.Context(), job.DeadQuery{Before: job.Place{At: gone.EndedAt, ID: gone.ID}, Limit: 2})
 	f.must(err)
 	equal(f, "behind one that is gone", ids(rest), all[3:5])

@@ -60,7 +60,7 @@ var events = []struct {
 		job.Waiting: {job.Waiting, nil}, job.Running: {job.Running, job.ErrWrongState}, job.Cancelling: {job.Cancelling, job.ErrWrongState},
 		job.Done: {job.Done, job.ErrWrongState}, job.Dead: {job.Waiting, nil}, job.Cancelled: {job.Cancelled, job.ErrWrongState},
 	}},
-	{"drop", func(f *fixture, j job.Job) error { return f.store.Drop(f.Context(), j.ID) }, map[job.State]outcome{
+	{"drop", func(f *fixture, j job.Job) error { return f.store.Drop(f.Context(), j.ID, start) }, map[job.State]outcome{
 		job.Waiting: {job.Waiting, job.ErrWrongState}, job.Running: {job.Running, job.ErrWrongState}, job.Cancelling: {job.Cancelling, job.ErrWrongState},
 		job.Done: {gone, nil}, job.Dead: {gone, nil}, job.Cancelled: {gone, nil},
 	}},
@@ -192,7 +192,7 @@ func (f *fixture) clear() {
 				f.end(j, job.Done, func(e *job.End) { e.Remove = true })
 				continue
 			}
-			f.must(f.store.Drop(f.Context(), id))
+			f.must(f.store.Drop(f.Context(), id, start))
 		}
 	}
 }

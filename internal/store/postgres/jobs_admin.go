@@ -77,7 +77,10 @@ func (s *Jobs) Cancel(ctx context.Context, id string, at time.Time) (job.State, 
 		}
 		_, err = tx.exec(`UPDATE jobs SET state = $1::text, ended_at = CASE WHEN $1::text = 'cancelled' THEN $2::bigint END WHERE id = $3`,
 			string(next), at.UnixMilli(), id)
-		return next, err
+		if err != nil {
+			return next, err
+		}
+		return next, tx.forsake(&j, at)
 	})
 }
 
@@ -111,7 +114,7 @@ func (s *Jobs) Retry(ctx context.Context, id string, at time.Time) error {
 }
 
 // Drop implements [job.Store].
-func (s *Jobs) Drop(ctx context.Context, id string) error {
+func (s *Jobs) Drop(ctx context.Context, id string, at time.Time) error {
 	return s.store.writer.Do(ctx, func(tx *tx) error {
 		j, err := tx.lockedJob(id)
 		if err == nil {
@@ -120,8 +123,10 @@ func (s *Jobs) Drop(ctx context.Context, id string) error {
 		if err != nil {
 			return err
 		}
-		_, err = tx.exec(`DELETE FROM jobs WHERE id = $1`, id)
-		return err
+		if _, err := tx.exec(`DELETE FROM jobs WHERE id = $1`, id); err != nil {
+			return err
+		}
+		return tx.forsake(&j, at)
 	})
 }
 

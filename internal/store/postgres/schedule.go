@@ -129,6 +129,27 @@ func (s *Store) UnscheduleMessage(ctx context.Context, cmd chat.Unschedule) erro
 	})
 }
 
+// forsake cancels what a job carries that is not to be done: a message that nobody would send any more.
+func (t *tx) forsake(j *job.Job, at time.Time) error {
+	if j.Kind != chat.ScheduledKind {
+		return nil
+	}
+	due, err := chat.DueOf(j)
+	if err != nil {
+		return nil //nolint:nilerr // It carries nothing.
+	}
+	m, err := rows.OneScheduled(t.row(`
+		DELETE FROM scheduled_messages WHERE id = $1 AND version = $2 AND failure_code IS NULL RETURNING `+scheduledColumns, due.ID, due.Version))
+	switch {
+	case errors.Is(err, chat.ErrScheduledNotFound): // it was sent, or is another version by now
+		return nil
+	case err != nil:
+		return err
+	}
+	t.emit(chat.NewScheduledEvent(&m, chat.ScheduledCancelled, "", at, ""))
+	return nil
+}
+
 // ScheduledMessage implements [chat.Later].
 func (s *Store) ScheduledMessage(ctx context.Context, id string) (chat.Scheduled, error) {
 	return rows.OneScheduled(s.readers.row(ctx, `SELECT `+scheduledColumns+` FROM scheduled_messages WHERE id = $1`, id))

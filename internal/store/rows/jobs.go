@@ -39,15 +39,6 @@ func OneJob(row Row) (job.Job, error) {
 	return j, nil
 }
 
-// JobState reads the state of a job, or says that there is none.
-func JobState(row Row) (state job.State, err error) {
-	found, err := Found(row.Scan((*string)(&state)))
-	if err == nil && !found {
-		err = job.ErrNotFound
-	}
-	return state, err
-}
-
 // Payload is how a payload is stored: never as NULL.
 func Payload(j *job.Job) []byte {
 	if j.Payload == nil {

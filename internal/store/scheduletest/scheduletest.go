@@ -33,6 +33,8 @@ func Run(t *testing.T, newDriver func(t *testing.T) Driver) {
 		{"Reschedule", testReschedule},
 		{"Unschedule", testUnschedule},
 		{"Begun", testBegun},
+		{"JobCancelled", testJobCancelled},
+		{"JobDropped", testJobDropped},
 		{"Send", testSend},
 		{"SendAtOnce", testSendAtOnce},
 		{"Refused", testRefused},

@@ -195,6 +195,61 @@ func testBegun(f *fixture) {
 	equal(f, "said", f.said(changed.ConversationID), []string{})
 }
 
+// testJobCancelled: who cancels the job cancels what it would have sent, whether it has begun or not, and nothing else.
+func testJobCancelled(f *fixture) {
+	waiting, begun, kept := f.schedule("anna", "bert", "x"), f.schedule("anna", "bert", "y"), f.schedule("anna", "bert", "z")
+	equal(f, "begun", len(f.claim(due)), 3)
+	later, err := f.reschedule("anna", kept.ID, "zz", due.Add(time.Hour))
+	f.Must(err)
+	f.Events.Take()
+	at := start.Add(time.Minute)
+	cancel := func(id string, want job.State) {
+		f.Helper()
+		state, err := f.jobs.Cancel(f.Context(), id, at)
+		f.Must(err)
+		equal(f, "state", state, want)
+	}
+	cancel(begun.JobID(), job.Cancelling)
+	f.one(chat.NewScheduledEvent(&begun, chat.ScheduledCancelled, "", at, ""))
+	cancel(begun.JobID(), job.Cancelling)
+	cancel(kept.JobID(), job.Cancelling) // of the version before
+	f.Quiet()
+	_, err = f.store.SendScheduled(f.Context(), f.sending(&begun))
+	f.Refused(err, chat.ErrScheduledNotFound)
+	equal(f, "listed", f.list("anna"), []chat.Scheduled{waiting, later})
+
+	f.open() // whoever had the jobs is no more
+	f.claimed(waiting.JobID())
+	cancel(waiting.JobID(), job.Cancelled)
+	f.one(chat.NewScheduledEvent(&waiting, chat.ScheduledCancelled, "", at, ""))
+	equal(f, "listed then", f.list("anna"), []chat.Scheduled{later})
+	equal(f, "due", f.waiting(due.Add(time.Hour)), []string{later.JobID()})
+	equal(f, "said", f.said(waiting.ConversationID), []string{})
+}
+
+// claimed has a job wait again that somebody has taken who is no more.
+func (f *fixture) claimed(id string) {
+	f.Helper()
+	j, err := f.jobs.Job(f.Context(), id)
+	f.Must(err)
+	if j.State == job.Running { // where others could have it
+		f.Must(f.jobs.Finish(f.Context(), []job.End{{Held: job.Held{ID: j.ID, Lease: j.Lease}, State: job.Waiting, RunAt: j.RunAt, At: start}}))
+	}
+}
+
+// testJobDropped: a message whose job was tried in vain waits until that is dropped.
+func testJobDropped(f *fixture) {
+	m := f.schedule("anna", "bert", "x")
+	j := f.claim(due)[0]
+	f.Must(f.jobs.Finish(f.Context(), []job.End{{Held: job.Held{ID: j.ID, Lease: j.Lease}, State: job.Dead, Error: "x", At: due}}))
+	f.Events.Take()
+	equal(f, "listed", f.list("anna"), []chat.Scheduled{m})
+	f.Must(f.jobs.Drop(f.Context(), j.ID, due))
+	f.one(chat.NewScheduledEvent(&m, chat.ScheduledCancelled, "", due, ""))
+	equal(f, "listed then", f.list("anna"), []chat.Scheduled{})
+	f.Refused(f.jobs.Drop(f.Context(), j.ID, due), job.ErrNotFound)
+}
+
 // testSend: the message is there and the scheduled one is gone, by one commit.
 func testSend(f *fixture) {
 	m := f.schedule("anna", "bert", "x")

@@ -58,30 +58,33 @@ func (s *Jobs) Waiting(ctx context.Context, q job.WaitingQuery) (jobs []job.Job,
 	return jobs, nil
 }
 
-func (t *tx) jobState(id string) (job.State, error) {
-	return rows.JobState(t.row(`SELECT state FROM jobs WHERE id = ?`, id))
+func (t *tx) job(id string) (job.Job, error) {
+	return rows.OneJob(t.row(`SELECT `+jobColumns+` FROM jobs WHERE id = ?`, id))
 }
 
 // Cancel implements [job.Store].
 func (s *Jobs) Cancel(ctx context.Context, id string, at time.Time) (job.State, error) {
 	return rows.Result(ctx, s.store.writer.Do, func(tx *tx) (job.State, error) {
-		state, err := tx.jobState(id)
+		j, err := tx.job(id)
 		if err != nil {
 			return "", err
 		}
-		next, err := state.Cancel()
-		if err != nil || next == state {
+		next, err := j.State.Cancel()
+		if err != nil || next == j.State {
 			return next, err
 		}
 		_, err = tx.exec(`UPDATE jobs SET state = ?1, ended_at = CASE WHEN ?1 = 'cancelled' THEN ?2 END WHERE id = ?3`, string(next), at.UnixMilli(), id)
-		return next, err
+		if err != nil {
+			return next, err
+		}
+		return next, tx.forsake(&j, at)
 	})
 }
 
 // Retry implements [job.Store].
 func (s *Jobs) Retry(ctx context.Context, id string, at time.Time) error {
 	return s.store.writer.Do(ctx, func(tx *tx) error {
-		j, err := rows.OneJob(tx.row(`SELECT `+jobColumns+` FROM jobs WHERE id = ?`, id))
+		j, err := tx.job(id)
 		if err == nil {
 			err = j.State.MayRetry()
 		}
@@ -106,17 +109,19 @@ func (s *Jobs) Retry(ctx context.Context, id string, at time.Time) error {
 }
 
 // Drop implements [job.Store].
-func (s *Jobs) Drop(ctx context.Context, id string) error {
+func (s *Jobs) Drop(ctx context.Context, id string, at time.Time) error {
 	return s.store.writer.Do(ctx, func(tx *tx) error {
-		state, err := tx.jobState(id)
+		j, err := tx.job(id)
 		if err == nil {
-			err = state.MayDrop()
+			err = j.State.MayDrop()
 		}
 		if err != nil {
 			return err
 		}
-		_, err = tx.exec(`DELETE FROM jobs WHERE id = ?`, id)
-		return err
+		if _, err := tx.exec(`DELETE FROM jobs WHERE id = ?`, id); err != nil {
+			return err
+		}
+		return tx.forsake(&j, at)
 	})
 }
 
