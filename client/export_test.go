@@ -50,3 +50,10 @@ var (
 	ReadLines = readLines
 	ReadLogin = readLogin
 )
+
+// SetUserID says whose client it is, as a sign-in does.
+func (c *Client) SetUserID(id string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.userID = id
+}

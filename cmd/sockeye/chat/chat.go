@@ -4,6 +4,7 @@
 //	talk.go      a conversation: what is typed goes out, what happens is shown
 //	commands.go  what can be typed beside messages
 //	view.go      how things are shown; lines.go for people, objects.go for programs
+//	notify.go    a command that is run for what a person is to be told
 //	input.go     lines from a pipe; terminal.go from a terminal
 package chat
 
@@ -31,6 +32,8 @@ type Options struct {
 	History int
 	Joins   bool // who comes to rooms and goes
 	Typing  bool
+	// Notify is a command of the shell that is run for what [client.Client.NoticeOf] says; none if it is empty.
+	Notify string
 }
 
 // Streams are what a user sees and types. In is only a terminal if Out is one too.
@@ -83,16 +86,25 @@ func (s *Session) Follow(ctx context.Context, rooms []string) error {
 	if err := s.peers(ctx); err != nil {
 		return err
 	}
+	notices := s.startNotifying(ctx)
+	defer notices.stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
+		case err := <-notices.failure():
+			if err := s.view.problem(err); err != nil {
+				return err
+			}
 		case e, open := <-s.client.Events():
 			if !open {
 				return s.client.Err()
 			}
 			if room, ok := roomOf(e); len(wanted) > 0 && ok && !wanted[room] || old(e, seen) {
 				continue
+			}
+			if notice, is := s.client.NoticeOf(e); is {
+				notices.tell(notice)
 			}
 			if err := s.view.happened(e); err != nil {
 				return err

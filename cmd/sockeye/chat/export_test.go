@@ -8,3 +8,9 @@ func ReadRequest(line string) (command, content string, err error) {
 	r, err := readRequest(line)
 	return r.Command, r.Content, err
 }
+
+// Enqueue puts a notice behind those that wait.
+var Enqueue = enqueue
+
+// MaxNotices is how many wait.
+const MaxNotices = maxNotices

@@ -21,6 +21,7 @@ type talk struct {
 	ended        bool               // the input has
 	patience     *time.Timer        // for the events of what is stored, once that is all there is to wait for
 	name         string             // one's own
+	notices      *notifier
 }
 
 // saying is a message of one's own. In a room it comes back as an event, before or
@@ -49,6 +50,8 @@ func (s *Session) Talk(ctx context.Context, at Place) error {
 	if err := t.open(ctx); err != nil {
 		return err
 	}
+	t.notices = s.startNotifying(ctx)
+	defer t.notices.stop()
 	if input.person {
 		defer t.markRead(context.WithoutCancel(ctx))
 	}
@@ -81,6 +84,8 @@ func (t *talk) step(ctx context.Context, input <-chan inputLine) error {
 	case <-echo:
 		clear(t.said)
 		return nil
+	case err := <-t.notices.failure():
+		return t.view.problem(err)
 	case e, open := <-t.client.Events():
 		if !open {
 			return t.client.Err()
@@ -181,7 +186,13 @@ func (t *talk) happened(e client.Event) error {
 		t.failed = fmt.Errorf("not sent: %w", e.Err)
 		return t.view.happened(e)
 	}
-	if !t.here(e) || old(e, t.seen) {
+	if old(e, t.seen) {
+		return nil
+	}
+	if notice, is := t.client.NoticeOf(e); is {
+		t.notices.tell(notice)
+	}
+	if !t.here(e) {
 		return nil
 	}
 	if m, ok := e.(*client.RoomMessage); ok && t.said[m.ClientMsgID] != nil {

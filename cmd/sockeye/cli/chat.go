@@ -38,6 +38,8 @@ type chatView struct {
 	History int  `default:"20" help:"How many of the last messages to show first, at most 50."`
 	Joins   bool `negatable:"" default:"true" help:"Show who comes and goes."`
 	Typing  bool `help:"Show who types."`
+
+	Notify string `placeholder:"COMMAND" help:"Run a command of the shell when somebody writes to you or mentions you. It finds what in $SOCKEYE_NOTICE_TITLE and $SOCKEYE_NOTICE_BODY, where in $SOCKEYE_NOTICE_ROOM, and who in $SOCKEYE_NOTICE_SENDER."`
 }
 
 // fill takes what was not given from the environment.
@@ -92,7 +94,7 @@ func (s *chatServer) with(ctx context.Context, p Program, v chatView, do func(*c
 		return s.explain(err)
 	}
 	err = do(chat.New(c, chat.Streams{In: p.Stdin, Out: p.Stdout, Err: p.Stderr}, chat.Options{
-		JSON: s.JSON, History: v.History, Joins: v.Joins, Typing: v.Typing,
+		JSON: s.JSON, History: v.History, Joins: v.Joins, Typing: v.Typing, Notify: v.Notify,
 	}))
 	if errors.Is(err, client.ErrStopped) {
 		return s.explain(err)
