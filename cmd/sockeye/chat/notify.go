@@ -30,8 +30,10 @@ var secrets = []string{"SOCKEYE_TOKEN", "SOCKEYE_PASSWORD"}
 type notifier struct {
 	command string
 	come    chan client.Notice
-	failed  chan error // of the first notice for which the command failed
+	failed  chan error // of the first notice for which the command failed; it has room for that
 	ended   chan struct{}
+
+	hasFailed bool // only run looks at it
 }
 
 // startNotifying returns what is to be stopped; nil without a command.
@@ -96,12 +98,13 @@ func (n *notifier) run(ctx context.Context) {
 	}
 }
 
+// fail tells the first failure: the others would say the same.
 func (n *notifier) fail(ctx context.Context, err error) {
-	if err == nil || ctx.Err() != nil || n.failed == nil {
+	if err == nil || ctx.Err() != nil || n.hasFailed {
 		return
 	}
-	n.failed <- err // it has room for the one that is told
-	n.failed = nil
+	n.hasFailed = true
+	n.failed <- err
 }
 
 // enqueue puts a notice in the place of the one that it replaces, else behind all others.
