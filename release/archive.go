@@ -38,9 +38,9 @@ func (r *release) archive(p platform, binary, described string) error {
 	}
 	slices.SortFunc(entries, func(a, b entry) int { return strings.Compare(a.name, b.name) })
 	if p.os == "windows" {
-		return r.write(folder+".zip", func(w io.Writer) error { return zipOf(w, folder, entries, r.at) })
+		return r.write(folder+".zip", func(w io.Writer) error { return zipOf(w, folder, entries, r.at, r.level) })
 	}
-	return r.write(folder+".tar.gz", func(w io.Writer) error { return tarOf(w, folder, entries, r.at) })
+	return r.write(folder+".tar.gz", func(w io.Writer) error { return tarOf(w, folder, entries, r.at, r.level) })
 }
 
 // write writes a file of the release.
@@ -62,9 +62,9 @@ func (e entry) mode() int64 {
 	return 0o644
 }
 
-// tarOf writes a tar.gz in which nothing is of the machine that made it.
-func tarOf(w io.Writer, folder string, entries []entry, at time.Time) error {
-	compressed, err := gzip.NewWriterLevel(w, gzip.BestCompression)
+// tarOf writes a tar.gz in which nothing is of the machine that made it, compressed by a level of package flate.
+func tarOf(w io.Writer, folder string, entries []entry, at time.Time, level int) error {
+	compressed, err := gzip.NewWriterLevel(w, level)
 	if err != nil {
 		return err
 	}
@@ -88,9 +88,9 @@ func tarOf(w io.Writer, folder string, entries []entry, at time.Time) error {
 }
 
 // zipOf is tarOf for Windows.
-func zipOf(w io.Writer, folder string, entries []entry, at time.Time) error {
+func zipOf(w io.Writer, folder string, entries []entry, at time.Time, level int) error {
 	archive := zip.NewWriter(w)
-	archive.RegisterCompressor(zip.Deflate, func(w io.Writer) (io.WriteCloser, error) { return flate.NewWriter(w, flate.BestCompression) })
+	archive.RegisterCompressor(zip.Deflate, func(w io.Writer) (io.WriteCloser, error) { return flate.NewWriter(w, level) })
 	for _, e := range entries {
 		content, err := os.ReadFile(e.path)
 		if err != nil {

@@ -6,6 +6,7 @@
 package main
 
 import (
+	"compress/flate"
 	"context"
 	"errors"
 	"flag"
@@ -44,6 +45,7 @@ type release struct {
 	version   string
 	at        time.Time // of the commit
 	platforms []platform
+	level     int // of compression, as package flate counts
 	// binaries is whether nothing but binaries is wanted, as images need them.
 	binaries bool
 }
@@ -63,7 +65,7 @@ func parse(ctx context.Context, args []string) (*release, error) {
 	if *version == "" {
 		return nil, errors.New("version: it is not given")
 	}
-	r := &release{root: *root, out: *out, version: *version, binaries: *binaries}
+	r := &release{root: *root, out: *out, version: *version, binaries: *binaries, level: flate.BestCompression}
 	for name := range strings.SplitSeq(*names, ",") {
 		p, err := platformOf(name)
 		if err != nil {

@@ -4,8 +4,10 @@ import (
 	"archive/tar"
 	"archive/zip"
 	"bytes"
+	"compress/flate"
 	"compress/gzip"
 	"crypto/sha256"
+	"debug/buildinfo"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,6 +16,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"testing"
@@ -76,11 +79,12 @@ func copyFile(t *testing.T, from, to string) {
 	}
 }
 
-// makeHere makes what is released of one platform, but for packages and the client library, whose tools have tests of their own.
-func makeHere(t *testing.T, from string) (out string) {
+// makeHere makes what is released of one platform, but for packages and the client library, whose tools have tests of their own. What
+// is in the archive for Windows is no program: to compress one with the race detector takes as long as to build it.
+func makeHere(t *testing.T, from string, level int) (out string) {
 	t.Helper()
 	out = t.TempDir()
-	r := &release{root: from, out: out, version: "v1.2.3", at: at}
+	r := &release{root: from, out: out, version: "v1.2.3", at: at, level: level}
 	work := t.TempDir()
 	described, err := r.describe(t.Context(), work)
 	if err != nil {
@@ -91,13 +95,20 @@ func makeHere(t *testing.T, from string) (out string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, err := range []error{r.archive(p, binary, described), r.materials(p, binary), r.archive(platform{"windows", "amd64"}, binary, described), r.sums()} {
+	other := filepath.Join(work, "other")
+	if err := os.WriteFile(other, []byte(inZip), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, err := range []error{r.archive(p, binary, described), r.materials(p, binary), r.archive(platform{"windows", "amd64"}, other, described), r.sums()} {
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
 	return out
 }
+
+// inZip is in place of the program for Windows.
+const inZip = "a program for Windows\n"
 
 // TestRelease makes what is released of one platform, and looks into it.
 func TestRelease(t *testing.T) {
@@ -108,7 +119,7 @@ func TestRelease(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	one := makeHere(t, here)
+	one := makeHere(t, here, flate.BestSpeed)
 	sums := read(t, one, "SHA256SUMS")
 	if bytes.Count(sums, []byte("\n")) != 3 {
 		t.Errorf("not 3 files:\n%s", sums)
@@ -163,11 +174,30 @@ func checkArchives(t *testing.T, folder string) {
 	}
 	names = nil
 	for _, file := range archive.File {
-		names = append(names, strings.TrimPrefix(file.Name, "sockeye-1.2.3-windows-amd64/"))
+		name := strings.TrimPrefix(file.Name, "sockeye-1.2.3-windows-amd64/")
+		names = append(names, name)
+		if name == "sockeye.exe" {
+			if got := unzipped(t, file); got != inZip || file.Mode() != 0o755 {
+				t.Errorf("%s is %q, with mode %s", name, got, file.Mode())
+			}
+		}
 	}
 	if want := append(slices.Clone(shipped), "sockeye.exe"); !slices.Equal(names, want) {
 		t.Errorf("the zip has %q", names)
 	}
+}
+
+func unzipped(t *testing.T, file *zip.File) string {
+	t.Helper()
+	in, err := file.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	content, err := io.ReadAll(in)
+	if err := errors.Join(err, in.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return string(content)
 }
 
 func runIt(t *testing.T, content io.Reader, mode os.FileMode) {
@@ -262,9 +292,54 @@ func TestSoakSameBytes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sums, again := read(t, makeHere(t, here), "SHA256SUMS"), read(t, makeHere(t, copied(t)), "SHA256SUMS")
+	sums, again := read(t, makeHere(t, here, flate.BestCompression), "SHA256SUMS"), read(t, makeHere(t, copied(t), flate.BestCompression), "SHA256SUMS")
 	if !bytes.Equal(sums, again) {
 		t.Errorf("not the same twice:\n%s\n%s", sums, again)
+	}
+}
+
+// TestSoakEveryPlatform builds the server, and vets all packages, for each platform that is released.
+func TestSoakEveryPlatform(t *testing.T) {
+	if os.Getenv("SOCKEYE_SOAK") == "" {
+		t.Skip("builds the server for five platforms; set SOCKEYE_SOAK")
+	}
+	here, err := filepath.Abs(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &release{root: here, version: "v1.2.3"}
+	// What a program of each begins with, that is not one for another system.
+	magic := map[string]string{"linux": "\x7fELF", "darwin": "\xcf\xfa\xed\xfe", "windows": "MZ"}
+	for _, name := range allPlatforms {
+		p, err := platformOf(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		folder := t.TempDir()
+		binary, err := r.build(t.Context(), p, folder)
+		if err != nil {
+			t.Errorf("%s: %v", p, err)
+			continue
+		}
+		content := read(t, filepath.Dir(binary), filepath.Base(binary))
+		if !bytes.HasPrefix(content, []byte(magic[p.os])) {
+			t.Errorf("%s begins with %q", p, content[:4])
+		}
+		info, err := buildinfo.ReadFile(binary)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range []debug.BuildSetting{{Key: "GOOS", Value: p.os}, {Key: "GOARCH", Value: p.arch}, {Key: "CGO_ENABLED", Value: "0"}} {
+			if !slices.Contains(info.Settings, want) {
+				t.Errorf("%s says %v, and not %v", p, info.Settings, want)
+			}
+		}
+		built := time.Since(began)
+		if err := r.call(t.Context(), here, append(unset, "GOOS="+p.os, "GOARCH="+p.arch), "go", "vet", "./..."); err != nil {
+			t.Errorf("%s: %v", p, err)
+		}
+		t.Logf("%s: %d bytes, built in %s, vetted in %s", p, len(content), built.Round(time.Second), (time.Since(began) - built).Round(time.Second))
 	}
 }
 

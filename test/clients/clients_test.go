@@ -7,6 +7,7 @@ package clients_test
 import (
 	"bufio"
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http/httptest"
@@ -27,7 +28,20 @@ import (
 // patience is how long one file of tests may take; every wait in it has a deadline of its own.
 const patience = 10 * time.Minute
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// folder has the server that is built, if one is.
+var folder string
+
+func TestMain(m *testing.M) {
+	var err error
+	if folder, err = os.MkdirTemp("", "sockeye-clients-"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		_ = os.RemoveAll(folder)
+		os.Exit(code)
+	}))
+}
 
 // TestStockClients runs one subtest a file; -run TestStockClients/recovery chooses one, and NODE_TEST_NAME a test in it.
 func TestStockClients(t *testing.T) {

@@ -1,6 +1,7 @@
 package clients_test
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -12,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -47,15 +49,17 @@ func requireBrowser(t *testing.T) {
 	}
 }
 
-// buildServer builds it with the race detector, whose complaints fail the tests.
+// buildServer builds it with the race detector, whose complaints fail the tests; all of them have the same one.
 func buildServer(t *testing.T) (path string) {
 	t.Helper()
-	path, err := program.Raced(t.Context(), t.TempDir())
+	path, err := built()
 	if err != nil {
 		t.Fatal(err)
 	}
 	return path
 }
+
+var built = sync.OnceValues(func() (string, error) { return program.Raced(context.Background(), folder) })
 
 // issueCertificate makes a certificate for an address in two files, PEM.
 func issueCertificate(t *testing.T, address string) (cert, key string) {

@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -155,11 +156,28 @@ func requireBuiltPage(t *testing.T) {
 
 func build(t *testing.T) (binary string) {
 	t.Helper()
-	binary, err := program.Shipped(t.Context(), t.TempDir())
+	binary, err := built()
 	if err != nil {
 		t.Fatal(err)
 	}
 	return binary
+}
+
+// built is the server that all tests have, in a folder that TestMain removes.
+var (
+	folder string
+	built  = sync.OnceValues(func() (string, error) { return program.Shipped(context.Background(), folder) })
+)
+
+func TestMain(m *testing.M) {
+	var err error
+	if folder, err = os.MkdirTemp("", "sockeye-e2e-"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	code := m.Run()
+	_ = os.RemoveAll(folder)
+	os.Exit(code)
 }
 
 // browse runs a browser test. It gets a signal and then 10 s to take its browser down before it is killed.

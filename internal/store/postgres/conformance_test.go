@@ -29,29 +29,29 @@ import (
 
 func TestConformance(t *testing.T) {
 	asked := collectStatements(t)
-	newDriver := func(t *testing.T) suite.Driver { return driver{pgtest.Database(t), asked} }
+	newDriver := func(t *testing.T) suite.Driver { return driver{migrated(t), asked} }
 	t.Run("Chats", func(t *testing.T) { storetest.Run(t, newDriver) })
 	t.Run("Accounts", func(t *testing.T) { accounttest.Run(t, newDriver) })
 	t.Run("Webhooks", func(t *testing.T) {
-		webhooktest.Run(t, func(t *testing.T) webhooktest.Driver { return driver{pgtest.Database(t), asked} })
+		webhooktest.Run(t, func(t *testing.T) webhooktest.Driver { return driver{migrated(t), asked} })
 	})
 	t.Run("Jobs", func(t *testing.T) {
-		jobtest.Run(t, func(t *testing.T) jobtest.Driver { return jobDriver{pgtest.Database(t), asked} })
+		jobtest.Run(t, func(t *testing.T) jobtest.Driver { return jobDriver{migrated(t), asked} })
 	})
 	t.Run("Later", func(t *testing.T) {
-		scheduletest.Run(t, func(t *testing.T) scheduletest.Driver { return laterDriver{pgtest.Database(t), asked} })
+		scheduletest.Run(t, func(t *testing.T) scheduletest.Driver { return laterDriver{migrated(t), asked} })
 	})
 	t.Run("Broadcasts", func(t *testing.T) {
-		broadcasttest.Run(t, func(t *testing.T) broadcasttest.Driver { return broadcastDriver{pgtest.Database(t), asked} })
+		broadcasttest.Run(t, func(t *testing.T) broadcasttest.Driver { return broadcastDriver{migrated(t), asked} })
 	})
 	t.Run("Push", func(t *testing.T) {
-		pushtest.Run(t, func(t *testing.T) pushtest.Driver { return pushDriver{pgtest.Database(t), asked} })
+		pushtest.Run(t, func(t *testing.T) pushtest.Driver { return pushDriver{migrated(t), asked} })
 	})
 	t.Run("Files", func(t *testing.T) {
-		filetest.Run(t, func(t *testing.T) filetest.Driver { return driver{pgtest.Database(t), asked} })
+		filetest.Run(t, func(t *testing.T) filetest.Driver { return driver{migrated(t), asked} })
 	})
 	t.Run("Usage", func(t *testing.T) {
-		usagetest.Run(t, func(t *testing.T) usagetest.Driver { return usageDriver{pgtest.Database(t), asked} })
+		usagetest.Run(t, func(t *testing.T) usagetest.Driver { return usageDriver{migrated(t), asked} })
 	})
 }
 
@@ -106,8 +106,10 @@ func (d laterDriver) Open(t testing.TB, chats chat.Sink) (chat.Store, job.Store)
 type disturbedLater struct{ laterDriver }
 
 func (d disturbedLater) Open(t testing.TB, chats chat.Sink) (chat.Store, job.Store) {
+	calm := disturbed{driver(d.laterDriver)}
+	calm.calmDown(t)
 	s, jobs := d.laterDriver.Open(t, chats)
-	disturbed{driver(d.laterDriver)}.disturb(t, `nextval('attempts') % 2 = 1`)
+	calm.disturb(t, `nextval('attempts') % 2 = 1`)
 	return s, jobs
 }
 
@@ -147,9 +149,9 @@ func (d jobDriver) Rename(ctx context.Context, in job.Store, user account.UserID
 func TestChatsThroughPgbouncer(t *testing.T) {
 	through := pgtest.Bouncer(t)
 	t.Run("Suite", func(t *testing.T) { // it ends before pgbouncer does
-		storetest.Run(t, func(t *testing.T) suite.Driver { return driver{address: through(pgtest.Database(t))} })
+		storetest.Run(t, func(t *testing.T) suite.Driver { return driver{address: through(migrated(t))} })
 		t.Run("Jobs", func(t *testing.T) {
-			jobtest.Run(t, func(t *testing.T) jobtest.Driver { return jobDriver{address: through(pgtest.Database(t))} })
+			jobtest.Run(t, func(t *testing.T) jobtest.Driver { return jobDriver{address: through(migrated(t))} })
 		})
 	})
 }
@@ -157,12 +159,12 @@ func TestChatsThroughPgbouncer(t *testing.T) {
 // TestTwice: every transaction that has facts is ended by the database once, for the sake of others as it were, and carried
 // out again. Nobody notices.
 func TestTwice(t *testing.T) {
-	newDriver := func(t *testing.T) suite.Driver { return disturbed{driver{address: pgtest.Database(t)}} }
+	newDriver := func(t *testing.T) suite.Driver { return disturbed{driver{address: migrated(t)}} }
 	t.Run("Chats", func(t *testing.T) { storetest.Run(t, newDriver) })
 	t.Run("Accounts", func(t *testing.T) { accounttest.Run(t, newDriver) })
 	t.Run("Later", func(t *testing.T) {
 		scheduletest.Run(t, func(t *testing.T) scheduletest.Driver {
-			return disturbedLater{laterDriver{address: pgtest.Database(t)}}
+			return disturbedLater{laterDriver{address: migrated(t)}}
 		})
 	})
 }
@@ -171,6 +173,7 @@ func TestTwice(t *testing.T) {
 type disturbed struct{ driver }
 
 func (d disturbed) Open(t testing.TB, chats chat.Sink, accounts account.Sink) (chat.Store, account.Store) {
+	d.calmDown(t)
 	s, a := d.driver.Open(t, chats, accounts)
 	d.disturb(t, `nextval('attempts') % 2 = 1`)
 	return s, a
@@ -189,6 +192,13 @@ func (d disturbed) disturb(t testing.TB, condition string) {
 		END $$;
 		DROP TRIGGER IF EXISTS disturb ON commits;
 		CREATE TRIGGER disturb BEFORE INSERT ON commits FOR EACH ROW EXECUTE FUNCTION disturb()`)
+}
+
+// calmDown takes away what disturb has made, when the store that is opened next is closed.
+func (d disturbed) calmDown(t testing.TB) {
+	t.Cleanup(func() {
+		pgtest.Exec(t, d.address, `DROP TRIGGER IF EXISTS disturb ON commits; DROP FUNCTION IF EXISTS disturb; DROP SEQUENCE IF EXISTS attempts`)
+	})
 }
 
 // driver opens the database of an address, and collects what is asked of it, if anybody does.

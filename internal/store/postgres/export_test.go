@@ -15,6 +15,9 @@ func (c Config) Traced(by pgx.QueryTracer) Config {
 	return c
 }
 
+// Migrate brings the schema up to date.
+func Migrate(ctx context.Context, conn *pgx.Conn) error { return migrate(ctx, conn, nil) }
+
 // DueQuery is the one that looks at all conversations.
 const DueQuery = dueQuery
 

@@ -52,18 +52,29 @@ func (s *Server) Database(t testing.TB) string {
 	t.Helper()
 	name := s.take()
 	if name == "" {
-		name = fmt.Sprintf("test%d", databases.Add(1))
-		s.admin(t, "postgres", "CREATE DATABASE "+name)
+		name = s.create(t)
 	}
 	t.Cleanup(func() {
-		if !s.Running() {
-			return
+		if s.Running() {
+			s.clear(t, name)
 		}
-		// To make a database takes several times as long as to empty one.
-		s.admin(t, name, "DROP SCHEMA public CASCADE; CREATE SCHEMA public")
-		s.giveBack(name)
 	})
 	return s.URL(name)
+}
+
+// create makes an empty database.
+func (s *Server) create(t testing.TB) (name string) {
+	t.Helper()
+	name = fmt.Sprintf("test%d", databases.Add(1))
+	s.admin(t, "postgres", "CREATE DATABASE "+name)
+	return name
+}
+
+// clear empties a database, and has the next test have it. To make one takes several times as long.
+func (s *Server) clear(t testing.TB, name string) {
+	t.Helper()
+	s.admin(t, name, "DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+	s.giveBack(name)
 }
 
 // take returns a database that is empty and nobody's, if there is one.

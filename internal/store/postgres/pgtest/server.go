@@ -13,7 +13,8 @@ type Server struct {
 	folder *sandbox.Folder
 
 	mu    sync.Mutex
-	empty []string // databases that can be used again
+	empty []string   // databases that can be used again
+	ready []prepared // likewise, of Prepared
 }
 
 // Start starts a server for one test, with settings beside the usual ones, such as "fsync=off".
