@@ -47,6 +47,34 @@ func TestSecurityIsHeld(t *testing.T) {
 	}
 }
 
+// TestThreatsAreHeld says that the tests that docs/threat-model.md names are there, and that each row with a column for them has some.
+func TestThreatsAreHeld(t *testing.T) {
+	content, err := os.ReadFile(root + "/docs/threat-model.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows, within := 0, false
+	for line := range strings.Lines(string(content)) {
+		within = strings.HasPrefix(line, "|") && (within || strings.HasPrefix(line, "| who | is in the way | held by |"))
+		if !within || strings.HasPrefix(line, "| who |") || strings.HasPrefix(line, "| --- |") {
+			continue
+		}
+		rows++
+		found := named.FindAllStringSubmatch(line, -1)
+		if len(found) == 0 {
+			t.Errorf("names no test: %s", line)
+		}
+		for _, test := range found {
+			if !exists(t, test[1], test[2]) {
+				t.Errorf("there is no test %s in %s", test[2], test[1])
+			}
+		}
+	}
+	if rows < 20 {
+		t.Errorf("%d rows", rows)
+	}
+}
+
 // exists looks for a test in the files of a package.
 func exists(t *testing.T, folder, name string) bool {
 	t.Helper()
