@@ -235,6 +235,7 @@ func total(members []*member) (all figures) {
 		all.repeated += m.repeated
 		all.resets += m.resets
 		all.lost += m.lost
+		all.refused += m.refused
 		all.postponed += m.postponed
 	}
 	return all

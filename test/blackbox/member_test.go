@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"syscall"
 	"time"
 )
 
@@ -22,6 +23,7 @@ type member struct {
 	connect func(ctx context.Context, addr, token string) (*client, error)
 	crowd   *crowd
 	talker  // what it says
+	pace    // how often
 
 	transcripts map[string]*transcript // by conversation
 	outbox      []*command             // not acknowledged, in the order of sending
@@ -54,6 +56,7 @@ type figures struct {
 	repeated int // of these, messages that were stored before
 	resets   int // times that it had missed too much and read the history
 	lost     int // connections
+	refused  int // attempts to connect: nobody listened
 	// postponed are requests that were refused for now, and sent again on the same connection.
 	postponed int
 }
@@ -95,6 +98,9 @@ func (m *member) visit(ctx context.Context) error {
 	if refused := new(refusal); errors.As(err, &refused) {
 		return err
 	}
+	if errors.Is(err, syscall.ECONNREFUSED) {
+		m.refused++
+	}
 	if err != nil {
 		return &lostError{err}
 	}
@@ -131,6 +137,8 @@ func (m *member) stay(ctx context.Context) error {
 		select {
 		case <-more:
 		case <-changed:
+		case <-m.clock:
+			m.clock = nil
 		case <-m.pause:
 			if err := m.sendLater(); err != nil {
 				return err
@@ -146,7 +154,7 @@ func (m *member) act(o orders) (done bool, err error) {
 	if err := m.mendHoles(); err != nil || !m.ready {
 		return false, err
 	}
-	for o == talk && len(m.outbox) < window {
+	for o == talk && len(m.outbox) < window && m.isDue() {
 		if err := m.submit(m.invent()); err != nil {
 			return false, err
 		}

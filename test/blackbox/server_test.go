@@ -31,6 +31,7 @@ type setup struct {
 	limits   bool       // let rates and counts per address hold
 	wrap     []string   // a program that runs the server, with its arguments
 	files    []*os.File // that the process has too, from descriptor 3 on
+	at       string     // the address of a listener among them
 	// shipped takes the server as it is shipped in place of one with the race detector, which multiplies memory.
 	shipped bool
 }

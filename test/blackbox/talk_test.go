@@ -50,6 +50,10 @@ const doom = ", for a moment only"
 // invent makes the next command. Nothing that it asks for may be refused, whatever others do meanwhile.
 func (m *member) invent() *command {
 	switch dice := m.random.IntN(100); {
+	case m.every > 0 && dice < 60:
+		return m.toRoom(pick(m.random, m.rooms))
+	case m.every > 0:
+		return m.toPeer(pick(m.random, m.peers))
 	case dice < 6 && m.guest:
 		m.onPorch = !m.onPorch
 		if m.onPorch {
