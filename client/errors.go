@@ -47,6 +47,7 @@ const (
 	codeUnauthenticated = "authentication_failed"
 	codeTokenExpired    = "token_expired"
 	codeTokenRevoked    = "token_revoked"
+	codeAccountDisabled = "account_disabled"
 	codeDisconnected    = "disconnected"
 	codeRateLimited     = "rate_limited"
 	codeBusy            = "busy"

@@ -178,7 +178,7 @@ func (l *loop) refreshed(token string, answer json.RawMessage) {
 // the server likes, ends the client.
 func (l *loop) tokenRefused(token string, cause error) bool {
 	switch Code(cause) {
-	case codeUnauthenticated, codeTokenExpired, codeTokenRevoked:
+	case codeUnauthenticated, codeTokenExpired, codeTokenRevoked, codeAccountDisabled:
 	default:
 		return false
 	}

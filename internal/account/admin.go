@@ -19,7 +19,7 @@ func (s *Service) Administers(ctx context.Context, identity Identity) (bool, err
 	if err != nil {
 		return false, fmt.Errorf("look up user: %w", err)
 	}
-	return user.Admin, nil
+	return user.Admin && !user.Disabled(), nil
 }
 
 // GrantAdmin makes a user an administrator of the server, RevokeAdmin takes that back. The user is given by the id, or

@@ -47,6 +47,9 @@ func (s *Service) BotToken(ctx context.Context, id UserID) (Token, error) {
 	if !user.BelongsTo(OwnIssuer) {
 		return Token{}, ErrUserNotFound
 	}
+	if user.Disabled() {
+		return Token{}, ErrAccountDisabled
+	}
 	at := s.present(id)
 	token, err := s.issuer.Issue(Grant{UserID: user.ID, Name: user.Name, TTL: BotTokenTTL, IssuedAt: at})
 	if err != nil {

@@ -24,6 +24,9 @@ const (
 	CodeAPIKeyRefused      refusal.Code = "api_key_refused"
 	CodeAddressNotBlocked  refusal.Code = "address_not_blocked"
 	CodeCommonPassword     refusal.Code = "common_password"
+	CodeAccountDisabled    refusal.Code = "account_disabled"
+	CodeLastAdmin          refusal.Code = "last_administrator"
+	CodeOwnAccount         refusal.Code = "own_account"
 )
 
 // Codes returns all codes but those of package refusal.
@@ -31,7 +34,7 @@ func Codes() []refusal.Code {
 	return []refusal.Code{
 		CodeLoginTaken, CodeInvalidCredentials, CodeAccountsOff, CodeRegistrationClosed, CodeRefreshRefused, CodeNotRevocable,
 		CodeBusy, CodeUserNotFound, CodeNameManaged, CodeRequestNotFound, CodeUserBlocked, CodeAPIKeyNotFound, CodeAPIKeyRefused, CodeAddressNotBlocked,
-		CodeCommonPassword,
+		CodeCommonPassword, CodeAccountDisabled, CodeLastAdmin, CodeOwnAccount,
 	}
 }
 
@@ -50,6 +53,9 @@ var (
 	ErrUserBlocked        = &refusal.Error{Code: CodeUserBlocked, Message: "You have blocked this user", Field: "userId"}
 	ErrAPIKeyNotFound     = &refusal.Error{Code: CodeAPIKeyNotFound, Message: "API key not found", Field: "id"}
 	ErrAddressNotBlocked  = &refusal.Error{Code: CodeAddressNotBlocked, Message: "Address is not blocked", Field: "address"}
+	ErrAccountDisabled    = &refusal.Error{Code: CodeAccountDisabled, Message: "This account is disabled"}
+	ErrLastAdmin          = &refusal.Error{Code: CodeLastAdmin, Message: "There would be no administrator left", Field: "userId"}
+	ErrOwnAccount         = &refusal.Error{Code: CodeOwnAccount, Message: "This is your own account", Field: "userId"}
 	ErrAPIKeyRefused      = &refusal.Error{Code: CodeAPIKeyRefused, Message: "API key is not valid"}
 )
 

@@ -21,6 +21,8 @@ const (
 const (
 	TokensRevoked    EventKind = "tokens.revoked"
 	UserReassigned   EventKind = "user.reassigned" // to another issuer
+	UserDisabled     EventKind = "user.disabled"
+	UserEnabled      EventKind = "user.enabled" // again
 	AddressBlocked   EventKind = "address.blocked"
 	AddressUnblocked EventKind = "address.unblocked"
 	// WebhooksChanged is that somebody else than before wants to be told of events: nodes read again who does.
@@ -31,8 +33,8 @@ const (
 type Event struct {
 	Kind EventKind
 	At   time.Time
-	// Actor is whose doing it is, Other whom it is about; with UserChanged there is no Other, and a UserReassigned has
-	// only the id of the user as the Actor's.
+	// Actor is whose doing it is, Other whom it is about; with UserChanged there is no Other, and a UserReassigned,
+	// UserDisabled or UserEnabled has only the id of the user as the Actor's.
 	Actor, Other Person
 	// Friends are the ids of those who see the new name of a UserChanged.
 	Friends []UserID
@@ -50,7 +52,7 @@ type Event struct {
 // Audience returns the ids of those who are told: all devices of each. Of some kinds nobody is.
 func (e *Event) Audience() []UserID {
 	switch e.Kind {
-	case TokensRevoked, UserReassigned, AddressBlocked, AddressUnblocked, WebhooksChanged:
+	case TokensRevoked, UserReassigned, UserDisabled, UserEnabled, AddressBlocked, AddressUnblocked, WebhooksChanged:
 		return nil
 	}
 	switch {

@@ -88,6 +88,9 @@ type Refusal struct{ cause error }
 
 func refuse(format string, args ...any) error { return &Refusal{fmt.Errorf(format, args...)} }
 
+// refuseDisabled refuses who is known and not let in.
+func refuseDisabled(user UserID) error { return refuse("user %q: %w", user, ErrAccountDisabled) }
+
 // Error tells nothing of the cause.
 func (*Refusal) Error() string { return ErrUnauthenticated.Error() }
 

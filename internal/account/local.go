@@ -95,7 +95,7 @@ func (s *Service) CreateLocal(ctx context.Context, cmd Register) (Session, error
 func newLocalID() UserID { return UserID(LocalPrefix + strings.ToLower(rand.Text())) }
 
 // Login gives a token to who knows the password. Whether there is such an account can be told neither from the answer nor
-// from the time it takes: [ErrInvalidCredentials]. With too many logins at once: an error with the code [CodeBusy].
+// from the time it takes: [ErrInvalidCredentials]. Who is disabled learns it by the right password: [ErrAccountDisabled]. With too many logins at once: an error with the code [CodeBusy].
 func (s *Service) Login(ctx context.Context, cmd Login) (Session, error) {
 	switch {
 	case !s.cfg.Local:
@@ -118,6 +118,9 @@ func (s *Service) Login(ctx context.Context, cmd Login) (Session, error) {
 	if err := s.checkKnown(ctx, who, local.PasswordHash, cmd.Password); err != nil {
 		return Session{}, err
 	}
+	if local.User.Disabled() {
+		return Session{}, ErrAccountDisabled // whoever knows the password may know
+	}
 	if err := s.noteFrom(ctx, &local.User, cmd.From); err != nil {
 		return Session{}, err
 	}
@@ -137,6 +140,9 @@ func (s *Service) Login(ctx context.Context, cmd Login) (Session, error) {
 		}
 		if !found || current.PasswordHash != local.PasswordHash {
 			return Session{}, ErrInvalidCredentials // the password was changed meanwhile
+		}
+		if current.User.Disabled() {
+			return Session{}, ErrAccountDisabled
 		}
 		token, err := s.sign(&current.User, s.timestamp())
 		if err != nil || s.revoked.cutoff(local.User.ID).Equal(before) { // else another process has changed it, perhaps
@@ -278,6 +284,9 @@ func (s *Service) Refresh(ctx context.Context, identity Identity) (Session, erro
 	}
 	if !found {
 		return Session{}, refuse("there is no local account %s", identity.UserID)
+	}
+	if local.User.Disabled() {
+		return Session{}, refuseDisabled(local.User.ID)
 	}
 	token, err := s.sign(&local.User, since)
 	if s.revoked.has(&identity) { // by another process, meanwhile

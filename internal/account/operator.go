@@ -130,7 +130,7 @@ func (s *Service) Heed(ctx context.Context) (heeded int, err error) {
 	if s.nodes {
 		return s.settleIssued(ctx)
 	}
-	if err := s.heedOwners(ctx); err != nil {
+	if err := errors.Join(s.heedOwners(ctx), s.heedSwitched(ctx)); err != nil {
 		return 0, err
 	}
 	latest, err := s.store.RevokedUsers(ctx, s.timestamp().Add(-heedBack))

@@ -3,6 +3,7 @@ package account
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -19,8 +20,11 @@ type Revocation struct {
 	IssuedBy time.Time // tokens issued then or earlier are revoked
 }
 
-// Revoked reports whether a token is revoked. It is a look into memory.
+// Revoked reports whether a token is good no longer: it is revoked, or its user is disabled. It is a look into memory.
 func (s *Service) Revoked(identity *Identity) bool { return s.revoked.has(identity) }
+
+// Disabled reports whether a user is known to be disabled. It is a look into memory.
+func (s *Service) Disabled(userID UserID) bool { return s.revoked.bars(userID) }
 
 // Reload reads anew who is let in, where it is not known what another process has changed, and returns
 // it as events that are to be heard: some are known already.
@@ -37,6 +41,18 @@ func (s *Service) Reload(ctx context.Context, since time.Time) (events []Event, 
 	}
 	for i := range reassigned {
 		events = append(events, Event{Kind: UserReassigned, At: now, Actor: Person{ID: reassigned[i].ID}, Issuer: reassigned[i].Owner()})
+	}
+	disabled, err := s.store.Disabled(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("account: read who is disabled: %w", err)
+	}
+	for _, before := range s.revoked.barred() {
+		if !slices.ContainsFunc(disabled, func(u User) bool { return u.ID == before }) {
+			events = append(events, Event{Kind: UserEnabled, At: now, Actor: Person{ID: before}})
+		}
+	}
+	for i := range disabled {
+		events = append(events, Event{Kind: UserDisabled, At: disabled[i].DisabledAt, Actor: Person{ID: disabled[i].ID}})
 	}
 	blocked, err := s.store.BlockedAddresses(ctx, now)
 	if err != nil {
@@ -62,6 +78,7 @@ type revoked struct {
 	users   map[UserID]time.Time   // issued by then
 	owners  map[UserID]string      // the issuers of users who were another's since the service began
 	tokens  map[tokenKey]time.Time // until
+	off     map[UserID]struct{}    // who is disabled
 	sweepAt int                    // how many tokens make it worth looking for those that can be forgotten
 }
 
@@ -69,13 +86,17 @@ const leastSweep = 256
 
 func newRevoked() *revoked {
 	return &revoked{
-		users: make(map[UserID]time.Time), owners: make(map[UserID]string), tokens: make(map[tokenKey]time.Time), sweepAt: leastSweep,
+		users: make(map[UserID]time.Time), owners: make(map[UserID]string), tokens: make(map[tokenKey]time.Time), off: make(map[UserID]struct{}),
+		sweepAt: leastSweep,
 	}
 }
 
 func (r *revoked) has(identity *Identity) bool {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
+	if _, off := r.off[identity.UserID]; off {
+		return true
+	}
 	if by, ok := r.users[identity.UserID]; ok && !identity.IssuedAt.After(by) {
 		return true
 	}
@@ -125,4 +146,32 @@ func (r *revoked) reassign(userID UserID, issuer string) (isNews bool) {
 	before, known := r.owners[userID]
 	r.owners[userID] = issuer
 	return !known || before != issuer
+}
+
+// bar lets a user in no longer, or again, and reports whether that is new.
+func (r *revoked) bar(userID UserID, off bool) (isNews bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	_, before := r.off[userID]
+	if off {
+		r.off[userID] = struct{}{}
+	} else {
+		delete(r.off, userID)
+	}
+	return before != off
+}
+
+// bars tells whether a user is not let in.
+func (r *revoked) bars(userID UserID) bool {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	_, off := r.off[userID]
+	return off
+}
+
+// barred are all who are not let in.
+func (r *revoked) barred() []UserID {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return slices.Collect(maps.Keys(r.off))
 }

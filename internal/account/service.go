@@ -70,6 +70,13 @@ func New(ctx context.Context, cfg Config, d Deps) (*Service, error) {
 	if err := d.Store.Revoked(ctx, s.timestamp(), func(r Revocation) { s.revoked.add(r, s.now()) }); err != nil {
 		return nil, fmt.Errorf("account: read revocations: %w", err)
 	}
+	disabled, err := d.Store.Disabled(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("account: read who is disabled: %w", err)
+	}
+	for i := range disabled {
+		s.revoked.bar(disabled[i].ID, true)
+	}
 	blocked, err := d.Store.BlockedAddresses(ctx, s.timestamp())
 	if err != nil {
 		return nil, fmt.Errorf("account: read blocked addresses: %w", err)
@@ -88,6 +95,8 @@ func (s *Service) Heard(events []Event) {
 			s.hear(e.Revocation)
 		case UserReassigned:
 			s.revoked.reassign(e.Actor.ID, e.Issuer)
+		case UserDisabled, UserEnabled:
+			s.revoked.bar(e.Actor.ID, e.Kind == UserDisabled)
 		case AddressBlocked:
 			s.addresses.set(*e.Address)
 		case AddressUnblocked:
@@ -97,7 +106,8 @@ func (s *Service) Heard(events []Event) {
 }
 
 // Verify tells who a token speaks for, if it is good, not revoked and of a kind of account that is on. Every error
-// matches [ErrUnauthenticated] and tells the client no more, see [Refusal].
+// matches [ErrUnauthenticated] and tells the client no more, see [Refusal]; only whose token is good otherwise, and is disabled,
+// may know that: the error matches [ErrAccountDisabled] too.
 func (s *Service) Verify(ctx context.Context, token string) (Identity, error) {
 	identity, err := s.verifier.Verify(ctx, token)
 	if err != nil {
@@ -115,6 +125,8 @@ func (s *Service) admits(identity *Identity) error {
 		return refuse("local accounts are off")
 	case !identity.Local() && !s.cfg.External:
 		return refuse("external accounts are off")
+	case s.revoked.bars(identity.UserID):
+		return refuseDisabled(identity.UserID)
 	case s.revoked.has(identity):
 		return refuse("token is revoked")
 	}
@@ -140,6 +152,9 @@ func (s *Service) SignIn(ctx context.Context, identity Identity) (User, error) {
 		if !found {
 			return User{}, refuse("there is no local account %s", identity.UserID)
 		}
+		if user.Disabled() {
+			return User{}, refuseDisabled(user.ID)
+		}
 		return user, nil
 	}
 	user, _, err := s.store.EnsureUser(ctx, EnsureUser{
@@ -151,6 +166,9 @@ func (s *Service) SignIn(ctx context.Context, identity Identity) (User, error) {
 	}
 	if err != nil {
 		return User{}, fmt.Errorf("ensure user: %w", err)
+	}
+	if user.Disabled() {
+		return User{}, refuseDisabled(user.ID)
 	}
 	return user, nil
 }

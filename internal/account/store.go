@@ -45,8 +45,10 @@ type Users interface {
 	// written if nothing changes. Being renamed is a [UserChanged]. [ErrOtherIssuer] if there is such a user who does not
 	// belong to the command's issuer, see [User.BelongsTo].
 	EnsureUser(ctx context.Context, cmd EnsureUser) (u User, created bool, err error)
-	// ChangeUser changes what is set. [ErrUserNotFound]. A new name is a [UserChanged], another issuer a [UserReassigned].
-	// Nothing is written if nothing changes.
+	// ChangeUser changes what is set. [ErrUserNotFound]. A new name is a [UserChanged], another issuer a [UserReassigned], and
+	// Disabled a [UserDisabled] or [UserEnabled]. With a user who is disabled go the user's devices that pushes are sent to, and
+	// cmd.Revoke is stored. Nothing is written if nothing changes. [ErrLastAdmin] where cmd.KeepAdmin is set and no administrator would
+	// be left who is let in, whatever other processes change at the same time.
 	ChangeUser(ctx context.Context, cmd ChangeUser) (User, error)
 	User(ctx context.Context, id UserID) (User, bool, error)
 	// SearchUsers returns the users one of whose [Terms] begins with the folded text, by the first of these terms and
@@ -62,6 +64,10 @@ type Users interface {
 	Settle(ctx context.Context, issuer string) (users int, err error)
 	// Reassigned returns the users whose issuer was changed since then, by the time.
 	Reassigned(ctx context.Context, since time.Time) ([]User, error)
+	// Disabled returns the users who are disabled, by their ids.
+	Disabled(ctx context.Context) ([]User, error)
+	// Switched returns the users who were disabled or enabled since then, by the time.
+	Switched(ctx context.Context, since time.Time) ([]User, error)
 	// Seen moves the times at which users were last seen forward, never back. Unknown users are left out.
 	Seen(ctx context.Context, seen []Seen) error
 }
@@ -168,14 +174,25 @@ type ChangeUser struct {
 	Name   *string
 	Admin  *bool
 	Issuer *string
-	Origin string
-	At     time.Time
+	// Disabled has the user let in no longer, or again; with Revoke, which may be nil, go the tokens of who is disabled.
+	Disabled *bool
+	Revoke   *Revocation
+	// KeepAdmin refuses to leave nobody who may administer the server by what is stored.
+	KeepAdmin bool
+	Origin    string
+	At        time.Time
 }
 
 // Changes tells whether something about the user would be different.
 func (cmd *ChangeUser) Changes(u *User) bool {
 	return cmd.Name != nil && *cmd.Name != u.Name || cmd.Admin != nil && *cmd.Admin != u.Admin ||
-		cmd.Issuer != nil && *cmd.Issuer != u.Issuer
+		cmd.Issuer != nil && *cmd.Issuer != u.Issuer || cmd.Disabled != nil && *cmd.Disabled != u.Disabled()
+}
+
+// TakesAdmin tells whether the command takes an administrator away who must not be the last one.
+func (cmd *ChangeUser) TakesAdmin(u *User) bool {
+	goes := cmd.Admin != nil && !*cmd.Admin || cmd.Disabled != nil && *cmd.Disabled
+	return cmd.KeepAdmin && u.Admin && !u.Disabled() && goes
 }
 
 // Seen is when a user's last device went.

@@ -36,7 +36,12 @@ type User struct {
 	CreatedAt time.Time
 	// LastSeen is when the last device went; zero if none has yet.
 	LastSeen time.Time
+	// DisabledAt is since when the user is not let in, see [Service.Disable]; zero if the user is.
+	DisabledAt time.Time
 }
+
+// Disabled tells whether the user is not let in.
+func (u *User) Disabled() bool { return !u.DisabledAt.IsZero() }
 
 // Local tells whether the user has an account on this server.
 func (u *User) Local() bool { return u.ID.Local() }

@@ -57,6 +57,9 @@ func RefusalOf(err error, fault string) *Refusal {
 	e := refusal.Public(err, fault)
 	if errors.Is(err, account.ErrUnauthenticated) {
 		e = &refusal.Error{Code: CodeUnauthenticated, Message: "Authentication failed"}
+		if errors.Is(err, account.ErrAccountDisabled) {
+			e = account.ErrAccountDisabled
+		}
 	}
 	return &Refusal{
 		Code: string(e.Code), Message: e.Message, Field: e.Field, Limit: e.Limit, RetryAfter: int(math.Ceil(e.RetryAfter.Seconds())),

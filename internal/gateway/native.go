@@ -155,7 +155,15 @@ func (n *Native) refuse(w http.ResponseWriter, c *native, err error) {
 	n.gateway.deps.Metrics.ConnectionRefused(refusedToken)
 	n.gateway.complaints.refused(c.from, err)
 	w.Header().Set("WWW-Authenticate", "Bearer")
-	http.Error(w, "Authentication failed", http.StatusUnauthorized)
+	http.Error(w, nativeRefusal(err).Message, http.StatusUnauthorized)
+}
+
+// nativeRefusal is what a client learns of an error that matches account.ErrUnauthenticated.
+func nativeRefusal(err error) command.Refusal {
+	if errors.Is(err, account.ErrAccountDisabled) {
+		return endedDisabled.refusal
+	}
+	return unauthenticated
 }
 
 func requestToken(r *http.Request) string {
@@ -377,7 +385,7 @@ func (c *native) authenticate(f *frame) {
 	case errors.Is(err, account.ErrUnauthenticated):
 		g.deps.Metrics.ConnectionRefused(refusedToken)
 		g.complaints.refused(c.from, err)
-		c.refuse(f.Ref)
+		c.fail(closeUnauthenticated, f.Ref, nativeRefusal(err))
 	case err != nil:
 		g.deps.Metrics.ConnectionRefused(refusedFault)
 		g.complaints.fault(signInFailed, err)

@@ -532,3 +532,43 @@ func TestRoomNamedLikeANativeConnection(t *testing.T) {
 		t.Errorf("a room called %s: %+v", id, a)
 	}
 }
+
+// Who is disabled is ended, and told why: also who comes with a token that would be good otherwise.
+func TestDisabledConnectionsEnd(t *testing.T) {
+	n := serve(t)
+	ada, bob := n.device("ada"), n.device("bob")
+	plain := n.plain(n.token("ada"), "sockeye.v1")
+	plain.next("connection")
+	if _, _, err := n.accounts.Disable(t.Context(), "ada", "bob"); err != nil {
+		t.Fatal(err)
+	}
+	var why failure
+	if ada.event("error", &why); why.Code != "account_disabled" || why.Message != "This account is disabled" {
+		t.Errorf("socket: %+v", why)
+	}
+	ada.closed()
+	if got := plain.next("error"); got["code"] != "account_disabled" {
+		t.Errorf("native: %v", got)
+	}
+	for range plain.frames { //nolint:revive // until it is closed
+	}
+	if plain.code != 4401 {
+		t.Errorf("native: closed with %d", plain.code)
+	}
+	bob.settle() // others stay
+
+	d := n.mustDial(4, nil, nil)
+	if got := d.refused(text(map[string]string{"token": n.token("ada")})); !strings.Contains(got, `"message":"Authentication failed"`) || !strings.Contains(got, `"code":"account_disabled"`) {
+		t.Errorf("a new token: %s", got)
+	}
+	d.drop()
+	late := n.plain("", "sockeye.v1")
+	late.send(text(map[string]string{"type": "auth", "token": n.token("ada")}))
+	if got := late.next("error"); got["code"] != "account_disabled" {
+		t.Errorf("native, a new token: %v", got)
+	}
+	if _, _, err := n.accounts.Enable(t.Context(), "ada"); err != nil {
+		t.Fatal(err)
+	}
+	n.device("ada").settle()
+}

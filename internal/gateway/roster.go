@@ -101,25 +101,27 @@ func (r *roster) heard(events []account.Event) {
 	for i := range events {
 		switch e := &events[i]; e.Kind {
 		case account.TokensRevoked:
-			r.endRevoked(e.Revocation.UserID)
+			r.endRevoked(e.Revocation.UserID, endedRevoked)
 		case account.UserReassigned:
-			r.endRevoked(e.Actor.ID)
+			r.endRevoked(e.Actor.ID, endedRevoked)
+		case account.UserDisabled:
+			r.endRevoked(e.Actor.ID, endedDisabled)
 		case account.UserChanged:
 			r.rename(e.Actor)
 		}
 	}
 }
 
-// endRevoked ends the connections of a user whose tokens are revoked. Without a user one token
+// endRevoked ends the connections of a user whose tokens are good no longer. Without a user one token
 // is, which may be anybody's: all are looked at, some microseconds for a thousand.
-func (r *roster) endRevoked(user account.UserID) {
+func (r *roster) endRevoked(user account.UserID, why ending) {
 	r.mu.Lock()
 	of := r.users[user]
 	if user == "" {
 		of = slices.Concat(slices.Collect(maps.Values(r.users))...)
 	}
 	of = slices.DeleteFunc(slices.Clone(of), func(s *session) bool { return !r.accounts.Revoked(s.identity) })
-	r.endLocked(of, endedRevoked)
+	r.endLocked(of, why)
 }
 
 // endUser ends the connections of a user, and returns how many.

@@ -86,6 +86,9 @@ var (
 	endedRevoked = ending{closeCode: closeUnauthenticated, refusal: command.Refusal{
 		Code: command.CodeTokenRevoked, Message: "Authentication failed",
 	}}
+	endedDisabled = ending{closeCode: closeUnauthenticated, refusal: command.Refusal{
+		Code: string(account.CodeAccountDisabled), Message: account.ErrAccountDisabled.Message,
+	}}
 	endedByOperator = ending{closeCode: closeDisconnected, refusal: command.Refusal{
 		Code: command.CodeDisconnected, Message: "Disconnected by the server",
 	}}

@@ -19,6 +19,18 @@ var refused = &socketio.ConnectError{
 	Data:    command.Refusal{Code: command.CodeUnauthenticated, Message: "Authentication failed"},
 }
 
+// refusedDisabled is for whose token would be good if the user were not disabled. The message is the one that clients know a
+// refusal by.
+var refusedDisabled = &socketio.ConnectError{Message: "Authentication failed", Data: endedDisabled.refusal}
+
+// refusalOf is what a client learns of an error that matches account.ErrUnauthenticated.
+func refusalOf(err error) *socketio.ConnectError {
+	if errors.Is(err, account.ErrAccountDisabled) {
+		return refusedDisabled
+	}
+	return refused
+}
+
 // fault is all that a client learns of a sign-in that the server could not do:
 // errors of middlewares are told as they are.
 var fault = &socketio.ConnectError{
@@ -39,7 +51,7 @@ func (g *Gateway) signIn(ctx context.Context, s *socketio.Socket) error {
 	identity, err := g.deps.Accounts.Verify(ctx, tokenOf(s))
 	if err != nil {
 		g.refuseSignIn(s, from, err)
-		return refused
+		return refusalOf(err)
 	}
 	// The client has done its part. When everybody comes back at once its turn may take
 	// longer than it has, and if it had to come again it would be the last.
@@ -52,7 +64,7 @@ func (g *Gateway) signIn(ctx context.Context, s *socketio.Socket) error {
 	switch {
 	case errors.Is(err, account.ErrUnauthenticated):
 		g.refuseSignIn(s, from, err)
-		return refused
+		return refusalOf(err)
 	case err != nil:
 		// After a refusal clients do not try again by themselves; after a loss
 		// they do.

@@ -53,13 +53,14 @@ type nothing struct{}
 // accountBody is an account as its owner and the backend see it.
 type accountBody struct {
 	wire.User
-	Admin    bool       `json:"admin"`
-	Issuer   string     `json:"issuer"` // to which the user belongs
-	LastSeen *wire.Time `json:"lastSeen,omitempty"`
+	Admin      bool       `json:"admin"`
+	Issuer     string     `json:"issuer"` // to which the user belongs
+	LastSeen   *wire.Time `json:"lastSeen,omitempty"`
+	DisabledAt *wire.Time `json:"disabledAt,omitempty" doc:"Since when the user is not let in."`
 }
 
 func accountOf(u *account.User) accountBody {
-	return accountBody{User: wire.UserOf(u), Admin: u.Admin, Issuer: u.Owner(), LastSeen: wire.TimeOrNone(u.LastSeen)}
+	return accountBody{User: wire.UserOf(u), Admin: u.Admin, Issuer: u.Owner(), LastSeen: wire.TimeOrNone(u.LastSeen), DisabledAt: wire.TimeOrNone(u.DisabledAt)}
 }
 
 type accountAnswer struct {

@@ -45,6 +45,7 @@ func tryAdmin(d *described, room string) {
 	}
 	admin.call("disconnectConnection", values{"connectionId": "socket"}, "")
 	admin.call("revokeUserAsAdmin", values{"userId": "bob"}, "")
+	tryAdminUsers(&admin)
 	if r := admin.call("blockAddress", values{"address": "203.0.113.7"}, ""); r.json(t, "disconnected").(float64) != 2 || r.text(t, "block", "by") != "root" || r.text(t, "block", "names", "root", "username") == "" {
 		t.Errorf("block: %s", r.body)
 	}
@@ -60,11 +61,43 @@ func tryAdmin(d *described, room string) {
 		r.text(t, "rooms", 0, "names", r.text(t, "rooms", 0, "createdBy"), "username") == "" {
 		t.Errorf("rooms: %s", r.body)
 	}
-	for _, action := range []string{"disconnect", "revoke", "block", "unblock"} {
+	for _, action := range []string{"disconnect", "revoke", "disable", "enable", "block", "unblock"} {
 		if !strings.Contains(d.n.log.String(), `"msg":"admin action","action":"`+action+`","admin":"root","from":"127.0.0.1"`) {
 			t.Errorf("no trace of %s in the log", action)
 		}
 	}
+}
+
+// tryAdminUsers disables somebody for a while.
+func tryAdminUsers(admin *described) {
+	n, t := admin.n, admin.n.t
+	token := n.token("carol")
+	if r := n.ask("GET", "/api/v1/me", token, ""); r.status != http.StatusOK {
+		t.Fatalf("before: %d %s", r.status, r.body)
+	}
+	if r := admin.call("listUsersAsAdmin", values{"query": "carol"}, ""); r.text(t, "users", 0, "userId") != "carol" || len(r.json(t, "users").([]any)) != 1 {
+		t.Errorf("found %s", r.body)
+	}
+	first := admin.call("listUsersAsAdmin", values{"limit": "1"}, "")
+	second := admin.call("listUsersAsAdmin", values{"limit": "1", "after": first.text(t, "next")}, "")
+	if first.text(t, "users", 0, "userId") == second.text(t, "users", 0, "userId") {
+		t.Errorf("the next page is %s", second.body)
+	}
+	of := values{"userId": "carol"}
+	if r := admin.call("disableUser", of, ""); r.text(t, "user", "disabledAt") == "" {
+		t.Errorf("disabled: %s", r.body)
+	}
+	admin.call("disableUser", of, "")
+	for _, token := range []string{token, n.token("carol")} {
+		n.refused(http.StatusForbidden, "account_disabled", http.MethodGet, "/api/v1/me", token, "")
+	}
+	if r := admin.call("getUserAsAdmin", of, ""); r.text(t, "user", "disabledAt") == "" {
+		t.Errorf("shown as %s", r.body)
+	}
+	if r := admin.call("enableUser", of, ""); strings.Contains(string(r.body), "disabledAt") {
+		t.Errorf("enabled: %s", r.body)
+	}
+	n.refused(http.StatusUnauthorized, "authentication_failed", http.MethodGet, "/api/v1/me", token, "")
 }
 
 func TestAdminRefusals(t *testing.T) {
@@ -91,6 +124,13 @@ func TestAdminRefusals(t *testing.T) {
 		{"GET", "rooms?limit=101", "", 400, "limit_exceeded", "limit"},
 		{"GET", "rooms?after=no%20room", "", 400, "invalid_field", "after"},
 		{"GET", "stream?samples=many", "", 400, "invalid_field", "samples"},
+		{"GET", "users?limit=101", "", 400, "invalid_field", "limit"},
+		{"GET", "users?query=a&after=b", "", 400, "invalid_field", "after"},
+		{"GET", "users?query=" + strings.Repeat("a", 101), "", 400, "limit_exceeded", "query"},
+		{"GET", "users/nobody", "", 404, "user_not_found", "userId"},
+		{"POST", "users/nobody/disable", "", 404, "user_not_found", "userId"},
+		{"POST", "users/nobody/enable", "", 404, "user_not_found", "userId"},
+		{"POST", "users/root/disable", "", 409, "own_account", "userId"},
 		{"GET", "usage?by=year", "", 400, "invalid_field", "by"},
 		{"GET", "usage?by=week&limit=261", "", 400, "limit_exceeded", "limit"},
 		{"GET", "usage?limit=-1", "", 400, "invalid_field", "limit"},

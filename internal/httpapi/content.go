@@ -102,7 +102,7 @@ func (a *API) content(w http.ResponseWriter, r *http.Request) error {
 		return chat.ErrFileNotFound
 	}
 	user, good, asked := a.access.user(r.URL.Query())
-	if asked && !good {
+	if asked && (!good || a.deps.Accounts.Disabled(user)) {
 		return chat.ErrFileNotFound // an old page may ask: it is as if the file were gone
 	}
 	if !asked {

@@ -190,6 +190,8 @@ func TestWhatNobodyIsTold(t *testing.T) {
 	h.Tell(&feed.Facts{Accounts: []account.Event{
 		{Kind: account.TokensRevoked, Revocation: &account.Revocation{UserID: "ada"}},
 		{Kind: account.UserReassigned, Actor: ada, Issuer: "i"},
+		{Kind: account.UserDisabled, Actor: ada},
+		{Kind: account.UserEnabled, Actor: ada},
 		{Kind: account.AddressBlocked, Address: new(account.BlockedAddress)},
 		{Kind: account.AddressUnblocked, Address: new(account.BlockedAddress)},
 		{Kind: account.WebhooksChanged},

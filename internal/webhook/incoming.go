@@ -50,6 +50,8 @@ var ErrTooManyIncoming = &refusal.Error{Code: CodeTooMany, Message: "There are a
 // Bots are users that programs are: an [account.Service].
 type Bots interface {
 	CreateBot(ctx context.Context, name string) (account.User, error)
+	// Disabled reports whether a user is disabled. It does not block.
+	Disabled(id account.UserID) bool
 }
 
 // Rooms are where bots post: a [chat.Service].
@@ -133,6 +135,9 @@ func (s *Doors) Post(ctx context.Context, key, text, username string) (chat.Mess
 	h, err := s.Store.IncomingHook(ctx, hashOf(key))
 	if err != nil {
 		return chat.Message{}, err
+	}
+	if s.Bots.Disabled(h.BotID) {
+		return chat.Message{}, account.ErrAccountDisabled
 	}
 	name := h.Name
 	if username != "" {

@@ -11,7 +11,9 @@ const (
 	adminRequired = "admin_required"
 	noConnection  = "connection_not_found"
 	ownAddress    = "own_address"
+	ownAccount    = "own_account"
 	noJob         = "job_not_found"
+	noUser        = "user_not_found"
 	noJobKind     = "unknown_job_kind"
 )
 
@@ -24,6 +26,12 @@ var adminTable = []struct{ op, payload, want string }{
 	{"disconnectConnection", `{"connectionId":"none"}`, noConnection},
 	{"disconnectConnection", `{"connectionId":"$connection"}`, accepted},
 	{"revokeUserAsAdmin", `{"userId":"bob"}`, accepted},
+	{"listUsersAsAdmin", `{"query":"bob"}`, accepted},
+	{"getUserAsAdmin", `{"userId":"bob"}`, accepted},
+	{"disableUser", `{"userId":"ada"}`, ownAccount},
+	{"disableUser", `{"userId":"nobody"}`, noUser},
+	{"disableUser", `{"userId":"bob"}`, accepted},
+	{"enableUser", `{"userId":"bob"}`, accepted},
 	{"blockAddress", `{"address":"127.0.0.1","seconds":60}`, ownAddress},
 	{"blockAddress", `{"address":"203.0.113.7","seconds":60}`, accepted},
 	{"listBlockedAddresses", `{}`, accepted},

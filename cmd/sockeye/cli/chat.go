@@ -127,6 +127,8 @@ func (s *chatServer) explain(err error) error {
 		return fmt.Errorf("--token was refused by %s", s.URL)
 	case "token_expired", "token_revoked":
 		return fmt.Errorf("--token is no good any more (%s)", client.Code(err))
+	case "account_disabled":
+		return errors.New("the account is disabled")
 	case "invalid_credentials":
 		return errors.New("--user or --password is wrong")
 	}

@@ -19,6 +19,8 @@ type users struct {
 	Show     showUser    `cmd:"" help:"Show what is kept of a user."`
 	Password setPassword `cmd:"" help:"Set another password for an account. It signs the user out everywhere."`
 	Issuer   setIssuer   `cmd:"" help:"Say whose tokens speak for a user. Whoever is signed in as the user by another's is signed out."`
+	Disable  disableUser `cmd:"" help:"Let a user in no longer, by whatever token, until that is taken back. The connections end; what the user has said stays."`
+	Enable   enableUser  `cmd:"" help:"Let a user in again. Tokens of before are no good any more."`
 	SignOut  signOut     `cmd:"" name:"sign-out" help:"Revoke all tokens that a user has now, and end the user's connections."`
 }
 
@@ -86,11 +88,11 @@ func (l *listUsers) Run(ctx context.Context, p Program) error {
 
 func printUsers(to io.Writer, list []account.User) error {
 	table := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(table, "ID\tNAME\tLOGIN\tISSUER\tADMIN\tCREATED\tLAST SEEN")
+	_, _ = fmt.Fprintln(table, "ID\tNAME\tLOGIN\tISSUER\tADMIN\tCREATED\tLAST SEEN\tDISABLED")
 	for i := range list {
 		u := &list[i]
-		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n",
-			u.ID, u.Name, orDash(u.Username), orDash(u.Issuer), yesOrDash(u.Admin), u.CreatedAt.Format(time.DateTime), dateOrDash(u.LastSeen))
+		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n",
+			u.ID, u.Name, orDash(u.Username), orDash(u.Issuer), yesOrDash(u.Admin), u.CreatedAt.Format(time.DateTime), dateOrDash(u.LastSeen), dateOrDash(u.DisabledAt))
 	}
 	return table.Flush()
 }
@@ -118,7 +120,7 @@ func (s *showUser) Run(ctx context.Context, p Program) error {
 		table := tabwriter.NewWriter(p.Stdout, 0, 0, 2, ' ', 0)
 		for _, line := range [][2]string{
 			{"id", string(u.ID)}, {"name", u.Name}, {"login", orDash(u.Username)}, {"issuer", orDash(u.Issuer)}, {"admin", yesOrDash(u.Admin)},
-			{"created", u.CreatedAt.Format(time.DateTime)}, {"last seen", dateOrDash(u.LastSeen)},
+			{"created", u.CreatedAt.Format(time.DateTime)}, {"last seen", dateOrDash(u.LastSeen)}, {"disabled", dateOrDash(u.DisabledAt)},
 		} {
 			_, _ = fmt.Fprintf(table, "%s\t%s\n", line[0], line[1])
 		}
@@ -163,6 +165,34 @@ func (s *setIssuer) Run(ctx context.Context, p Program) error {
 	return s.with(ctx, p, func(accounts *account.Service) error {
 		u, err := accounts.SetIssuer(ctx, s.User, s.Issuer)
 		return say(p, "set the issuer of", &u, err)
+	})
+}
+
+type disableUser struct {
+	accountsOf `embed:""`
+
+	User string `arg:"" help:"The user's id, or the login name of an account."`
+}
+
+// Run returns when a server that runs has heeded it. Again it changes nothing.
+func (d *disableUser) Run(ctx context.Context, p Program) error {
+	return d.with(ctx, p, func(accounts *account.Service) error {
+		u, changed, err := accounts.DisableUser(ctx, d.User)
+		return sayChange(p, "disabled", "is disabled already", &u, changed, err)
+	})
+}
+
+type enableUser struct {
+	accountsOf `embed:""`
+
+	User string `arg:"" help:"The user's id, or the login name of an account."`
+}
+
+// Run says who was meant. A server that runs heeds it within a second.
+func (e *enableUser) Run(ctx context.Context, p Program) error {
+	return e.with(ctx, p, func(accounts *account.Service) error {
+		u, changed, err := accounts.EnableUser(ctx, e.User)
+		return sayChange(p, "enabled", "is not disabled", &u, changed, err)
 	})
 }
 

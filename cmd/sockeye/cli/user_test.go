@@ -2,6 +2,7 @@ package cli_test
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"sync"
@@ -72,6 +73,21 @@ func TestUsers(t *testing.T) {
 				t.Fatalf("exit %d, %q, %q", code, stdout, stderr)
 			}
 			isGood("of who was signed out", second, false)
+			code, stdout, stderr = operate(t, "user", "disable", "--data", dir, "ada")
+			if code != 0 || stdout != "disabled "+id+" (Ada Lovelace)\n" || stderr != "" {
+				t.Fatalf("exit %d, %q, %q", code, stdout, stderr)
+			}
+			if _, err := login("another password"); !errors.Is(err, account.ErrAccountDisabled) {
+				t.Errorf("who is disabled logs in: %v", err)
+			}
+			if _, shown, _ := operate(t, "user", "show", "--data", dir, id); strings.Contains(shown, "disabled   -") {
+				t.Errorf("shown as %q", shown)
+			}
+			for _, want := range []string{"enabled " + id + " (Ada Lovelace)\n", id + " (Ada Lovelace) is not disabled\n"} {
+				if code, stdout, stderr = operate(t, "user", "enable", "--data", dir, "ada"); code != 0 || stdout != want || stderr != "" {
+					t.Fatalf("exit %d, %q, %q", code, stdout, stderr)
+				}
+			}
 			third, err := login("another password")
 			if err != nil {
 				t.Fatal(err)
@@ -175,6 +191,8 @@ func TestUserMistakes(t *testing.T) {
 		"password elsewhere":  {good, []string{"password", "ada"}, "login is not that of an account with a password"},
 		"password as a flag":  {good, []string{"password", "bob", "--password=x"}, "unknown flag"},
 		"sign out nobody":     {"", []string{"sign-out", "cyd"}, "User not found"},
+		"disable nobody":      {"", []string{"disable", "cyd"}, "User not found"},
+		"enable nobody":       {"", []string{"enable", "cyd"}, "User not found"},
 		"issuer of nobody":    {"", []string{"issuer", "cyd", "https://shop.example"}, "User not found"},
 		"no issuer":           {"", []string{"issuer", "ada", ""}, "Missing required fields: issuer"},
 		"show nobody":         {"", []string{"show", "cyd"}, "User not found"},

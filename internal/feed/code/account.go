@@ -108,7 +108,7 @@ func promisedOf(e *account.Event) (known, whole bool) {
 	case account.FriendRequested, account.FriendCancelled, account.FriendAccepted, account.FriendDeclined, account.FriendRemoved,
 		account.UserBlocked, account.UserUnblocked:
 		return true, e.Actor.ID != "" && e.Other.ID != ""
-	case account.UserChanged, account.UserReassigned:
+	case account.UserChanged, account.UserReassigned, account.UserDisabled, account.UserEnabled:
 		return true, e.Actor.ID != ""
 	case account.TokensRevoked:
 		return true, e.Revocation != nil

@@ -29,7 +29,7 @@ var (
 	}
 	accountKinds = []account.EventKind{
 		account.FriendRequested, account.FriendCancelled, account.FriendAccepted, account.FriendDeclined, account.FriendRemoved,
-		account.UserBlocked, account.UserUnblocked, account.UserChanged, account.UserReassigned, account.TokensRevoked,
+		account.UserBlocked, account.UserUnblocked, account.UserChanged, account.UserReassigned, account.UserDisabled, account.UserEnabled, account.TokensRevoked,
 		account.AddressBlocked, account.AddressUnblocked, account.WebhooksChanged,
 	}
 )

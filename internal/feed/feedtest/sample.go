@@ -58,6 +58,8 @@ func sample() feed.Facts {
 			{Kind: account.TokensRevoked, At: at, Revocation: &account.Revocation{At: at, UserID: "ada", IssuedBy: at}},
 			{Kind: account.TokensRevoked, At: at, Revocation: &account.Revocation{At: at, Issuer: "i", TokenID: "t", Until: at}},
 			{Kind: account.UserReassigned, At: at, Actor: account.Person{ID: "ada"}, Issuer: "i"},
+			{Kind: account.UserDisabled, At: at, Actor: account.Person{ID: "ada"}},
+			{Kind: account.UserEnabled, At: at, Actor: account.Person{ID: "ada"}},
 			{Kind: account.AddressBlocked, At: at, Address: &account.BlockedAddress{
 				Address: netip.MustParseAddr("2001:db8::1"), Until: at, Reason: "spam", By: "ada", At: at,
 			}},

@@ -3,13 +3,14 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/sockeye-im/sockeye/internal/account"
 	"github.com/sockeye-im/sockeye/internal/store/rows"
 )
 
-const userColumns = `u.id, u.name, coalesce(u.username, ''), coalesce(u.issuer, ''), u.admin, u.created_at, coalesce(u.last_seen_at, 0)`
+const userColumns = `u.id, u.name, coalesce(u.username, ''), coalesce(u.issuer, ''), u.admin, u.created_at, coalesce(u.last_seen_at, 0), coalesce(u.disabled_at, 0)`
 
 const userQuery = `SELECT ` + userColumns + ` FROM users u WHERE u.id = $1`
 
@@ -124,7 +125,30 @@ func (a *Accounts) ChangeUser(ctx context.Context, cmd account.ChangeUser) (acco
 	return rows.Result(ctx, a.do, func(t *accountTx) (account.User, error) { return t.changeUser(&cmd) })
 }
 
+// lockAdminsQuery locks the administrators who are let in, in the order of their ids: of two who take each other's place away at
+// once the second one finds what the first has done.
+const lockAdminsQuery = `SELECT u.id FROM users u WHERE u.admin AND u.disabled_at IS NULL ORDER BY u.id FOR NO KEY UPDATE`
+
+// refuseLastAdmin refuses what would leave no administrator who is let in.
+func (t *accountTx) refuseLastAdmin(cmd *account.ChangeUser) error {
+	u, found, err := rows.OneUser(t.row(userQuery, cmd.ID))
+	if err != nil || !found || !cmd.TakesAdmin(&u) {
+		return err
+	}
+	admins, err := rows.Collect(t.each, nil, rows.One[account.UserID], lockAdminsQuery)
+	if err != nil {
+		return fmt.Errorf("lock administrators: %w", err)
+	}
+	if slices.Equal(admins, []account.UserID{cmd.ID}) {
+		return account.ErrLastAdmin
+	}
+	return nil
+}
+
 func (t *accountTx) changeUser(cmd *account.ChangeUser) (account.User, error) {
+	if err := t.refuseLastAdmin(cmd); err != nil {
+		return account.User{}, err
+	}
 	u, found, err := t.locked(cmd.ID)
 	switch {
 	case err != nil:
@@ -146,11 +170,37 @@ func (t *accountTx) changeUser(cmd *account.ChangeUser) (account.User, error) {
 		}
 		t.tell(account.Event{Kind: account.UserReassigned, At: cmd.At, Actor: account.Person{ID: u.ID}, Issuer: u.Issuer})
 	}
+	if cmd.Disabled != nil && *cmd.Disabled != u.Disabled() {
+		if err := t.switchUser(&u, cmd); err != nil {
+			return account.User{}, err
+		}
+	}
 	if cmd.Name == nil || *cmd.Name == u.Name {
 		return u, nil
 	}
 	u.Name = *cmd.Name
 	return u, t.rename(&u, cmd.At, cmd.Origin)
+}
+
+// switchUser disables a user, or enables the user again.
+func (t *accountTx) switchUser(u *account.User, cmd *account.ChangeUser) error {
+	kind := account.UserEnabled
+	u.DisabledAt = time.Time{}
+	if *cmd.Disabled {
+		kind, u.DisabledAt = account.UserDisabled, cmd.At
+		if _, err := t.exec(`DELETE FROM push_subscriptions WHERE user_id = $1`, u.ID); err != nil {
+			return fmt.Errorf("forget devices: %w", err)
+		}
+	}
+	if _, err := t.exec(`UPDATE users SET disabled_at = $1, switched_at = $2 WHERE id = $3`,
+		optionalMillis(u.DisabledAt), cmd.At.UnixMilli(), u.ID); err != nil {
+		return fmt.Errorf("switch user: %w", err)
+	}
+	t.tell(account.Event{Kind: kind, At: cmd.At, Actor: account.Person{ID: u.ID}})
+	if cmd.Revoke == nil || !*cmd.Disabled {
+		return nil
+	}
+	return t.revoke(cmd.Revoke)
 }
 
 // searchUsersQuery asks for users of whom a term is $1 or more and less than $2, by the first $3 of such terms.
@@ -169,6 +219,8 @@ const (
 	adminsQuery     = `SELECT ` + userColumns + ` FROM users u WHERE u.admin ORDER BY u.id`
 	unsettledQuery  = `SELECT ` + userColumns + ` FROM users u WHERE u.issuer IS NULL ORDER BY u.id LIMIT $1`
 	reassignedQuery = `SELECT ` + userColumns + ` FROM users u WHERE u.reassigned_at >= $1 ORDER BY u.reassigned_at, u.id`
+	disabledQuery   = `SELECT ` + userColumns + ` FROM users u WHERE u.disabled_at IS NOT NULL ORDER BY u.id`
+	switchedQuery   = `SELECT ` + userColumns + ` FROM users u WHERE u.switched_at >= $1 ORDER BY u.switched_at, u.id`
 )
 
 // ListUsers implements [account.Users].
@@ -201,6 +253,16 @@ func (a *Accounts) Settle(ctx context.Context, issuer string) (users int, err er
 // Reassigned implements [account.Users].
 func (a *Accounts) Reassigned(ctx context.Context, since time.Time) ([]account.User, error) {
 	return a.users(ctx, reassignedQuery, since.UnixMilli())
+}
+
+// Disabled implements [account.Users].
+func (a *Accounts) Disabled(ctx context.Context) ([]account.User, error) {
+	return a.users(ctx, disabledQuery)
+}
+
+// Switched implements [account.Users].
+func (a *Accounts) Switched(ctx context.Context, since time.Time) ([]account.User, error) {
+	return a.users(ctx, switchedQuery, since.UnixMilli())
 }
 
 func (a *Accounts) users(ctx context.Context, query string, args ...any) ([]account.User, error) {

@@ -64,7 +64,7 @@ var scannable = []string{
 	"revoked_users", "revoked_tokens", "paused_kinds", "usage_counts", "usage_progress",
 	"webhooks", "incoming_webhooks", "push_keys",
 	"push_subscriptions_by_type", // counted, for who wants to know
-	"users_admin", "users_of_nobody", "rooms_public",
+	"users_admin", "users_of_nobody", "users_disabled", "rooms_public",
 }
 
 // collectStatements checks at the end of the test that the plan of none of them looks at all of a table that grows: in a

@@ -340,3 +340,31 @@ func TestCloseWaitsForAccountEvents(t *testing.T) {
 		t.Error("the store was closed before its last event was published")
 	}
 }
+
+// Administrators of two processes take each other's place away: one is left.
+func TestLastAdminOfTwoProcesses(t *testing.T) {
+	_, processes := twoProcesses(t, "ada", "bob")
+	yes, no := true, false
+	for round := range 20 {
+		for _, id := range []account.UserID{"ada", "bob"} {
+			if _, err := processes[0].ChangeUser(t.Context(), account.ChangeUser{ID: id, Admin: &yes, At: at}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var done, refused atomic.Int32
+		suite.AtOnce(2, func(i int) {
+			_, err := processes[i].ChangeUser(t.Context(), account.ChangeUser{ID: []account.UserID{"ada", "bob"}[i], Admin: &no, KeepAdmin: true, At: at})
+			switch {
+			case err == nil:
+				done.Add(1)
+			case errors.Is(err, account.ErrLastAdmin):
+				refused.Add(1)
+			default:
+				t.Error(err)
+			}
+		})
+		if done.Load() != 1 || refused.Load() != 1 {
+			t.Fatalf("round %d: %d were done, %d refused", round, done.Load(), refused.Load())
+		}
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/sockeye-im/sockeye/internal/account"
 	"github.com/sockeye-im/sockeye/internal/chat"
 	"github.com/sockeye-im/sockeye/internal/job"
 	"github.com/sockeye-im/sockeye/internal/store/rows"
@@ -181,11 +182,16 @@ func (s *Store) SendScheduled(ctx context.Context, cmd chat.SendScheduled) (chat
 // may fail behind that.
 func (t *tx) sendScheduled(cmd *chat.SendScheduled, a *appending) error {
 	var room string // the conversation of what has the room's id
+	var disabled bool
 	m, err := rows.OneScheduled(t.row(`
 		DELETE FROM scheduled_messages s WHERE s.id = $1 AND s.version = $2 AND s.failure_code IS NULL
-		RETURNING `+scheduledColumns+`, coalesce((SELECT r.conversation_id FROM rooms r WHERE r.id = s.room_id), '')`, cmd.ID, cmd.Version), &room)
+		RETURNING `+scheduledColumns+`, coalesce((SELECT r.conversation_id FROM rooms r WHERE r.id = s.room_id), ''),
+			EXISTS (SELECT 1 FROM users u WHERE u.id = s.author_id AND u.disabled_at IS NOT NULL)`, cmd.ID, cmd.Version), &room, &disabled)
 	if err != nil {
 		return err
+	}
+	if disabled {
+		return account.ErrAccountDisabled
 	}
 	if m.RoomID != "" && room != m.ConversationID {
 		return chat.ErrRoomNotFound

@@ -10,9 +10,9 @@ import (
 
 // User reads a user into u, and further columns into more.
 func User(row Row, u *account.User, more ...any) error {
-	var createdAt, seen int64
-	err := row.Scan(append([]any{(*string)(&u.ID), &u.Name, &u.Username, &u.Issuer, &u.Admin, &createdAt, &seen}, more...)...)
-	u.CreatedAt, u.LastSeen = Instant(createdAt), InstantOrZero(seen)
+	var createdAt, seen, disabled int64
+	err := row.Scan(append([]any{(*string)(&u.ID), &u.Name, &u.Username, &u.Issuer, &u.Admin, &createdAt, &seen, &disabled}, more...)...)
+	u.CreatedAt, u.LastSeen, u.DisabledAt = Instant(createdAt), InstantOrZero(seen), InstantOrZero(disabled)
 	return err
 }
 

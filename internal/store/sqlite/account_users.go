@@ -10,7 +10,7 @@ import (
 	"github.com/sockeye-im/sockeye/internal/store/rows"
 )
 
-const userColumns = `u.id, u.name, coalesce(u.username, ''), coalesce(u.issuer, ''), u.admin, u.created_at, coalesce(u.last_seen_at, 0)`
+const userColumns = `u.id, u.name, coalesce(u.username, ''), coalesce(u.issuer, ''), u.admin, u.created_at, coalesce(u.last_seen_at, 0), coalesce(u.disabled_at, 0)`
 
 const userQuery = `SELECT ` + userColumns + ` FROM users u WHERE u.id = ?`
 
@@ -113,6 +113,16 @@ func (t *accountTx) changeUser(cmd *account.ChangeUser) (account.User, error) {
 	case !found:
 		return account.User{}, account.ErrUserNotFound
 	}
+	if cmd.TakesAdmin(&u) {
+		var other int
+		found, err := rows.Found(t.row(`SELECT 1 FROM users WHERE admin = 1 AND disabled_at IS NULL AND id <> ? LIMIT 1`, u.ID).Scan(&other))
+		switch {
+		case err != nil:
+			return account.User{}, fmt.Errorf("look for administrators: %w", err)
+		case !found:
+			return account.User{}, account.ErrLastAdmin
+		}
+	}
 	if cmd.Admin != nil {
 		u.Admin = *cmd.Admin
 	}
@@ -126,6 +136,11 @@ func (t *accountTx) changeUser(cmd *account.ChangeUser) (account.User, error) {
 		}
 		t.tell(account.Event{Kind: account.UserReassigned, At: cmd.At, Actor: account.Person{ID: u.ID}, Issuer: u.Issuer})
 	}
+	if cmd.Disabled != nil && *cmd.Disabled != u.Disabled() {
+		if err := t.switchUser(&u, cmd); err != nil {
+			return account.User{}, err
+		}
+	}
 	if cmd.Name == nil || *cmd.Name == u.Name {
 		return u, nil
 	}
@@ -134,6 +149,26 @@ func (t *accountTx) changeUser(cmd *account.ChangeUser) (account.User, error) {
 		return account.User{}, err
 	}
 	return u, t.nameUser(&u)
+}
+
+// switchUser disables a user, or enables the user again.
+func (t *accountTx) switchUser(u *account.User, cmd *account.ChangeUser) error {
+	kind := account.UserEnabled
+	u.DisabledAt = time.Time{}
+	if *cmd.Disabled {
+		kind, u.DisabledAt = account.UserDisabled, cmd.At
+		if _, err := t.exec(`DELETE FROM push_subscriptions WHERE user_id = ?`, u.ID); err != nil {
+			return fmt.Errorf("forget devices: %w", err)
+		}
+	}
+	if _, err := t.exec(`UPDATE users SET disabled_at = ?, switched_at = ? WHERE id = ?`, optionalMillis(u.DisabledAt), cmd.At.UnixMilli(), u.ID); err != nil {
+		return fmt.Errorf("switch user: %w", err)
+	}
+	t.tell(account.Event{Kind: kind, At: cmd.At, Actor: account.Person{ID: u.ID}})
+	if cmd.Revoke == nil || !*cmd.Disabled {
+		return nil
+	}
+	return t.revoke(cmd.Revoke)
 }
 
 // renamed tells a user and all friends of the user's new name.
@@ -191,6 +226,16 @@ func (a *Accounts) Settle(ctx context.Context, issuer string) (users int, err er
 // Reassigned implements [account.Users].
 func (a *Accounts) Reassigned(ctx context.Context, since time.Time) ([]account.User, error) {
 	return a.users(ctx, `SELECT `+userColumns+` FROM users u WHERE u.reassigned_at >= ? ORDER BY u.reassigned_at, u.id`, since.UnixMilli())
+}
+
+// Disabled implements [account.Users].
+func (a *Accounts) Disabled(ctx context.Context) ([]account.User, error) {
+	return a.users(ctx, `SELECT `+userColumns+` FROM users u WHERE u.disabled_at IS NOT NULL ORDER BY u.id`)
+}
+
+// Switched implements [account.Users].
+func (a *Accounts) Switched(ctx context.Context, since time.Time) ([]account.User, error) {
+	return a.users(ctx, `SELECT `+userColumns+` FROM users u WHERE u.switched_at >= ? ORDER BY u.switched_at, u.id`, since.UnixMilli())
 }
 
 // Seen implements [account.Users].

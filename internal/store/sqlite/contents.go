@@ -131,7 +131,7 @@ func valueOf(value any, kind transfer.Kind) (any, error) {
 func (c *Copy) Mark(ctx context.Context) (string, error) {
 	const sums = `SELECT json_array(
 		(SELECT json_array(count(*), sum(head_seq), sum(first_seq), sum(member_count), max(last_at)) FROM conversations),
-		(SELECT json_array(count(*), sum(length(name)), max(last_seen_at), max(reassigned_at), sum(admin)) FROM users),
+		(SELECT json_array(count(*), sum(length(name)), max(last_seen_at), max(reassigned_at), sum(admin), max(switched_at)) FROM users),
 		(SELECT json_array(count(*), sum(seq), max(read_at)) FROM read_marks), (SELECT json_array(count(*), max(at)) FROM sign_ins),
 		(SELECT json_array(count(*), max(created_at)) FROM friends), (SELECT json_array(count(*), max(created_at)) FROM friend_requests),
 		(SELECT json_array(count(*), max(created_at)) FROM blocks), (SELECT json_array(count(*), max(issued_by)) FROM revoked_users),

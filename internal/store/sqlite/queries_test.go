@@ -21,6 +21,7 @@ var scannable = regexp.MustCompile(`SCAN (` + strings.Join([]string{
 	`w`, `message_words`, // what the index of words finds
 	`word_progress`,                                                                    // has one row
 	`r USING INDEX rooms_public`,                                                       // searched for what may be inside a word
+	`u USING INDEX users_disabled`,                                                     // all who are disabled, at the start of a server
 	`revoked_users`, `revoked_tokens`, `api_keys`, `blocked_addresses`, `paused_kinds`, // are read as a whole
 	`webhooks`, `incoming_webhooks`,
 	`push_keys`, // has one row

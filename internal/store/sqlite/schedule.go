@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/sockeye-im/sockeye/internal/account"
 	"github.com/sockeye-im/sockeye/internal/chat"
 	"github.com/sockeye-im/sockeye/internal/job"
 	"github.com/sockeye-im/sockeye/internal/store/rows"
@@ -168,6 +169,14 @@ func (t *tx) sendScheduled(cmd *chat.SendScheduled) (chat.Message, error) {
 		DELETE FROM scheduled_messages WHERE id = ? AND version = ? AND failure_code IS NULL RETURNING `+scheduledColumns, cmd.ID, cmd.Version))
 	if err != nil {
 		return chat.Message{}, err
+	}
+	var one int
+	disabled, err := rows.Found(t.row(`SELECT 1 FROM users WHERE id = ? AND disabled_at IS NOT NULL`, m.AuthorID).Scan(&one))
+	switch {
+	case err != nil:
+		return chat.Message{}, fmt.Errorf("look up author: %w", err)
+	case disabled:
+		return chat.Message{}, account.ErrAccountDisabled
 	}
 	sent, err := t.appendMessage(&cmd.Append)
 	if err != nil {

@@ -107,6 +107,7 @@ var seeds = []struct {
 		INSERT INTO notifications (user_id, id, at, conversation_id, seq, results, read_at) VALUES
 			('u_ada', 'm3', 3700, 'room:1', 3, '[{"type":"webpush","success":true}]', NULL), ('u_lin', 'bc_1', 3700, NULL, NULL, '[]', 3800);
 		INSERT INTO notification_contents (id, fields, at) VALUES ('bc_1', '{"title":"Lunch"}', 3700);`},
+	{20, `UPDATE users SET disabled_at = 3800, switched_at = 3800 WHERE id = 'x-1';`},
 }
 
 // TestUpgradeFromEverySchema: a database of every earlier schema, as a program of its time left it, becomes one of now, and

@@ -30,6 +30,7 @@ func Run(t *testing.T, newDriver func(t *testing.T) suite.Driver) {
 		{"TimestampsNeverGoBack", testTimestamps},
 		{"ClientMsgID", testClientMsgID},
 		{"ClientMsgIDInReplacedRoom", testClientMsgIDInReplacedRoom},
+		{"ScheduledByWhoIsDisabled", testScheduledByDisabled},
 		{"ClientMsgIDOfDeletedMessage", testClientMsgIDOfDeleted},
 		{"RefusedMessagesLeaveNoTrace", testRefusedMessages},
 		{"Pages", testPages},

@@ -35,7 +35,7 @@ func raw(name string) Column     { return Column{name, Bytes} }
 var Tables = []Table{
 	{"users", 1, []Column{
 		text("id"), text("name"), text("username"), text("issuer"), boolean("admin"), integer("created_at"), integer("last_seen_at"),
-		integer("reassigned_at"),
+		integer("reassigned_at"), integer("disabled_at"), integer("switched_at"),
 	}},
 	{"local_accounts", 1, []Column{text("user_id"), text("username_key"), text("password_hash")}},
 	{"sign_ins", 2, []Column{text("user_id"), text("address"), integer("at")}},

@@ -97,6 +97,7 @@ const farewells: Record<string, Ending> = {
   token_expired: "unauthorized",
   token_revoked: "unauthorized",
   authentication_failed: "unauthorized",
+  account_disabled: "unauthorized",
   disconnected: "disconnected",
 };
 
