@@ -5,6 +5,7 @@ import { currentOwner, type Owner } from "./owner";
 declare const self: ServiceWorkerGlobalScope;
 
 const longest = 20_000; // ms for an answer of the server
+const longestForAClick = 700; // ms: browsers let who was clicked open a page for a second
 
 /** What the server says of a message: docs/push.md. */
 export interface Told {
@@ -23,8 +24,8 @@ interface Action {
 }
 
 const wordsOf = {
-  en: { reply: "Reply", placeholder: "Reply…", read: "Mark as read", unsent: "Not sent. Open the chat to send it:" },
-  zh: { reply: "回复", placeholder: "回复……", read: "标为已读", unsent: "未能发送，打开聊天即可发送：" },
+  en: { message: "New message", reply: "Reply", placeholder: "Reply…", read: "Mark as read", unsent: "Not sent. Open the chat to send it:" },
+  zh: { message: "新消息", reply: "回复", placeholder: "回复……", read: "标为已读", unsent: "未能发送，打开聊天即可发送：" },
 };
 
 /** The words of the page that has turned notifications on, or else of the browser. */
@@ -34,19 +35,34 @@ export async function words(): Promise<(typeof wordsOf)["en"]> {
 }
 
 /** The buttons of a message's notification. A browser that takes no text opens the chat instead. */
-export async function actionsFor({ type, roomId, senderId, seq, conversationId }: Told): Promise<Action[]> {
+export async function actionsFor({ type, seq, conversationId }: Told): Promise<Action[]> {
   if (type !== "message" || conversationId === undefined || seq === undefined) return [];
   const { reply, placeholder, read } = await words();
-  const replying: Action[] = roomId || senderId ? [{ action: "reply", title: reply, type: "text", placeholder }] : [];
-  return [...replying, { action: "read", title: read }];
+  return [{ action: "reply", title: reply, type: "text", placeholder }, { action: "read", title: read }];
+}
+
+/** With where it was said, which users may not want a notification to say. Best effort. */
+export async function placed(told: Told, within = longestForAClick): Promise<Told> {
+  const { type, roomId, senderId, conversationId } = told;
+  const owner = await currentOwner();
+  if (!owner || type !== "message" || roomId || senderId || conversationId === undefined) return told;
+  try {
+    const response = await ask(owner, "GET", "conversations?limit=100", undefined, within); // the latest come first
+    const { conversations } = (await response.json()) as { conversations: { conversationId: string; room?: { id: string }; peer?: { userId: string } }[] };
+    const { room, peer } = conversations.find((one) => one.conversationId === conversationId) ?? {};
+    return { ...told, ...(room && { roomId: room.id }), ...(peer && { senderId: peer.userId }) };
+  } catch {
+    return told;
+  }
 }
 
 /** Says something in the conversation, which is read by that. False, when the server did not take it or could not be asked. */
-export async function reply({ roomId, senderId, ...told }: Told, content: string): Promise<boolean> {
+export async function reply(to: Told, content: string): Promise<boolean> {
+  const { roomId, senderId, ...told } = await placed(to, longest);
   const owner = await currentOwner();
   const place = roomId ? `rooms/${encodeURIComponent(roomId)}` : senderId ? `users/${encodeURIComponent(senderId)}` : undefined;
   if (!owner || place === undefined) return false;
-  const isSaid = await ask(owner, "POST", `${place}/messages`, { content, clientMsgId: crypto.randomUUID() });
+  const isSaid = await isDone(owner, "POST", `${place}/messages`, { content, clientMsgId: crypto.randomUUID() });
   if (isSaid) await markRead(told);
   return isSaid;
 }
@@ -55,25 +71,28 @@ export async function reply({ roomId, senderId, ...told }: Told, content: string
 export async function markRead({ conversationId, seq }: Told): Promise<boolean> {
   const owner = await currentOwner();
   if (!owner || conversationId === undefined || seq === undefined) return false;
-  return ask(owner, "PUT", `conversations/${encodeURIComponent(conversationId)}/read`, { seq });
+  return isDone(owner, "PUT", `conversations/${encodeURIComponent(conversationId)}/read`, { seq });
 }
 
 /** Has the server know another subscription of this device. False, when only a page can: there is no token, or it is good no longer. */
 export async function subscribe(subscription: PushSubscription): Promise<boolean> {
   const owner = await currentOwner();
-  return owner !== undefined && ask(owner, "POST", "push/subscribe", subscription.toJSON());
+  return owner !== undefined && isDone(owner, "POST", "push/subscribe", subscription.toJSON());
 }
 
-async function ask({ token }: Owner, method: string, path: string, body: object): Promise<boolean> {
+async function isDone(owner: Owner, method: string, path: string, body: object): Promise<boolean> {
   try {
-    const response = await fetch(`/api/v1/${path}`, {
-      method,
-      headers: { "Content-Type": "application/json", Authorization: `Bearer ${token}` },
-      body: JSON.stringify(body),
-      signal: AbortSignal.timeout(longest),
-    });
-    return response.ok;
+    return (await ask(owner, method, path, body)).ok;
   } catch {
     return false;
   }
+}
+
+function ask({ token }: Owner, method: string, path: string, body?: object, within = longest): Promise<Response> {
+  return fetch(`/api/v1/${path}`, {
+    method,
+    headers: { Authorization: `Bearer ${token}`, ...(body && { "Content-Type": "application/json" }) },
+    ...(body && { body: JSON.stringify(body) }),
+    signal: AbortSignal.timeout(within),
+  });
 }

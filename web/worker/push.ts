@@ -1,7 +1,7 @@
 // What is pushed while the chat is closed: one notification for each conversation, the latest, where a click on it leads, and what it
 // is answered by.
 
-import { actionsFor, markRead, reply, subscribe, words } from "./answers";
+import { actionsFor, markRead, placed, reply, subscribe, words } from "./answers";
 
 declare const self: ServiceWorkerGlobalScope;
 
@@ -39,7 +39,7 @@ interface Remembered {
 
 /** Has this worker show what is pushed. */
 export function showPushes(): void {
-  self.addEventListener("push", (event) => event.waitUntil(take(read(event.data))));
+  self.addEventListener("push", (event) => event.waitUntil(inTurn(() => take(read(event.data)))));
   self.addEventListener("notificationclick", (event) => {
     event.notification.close();
     event.waitUntil(clicked(event).finally(count));
@@ -58,8 +58,17 @@ function read(data: PushMessageData | null): Pushed {
   }
 }
 
+let last: Promise<unknown> = Promise.resolve();
+
+/** Does one thing after the other: Chromium loses a notification where somebody asks what is shown while it is about to be. */
+function inTurn(work: () => Promise<void>): Promise<void> {
+  const turn = last.then(work);
+  last = turn.catch(() => {});
+  return turn;
+}
+
 async function take(pushed: Pushed): Promise<void> {
-  return pushed["withdrawn"] === true ? withdraw(pushed) : show(pushed);
+  return pushed["type"] === "close" ? withdraw(pushed) : show(pushed);
 }
 
 /** Takes away what was read elsewhere: not what is newer. */
@@ -88,7 +97,7 @@ async function show(pushed: Pushed): Promise<void> {
   const isNews = !before || shown.notificationId === undefined || shown.notificationId !== remembered.notificationId;
   const actions = Array.isArray(pushed["actions"]) ? pushed["actions"] : await actionsFor(remembered);
   const time = typeof pushed.timestamp === "string" ? Date.parse(pushed.timestamp) : NaN;
-  await self.registration.showNotification(text(pushed.title) ?? nameless, {
+  await self.registration.showNotification(await titleOf(pushed, remembered), {
     body: text(pushed.body) ?? "",
     icon: text(pushed["icon"]) ?? icon,
     badge: text(pushed["badge"]) ?? badge,
@@ -100,6 +109,12 @@ async function show(pushed: Pushed): Promise<void> {
     data: { ...remembered, ...(shown.draft !== undefined && { draft: shown.draft }) },
   } as NotificationOptions);
   await count();
+}
+
+/** That of a message whose user does not want to be told by whom is the server's, in English. */
+async function titleOf({ title }: Pushed, { type, roomId, senderId }: Remembered): Promise<string> {
+  if (type === "message" && !roomId && !senderId) return (await words()).message;
+  return text(title) ?? nameless;
 }
 
 function isOlder(one: Remembered, other: Remembered): boolean {
@@ -127,8 +142,9 @@ async function clicked(event: NotificationEvent): Promise<void> {
   const { reply: said } = event as NotificationEvent & { reply?: string };
   const data = (notification.data ?? {}) as Remembered;
   if (data["type"] !== "message") return open(event, data);
+  const goThere = async (): Promise<void> => open(event, await placed(data));
   if (action === "read") return (await markRead(data)) ? undefined : showAgain(notification); // it is not
-  if (action !== "reply" || !said?.trim()) return open(event, data);
+  if (action !== "reply" || !said?.trim()) return goThere();
   if (await reply(data, said.trim())) return;
   const { title, icon, tag } = notification;
   const draft = said.trim();
