@@ -36,7 +36,24 @@ type laterOn struct{ *nodesOn }
 
 func (d laterOn) Open(t testing.TB, chats chat.Sink) (chat.Store, job.Store) {
 	s, _ := d.nodesOn.Open(t, chats, func([]account.Event) {})
-	return s, s.(*spread).nodes[0].store.Jobs()
+	nodes := s.(*spread)
+	return s, settledJobs{nodes.nodes[0].store.Jobs(), nodes}
+}
+
+// settledJobs are jobs by which messages are cancelled: what does that returns when the first node has told it.
+type settledJobs struct {
+	job.Store
+	on *spread
+}
+
+func (j settledJobs) Cancel(ctx context.Context, id string, at time.Time) (job.State, error) {
+	defer j.on.settle()
+	return j.Store.Cancel(ctx, id, at)
+}
+
+func (j settledJobs) Drop(ctx context.Context, id string, at time.Time) error {
+	defer j.on.settle()
+	return j.Store.Drop(ctx, id, at)
 }
 
 // nodesOn opens a database by three nodes.
