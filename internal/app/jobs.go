@@ -41,6 +41,7 @@ func (s *Server) buildJobs(ctx context.Context) (err error) {
 	tasks.add("retain", "@hourly", s.retain)
 	tasks.add("prune jobs", "30 * * * *", s.pruneJobs)
 	tasks.add("prune broadcasts", "40 * * * *", s.pruneBroadcasts)
+	tasks.add("prune notifications", "50 * * * *", s.pruneNotifications)
 	s.addFileTasks(tasks)
 	if err := errors.Join(tasks.recur(ctx, s.Jobs), s.recurUsage(ctx)); err != nil {
 		return err
@@ -166,6 +167,15 @@ func (s *Server) pruneBroadcasts(ctx context.Context) error {
 	removed, err := s.Broadcasts.Prune(ctx)
 	if removed > 0 {
 		s.log.Info("removed broadcasts that have ended long ago", "broadcasts", removed)
+	}
+	return err
+}
+
+// pruneNotifications removes what users were told long ago.
+func (s *Server) pruneNotifications(ctx context.Context) error {
+	removed, err := s.Push.Prune(ctx)
+	if removed > 0 {
+		s.log.Info("removed notifications that are kept no longer", "notifications", removed)
 	}
 	return err
 }

@@ -51,8 +51,11 @@ func (s *Server) buildPush(ctx context.Context) (err error) {
 	}
 	s.Push, err = push.New(ctx, phones, push.Deps{
 		Store: s.Store, Sender: sender, Phones: toPhones, Presence: s.Presence, Chats: s.Store, Blocks: s.Store, Log: s.log, Now: time.Now, NewID: chat.NewID,
-		Observe: func(of push.Type, outcome push.Outcome) {
+		Observe: func(of push.Type, outcome push.Outcome, back bool) {
 			pushes.WithLabelValues(string(of), string(outcome)).Inc()
+			if back {
+				return // nobody was told anything
+			}
 			switch outcome {
 			case push.Sent, push.Refused, push.Expired:
 				s.Usage.Pushed(outcome == push.Sent)

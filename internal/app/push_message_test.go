@@ -13,10 +13,12 @@ import (
 	"github.com/sockeye-im/sockeye/internal/account"
 	"github.com/sockeye-im/sockeye/internal/app"
 	"github.com/sockeye-im/sockeye/internal/app/apptest"
+	"github.com/sockeye-im/sockeye/internal/broadcast"
 	"github.com/sockeye-im/sockeye/internal/chat"
 	"github.com/sockeye-im/sockeye/internal/push"
 	"github.com/sockeye-im/sockeye/internal/push/webpushtest"
 	"github.com/sockeye-im/sockeye/internal/store/postgres/pgtest"
+	"github.com/sockeye-im/sockeye/internal/usage"
 )
 
 // told is what the browser of a user shows of a message.
@@ -87,28 +89,35 @@ func (p *pushing) say(from, content, replyTo string) chat.Message {
 
 func as(id string) chat.Actor { return chat.Actor{ID: chat.UserID(id), Name: strings.ToUpper(id)} }
 
-// heard is what browsers are told next, by the users and what they are told.
+// heard is what browsers are told next, by the users and what they are told; not what they take back.
 func (p *pushing) heard(n int) []told {
 	p.t.Helper()
 	var all []told
-	for range n {
-		r := asked(p.t, p.service)
-		user := strings.TrimPrefix(r.Path, "/")
-		plain, err := p.browsers[user].Read(r.Body)
-		if err != nil {
-			p.t.Fatal(err)
+	for len(all) < n {
+		if one := p.read(asked(p.t, p.service)); one.Data.Type != "read" {
+			all = append(all, one)
 		}
-		one := told{User: user}
-		if err := json.Unmarshal(plain, &one); err != nil {
-			p.t.Fatal(err)
-		}
-		all = append(all, one)
 	}
 	slices.SortFunc(all, func(a, b told) int { return strings.Compare(a.User+a.Body, b.User+b.Body) })
 	return all
 }
 
-// quiet waits until nothing is to be told any more, and wants that nothing was.
+// read is what a browser is told.
+func (p *pushing) read(r webpushtest.Request) told {
+	p.t.Helper()
+	user := strings.TrimPrefix(r.Path, "/")
+	plain, err := p.browsers[user].Read(r.Body)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	one := told{User: user}
+	if err := json.Unmarshal(plain, &one); err != nil {
+		p.t.Fatal(err)
+	}
+	return one
+}
+
+// quiet waits until nothing is to be told any more, and wants that nothing was, but for what is taken back.
 func (p *pushing) quiet() {
 	p.t.Helper()
 	for deadline := time.Now().Add(apptest.Patience); ; time.Sleep(10 * time.Millisecond) {
@@ -123,10 +132,10 @@ func (p *pushing) quiet() {
 			p.t.Fatalf("there are %+v", counts)
 		}
 	}
-	select {
-	case r := <-p.service.Asked:
-		p.t.Errorf("told too: %s", r.Path)
-	default:
+	for len(p.service.Asked) > 0 {
+		if one := p.read(<-p.service.Asked); one.Data.Type != "read" {
+			p.t.Errorf("told too: %+v", one)
+		}
 	}
 }
 
@@ -369,5 +378,115 @@ func TestTakenOver(t *testing.T) {
 	p.direct("ada", "cyd", "for cyd")
 	if got := p.heard(1); got[0].Body != "for cyd" {
 		t.Errorf("told %+v", got)
+	}
+}
+
+// TestPushTakenBack: what is read on one device is taken back by the others that were told of it, by a push that replaces the other one while that
+// waits; and nothing is, of which nobody was told. Users have a list of what they were told.
+func TestPushTakenBack(t *testing.T) {
+	t.Run("SQLite", func(t *testing.T) {
+		t.Parallel()
+		testPushTakenBack(t, "--data", t.TempDir())
+	})
+	t.Run("PostgreSQL", func(t *testing.T) {
+		t.Parallel()
+		testPushTakenBack(t, "--database", pgtest.Database(t))
+	})
+}
+
+func testPushTakenBack(t *testing.T, flags ...string) {
+	p := servePushing(t, flags, "bob")
+	ada, bob := chat.Actor{ID: "ada", Name: "Ada"}, chat.Actor{ID: "bob", Name: "Bob"}
+	putUser(t, p.Server, "bob")
+	type closing struct {
+		Type, Tag, Title, NotificationID string
+		Data                             struct {
+			Type, ConversationID, NotificationID string
+			Seq                                  int64
+		}
+	}
+	heard := func() (topic string, c closing) {
+		t.Helper()
+		r := asked(t, p.service)
+		plain, err := p.browsers["bob"].Read(r.Body)
+		if err == nil {
+			err = json.Unmarshal(plain, &c)
+		}
+		if err != nil {
+			t.Fatalf("%s, %v", plain, err)
+		}
+		return r.Header.Get("Topic"), c
+	}
+	send := func(text string) chat.Message {
+		t.Helper()
+		m, err := p.Chat.SendDirect(t.Context(), ada, chat.SendDirect{RecipientID: "bob", Content: text})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return m
+	}
+	m := send("Noodles?")
+	topic, told := heard()
+	if told.Type != "" || told.Title != "Ada" || told.Data.Seq != m.Seq {
+		t.Fatalf("bob is told %+v", told)
+	}
+	if _, err := p.Chat.MarkRead(t.Context(), bob, []string{m.ID}); err != nil {
+		t.Fatal(err)
+	}
+	again, back := heard()
+	if back.Type != "close" || back.Tag != told.Tag || again != topic || back.Title != "" || back.Data.Type != "read" || back.Data.ConversationID != m.ConversationID || back.Data.Seq != m.Seq {
+		t.Errorf("it is taken back by %+v, topic %s, not %s", back, again, topic)
+	}
+
+	// What is read before anybody is told of it is not taken back: the next that is heard is of the application.
+	if err := p.Jobs.Pause(t.Context(), push.JobKind, true); err != nil {
+		t.Fatal(err)
+	}
+	m = send("Tea?")
+	if _, err := p.Chat.MarkRead(t.Context(), bob, []string{m.ID}); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Jobs.Pause(t.Context(), push.JobKind, false); err != nil {
+		t.Fatal(err)
+	}
+	lunch, err := p.Broadcasts.Create(t.Context(), broadcast.Create{Kind: broadcast.Notification, Spec: broadcast.Spec{
+		Users: []account.UserID{"bob"}, Notification: push.Fields{"title": json.RawMessage(`"Lunch"`)},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	topic, told = heard()
+	if told.Title != "Lunch" || told.NotificationID != lunch.ID {
+		t.Fatalf("bob is told %+v", told)
+	}
+	history := func(want func([]push.Past) bool) []push.Past {
+		t.Helper()
+		for deadline := time.Now().Add(apptest.Patience); ; time.Sleep(10 * time.Millisecond) {
+			past, err := p.Push.Notifications(t.Context(), "bob", 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if want(past) {
+				return past
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("bob had %+v", past)
+			}
+		}
+	}
+	past := history(func(past []push.Past) bool { return len(past) == 2 && len(past[0].Results) == 1 })
+	if past[0].ID != lunch.ID || !past[0].ReadAt.IsZero() || !past[0].Results[0].Success || past[1].ReadAt.IsZero() || string(past[1].Fields["body"]) != `"Noodles?"` {
+		t.Errorf("bob had %+v", past)
+	}
+	if n, err := p.Push.ReadNotifications(t.Context(), "bob", []string{lunch.ID}); n != 1 || err != nil {
+		t.Fatal(n, err)
+	}
+	again, back = heard()
+	if back.Type != "close" || back.Tag != lunch.ID || again != topic || back.Data.Type != "read" || back.Data.NotificationID != lunch.ID {
+		t.Errorf("it is taken back by %+v, topic %s, not %s", back, again, topic)
+	}
+	countsPushes(t, p.Server, usage.Pushes{Sent: 2})
+	if len(p.service.Asked) > 0 {
+		t.Error("something else is told")
 	}
 }

@@ -166,6 +166,18 @@ func tryPush(d *described, room string) {
 	of := values{"conversationId": history.text(t, "messages", 0, "conversationId")}
 	d.call("setPushSettings", nil, "")
 	d.call("setConversationPush", of, `{"level": "all", "mutedUntil": "2999-01-01T00:00:00Z"}`)
+	d.call("readNotifications", nil, `{}`)
+	if r := d.call("readNotifications", nil, `{}`); r.json(t, "read") != 0.0 {
+		t.Errorf("read again: %s", r.body)
+	}
+	if r := d.call("getUserNotifications", values{"userId": "ada"}, ""); len(r.json(t, "notifications").([]any)) == 0 {
+		t.Errorf("ada had %s", r.body)
+	}
+	for _, n := range d.call("getNotifications", nil, "").json(t, "notifications").([]any) {
+		if n := n.(map[string]any); n["readAt"] == nil || n["id"] == "" || n["notification"] == nil {
+			t.Errorf("a notification is %v", n)
+		}
+	}
 	r := d.call("getPushSettings", nil, "")
 	if r.text(t, "settings", "level") != "mentions" || r.json(t, "settings", "content") != false || r.text(t, "settings", "quiet", "from") != "22:00" ||
 		r.text(t, "conversations", 0, "level") != "all" || r.text(t, "conversations", 0, "conversationId") != of["conversationId"] {

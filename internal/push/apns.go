@@ -74,9 +74,9 @@ func newAPNs(cfg APNs, c client) (*apns, error) {
 	return &apns{client: c, cfg: cfg, origin: origin, key: key}, nil
 }
 
-func (a *apns) tell(ctx context.Context, s *Subscription, f Fields, id string, at, until time.Time) (attempt, error) {
+func (a *apns) tell(ctx context.Context, s *Subscription, n *notice) (attempt, error) {
 	return a.post(ctx, a.origin, func(ctx context.Context) (*http.Request, *attempt) {
-		r, err := a.request(ctx, s, f, id, at, until)
+		r, err := a.request(ctx, s, n)
 		if err != nil {
 			return nil, &attempt{outcome: Refused, why: err.Error()}
 		}
@@ -85,8 +85,8 @@ func (a *apns) tell(ctx context.Context, s *Subscription, f Fields, id string, a
 }
 
 // request is what Apple's Sending notification requests to APNs asks for.
-func (a *apns) request(ctx context.Context, s *Subscription, f Fields, id string, at, until time.Time) (*http.Request, error) {
-	payload, err := apnsPayload(f, id, at)
+func (a *apns) request(ctx context.Context, s *Subscription, n *notice) (*http.Request, error) {
+	payload, err := apnsPayload(n)
 	if err != nil {
 		return nil, err
 	}
@@ -106,14 +106,17 @@ func (a *apns) request(ctx context.Context, s *Subscription, f Fields, id string
 	r.Header.Set("Apns-Topic", bundleID)
 	r.Header.Set("Apns-Push-Type", "alert")
 	r.Header.Set("Apns-Priority", atOncePrio)
-	if u := f.urgency(); u == "very-low" || u == "low" {
+	if u := n.fields.urgency(); u == "very-low" || u == "low" || n.back {
 		r.Header.Set("Apns-Priority", thriftyPrio)
 	}
-	r.Header.Set("Apns-Expiration", nowOrNever)
-	if until.After(now) {
-		r.Header.Set("Apns-Expiration", strconv.FormatInt(until.Unix(), 10))
+	if n.back {
+		r.Header.Set("Apns-Push-Type", "background")
 	}
-	r.Header.Set("Apns-Collapse-Id", f.topic(id))
+	r.Header.Set("Apns-Expiration", nowOrNever)
+	if n.until.After(now) {
+		r.Header.Set("Apns-Expiration", strconv.FormatInt(n.until.Unix(), 10))
+	}
+	r.Header.Set("Apns-Collapse-Id", n.fields.topic(n.id))
 	return r, nil
 }
 
@@ -133,9 +136,10 @@ func (a *apns) authorization(now time.Time) (string, error) {
 	return "bearer " + a.token, nil
 }
 
-// apnsPayload is what an app is told: what the system shows in aps, and the notification's other fields beside that.
-func apnsPayload(f Fields, id string, at time.Time) ([]byte, error) {
-	return f.fit(id, at, maxAPNs, func(told map[string]any) any {
+// apnsPayload is what an app is told: what the system shows in aps, and the notification's other fields beside that. An app that is to
+// take something back is woken up for it.
+func apnsPayload(n *notice) ([]byte, error) {
+	return n.fields.fit(n.id, n.at, maxAPNs, func(told map[string]any) any {
 		out := make(map[string]any, len(told)+1)
 		for name, value := range told {
 			if name != "title" && name != "body" && name != "sound" && name != "badge" && name != "unread" {
@@ -143,6 +147,9 @@ func apnsPayload(f Fields, id string, at time.Time) ([]byte, error) {
 			}
 		}
 		out["aps"] = apsOf(told)
+		if n.back {
+			out["aps"] = wakesApp
+		}
 		return out
 	})
 }
@@ -157,6 +164,9 @@ type aps struct {
 	ThreadID       string `json:"thread-id,omitempty"`
 	MutableContent int    `json:"mutable-content"` // an extension of the app may fetch pictures
 }
+
+// wakesApp is aps of what an app hears of without anything being shown (developer.apple.com: Pushing background updates to your App).
+var wakesApp = map[string]int{"content-available": 1}
 
 func apsOf(told map[string]any) (a aps) {
 	a.Alert.Title, a.Alert.Body = textIn(told, "title"), textIn(told, "body")

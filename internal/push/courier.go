@@ -36,6 +36,7 @@ type task struct {
 	ID     string           `json:"id"`
 	Fields Fields           `json:"n,omitempty"`
 	Said   *said            `json:"said,omitempty"` // a message, instead of fields
+	Back   *Back            `json:"back,omitempty"` // what is taken back, instead of both
 	At     time.Time        `json:"at"`
 	Until  time.Time        `json:"until"` // its TTL
 	Users  []account.UserID `json:"users,omitempty"`
@@ -60,18 +61,24 @@ func (s *Service) Kind() job.Kind {
 	return job.Kind{Name: JobKind, Handle: s.handle, Workers: workers, Retries: retries, Timeout: jobTimeout}
 }
 
-// Notification returns the jobs that bring a notification of the application to the devices of at most [MaxUsers] users: for who
-// causes it to store. id tells notifications apart.
+// Notification notes that at most [MaxUsers] users are told something by the application, and returns the jobs that bring it to their
+// devices: for who causes it to store. id tells notifications apart.
 func (s *Service) Notification(ctx context.Context, id string, f Fields, users []account.UserID, priority job.Priority) ([]job.Job, error) {
 	if len(users) == 0 {
 		return nil, nil
+	}
+	now, told := s.timestamp(), make([]Told, len(users))
+	for i, user := range users {
+		told[i] = Told{UserID: user, ID: id, At: now}
+	}
+	if _, err := s.Store.NoteTold(ctx, told, &Content{id, f, now}); err != nil {
+		return nil, fmt.Errorf("note what users are told: %w", err)
 	}
 	if !s.known.Load() {
 		if err := s.Refresh(ctx); err != nil || !s.known.Load() {
 			return nil, err
 		}
 	}
-	now := s.timestamp()
 	t := task{ID: id, Fields: f, At: now, Until: now.Add(f.ttl()), Users: users}
 	j, err := t.job(s.NewID(), priority, now, now)
 	if err != nil {
@@ -84,6 +91,10 @@ func (s *Service) Notification(ctx context.Context, id string, f Fields, users [
 type target struct {
 	Subscription
 	fields Fields
+	id     string // of what it is told; empty is the task's
+	// conversation and seq are where the message is that it is told of.
+	conversation string
+	seq          int64
 }
 
 // handle is the [job.Handler].
@@ -110,6 +121,7 @@ func (s *Service) handle(ctx context.Context, j *job.Job) (job.Result, error) {
 			again[at] = append(again[at], targets[i].ID)
 		}
 	}
+	followers = append(followers, s.note(ctx, &t, targets, attempts)...)
 	var result job.Result
 	now := s.timestamp()
 	for _, next := range followers {
@@ -154,13 +166,17 @@ func (s *Service) settle(ctx context.Context, t *task, d *Subscription, a *attem
 		}
 	case Sent, Expired:
 	}
-	s.Observe(d.Type, a.outcome)
+	s.Observe(d.Type, a.outcome, t.Back != nil)
 	return at, later
 }
 
 // targets are the devices that a task is for now, and the tasks for others.
 func (s *Service) targets(ctx context.Context, t *task) (targets []target, followers []*task, err error) {
-	if t.Said != nil {
+	switch {
+	case t.Back != nil:
+		targets, err = s.backTargets(ctx, t)
+		return targets, nil, err
+	case t.Said != nil:
 		return s.messageTargets(ctx, t)
 	}
 	devices, later, err := s.devices(ctx, t, t.Users)
@@ -177,7 +193,7 @@ func (s *Service) targets(ctx context.Context, t *task) (targets []target, follo
 	now := s.Now()
 	for i := range devices {
 		if wishes[devices[i].UserID].told(true, true, now) {
-			targets = append(targets, target{devices[i], t.Fields})
+			targets = append(targets, target{Subscription: devices[i], fields: t.Fields})
 		}
 	}
 	return targets, followers, nil
@@ -232,7 +248,11 @@ func (s *Service) tellAll(ctx context.Context, targets []target, t *task) ([]att
 				attempts[i] = attempt{outcome: Refused, why: "this server has no credentials for it"}
 				return
 			}
-			attempts[i], errs[i] = by.tell(ctx, &targets[i].Subscription, targets[i].fields, t.ID, t.At, t.Until)
+			n := notice{fields: targets[i].fields, id: targets[i].id, at: t.At, until: t.Until, back: t.Back != nil}
+			if n.id == "" {
+				n.id = t.ID
+			}
+			attempts[i], errs[i] = by.tell(ctx, &targets[i].Subscription, &n)
 		})
 	}
 	all.Wait()

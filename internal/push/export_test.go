@@ -47,7 +47,7 @@ func NewWebPush(send Sender, key *Key, now func() time.Time) WebPush {
 
 // Tell tells a browser once.
 func (w WebPush) Tell(ctx context.Context, s *Subscription, f Fields, id string, at, until time.Time) (Outcome, time.Duration, error) {
-	a, err := w.web.tell(ctx, s, f, id, at, until)
+	a, err := w.web.tell(ctx, s, &notice{fields: f, id: id, at: at, until: until})
 	return a.outcome, a.after, err
 }
 
@@ -68,23 +68,31 @@ func NewFCM(cfg FCM, send Sender, now func() time.Time) (Phones, error) {
 
 // Tell tells an app once. ours is that the service does not take the credentials.
 func (p Phones) Tell(ctx context.Context, s *Subscription, f Fields, id string, at, until time.Time) (outcome Outcome, after time.Duration, ours bool, err error) {
-	a, err := p.by.tell(ctx, s, f, id, at, until)
+	a, err := p.by.tell(ctx, s, &notice{fields: f, id: id, at: at, until: until})
 	return a.outcome, a.after, a.ours, err
+}
+
+// TakeBack has an app take something back.
+func (p Phones) TakeBack(ctx context.Context, s *Subscription, f Fields, id string, at, until time.Time) (Outcome, error) {
+	a, err := p.by.tell(ctx, s, &notice{fields: f, id: id, at: at, until: until, back: true})
+	return a.outcome, err
 }
 
 // Message is what an app is told by Google's service, and Payload by Apple's.
 func (f Fields) Message(token, id string, at, now, until time.Time) ([]byte, error) {
-	return fcmMessage(token, f, id, at, now, until)
+	return fcmMessage(token, &notice{fields: f, id: id, at: at, until: until}, now)
 }
 
 // Payload is what an app is told by Apple's.
-func (f Fields) Payload(id string, at time.Time) ([]byte, error) { return apnsPayload(f, id, at) }
+func (f Fields) Payload(id string, at time.Time) ([]byte, error) {
+	return apnsPayload(&notice{fields: f, id: id, at: at})
+}
 
 // PrivateKey is a key of ECDH.
 func PrivateKey(raw []byte) (*ecdh.PrivateKey, error) { return ecdh.P256().NewPrivateKey(raw) }
 
-// Told tells whether a user with such settings is told of something.
-func Told(own, conversation Settings, direct, particular bool, now time.Time) bool {
+// IsTold tells whether a user with such settings is told of something.
+func IsTold(own, conversation Settings, direct, particular bool, now time.Time) bool {
 	w := wishes{own, conversation}
 	return w.told(direct, particular, now)
 }

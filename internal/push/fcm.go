@@ -93,10 +93,10 @@ func newFCM(cfg FCM, c client) (*fcm, error) {
 	}, nil
 }
 
-func (g *fcm) tell(ctx context.Context, s *Subscription, f Fields, id string, at, until time.Time) (attempt, error) {
+func (g *fcm) tell(ctx context.Context, s *Subscription, n *notice) (attempt, error) {
 	var access string
 	return g.post(ctx, g.origin, func(ctx context.Context) (r *http.Request, instead *attempt) {
-		message, err := fcmMessage(s.Address, f, id, at, g.now(), until)
+		message, err := fcmMessage(s.Address, n, g.now())
 		if err != nil {
 			return nil, &attempt{outcome: Refused, why: err.Error()}
 		}
@@ -184,18 +184,20 @@ type fcmNotification struct {
 	Image string `json:"image,omitempty"`
 }
 
-// fcmMessage is what an app is told: what the system shows, and the notification's other fields as texts.
-func fcmMessage(address string, f Fields, id string, at, now, until time.Time) ([]byte, error) {
-	left := max(until.Sub(now), 0) / time.Second
+// fcmMessage is what an app is told: what the system shows, and the notification's other fields as texts. An app that is to take
+// something back hears of it without anything being shown.
+func fcmMessage(address string, n *notice, now time.Time) ([]byte, error) {
+	left := max(n.until.Sub(now), 0) / time.Second
 	expires := nowOrNever
 	if left > 0 {
-		expires = strconv.FormatInt(until.Unix(), 10)
+		expires = strconv.FormatInt(n.until.Unix(), 10)
 	}
 	priority, appleprio := "high", atOncePrio
-	if u := f.urgency(); u == "very-low" || u == "low" {
+	if u := n.fields.urgency(); u == "very-low" || u == "low" || n.back {
 		priority, appleprio = "normal", thriftyPrio
 	}
-	return f.fit(id, at, maxFCM, func(told map[string]any) any {
+	topic := n.fields.topic(n.id)
+	return n.fields.fit(n.id, n.at, maxFCM, func(told map[string]any) any {
 		data := make(map[string]string, len(told))
 		for name, value := range told {
 			if raw, is := value.(json.RawMessage); is && isNull(raw) {
@@ -205,9 +207,18 @@ func fcmMessage(address string, f Fields, id string, at, now, until time.Time) (
 				data[name] = asText(value)
 			}
 		}
+		android := map[string]any{"collapse_key": topic, "ttl": strconv.FormatInt(int64(left), 10) + "s", "priority": priority}
+		headers := map[string]string{"apns-collapse-id": topic, "apns-priority": appleprio, "apns-expiration": expires}
+		if n.back {
+			headers["apns-push-type"] = "background"
+			return map[string]any{"message": map[string]any{
+				"token": address, "data": data, "android": android,
+				"apns": map[string]any{"headers": headers, "payload": map[string]any{"aps": wakesApp}},
+			}}
+		}
 		shown := map[string]any{}
-		if n := unreadIn(told); n != nil {
-			shown["notification_count"] = *n
+		if unread := unreadIn(told); unread != nil {
+			shown["notification_count"] = *unread
 		}
 		for name, value := range map[string]string{"tag": textIn(told, "tag"), "color": colorIn(told), "sound": textIn(told, "sound")} {
 			if value != "" {
@@ -218,17 +229,13 @@ func fcmMessage(address string, f Fields, id string, at, now, until time.Time) (
 		if !strings.HasPrefix(image, "https://") {
 			image = ""
 		}
+		android["notification"] = shown
 		return map[string]any{"message": map[string]any{
 			"token":        address,
 			"notification": fcmNotification{textIn(told, "title"), textIn(told, "body"), image},
 			"data":         data,
-			"android": map[string]any{
-				"collapse_key": f.topic(id), "ttl": strconv.FormatInt(int64(left), 10) + "s", "priority": priority, "notification": shown,
-			},
-			"apns": map[string]any{
-				"headers": map[string]string{"apns-collapse-id": f.topic(id), "apns-priority": appleprio, "apns-expiration": expires},
-				"payload": map[string]any{"aps": fcmAPS(told)},
-			},
+			"android":      android,
+			"apns":         map[string]any{"headers": headers, "payload": map[string]any{"aps": fcmAPS(told)}},
 		}}
 	})
 }

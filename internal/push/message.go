@@ -111,7 +111,7 @@ func (s *Service) messageTargets(ctx context.Context, t *task) (targets []target
 		}
 		told[user] = fields
 		if fields != nil {
-			targets = append(targets, target{devices[i], fields})
+			targets = append(targets, target{Subscription: devices[i], fields: fields, conversation: m.ConversationID, seq: m.Seq})
 		}
 	}
 	return targets, followers, nil
@@ -187,16 +187,8 @@ func (s *Service) messageFields(ctx context.Context, m *chat.Message, title stri
 			"data": map[string]any{"type": "message", "conversationId": m.ConversationID, "messageId": m.ID, "seq": m.Seq},
 		})
 	}
-	body := m.Content
-	if m.RoomID != "" {
-		body = m.SenderName + ": " + body
-	}
-	return fieldsOf(map[string]any{
-		"title": title, "body": body, "tag": m.ConversationID, "unread": unread,
-		"data": map[string]any{
-			"type": "message", "conversationId": m.ConversationID, "roomId": m.RoomID, "messageId": m.ID, "senderId": m.SenderID, "seq": m.Seq,
-		},
-	})
+	said := Said{RoomID: m.RoomID, RoomName: title, SenderID: string(m.SenderID), SenderName: m.SenderName, Content: m.Content}
+	return saidFields(&said, &saidAt{m.ConversationID, m.ID, m.Seq}, map[string]any{"unread": unread})
 }
 
 // mayHear tells whether a user is in the conversation of a message, and there is no block between its sender and the user.

@@ -130,7 +130,7 @@ func (f Fields) urgency() Urgency {
 // (RFC 8030, section 5.4). Without a tag it is replaced by nothing, and repetitions of it by each other.
 func (f Fields) topic(id string) string {
 	tag := f.text("tag")
-	if tag == "" {
+	if tag == "" || tag == id {
 		tag = "\x00" + id
 	}
 	digest := sha256.Sum256([]byte(tag))

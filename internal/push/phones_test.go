@@ -567,3 +567,45 @@ func FuzzPhones(f *testing.F) {
 		}
 	})
 }
+
+// TestTakeBack: what an app takes back it hears of without anything being shown, in the place of what it was told.
+func TestTakeBack(t *testing.T) {
+	service := webpushtest.NewService(t)
+	service.Answer("/token", says(200, `{"access_token":"a1","expires_in":3599,"token_type":"Bearer"}`))
+	now := func() time.Time { return noon }
+	apns, err := push.NewAPNs(appleConfig(t, appleKey(t), strings.TrimPrefix(service.URL, "https://")), client(t, service), now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fcm, err := push.NewFCM(googleConfig(t, service.URL, nil), client(t, service), now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := fields(t, `{"type":"close","tag":"dm:1","data":{"type":"read","conversationId":"dm:1","seq":3}}`)
+	topic := fields(t, `{"tag":"dm:1"}`).Topic("other")
+	take := func(p push.Phones, of push.Given) webpushtest.Request {
+		t.Helper()
+		if outcome, err := p.TakeBack(t.Context(), phone(t, of), f, "pb_1", noon, noon.Add(time.Hour)); outcome != push.Sent || err != nil {
+			t.Fatalf("%s, %v", outcome, err)
+		}
+		asked := <-service.Asked
+		if asked.Path == "/token" {
+			asked = <-service.Asked
+		}
+		return asked
+	}
+	asked := take(apns, push.Given{Type: push.TypeAPNs, Token: appleDevice, BundleID: "com.example.chat"})
+	for name, want := range map[string]string{"apns-push-type": "background", "apns-priority": "5", "apns-collapse-id": topic, "apns-topic": "com.example.chat"} {
+		if got := asked.Header.Get(name); got != want {
+			t.Errorf("%s is %q, want %q", name, got, want)
+		}
+	}
+	same(t, asked.Body, `{"aps":{"content-available":1},"type":"close","tag":"dm:1","data":{"type":"read","conversationId":"dm:1","seq":3},
+		"notificationId":"pb_1","timestamp":"2026-12-01T12:00:00.000Z"}`)
+	asked = take(fcm, push.Given{Type: push.TypeFCM, Token: googleDevice})
+	same(t, asked.Body, `{"message":{"token":"`+googleDevice+`",
+		"data":{"type":"close","tag":"dm:1","data":"{\"type\":\"read\",\"conversationId\":\"dm:1\",\"seq\":3}","notificationId":"pb_1","timestamp":"2026-12-01T12:00:00.000Z"},
+		"android":{"collapse_key":"`+topic+`","ttl":"3600s","priority":"normal"},
+		"apns":{"headers":{"apns-collapse-id":"`+topic+`","apns-priority":"5","apns-expiration":"`+strconv.FormatInt(noon.Add(time.Hour).Unix(), 10)+`","apns-push-type":"background"},
+			"payload":{"aps":{"content-available":1}}}}}`)
+}

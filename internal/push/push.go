@@ -15,6 +15,7 @@
 //	courier.go       Service.Kind: the jobs that bring notifications
 //	message.go       who is told of a message, and what
 //	settings.go      of what users want to be told
+//	history.go       what users were told, and what devices take back once it is read
 //	service.go       Service: devices subscribe and unsubscribe
 package push
 
@@ -66,6 +67,7 @@ func subscriptionID(of Type, address string) string {
 
 // Store keeps subscriptions. All methods may be called concurrently, and each is one transaction.
 type Store interface {
+	History
 	// PushKey returns the key of all servers of the database: the one that was made first.
 	PushKey(ctx context.Context, made []byte, at time.Time) ([]byte, error)
 	// AddPushSubscription stores a device, in place of what was known of its address: a browser is the last user's who

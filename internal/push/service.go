@@ -44,8 +44,8 @@ type Deps struct {
 	Presence Presence
 	Chats    Chats
 	Blocks   chat.Blocks
-	// Observe is told what came of telling a device. It must not block.
-	Observe func(of Type, outcome Outcome)
+	// Observe is told what came of telling a device; back is that it was to take something back. It must not block.
+	Observe func(of Type, outcome Outcome, back bool)
 	Log     *slog.Logger
 	Now     func() time.Time
 	NewID   func() string // of jobs

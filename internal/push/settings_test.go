@@ -47,7 +47,7 @@ func TestTold(t *testing.T) {
 			direct, particular bool
 			want               bool
 		}{{"direct message", true, false, test.direct}, {"mention", false, true, test.mention}, {"other message", false, false, test.other}} {
-			if got := push.Told(test.own, test.conversation, what.direct, what.particular, now); got != what.want {
+			if got := push.IsTold(test.own, test.conversation, what.direct, what.particular, now); got != what.want {
 				t.Errorf("%s: a %s is told: %t", test.name, what.name, got)
 			}
 		}

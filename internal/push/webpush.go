@@ -50,10 +50,19 @@ const (
 	maxRetryAfter = time.Hour
 )
 
+// notice is what a device is told.
+type notice struct {
+	fields    Fields
+	id        string
+	at, until time.Time
+	// back is that the device takes something back, and shows nothing.
+	back bool
+}
+
 // carrier tells devices of one type.
 type carrier interface {
 	// tell tells a device once. An error says that nothing was tried, as ctx has ended.
-	tell(ctx context.Context, s *Subscription, f Fields, id string, at, until time.Time) (attempt, error)
+	tell(ctx context.Context, s *Subscription, n *notice) (attempt, error)
 }
 
 // webPush tells browsers.
@@ -62,13 +71,13 @@ type webPush struct {
 	key *Key
 }
 
-func (w *webPush) tell(ctx context.Context, s *Subscription, f Fields, id string, at, until time.Time) (attempt, error) {
+func (w *webPush) tell(ctx context.Context, s *Subscription, n *notice) (attempt, error) {
 	origin, err := originOf(s.Address)
 	if err != nil {
 		return attempt{outcome: Gone, why: err.Error()}, nil
 	}
 	return w.post(ctx, origin, func(ctx context.Context) (*http.Request, *attempt) {
-		r, err := w.request(ctx, s, f, id, at, until)
+		r, err := w.request(ctx, s, n)
 		if err != nil {
 			return nil, &attempt{outcome: Refused, why: err.Error()}
 		}
@@ -77,8 +86,8 @@ func (w *webPush) tell(ctx context.Context, s *Subscription, f Fields, id string
 }
 
 // request is what RFC 8030, section 5, RFC 8291, section 4 and RFC 8292, section 3 ask for.
-func (w *webPush) request(ctx context.Context, s *Subscription, f Fields, id string, at, until time.Time) (*http.Request, error) {
-	plain, err := f.plain(id, at, MaxPlain)
+func (w *webPush) request(ctx context.Context, s *Subscription, n *notice) (*http.Request, error) {
+	plain, err := n.fields.plain(n.id, n.at, MaxPlain)
 	if err != nil {
 		return nil, err
 	}
@@ -101,9 +110,9 @@ func (w *webPush) request(ctx context.Context, s *Subscription, f Fields, id str
 	r.Header.Set("Authorization", authorization)
 	r.Header.Set("Content-Encoding", "aes128gcm")
 	r.Header.Set("Content-Type", "application/octet-stream")
-	r.Header.Set("TTL", strconv.FormatInt(int64(max(until.Sub(w.now()), 0)/time.Second), 10))
-	r.Header.Set("Urgency", string(f.urgency()))
-	r.Header.Set("Topic", f.topic(id))
+	r.Header.Set("TTL", strconv.FormatInt(int64(max(n.until.Sub(w.now()), 0)/time.Second), 10))
+	r.Header.Set("Urgency", string(n.fields.urgency()))
+	r.Header.Set("Topic", n.fields.topic(n.id))
 	r.Header.Set("User-Agent", "Sockeye-Push")
 	return r, nil
 }

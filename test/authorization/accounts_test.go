@@ -35,6 +35,8 @@ var accountTable = []struct {
 	{"getPushKey", `{}`, accepted, accepted, accepted, accepted},
 	{"subscribePush", `{"endpoint":"https://push.example/1","keys":{"p256dh":"BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4","auth":"BTBZMqHH6r4Tts7J_aSIgg"}}`, authentication, accepted, accepted, authentication},
 	{"unsubscribePush", `{"endpoint":"https://push.example/2"}`, authentication, accepted, accepted, authentication},
+	{"getNotifications", `{}`, authentication, accepted, accepted, authentication},
+	{"readNotifications", `{}`, authentication, accepted, accepted, authentication},
 	{"getPushSettings", `{}`, authentication, accepted, accepted, authentication},
 	{"setPushSettings", `{"level":"nothing"}`, authentication, accepted, accepted, authentication},
 	{"setConversationPush", `{"conversationId":"room:none","level":"nothing"}`, authentication, "conversation_not_found", "conversation_not_found", authentication},

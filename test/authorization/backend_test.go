@@ -32,6 +32,7 @@ var backendTable = []backendRow{
 	{"notify", `{"userIds":["$ada"],"notification":{"title":"$new"}}`, account.ScopeNotifications},
 	{"getNotification", `{"notificationId":"$notification"}`, account.ScopeNotifications},
 	{"cancelNotification", `{"notificationId":"$notification"}`, account.ScopeNotifications},
+	{"getUserNotifications", `{"userId":"$ada"}`, account.ScopeNotifications},
 	{"getPushFigures", `{}`, account.ScopeNotifications},
 	{"createBroadcast", `{"roomIds":["$room"],"content":"hear, hear"}`, account.ScopeBroadcasts},
 	{"getBroadcast", `{"broadcastId":"$broadcast"}`, account.ScopeBroadcasts},

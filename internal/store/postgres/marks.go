@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/sockeye-im/sockeye/internal/chat"
+	"github.com/sockeye-im/sockeye/internal/push"
 	"github.com/sockeye-im/sockeye/internal/store/rows"
 )
 
@@ -87,14 +88,25 @@ func (t *tx) markRead(cmd *chat.MarkRead, messages []rows.Listed) ([]chat.Receip
 }
 
 // setMark moves a mark, which the caller has seen to lie before that seq. It tells whether it has: another process may have
-// moved it further since.
+// moved it further since. Devices take back what they were told of what is read by that.
 func (t *tx) setMark(conversation string, user chat.UserID, seq int64, at time.Time) (moved bool, err error) {
-	moves, err := t.exec(`
-		INSERT INTO read_marks AS m (conversation_id, user_id, seq, read_at) VALUES ($1, $2, $3, $4)
-		ON CONFLICT (conversation_id, user_id) DO UPDATE SET seq = excluded.seq, read_at = excluded.read_at WHERE m.seq < excluded.seq`,
-		conversation, user, seq, at.UnixMilli())
+	var shown bool
+	err = t.row(`
+		WITH moved AS (
+				INSERT INTO read_marks AS m (conversation_id, user_id, seq, read_at) VALUES ($1, $2, $3, $4)
+				ON CONFLICT (conversation_id, user_id) DO UPDATE SET seq = excluded.seq, read_at = excluded.read_at WHERE m.seq < excluded.seq
+				RETURNING 1),
+			told AS (
+				UPDATE notifications n SET read_at = $4
+				WHERE n.user_id = $2 AND n.conversation_id = $1 AND n.seq <= $3 AND n.read_at IS NULL AND EXISTS (SELECT 1 FROM moved)
+				RETURNING n.results)
+		SELECT EXISTS (SELECT 1 FROM moved), coalesce((SELECT bool_or(strpos(told.results, '"success":true') > 0) FROM told), false)`,
+		conversation, user, seq, at.UnixMilli()).Scan(&moved, &shown)
 	if err != nil {
 		return false, fmt.Errorf("set mark: %w", err)
 	}
-	return moves > 0, nil
+	if shown {
+		err = t.takeBack([]push.Back{{Conversation: conversation, Seq: seq}}, user, at)
+	}
+	return moved, err
 }

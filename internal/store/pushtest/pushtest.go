@@ -40,6 +40,11 @@ func Run(t *testing.T, newDriver func(t *testing.T) Driver) {
 		{"MostSettings", testMostSettings},
 		{"Wanting", testWanting},
 		{"EndedContextStoresNothing", testEndedContext},
+		{"History", testHistory},
+		{"HistoryOfMessages", testHistoryOfMessages},
+		{"HistoryBound", testHistoryBound},
+		{"HistoryPruned", testHistoryPruned},
+		{"HistoryAtOnce", testHistoryAtOnce},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

@@ -86,7 +86,7 @@ func (t *tx) markRead(cmd *chat.MarkRead, messages []rows.Listed) ([]chat.Receip
 	return given, err
 }
 
-// setMark sets a mark, which the caller knows to lie after the present one.
+// setMark sets a mark, which the caller knows to lie after the present one. Devices take back what they were told of what is read by that.
 func (t *tx) setMark(conversation string, user chat.UserID, seq int64, at time.Time) error {
 	_, err := t.exec(`
 		INSERT INTO read_marks (conversation_id, user_id, seq, read_at) VALUES (?, ?, ?, ?)
@@ -94,5 +94,5 @@ func (t *tx) setMark(conversation string, user chat.UserID, seq int64, at time.T
 	if err != nil {
 		return fmt.Errorf("set mark: %w", err)
 	}
-	return nil
+	return t.readUpTo(conversation, user, seq, at)
 }
