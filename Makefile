@@ -113,7 +113,7 @@ $(LINT):
 	mv $(@D)/golangci-lint $@
 
 .PHONY: bench
-bench: bench/peers/node_modules/.package-lock.json ## Measure the library beside its peers, the whole server, the stores, jobs, many nodes, growth, hostile clients, in some 25 minutes, into bench/RESULTS.md
+bench: bench/peers/node_modules/.package-lock.json ## Measure the library beside its peers, the whole server, the stores, jobs, pushes, many nodes, growth, hostile clients, in some 25 minutes, into bench/RESULTS.md
 	go run ./bench $(ARGS)
 
 .PHONY: web-figures

@@ -11,6 +11,7 @@ import (
 	"github.com/sockeye-im/sockeye/bench/hostile"
 	"github.com/sockeye-im/sockeye/bench/jobs"
 	"github.com/sockeye-im/sockeye/bench/product"
+	"github.com/sockeye-im/sockeye/bench/push"
 	"github.com/sockeye-im/sockeye/bench/store"
 )
 
@@ -24,6 +25,7 @@ var parts = []part{
 	{"product", runProduct},
 	{"store", runStore},
 	{"jobs", runJobs},
+	{"push", runPush},
 	{"cluster", runCluster},
 	{"growth", runGrowth},
 	{"hostile", runHostile},
@@ -79,6 +81,14 @@ func runProduct(ctx context.Context, options compare.Options) (string, error) {
 	report, err := product.Run(ctx, product.Options{
 		Rounds: min(options.Rounds, partRounds), Short: options.Short, Only: options.Scenarios, Profile: options.Profile, Progress: options.Progress,
 	})
+	if report == nil {
+		return "", err
+	}
+	return report.Markdown(), err
+}
+
+func runPush(ctx context.Context, options compare.Options) (string, error) {
+	report, err := push.Run(ctx, push.Options{Rounds: min(options.Rounds, partRounds), Short: options.Short, Progress: options.Progress})
 	if report == nil {
 		return "", err
 	}
