@@ -81,7 +81,15 @@ test("what is said while the chat is closed is decrypted and shown; the next rep
   assert.equal(service.posted, 2);
 });
 
+test("what is read elsewhere goes", async () => {
+  const [{ conversationId, lastMessage }] = (await server.ask("GET", "/api/v1/conversations", undefined, ada.token)).conversations;
+  await server.ask("PUT", `/api/v1/conversations/${encodeURIComponent(conversationId)}/read`, { seq: lastMessage.seq }, ada.token);
+  await page.until("nothing is shown", async () => (await (await navigator.serviceWorker.getRegistration("/")).getNotifications()).length === 0);
+});
+
 test("a click opens the conversation", async () => {
+  await say("Cast off!");
+  await shown("Cast off!");
   await firefox.inBrowser(async () => {
     const alert = () => Services.wm.getMostRecentWindow("alert:alert");
     while (alert()?.document.readyState !== "complete") await new Promise((resolve) => Services.tm.dispatchToMainThread(resolve));
@@ -89,6 +97,6 @@ test("a click opens the conversation", async () => {
   });
   let chat;
   while (!chat) chat = (await firefox.pages()).find(({ url }) => new URL(url).pathname === "/");
-  await chat.until("the conversation is open", reads, "Bob", "The wind is good.");
+  await chat.until("the conversation is open", reads, "Bob", "Cast off!");
   await page.until("nothing is shown any more", async () => (await (await navigator.serviceWorker.getRegistration("/")).getNotifications()).length === 0);
 });

@@ -11,7 +11,7 @@ import { Server } from "./server.mjs";
 let server, service, browser, ada, bob, worker, deliver;
 
 before(async () => {
-  server = await Server.start("--push-allow-private", "--chat-dm-policy", "anyone", "--chat-offline-grace", "1ms"); // who closes the chat is offline
+  server = await Server.start("--push-allow-private", "--limits", "off", "--chat-dm-policy", "anyone", "--chat-offline-grace", "1ms"); // who closes the chat is offline
   service = await PushService.start();
   browser = await launch();
   ada = await Person.arrive(browser, server.url, "Ada", {
@@ -67,6 +67,14 @@ async function untilDone(work) {
   const end = Date.now() + patience;
   await work();
   while ((await done()) === before) assert.ok(Date.now() < end, "the worker is not done");
+}
+
+/** What is pushed next of what is said; not that something was read, which the page has seen to. */
+async function news() {
+  for (;;) {
+    const pushed = await service.next();
+    if (JSON.parse(pushed).type !== "close") return pushed;
+  }
 }
 
 const session = () => ada.page.evaluate(() => JSON.parse(sessionStorage.getItem("sockeye:session")));
@@ -151,7 +159,7 @@ test("who was written to is asked, not before, and turns notifications on", asyn
 test("what is said while the chat is closed is one notification, the latest", async () => {
   await closeTheChat();
   await said("Are you there?");
-  const first = await service.next();
+  const first = await news();
   await deliver(first);
   const [one] = await shown((all) => all.length === 1);
   assert.equal(one.title, "Bob");
@@ -160,7 +168,7 @@ test("what is said while the chat is closed is one notification, the latest", as
   assert.equal(one.tag, one.data.conversationId);
   assert.equal(one.data.unread, 2);
   await said("Hello?");
-  await deliver(await service.next());
+  await deliver(await news());
   const [two] = await shown((all) => all.some(({ body }) => body === "Hello?"));
   assert.equal(two.data.unread, 3);
   await deliver(first); // late
@@ -184,7 +192,7 @@ test("a click opens the conversation in the page that is there", async () => {
 test("what is read is shown no more", async () => {
   await closeTheChat();
   await said("Still there?");
-  await deliver(await service.next());
+  await deliver(await news());
   await shown((all) => all.length === 1);
   await ada.page.goto(`/#direct:${encodeURIComponent(bob.user.id)}`); // where a click leads while no page is open
   await ada.isIn("Bob");
@@ -195,7 +203,7 @@ test("what is read is shown no more", async () => {
 test("a reply is sent without opening the chat, and marks what was said as read", async () => {
   await closeTheChat();
   await said("Coming?");
-  await deliver(await service.next());
+  await deliver(await news());
   const [{ tag, actions }] = await shown((all) => all.length === 1);
   assert.deepEqual(actions, [{ action: "reply", title: "Reply" }, { action: "read", title: "Mark as read" }]);
   await click(tag, "reply", " On my way. ");
@@ -206,7 +214,7 @@ test("a reply is sent without opening the chat, and marks what was said as read"
 
 test("what is marked as read on a notification is read", async () => {
   await said("Bring a rope.");
-  await deliver(await service.next());
+  await deliver(await news());
   const [{ tag }] = await shown((all) => all.length === 1);
   await click(tag, "read");
   await until("all is read", async () => (await conversation(await token())).unread === 0);
@@ -215,7 +223,7 @@ test("what is marked as read on a notification is read", async () => {
 
 test("a reply that the server does not take is not lost: the click has it in the composer", async () => {
   await said("And the map?");
-  await deliver(await service.next());
+  await deliver(await news());
   const [{ tag }] = await shown((all) => all.length === 1);
   await worker.evaluate(() => {
     self.others = self.fetch;
@@ -238,7 +246,7 @@ test("a notification that says neither what nor who leads to the conversation, a
   await closeTheChat();
   await server.ask("PUT", "/api/v1/push/settings", { content: false }, await token());
   await said("a secret");
-  await deliver(await service.next());
+  await deliver(await news());
   const [{ title, body, tag, data }] = await shown((all) => all.length === 1);
   assert.deepEqual([title, body, data.senderId], ["New message", "", undefined]);
   await click(tag, "reply", "I keep it.");
@@ -356,6 +364,29 @@ test("a message elsewhere makes a sound, unless it is muted or sounds are off", 
   await ada.close();
   await arrives("never");
   assert.equal(await heard(), 2);
+});
+
+test("what one was told is listed, and leads to what it is about", async () => {
+  const { page } = ada;
+  const key = await server.apiKey("notifications");
+  const notification = { title: "Order 7", body: "It is here.", url: "/admin", data: { order: 7 } };
+  await server.ask("POST", "/api/v1/server/notifications", { userIds: [ada.id], notification }, key);
+  await server.ask("POST", "/api/v1/server/notifications", { userIds: [ada.id], notification: { title: "A trap", url: "javascript:alert(1)" } }, key);
+  await until("it is told", async () => (await server.ask("GET", "/api/v1/notifications", undefined, await token())).notifications.filter(({ notification }) => !notification.tag).length === 2);
+  await ada.press("Recent notifications");
+  const dialog = page.getByRole("dialog", { name: "Recent notifications" });
+  const order = dialog.getByRole("link", { name: /^Order 7 unread .* It is here\.$/ });
+  assert.equal(await order.getAttribute("href"), new URL("/admin", server.url).href);
+  await dialog.getByRole("button", { name: /^A trap/ }).click(); // it leads nowhere, and is read
+  await dialog.getByRole("button", { name: /^A trap unread/ }).waitFor({ state: "hidden" });
+  await ada.audit("the list of notifications");
+  await ada.shoot("notifications-list");
+  await dialog.getByRole("button", { name: "Mark all as read" }).click();
+  await dialog.getByRole("link", { name: /^Order 7 (?!unread)/ }).waitFor();
+  await until("all are read", async () => (await server.ask("GET", "/api/v1/notifications", undefined, await token())).notifications.every(({ readAt }) => readAt));
+  await dialog.getByRole("button", { name: /^Bob/ }).first().click();
+  await ada.isIn("Bob");
+  await dialog.waitFor({ state: "hidden" });
 });
 
 test("the app can be installed", async () => {

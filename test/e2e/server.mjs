@@ -60,6 +60,12 @@ export class Server {
     await promisify(execFile)(process.env.SOCKEYE_BINARY, ["admin", "grant", "--data", this.#data, userId]);
   }
 
+  /** An API key with that scope. */
+  async apiKey(scope) {
+    const { stdout } = await promisify(execFile)(process.env.SOCKEYE_BINARY, ["apikey", "create", "--data", this.#data, "--name", scope, "--scope", scope]);
+    return stdout.trim();
+  }
+
   /** A token for a user of another application. */
   async token(userId, name) {
     const { stdout } = await promisify(execFile)(process.env.SOCKEYE_BINARY, ["token", "--data", this.#data, "--user", userId, "--name", name]);

@@ -113,11 +113,23 @@ export interface AllPushSettings {
   conversations: (ConversationPushSettings & { conversationId: string })[];
 }
 
+/** A notification that the user had, on whatever device. */
+export interface PastNotification {
+  /** Of the message, or of what the application has told. */
+  id: string;
+  /** RFC 3339. */
+  timestamp: string;
+  /** Absent while it is unread. */
+  readAt?: string;
+  /** Its fields, as devices get them; of the application's own they may be anything. */
+  notification: { title?: string; body?: string; tag?: string; data?: Record<string, unknown>; [field: string]: unknown };
+}
+
 /** The `type` of the message by which a service worker tells the page of a click: `{type, ...click}`. */
 export const clickMessage = "sockeye:notificationclick";
 
 /** What everybody may ask for. */
-const keyOfServer = "key";
+const keyOfServer = "push/key";
 
 /**
  * Notifications for who is not connected, on this device, by Web Push; and the page's own. Needs a service worker that shows what comes.
@@ -162,7 +174,7 @@ export class PushClient {
     const before = await this.#usable(pushManager, publicKey);
     const subscription = before ?? (await this.#subscribeAt(pushManager, publicKey));
     try {
-      await this.#ask("POST", "subscribe", subscription.toJSON());
+      await this.#ask("POST", "push/subscribe", subscription.toJSON());
     } catch (error) {
       if (!before) await subscription.unsubscribe().catch(() => false); // it would say that this device is subscribed
       throw error;
@@ -175,7 +187,7 @@ export class PushClient {
     const subscription = await this.getSubscription();
     if (!subscription) return false;
     // Best effort: what is pushed to an endpoint that is gone makes the server forget it.
-    await this.#ask("POST", "unsubscribe", { endpoint: subscription.endpoint }).catch(() => {});
+    await this.#ask("POST", "push/unsubscribe", { endpoint: subscription.endpoint }).catch(() => {});
     return this.#within(subscription.unsubscribe(), "The browser does not answer");
   }
 
@@ -193,17 +205,27 @@ export class PushClient {
 
   /** What the user wants to be told. Throws Refused. */
   async settings(): Promise<AllPushSettings> {
-    return (await this.#ask("GET", "settings")) as AllPushSettings;
+    return (await this.#ask("GET", "push/settings")) as AllPushSettings;
   }
 
   /** Sets what the user wants to be told of all conversations, instead of what was set. Throws Refused, which names the field. */
   async saveSettings(settings: PushSettings): Promise<void> {
-    await this.#ask("PUT", "settings", settings);
+    await this.#ask("PUT", "push/settings", settings);
   }
 
   /** Sets what the user wants to be told of a conversation, instead of what was set; nothing has it be as all others. Throws Refused. */
   async saveConversation(conversationId: string, settings: ConversationPushSettings): Promise<void> {
-    await this.#ask("PUT", `settings/${encodeURIComponent(conversationId)}`, settings);
+    await this.#ask("PUT", `push/settings/${encodeURIComponent(conversationId)}`, settings);
+  }
+
+  /** The last notifications that the user had, the newest first; 100 at most. Throws Refused. */
+  async notifications(): Promise<PastNotification[]> {
+    return ((await this.#ask("GET", "notifications")) as { notifications: PastNotification[] }).notifications;
+  }
+
+  /** Has notifications read, those with these ids or all: devices that show them take them back. Throws Refused. */
+  async readNotifications(ids?: readonly string[]): Promise<void> {
+    await this.#ask("POST", "notifications/read", ids ? { ids } : {});
   }
 
   /** Shows a notification of the page's own; asks for the permission. Throws PushError. */
@@ -284,7 +306,7 @@ export class PushClient {
   /** Asks the server; with another token when that of now is not good. */
   async #ask(method: "GET" | "POST" | "PUT", what: string, body?: object): Promise<unknown> {
     const send = async (fresh: boolean): Promise<Response> =>
-      fetch(new URL(`/api/v1/push/${what}`, this.#url), {
+      fetch(new URL(`/api/v1/${what}`, this.#url), {
         method,
         signal: AbortSignal.timeout(this.#timeout),
         headers: {

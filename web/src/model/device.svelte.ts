@@ -4,6 +4,7 @@ import { browser, forget, load, save } from "../storage";
 import { explain, language, t } from "../words/words.svelte";
 import type { Place } from "./place";
 import { declinedKey } from "./remembered";
+import { Past } from "./past.svelte";
 import { Sound } from "./sound.svelte";
 import { Wishes } from "./wishes.svelte";
 
@@ -31,6 +32,8 @@ export class Device {
   problem = $state("");
   /** What the user wants to be told, on all devices. */
   readonly wishes: Wishes;
+  /** What the user was told. */
+  readonly past: Past;
   /** Of messages that come while the chat is open. */
   readonly sound = new Sound();
 
@@ -46,6 +49,7 @@ export class Device {
     this.#signedIn = signedIn;
     this.#client = new PushClient({ token: () => signedIn.token });
     this.wishes = new Wishes(this.#client);
+    this.past = new Past(this.#client);
     this.#open = open;
     this.look();
   }
@@ -162,7 +166,7 @@ export class Device {
 }
 
 /** The conversation that a notification is of. */
-function placeOf({ roomId, senderId, draft: unsent }: Record<string, unknown>): AskedPlace | undefined {
+export function placeOf({ roomId, senderId, draft: unsent }: Record<string, unknown>): AskedPlace | undefined {
   const draft = typeof unsent === "string" ? unsent : undefined;
   if (typeof roomId === "string" && roomId !== "") return { kind: "room", id: roomId, draft };
   return typeof senderId === "string" && senderId !== "" ? { kind: "direct", id: senderId, draft } : undefined;

@@ -24,6 +24,10 @@ export const notices = {
   sound: "Sound on this device",
   soundHint: "For messages that come while Sockeye is open.",
   ofConversation: "Notifications",
+  past: "Recent notifications",
+  nonePast: "You had no notifications in the last 90 days.",
+  unread: "unread",
+  readAll: "Mark all as read",
   of: (name: string) => `Notifications from ${name}`,
 };
 
@@ -52,5 +56,9 @@ export const noticesInChinese: Notices = {
   sound: "在此设备上播放提示音",
   soundHint: "Sockeye 打开时，有新消息会响起提示音。",
   ofConversation: "通知",
+  past: "最近的通知",
+  nonePast: "最近 90 天内没有通知。",
+  unread: "未读",
+  readAll: "全部标为已读",
   of: (name) => `来自 ${name} 的通知`,
 };
