@@ -70,9 +70,10 @@ type link interface {
 	// window is full. A link that blocks is called without the lock and may take
 	// fewer without an error.
 	write(b []byte) (int, error)
-	// acked is how many bytes the peer has acknowledged; not ok where that is
+	// acked is how many bytes the peer has acknowledged, and for how long, at least, it
+	// has taken nothing though something waited in the kernel; not ok where that is
 	// unknown.
-	acked() (n uint64, ok bool)
+	acked() (n uint64, idle time.Duration, ok bool)
 	blocks() bool
 	// awaitRoom has Conn.resume called when there is room, until switched off.
 	awaitRoom(on bool) error

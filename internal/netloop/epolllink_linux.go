@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -221,7 +222,7 @@ func (l *epollLink) write(b []byte) (int, error) {
 	return n, nil
 }
 
-func (l *epollLink) acked() (n uint64, ok bool) { return acked(l.fd) }
+func (l *epollLink) acked() (n uint64, idle time.Duration, ok bool) { return acked(l.fd) }
 
 func (l *epollLink) awaitRoom(on bool) error { return l.want(unix.EPOLLOUT, on) }
 

@@ -3,6 +3,7 @@ package netloop
 import (
 	"bytes"
 	"net/http"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -39,4 +40,23 @@ func SocketOptions(h *Hijacked) (noDelay, unsent int, err error) {
 		unsent, err = unix.GetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT)
 	}
 	return noDelay, unsent, err
+}
+
+// Untaken is for how long the peer has taken nothing of what the kernel holds, as that tells.
+func Untaken(c *Conn) time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	_, idle, _ := c.link.acked()
+	return idle
+}
+
+// Stalled is for how long the peer has taken nothing, as its connection counts that when it looks; 0 while nothing is queued.
+func Stalled(c *Conn) time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.out == nil {
+		return 0
+	}
+	c.noteProgress()
+	return time.Since(c.out.watch.progress)
 }

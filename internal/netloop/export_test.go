@@ -74,15 +74,15 @@ func (w *Wheel) Farthest() (d time.Duration) {
 // nowhere is a link that takes everything and never calls back.
 type nowhere struct{ written []byte }
 
-func (*nowhere) start(*Conn) error     { return nil }
-func (*nowhere) schedule(*Conn)        {}
-func (*nowhere) blocks() bool          { return false }
-func (*nowhere) awaitRoom(bool) error  { return nil }
-func (*nowhere) pause(bool) error      { return nil }
-func (*nowhere) interrupt()            {}
-func (*nowhere) acked() (uint64, bool) { return 0, false }
-func (*nowhere) closeWrite()           {}
-func (*nowhere) close()                {}
+func (*nowhere) start(*Conn) error                    { return nil }
+func (*nowhere) schedule(*Conn)                       {}
+func (*nowhere) blocks() bool                         { return false }
+func (*nowhere) awaitRoom(bool) error                 { return nil }
+func (*nowhere) pause(bool) error                     { return nil }
+func (*nowhere) interrupt()                           {}
+func (*nowhere) acked() (uint64, time.Duration, bool) { return 0, 0, false }
+func (*nowhere) closeWrite()                          {}
+func (*nowhere) close()                               {}
 
 func (n *nowhere) write(b []byte) (int, error) {
 	n.written = append(n.written, b...)

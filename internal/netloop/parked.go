@@ -116,14 +116,14 @@ func (p *parkedLink) write(b []byte) (int, error) {
 	return p.nc.Write(b[:min(len(b), parkedWrite)])
 }
 
-func (p *parkedLink) acked() (n uint64, ok bool) {
+func (p *parkedLink) acked() (n uint64, idle time.Duration, ok bool) {
 	if p.socket == nil {
-		return 0, false
+		return 0, 0, false
 	}
-	if err := p.socket.Control(func(fd uintptr) { n, ok = acked(int(fd)) }); err != nil {
-		return 0, false
+	if err := p.socket.Control(func(fd uintptr) { n, idle, ok = acked(int(fd)) }); err != nil {
+		return 0, 0, false
 	}
-	return n, ok
+	return n, idle, ok
 }
 
 func (p *parkedLink) awaitRoom(bool) error { return nil } // write waits itself

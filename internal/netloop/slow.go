@@ -71,13 +71,15 @@ func (c *Conn) look(t *Timer) {
 	c.loop.wheel.Arm(&w.timer, min(stall/looks, stall-idle))
 }
 
-// noteProgress asks the kernel. Where it was not asked before it gives the benefit of
-// the doubt: nobody is closed early. mu is held.
+// noteProgress asks the kernel. Where it was not asked before, and does not know since
+// when the peer takes nothing, it gives the benefit of the doubt: nobody is closed early.
+// What the kernel holds waits for the peer too: seconds may pass until its socket is full
+// and a write tells of it. mu is held.
 func (c *Conn) noteProgress() {
 	w := &c.out.watch
-	n, known := c.link.acked()
+	n, idle, known := c.link.acked()
 	if known && n != w.acked {
-		w.progress, w.acked = time.Now(), n
+		w.progress, w.acked = time.Now().Add(-idle), n
 	}
 }
 
