@@ -27,7 +27,7 @@ var _ feed.Feed = (*Feed)(nil)
 
 // entry is something to be told, or to be called when its turn has come.
 type entry struct {
-	facts feed.Facts
+	facts *feed.Facts // nobody changes them
 	then  func()
 }
 
@@ -54,7 +54,7 @@ func (f *Feed) Publish(facts feed.Facts) {
 	for _, told := range f.heeding {
 		told(&facts)
 	}
-	f.queue <- entry{facts: facts}
+	f.queue <- entry{facts: &facts}
 }
 
 // After implements [feed.Feed].
@@ -76,7 +76,7 @@ func (f *Feed) Offer(facts feed.Facts) bool {
 		return false
 	}
 	select {
-	case f.queue <- entry{facts: facts}:
+	case f.queue <- entry{facts: &facts}:
 	default:
 		return false
 	}
@@ -136,7 +136,7 @@ func (f *Feed) tell() {
 			continue
 		}
 		for _, told := range f.following {
-			told(&e.facts)
+			told(e.facts)
 		}
 	}
 }
