@@ -35,9 +35,10 @@ var contentTypes = map[string]string{
 // file is one built file as it goes out.
 type file struct {
 	contentType string
-	plain       representation
-	// gzipped is without content when compression does not pay. The first call compresses, so that a server starts
-	// without: others at the same time wait for it.
+	// plain reads the file when it is called first, so that a server that nobody asks for it does without the memory; an
+	// error stays. gzipped is without content when compression does not pay. Its first call compresses, so that a server
+	// starts without. Others at the same time wait for either.
+	plain   func() (representation, error)
 	gzipped func() representation
 }
 
@@ -46,7 +47,7 @@ type representation struct {
 	etag    string
 }
 
-// load reads every file of dist but those whose path has an element that starts with a dot.
+// load opens every file of dist but those whose path has an element that starts with a dot.
 func load(dist fs.FS) (map[string]file, error) {
 	files := make(map[string]file)
 	err := fs.WalkDir(dist, ".", func(name string, entry fs.DirEntry, err error) error {
@@ -61,12 +62,12 @@ func load(dist fs.FS) (map[string]file, error) {
 		case entry.IsDir():
 			return nil
 		}
-		content, err := fs.ReadFile(dist, name)
+		opened, err := dist.Open(name)
 		if err != nil {
 			return err
 		}
-		files[name] = newFile(name, content)
-		return nil
+		files[name] = newFile(dist, name)
+		return opened.Close()
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read the web app: %w", err)
@@ -74,15 +75,20 @@ func load(dist fs.FS) (map[string]file, error) {
 	return files, nil
 }
 
-func newFile(name string, content []byte) file {
+func newFile(dist fs.FS, name string) file {
 	contentType, ok := contentTypes[path.Ext(name)]
 	if !ok {
 		contentType = "application/octet-stream"
 	}
-	return file{
-		contentType: contentType, plain: newRepresentation(content),
-		gzipped: sync.OnceValue(func() representation { return gzipOf(content) }),
-	}
+	plain := sync.OnceValues(func() (representation, error) {
+		content, err := fs.ReadFile(dist, name)
+		return newRepresentation(content), err
+	})
+	gzipped := sync.OnceValue(func() representation {
+		read, _ := plain() // what cannot be read is empty
+		return gzipOf(read.content)
+	})
+	return file{contentType: contentType, plain: plain, gzipped: gzipped}
 }
 
 // gzipOf compresses content, if that pays.

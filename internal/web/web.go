@@ -49,8 +49,8 @@ type handler struct {
 	files map[string]file
 }
 
-// NewHandler serves a built web app from dist, which is read in full here and not again; an error is
-// a failure to read it. A dist without index.html counts as not built: a page then says how to build.
+// NewHandler serves a built web app from dist. Each file is opened here, and read once, when it is asked for first; an error
+// is a failure to open one. A dist without index.html counts as not built: a page then says how to build.
 func NewHandler(dist fs.FS) (http.Handler, error) {
 	files, err := load(dist)
 	if err != nil {
@@ -101,6 +101,11 @@ func (h *handler) serveIndex(w http.ResponseWriter, r *http.Request) {
 }
 
 func (h *handler) serve(w http.ResponseWriter, r *http.Request, name string, f file) {
+	sent, err := f.plain()
+	if err != nil {
+		http.Error(w, "the file cannot be read", http.StatusInternalServerError)
+		return
+	}
 	header := w.Header()
 	header.Set("Content-Type", f.contentType)
 	if strings.HasPrefix(name, clientPrefix) {
@@ -117,7 +122,6 @@ func (h *handler) serve(w http.ResponseWriter, r *http.Request, name string, f f
 		// Kept by the browser and asked for again each time: a new build shows at once.
 		header.Set("Cache-Control", "no-cache")
 	}
-	sent := f.plain
 	if gzipped := f.gzipped(); gzipped.content != nil {
 		header.Add("Vary", "Accept-Encoding")
 		if acceptsGzip(r) {

@@ -4,6 +4,7 @@ import (
 	"compress/gzip"
 	"errors"
 	"io"
+	"io/fs"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -36,7 +37,7 @@ func built() fstest.MapFS {
 	}
 }
 
-func handler(t *testing.T, dist fstest.MapFS) http.Handler {
+func handler(t *testing.T, dist fs.FS) http.Handler {
 	t.Helper()
 	h, err := web.NewHandler(dist)
 	if err != nil {
@@ -285,9 +286,24 @@ var errBroken = errors.New("broken disk")
 
 func (brokenFS) ReadFile(string) ([]byte, error) { return nil, errBroken }
 
+type closedFS struct{ fstest.MapFS }
+
+func (f closedFS) Open(name string) (fs.File, error) {
+	if name == "index.html" {
+		return nil, errBroken
+	}
+	return f.MapFS.Open(name)
+}
+
 func TestUnreadableFiles(t *testing.T) {
-	if _, err := web.NewHandler(brokenFS{built()}); !errors.Is(err, errBroken) {
+	if _, err := web.NewHandler(closedFS{built()}); !errors.Is(err, errBroken) {
 		t.Errorf("error %v, want one that wraps %v", err, errBroken)
+	}
+	h := handler(t, brokenFS{built()})
+	for range 2 {
+		if response := ask(h, http.MethodGet, scriptPath); response.StatusCode != http.StatusInternalServerError {
+			t.Errorf("a file that cannot be read: status %d", response.StatusCode)
+		}
 	}
 }
 
