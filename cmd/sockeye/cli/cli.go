@@ -51,6 +51,10 @@ type Program struct {
 	Stderr  io.Writer
 	Lookup  func(name string) (string, bool) // the environment
 	Environ []string                         // all of it, name=value
+
+	// last takes what a command leaves to do until it has returned, and with it all that its arguments were read by can go: half
+	// a MiB, for the whole life of a server. It is set by Run.
+	last func(do func() error)
 }
 
 // commands is what can be asked for.
@@ -124,6 +128,11 @@ func (p Program) run(ctx context.Context, args []string) error {
 	if err != nil {
 		return usageError{fmt.Errorf("%w (see sockeye --help)", config.Explain(err))}
 	}
+	var last func() error
+	p.last = func(do func() error) { last = do }
 	command.BindTo(ctx, (*context.Context)(nil))
-	return command.Run(p)
+	if err := command.Run(p); err != nil || last == nil {
+		return err
+	}
+	return last()
 }

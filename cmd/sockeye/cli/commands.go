@@ -30,16 +30,20 @@ func (s *serve) Run(ctx context.Context, p Program) error {
 		log.Warn(warning)
 	}
 	s.Version = p.Version
-	return p.Serve(ctx, s.Config, log, func(addr string) {
-		scheme := "http"
-		if s.TLS.On() {
-			scheme = "https"
-		}
-		_, _ = fmt.Fprintf(p.Stdout, "Sockeye is ready: %s://%s\n", scheme, reachable(addr))
-		if s.Dev {
-			_, _ = fmt.Fprintln(p.Stdout, "Demo sign-in is on: anybody on this machine can sign in under any name.")
-		}
+	settings := s.Config
+	p.last(func() error {
+		return p.Serve(ctx, settings, log, func(addr string) {
+			scheme := "http"
+			if settings.TLS.On() {
+				scheme = "https"
+			}
+			_, _ = fmt.Fprintf(p.Stdout, "Sockeye is ready: %s://%s\n", scheme, reachable(addr))
+			if settings.Dev {
+				_, _ = fmt.Fprintln(p.Stdout, "Demo sign-in is on: anybody on this machine can sign in under any name.")
+			}
+		})
 	})
+	return nil
 }
 
 // reachable turns the address of all interfaces into one that a browser can open.
