@@ -1,7 +1,7 @@
 import { chromium } from "playwright-core";
 
-/** Starts `$CHROMIUM`, or the one of the system. */
-export function launch() {
+/** Starts `$CHROMIUM`, or the one of the system, with these arguments too. */
+export function launch(...more) {
   return chromium.launch({
     executablePath: process.env.CHROMIUM || "/usr/bin/chromium",
     args: [
@@ -13,6 +13,7 @@ export function launch() {
       "--disable-background-networking",
       "--disable-component-update",
       "--disable-sync",
+      ...more,
     ],
   });
 }

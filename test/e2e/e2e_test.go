@@ -43,7 +43,7 @@ func TestChatInTheBrowser(t *testing.T) {
 	requireBuiltPage(t)
 	binary := build(t)
 	// They start and stop servers of their own.
-	for _, name := range []string{"chat", "network", "shell", "history", "rooms", "overtaking", "session", "names", "restore", "later", "push", "firefox"} {
+	for _, name := range []string{"chat", "network", "shell", "history", "rooms", "overtaking", "session", "names", "restore", "later", "push", "firefox", "files"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel() // they wait a lot
 			browse(t, name+".test.mjs", "SOCKEYE_BINARY="+binary, "LOOPBACK="+program.Loopback())

@@ -60,7 +60,7 @@ test("it keeps the page, its scripts and styles, and nothing else", async () => 
     return requests.flat().map(({ url }) => new URL(url).pathname);
   });
   assert.ok(kept.length >= 3, `${kept}`);
-  assert.deepEqual(kept.filter((path) => path !== "/" && !/^\/assets\/[\w-]+\.(js|css)$/.test(path)), []);
+  assert.deepEqual(kept.filter((path) => path !== "/" && !/^\/assets\/[\w.-]+\.(js|css)$/.test(path)), []);
 });
 
 test("without a server it answers for the page, and for nothing else", async () => {

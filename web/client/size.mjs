@@ -5,6 +5,7 @@ import { gzipSync } from "node:zlib";
 import { build } from "vite";
 
 export const limit = 12_000; // bytes
+export const limitOfFiles = 5_000; // bytes, by itself
 export const limitOfPush = 3_000; // bytes, by itself
 export const limitOfUpload = 3_000; // bytes, by itself
 
@@ -30,6 +31,7 @@ export async function size(...entries) {
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const parts = [
     ["@sockeye/client", await size(), limit],
+    ["@sockeye/client/files", await size("files"), limitOfFiles],
     ["@sockeye/client/push", await size("push"), limitOfPush],
     ["@sockeye/client/upload", await size("upload"), limitOfUpload],
   ];

@@ -21,7 +21,7 @@ export function shell(): Plugin {
   };
 }
 
-/** Their paths at the server. */
+/** Their paths at the server, with those of what a page loads late. */
 function filesOf(bundle: Rolldown.OutputBundle): string[] {
   const files = new Set<string>();
   const add = (name: string): void => {
@@ -29,8 +29,7 @@ function filesOf(bundle: Rolldown.OutputBundle): string[] {
     if (files.has(name) || chunk?.type !== "chunk") return;
     files.add(name);
     for (const file of [...(chunk.viteMetadata?.importedCss ?? []), ...(chunk.viteMetadata?.importedAssets ?? [])]) files.add(file);
-    if (chunk.dynamicImports.length > 0) throw new Error(`${name} loads ${chunk.dynamicImports} late, when the next build may have replaced it`);
-    for (const other of chunk.imports) add(other);
+    for (const other of [...chunk.imports, ...chunk.dynamicImports]) add(other);
   };
   for (const chunk of Object.values(bundle)) {
     if (chunk.type === "chunk" && chunk.isEntry && chunk.facadeModuleId?.endsWith("index.html")) add(chunk.fileName);

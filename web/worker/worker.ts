@@ -36,7 +36,7 @@ async function install(): Promise<void> {
   const cache = await caches.open(own);
   await cache.addAll(files);
   await cache.put(root, response);
-  await self.skipWaiting(); // pages that are open have all they need: they load nothing late
+  await self.skipWaiting(); // pages that are open have all they need: what comes late they load when somebody signs in
 }
 
 async function dropOthers(): Promise<void> {

@@ -2,6 +2,7 @@ import { CatchUp, type CatchupOwner, type Reset } from "./catchup.js";
 import { type Command, type CommandMethods, commandMethods } from "./commands.js";
 import { Emitter, type Listener } from "./emitter.js";
 import type { Refused } from "./errors.js";
+import { newClientMsgId } from "./ids.js";
 import { type ConnectionState, type ConnectionStatus, Link, type Timing, timingOf } from "./link.js";
 import { type Entry, Logs } from "./logs.js";
 import { Outbox, type Sent } from "./outbox.js";
@@ -389,9 +390,4 @@ export class SockeyeClient {
   #renamed({ userId, username }: RelationChange): void {
     if (userId === this.#me?.userId) this.#me = { userId, username };
   }
-}
-
-/** An id that no other message has. Pages that are not served securely have no `randomUUID`. */
-export function newClientMsgId(): string {
-  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -1,8 +1,9 @@
-export { SockeyeClient, newClientMsgId, type ClientEvents, type ClientOptions, type Draft } from "./client.js";
+export { SockeyeClient, type ClientEvents, type ClientOptions, type Draft } from "./client.js";
 export type { Reset } from "./catchup.js";
 export type { Command, CommandMethods } from "./commands.js";
 export { Refused, Unanswered } from "./errors.js";
 export type { Listener } from "./emitter.js";
+export { newClientMsgId } from "./ids.js";
 export type { ConnectionState, ConnectionStatus, Timing } from "./link.js";
 export type { Sent } from "./outbox.js";
 export { indexedDBStorage, memoryStorage, type Outgoing, type QueueStorage } from "./storage.js";

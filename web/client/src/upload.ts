@@ -90,8 +90,8 @@ export async function discardUpload(id: string, access: UploadAccess): Promise<v
 const notFound = "upload_not_found";
 const isGone = (error: unknown): boolean => error instanceof Refused && error.code === notFound;
 
-/** What another attempt may mend: lost connections, and what the server says of this moment only. */
-function mayPass(error: unknown): boolean {
+/** What another attempt may mend: lost connections, and what the server says of this moment only. @internal */
+export function mayPass(error: unknown): boolean {
   if (!(error instanceof HTTPRefused)) return !(error instanceof Refused) && !(error instanceof RangeError);
   const { status, code } = error;
   return code === "upload_offset_mismatch" || status === 423 || status === 429 || (status >= 500 && status !== 507);

@@ -1,16 +1,18 @@
-import { type Commands, type Message, type Named, newClientMsgId, type Outgoing, Refused, type Role, type Room, type Scheduled, SockeyeClient, type ConnectionState } from "@sockeye/client";
+import { type Commands, type Message, type MessageType, type Named, newClientMsgId, type Outgoing, type Room, SockeyeClient, type ConnectionState } from "@sockeye/client";
 import { SvelteMap } from "svelte/reactivity";
 import type { SignedIn } from "../session";
-import { fullTime } from "../words/time";
 import { explain, t } from "../words/words.svelte";
+import { carried } from "./carried";
 import { type Asked, Conversation } from "./conversation.svelte";
 import { type AskedPlace, askedPlace, Device } from "./device.svelte";
 import { labelFor, type Picks } from "./draft";
 import { listen } from "./events";
+import { Files, type Tray } from "./files.svelte";
 import { Invitations } from "./invitations.svelte";
 import { type Mentioned, withMentions } from "./markup";
 import { type Act, People } from "./people.svelte";
 import { addressee, isMade, type Kind, type Names, type Person, type Place, placeKey, source } from "./place";
+import { lookUpRoom } from "./lookup";
 import { forgetUser, rememberCurrent, rememberedCurrent, rememberedFailed, rememberedNames, rememberedReceipts, rememberFailed, rememberNames } from "./remembered";
 import { ScheduledMessages } from "./scheduled.svelte";
 import { Thread } from "./thread.svelte";
@@ -26,7 +28,7 @@ type Page = Commands["history"]["answer"];
 type Cut = Pick<Commands["history"]["payload"], "before" | "after" | "limit">;
 
 /** What stands beside the conversation. */
-export type Panel = "room" | "pins" | "search" | "thread";
+export type Panel = "room" | "pins" | "files" | "search" | "thread";
 
 /** One signed-in user in one tab: the conversations, and what the user does. */
 export class Chat {
@@ -35,6 +37,7 @@ export class Chat {
   readonly invitations: Invitations;
   readonly scheduled: ScheduledMessages;
   readonly typing: Typing;
+  readonly files: Files;
   /** Notifications while the chat is closed. */
   readonly device: Device;
   me = $state.raw<Person>({ userId: "", username: "" });
@@ -86,6 +89,7 @@ export class Chat {
     this.invitations = new Invitations(this.client, userId, ({ name }) => (this.announcement = t().invitedTo(name)));
     this.scheduled = new ScheduledMessages(this.client, () => (this.announcement = t().someNotSent));
     this.device = new Device(signedIn, (place) => this.openPlace(place));
+    this.files = new Files(this.client, userId, () => signedIn.token, (problem) => (this.problem = problem));
     listen(this, onSignedOut);
     const asked = askedPlace();
     const key = rememberedCurrent(userId);
@@ -110,10 +114,12 @@ export class Chat {
     document.addEventListener("visibilitychange", this.markRead);
     this.client.connect();
     this.device.start();
+    this.files.start();
   }
 
   stop(): void {
     this.device.stop();
+    this.files.stop(); // before the client is closed
     document.removeEventListener("visibilitychange", this.markRead);
     this.typing.clear();
     void this.client.close();
@@ -122,6 +128,7 @@ export class Chat {
   /** Leaves nothing of this user in the browser, not even what waits to be sent. Before `stop`. */
   forget(): void {
     for (const { clientMsgId } of this.queue) this.client.discard(clientMsgId);
+    this.files.forget();
     forgetUser(this.me.userId);
   }
 
@@ -192,7 +199,7 @@ export class Chat {
 
   /** Reads the newest page unless it is there. By force: in any case, and instead of what is being read. */
   async refresh(conversation: Conversation, force = false): Promise<void> {
-    if (this.state === "online" && conversation.kind === "room" && !conversation.room?.admins) void this.#lookUp(conversation);
+    if (this.state === "online" && conversation.kind === "room" && !conversation.room?.admins) void lookUpRoom(this, conversation);
     if (this.state !== "online" || (conversation.isLoaded && !force)) return this.markRead();
     if (force) {
       conversation.disregard();
@@ -201,29 +208,6 @@ export class Chat {
     await this.#load(conversation, { limit: pageSize }, ({ messages, more }, asked) => conversation.addNewest(messages, more, asked));
     if (force && conversation.hasLater) await this.showLater(conversation); // came while the page was on its way
     this.markRead();
-  }
-
-  /** Looks up who is in a room and who runs it; of a large one, whether this user does. Best effort: the server decides what one may do. */
-  async #lookUp(conversation: Conversation): Promise<void> {
-    try {
-      const { room } = await this.client.room.get({ roomId: conversation.id });
-      this.learn(room.names);
-      conversation.renew(room);
-      if (!room.admins) conversation.role = await this.#roleIn(room.id);
-    } catch {
-      // The next opening tries again.
-    }
-  }
-
-  /** Of the admins of a large room there is no list, but only they may see its bans. */
-  async #roleIn(roomId: string): Promise<Role> {
-    try {
-      await this.client.room.bans({ roomId, limit: 1 });
-      return "admin";
-    } catch (error) {
-      if (error instanceof Refused && error.code === "not_admin") return "member";
-      throw error;
-    }
   }
 
   async showEarlier(conversation: Conversation): Promise<void> {
@@ -257,51 +241,38 @@ export class Chat {
 
   /** Puts a message on its way, as a reply to the one with that id; false, with a problem to show, when it cannot be one. */
   say(place: Place, text: string, replyTo?: string): boolean {
-    const content = this.#content(text);
+    const content = this.content(text);
     if (content === undefined) return false;
     this.#send(place, content, replyTo);
     return true;
   }
 
-  /** Has the server send something later; false, with a problem to show, when that did not work. */
-  async sayLater(place: Place, text: string, sendAt: Date, replyTo?: string): Promise<boolean> {
-    const content = this.#content(text);
-    if (content === undefined) return false;
-    const draft = { ...addressee(place), content, sendAt: sendAt.toISOString(), clientMsgId: newClientMsgId(), ...(replyTo !== undefined && { replyTo }) };
-    return this.attempt(async () => {
-      await this.client.message.schedule(draft as { roomId: string; content: string; sendAt: string });
-      this.announcement = t().scheduledFor(fullTime(sendAt));
-      await this.scheduled.load();
-    });
+  /** The same with the files of a tray, without which there has to be a text. */
+  sayWith(place: Place, text: string, tray: Tray, replyTo?: string): boolean {
+    if (tray.items.length === 0) return this.say(place, text, replyTo);
+    const content = text.trim() === "" ? "" : this.content(text);
+    if (content === undefined || !this.files.canSend(tray)) return false;
+    void this.files.sendTray(this.#draft(place, content, replyTo), tray);
+    return true;
   }
 
-  /** Changes what is to be sent later, as far as something is given; false, with a problem to show, when that did not work. */
-  async reschedule({ id }: Scheduled, text: string | undefined, when: Date | "now" | undefined): Promise<boolean> {
-    const content = text === undefined ? undefined : this.#content(text);
-    if (text !== undefined && content === undefined) return false;
-    const change = { scheduledId: id, ...(content !== undefined && { content }), ...(when === "now" ? { now: true } : when && { sendAt: when.toISOString() }) };
-    const isDone = await this.attempt(async () => void (await this.client.message.reschedule(change)));
-    await this.scheduled.load(); // It may have been sent meanwhile.
-    return isDone;
-  }
-
-  async unschedule({ id }: Scheduled): Promise<boolean> {
-    const isDone = await this.attempt(async () => void (await this.client.message.unschedule({ scheduledId: id })));
-    await this.scheduled.load();
-    return isDone;
+  /** Sends what was recorded. */
+  sayAloud(place: Place, recording: File, replyTo?: string): void {
+    void this.files.sendVoice(this.#draft(place, "", replyTo), recording);
   }
 
   /** False, with a problem to show, when that did not work. */
   async edit(message: Message, text: string): Promise<boolean> {
-    const content = this.#content(text);
+    const content = this.content(text);
     if (content === undefined) return false;
     return this.attempt(async () => void (await this.client.message.edit({ messageId: message.id, content })));
   }
 
   tryAgain({ message }: Failed): void {
     this.discard(message.clientMsgId);
-    const { roomId, recipientId = "", content, replyTo } = message;
-    this.#send(roomId !== undefined ? { kind: "room", id: roomId } : { kind: "direct", id: recipientId }, content, replyTo);
+    const { roomId, recipientId = "", content, replyTo, type, attachments } = message;
+    const place: Place = roomId !== undefined ? { kind: "room", id: roomId } : { kind: "direct", id: recipientId };
+    this.#send(place, content, replyTo, { ...(type && { type }), ...(attachments && { attachments }) });
   }
 
   /** Takes back what was not stored. */
@@ -389,8 +360,9 @@ export class Chat {
     return ids.filter((id) => this.names.has(id)).map((userId) => ({ userId }));
   }
 
-  /** What a message says, with the names of those whom it mentions. */
-  plain(message: Pick<Message, "content" | "mentions" | "names">): string {
+  /** What a message says, with the names of those whom it mentions, or what it carries. */
+  plain(message: Pick<Message, "content" | "mentions" | "names"> & Partial<Pick<Message, "type" | "attachments">>): string {
+    if (!message.content) return carried(message);
     return withMentions(message.content, this.mentionedIn(message), (userId) => `@${this.nameOf(userId, message.names)}`);
   }
 
@@ -464,18 +436,23 @@ export class Chat {
     void this.refresh(conversation, true);
   }
 
-  #content(text: string): string | undefined {
+  /** A text as that of a message; undefined, with a problem to show, when it cannot be one. */
+  content(text: string): string | undefined {
     const content = text.trim();
     const length = Array.from(content).length;
     this.problem = length > maxContent ? t().tooLong(maxContent, length) : "";
     return content !== "" && this.problem === "" ? content : undefined;
   }
 
-  #send(place: Place, content: string, replyTo?: string): void {
-    const draft = { ...addressee(place), content, clientMsgId: newClientMsgId(), ...(replyTo !== undefined && { replyTo }) };
-    this.client.send(draft as { roomId: string; content: string }).catch((error: unknown) => {
+  #send(place: Place, content: string, replyTo?: string, more?: { type?: MessageType; attachments?: string[] }): void {
+    this.client.send({ ...this.#draft(place, content, replyTo), ...more }).catch((error: unknown) => {
       if (error instanceof RangeError) this.problem = error.message;
     });
+  }
+
+  #draft(place: Place, content: string, replyTo?: string): { roomId: string; content: string } {
+    const draft = { ...addressee(place), content, clientMsgId: newClientMsgId(), ...(replyTo !== undefined && { replyTo }) };
+    return draft as { roomId: string; content: string };
   }
 
   #source(place: Place): { roomId: string } {

@@ -1,4 +1,4 @@
-import type { Conversation as Summary, Membership, Message, MessageChange, ReactionChange, ReadReceipt, Room } from "@sockeye/client";
+import type { ClientEvents, Conversation as Summary, FileInfo, Membership, Message, MessageChange, ReactionChange, ReadReceipt, Room } from "@sockeye/client";
 import { explainRefusal, t } from "../words/words.svelte";
 import type { Chat } from "./chat.svelte";
 import { type Conversation, type Happening, keptUnseen } from "./conversation.svelte";
@@ -59,6 +59,11 @@ function listenToMessages(chat: Chat): void {
       if (conversation) conversation.pinChanges++;
     });
   }
+  // Told as soon as the server has made something of a file.
+  client.on("file:processed" as keyof ClientEvents, (payload) => {
+    const { file } = payload as { file?: FileInfo };
+    if (file) processed(chat, file);
+  });
   client.on("message:deleted", ({ conversationId, messageId }) => change(chat, conversationId, messageId, tombstone));
   client.on("reaction:added", (event) => reacted(chat, event, true));
   client.on("reaction:removed", (event) => reacted(chat, event, false));
@@ -199,19 +204,31 @@ function tidy(chat: Chat, conversation: Conversation): void {
 /** What was sent shows at once as what it is now; its event follows and says the rest. */
 function stored(chat: Chat, outgoing: Chat["queue"][number], sent: { id: string; conversationId: string; seq: number; timestamp: string }): void {
   const { roomId, recipientId, content, type = "text", replyTo = null, clientMsgId } = outgoing;
+  const attachments = chat.files.known(outgoing.attachments);
   const place = roomId !== undefined ? { roomId } : { recipientId: recipientId ?? "" };
   const { id, conversationId, seq, timestamp } = sent;
   const conversation = chat.conversation(roomId !== undefined ? "room" : "direct", roomId ?? recipientId ?? "");
   if (conversation.find(id)) return;
   conversation.stored({
     id, conversationId, seq, timestamp, ...place, content, type, replyTo, clientMsgId, senderId: chat.me.userId,
-    senderUsername: chat.me.username, edited: false, reactions: {}, attachments: [], mentions: chat.namedIn(content).map(({ userId }) => userId),
+    senderUsername: chat.me.username, edited: false, reactions: {}, attachments, mentions: chat.namedIn(content).map(({ userId }) => userId),
   });
 }
 
 function change(chat: Chat, conversationId: string, id: string, work: (message: Message) => Message): void {
   chat.findById(conversationId)?.change(id, work);
   chat.thread?.change(id, work);
+}
+
+/** Replaces a file in all messages that carry it. */
+function processed(chat: Chat, file: FileInfo): void {
+  const isCarrier = (message: Message | undefined): message is Message => message?.attachments.some(({ id }) => id === file.id) ?? false;
+  const replace = (message: Message): Message => ({ ...message, attachments: message.attachments.map((each) => (each.id === file.id ? file : each)) });
+  if (chat.files.known([file.id]).length > 0) chat.files.learn(file);
+  for (const conversation of chat.conversations) {
+    for (const message of new Set([...conversation.messages, conversation.last].filter(isCarrier))) conversation.change(message.id, replace);
+  }
+  for (const reply of chat.thread ? [chat.thread.root, ...chat.thread.replies].filter(isCarrier) : []) chat.thread?.change(reply.id, replace);
 }
 
 function tombstone(message: Message): Message {

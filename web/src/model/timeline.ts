@@ -1,4 +1,5 @@
 import type { Message, Outgoing } from "@sockeye/client";
+import type { Parcel } from "@sockeye/client/files";
 import type { Entry, Happening } from "./conversation.svelte";
 
 /** A message that the server has refused for good. */
@@ -16,6 +17,8 @@ export interface Line {
   message?: Message;
   outgoing?: Outgoing;
   failed?: Failed;
+  /** It waits for its files to be at the server. */
+  parcel?: Parcel;
 }
 
 /** Consecutive messages of one sender, close in time. */
@@ -39,6 +42,7 @@ export interface Layout {
   entries: readonly Entry[];
   outgoing: readonly Outgoing[];
   failed: readonly Failed[];
+  parcels?: readonly Parcel[];
   me: { userId: string; username: string };
   unreadAfter?: number | undefined;
 }
@@ -46,7 +50,7 @@ export interface Layout {
 const sameBreath = 5 * 60 * 1000; // ms between messages of one group
 
 /** Lays a conversation out from top to bottom; what is not stored comes last. */
-export function timeline({ entries, outgoing, failed, me, unreadAfter }: Layout): TimelineItem[] {
+export function timeline({ entries, outgoing, failed, parcels = [], me, unreadAfter }: Layout): TimelineItem[] {
   const items: TimelineItem[] = [];
   let day = "";
   let isDivided = unreadAfter === undefined;
@@ -87,6 +91,9 @@ export function timeline({ entries, outgoing, failed, me, unreadAfter }: Layout)
   }
   for (const item of outgoing) {
     say(me.userId, me.username, { key: item.clientMsgId, at: new Date(item.at), content: item.content, outgoing: item });
+  }
+  for (const parcel of parcels) {
+    say(me.userId, me.username, { key: parcel.clientMsgId, at: new Date(parcel.at), content: parcel.content, parcel });
   }
   return items;
 }

@@ -1,3 +1,4 @@
+import { filesEn } from "./files";
 import { notices } from "./notices";
 
 const number = (value: number): string => value.toLocaleString("en");
@@ -284,6 +285,8 @@ export const en = {
     added: (count: number) => `${number(count)} people were added`,
     updated: (name: string) => `${name} changed the room`,
   },
+
+  files: filesEn,
 
   noAnswer: "The server did not answer. Try again when you are connected.",
   /** By the server's code; what is not here is shown in the server's words. */

@@ -1,4 +1,5 @@
 import type { Words } from "./en";
+import { filesZh } from "./files";
 import { noticesInChinese } from "./notices";
 
 const number = (value: number): string => value.toLocaleString("zh-CN");
@@ -302,6 +303,8 @@ export const zh: Words = {
     added: (count) => `${number(count)} 人被加入房间`,
     updated: (name) => `${name} 修改了房间`,
   },
+
+  files: filesZh,
 
   noAnswer: "服务器没有响应，请在恢复连接后重试。",
   errors: {
