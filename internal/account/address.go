@@ -61,7 +61,7 @@ func (s *Service) BlockAddress(ctx context.Context, cmd BlockAddress) (BlockedAd
 	if !s.addresses.room(b.Address, now) {
 		return BlockedAddress{}, tooMany("blocked addresses", MaxBlockedAddresses)
 	}
-	if err := s.store.BlockAddress(ctx, b); err != nil {
+	if err := s.store.BlockAddress(s.Audit(ctx, AuditAddressBlocked, b.Address.String(), b.Reason), b); err != nil {
 		return BlockedAddress{}, fmt.Errorf("block address: %w", err)
 	}
 	s.addresses.set(b)
@@ -78,7 +78,7 @@ func (s *Service) UnblockAddress(ctx context.Context, address netip.Addr) error 
 	if !s.AddressBlocked(address) {
 		return ErrAddressNotBlocked
 	}
-	if err := s.store.UnblockAddress(ctx, address); err != nil {
+	if err := s.store.UnblockAddress(s.Audit(ctx, AuditAddressUnblocked, address.String(), ""), address); err != nil {
 		return fmt.Errorf("unblock address: %w", err)
 	}
 	s.addresses.remove(address)

@@ -38,8 +38,15 @@ func (s *Service) setAdmin(ctx context.Context, idOrLogin string, admin bool) (u
 	if err != nil || user.Admin == admin {
 		return user, false, err
 	}
-	user, err = s.changeUser(ctx, ChangeUser{ID: user.ID, Admin: &admin, At: s.timestamp()})
+	user, err = s.changeUser(s.auditAdmin(ctx, user.ID, admin), ChangeUser{ID: user.ID, Admin: &admin, At: s.timestamp()})
 	return user, err == nil, err
+}
+
+func (s *Service) auditAdmin(ctx context.Context, user UserID, admin bool) context.Context {
+	if admin {
+		return s.Audit(ctx, AuditAdminGranted, string(user), "")
+	}
+	return s.Audit(ctx, AuditAdminRevoked, string(user), "")
 }
 
 // Admins returns the users who are marked as administrators, by their ids. Those who are by a claim are not among them.

@@ -84,7 +84,7 @@ func (s *Service) CreateAPIKey(ctx context.Context, name string, scopes []Scope)
 	}
 	secret = APIKeyPrefix + rand.Text() + rand.Text()
 	k = APIKey{ID: "k_" + strings.ToLower(rand.Text()), Name: name, Scopes: slices.Compact(scopes), CreatedAt: s.timestamp()}
-	if err := s.store.CreateAPIKey(ctx, k, apiKeyHash(secret)); err != nil {
+	if err := s.store.CreateAPIKey(s.Audit(ctx, AuditAPIKeyCreated, k.ID, k.Name), k, apiKeyHash(secret)); err != nil {
 		return APIKey{}, "", fmt.Errorf("create API key: %w", err)
 	}
 	return k, secret, nil
@@ -120,7 +120,14 @@ func (s *Service) RevokeAPIKey(ctx context.Context, id string) error {
 	if id == "" {
 		return refusal.Missing("id")
 	}
-	found, err := s.store.RevokeAPIKey(ctx, id, s.timestamp())
+	known, err := s.store.APIKeys(ctx)
+	if err != nil {
+		return fmt.Errorf("look up API key: %w", err)
+	}
+	if !slices.ContainsFunc(known, func(k APIKey) bool { return k.ID == id }) {
+		return ErrAPIKeyNotFound
+	}
+	found, err := s.store.RevokeAPIKey(s.Audit(ctx, AuditAPIKeyRevoked, id, ""), id, s.timestamp())
 	if err != nil {
 		return fmt.Errorf("revoke API key: %w", err)
 	}

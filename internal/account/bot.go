@@ -56,5 +56,8 @@ func (s *Service) BotToken(ctx context.Context, id UserID) (Token, error) {
 		return Token{}, fmt.Errorf("issue token: %w", err)
 	}
 	s.issued.note(id, at)
+	if err := s.Note(ctx, AuditBotToken, string(id), ""); err != nil {
+		return Token{}, err
+	}
 	return token, nil
 }

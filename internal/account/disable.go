@@ -25,7 +25,7 @@ func (s *Service) Enable(ctx context.Context, userID UserID) (user User, changed
 		return user, false, err
 	}
 	off := false
-	user, err = s.changeUser(ctx, ChangeUser{ID: userID, Disabled: &off, At: s.timestamp()})
+	user, err = s.changeUser(s.Audit(ctx, AuditUserEnabled, string(userID), ""), ChangeUser{ID: userID, Disabled: &off, At: s.timestamp()})
 	return user, err == nil, err
 }
 
@@ -36,6 +36,7 @@ func (s *Service) disable(ctx context.Context, userID UserID, keepAdmin bool) (u
 		return user, false, err
 	}
 	off := true
+	ctx = s.Audit(ctx, AuditUserDisabled, string(userID), "")
 	err = s.revoke(ctx, userID, func(r Revocation) (err error) {
 		user, err = s.changeUser(ctx, ChangeUser{ID: userID, Disabled: &off, Revoke: &r, KeepAdmin: keepAdmin, At: r.At})
 		return err

@@ -81,7 +81,7 @@ func (s *Service) CreateLocal(ctx context.Context, cmd Register) (Session, error
 	}
 	now := s.timestamp()
 	user := User{ID: newLocalID(), Name: cmd.Name, Username: cmd.Username, Issuer: OwnIssuer, CreatedAt: now}
-	if err := s.store.CreateLocal(ctx, CreateLocal{User: user, PasswordHash: hash}); err != nil {
+	if err := s.store.CreateLocal(s.Audit(ctx, AuditUserCreated, string(user.ID), ""), CreateLocal{User: user, PasswordHash: hash}); err != nil {
 		return Session{}, fmt.Errorf("create account: %w", err)
 	}
 	if err := s.noteFrom(ctx, &user, cmd.From); err != nil {
@@ -97,6 +97,18 @@ func newLocalID() UserID { return UserID(LocalPrefix + strings.ToLower(rand.Text
 // Login gives a token to who knows the password. Whether there is such an account can be told neither from the answer nor
 // from the time it takes: [ErrInvalidCredentials]. Who is disabled learns it by the right password: [ErrAccountDisabled]. With too many logins at once: an error with the code [CodeBusy].
 func (s *Service) Login(ctx context.Context, cmd Login) (Session, error) {
+	session, err := s.login(ctx, cmd)
+	if err != nil {
+		return Session{}, err
+	}
+	by := Doer{Kind: ByUser, ID: string(session.User.ID), From: cmd.From}
+	if err := s.note(ctx, by, AuditSignIn, string(session.User.ID), ""); err != nil {
+		return Session{}, err
+	}
+	return session, nil
+}
+
+func (s *Service) login(ctx context.Context, cmd Login) (Session, error) {
 	switch {
 	case !s.cfg.Local:
 		return Session{}, ErrAccountsOff
@@ -116,10 +128,10 @@ func (s *Service) Login(ctx context.Context, cmd Login) (Session, error) {
 		return Session{}, err
 	}
 	if err := s.checkKnown(ctx, who, local.PasswordHash, cmd.Password); err != nil {
-		return Session{}, err
+		return Session{}, s.failed(ctx, cmd.From, local.User.ID, err)
 	}
 	if local.User.Disabled() {
-		return Session{}, ErrAccountDisabled // whoever knows the password may know
+		return Session{}, s.failed(ctx, cmd.From, local.User.ID, ErrAccountDisabled) // whoever knows the password may know
 	}
 	if err := s.noteFrom(ctx, &local.User, cmd.From); err != nil {
 		return Session{}, err
@@ -216,9 +228,9 @@ func (s *Service) ChangePassword(ctx context.Context, userID UserID, cmd ChangeP
 		return Session{}, err
 	}
 	if err := s.checkKnown(ctx, who, local.PasswordHash, cmd.Password); err != nil {
-		return Session{}, err
+		return Session{}, s.failed(ctx, cmd.From, local.User.ID, err)
 	}
-	return s.replacePassword(ctx, who, &local, cmd.NewPassword)
+	return s.replacePassword(s.Audit(ctx, AuditPasswordChanged, string(userID), ""), who, &local, cmd.NewPassword)
 }
 
 // ResetPassword sets another password without asking for the present one, for the operator, and revokes all tokens of the
@@ -234,7 +246,7 @@ func (s *Service) ResetPassword(ctx context.Context, userID UserID, password str
 	if !found {
 		return ErrUserNotFound
 	}
-	_, err = s.replacePassword(ctx, asker{account: Fold(local.User.Username)}, &local, password)
+	_, err = s.replacePassword(s.Audit(ctx, AuditPasswordReset, string(userID), ""), asker{account: Fold(local.User.Username)}, &local, password)
 	return err
 }
 
@@ -325,6 +337,7 @@ func (s *Service) RevokeUser(ctx context.Context, userID UserID) error {
 	if err := checkUserID(userID); err != nil {
 		return refusal.Invalid("userId", "cannot be used: "+err.Error())
 	}
+	ctx = s.Audit(ctx, AuditTokensRevoked, string(userID), "")
 	return s.revoke(ctx, userID, func(r Revocation) error { return s.store.Revoke(ctx, r) }, nil, time.Time{})
 }
 
@@ -361,7 +374,7 @@ func (s *Service) RevokeToken(ctx context.Context, identity Identity) error {
 	if !identity.ExpiresAt.IsZero() {
 		r.Until = identity.ExpiresAt.Add(keepRevoked)
 	}
-	err := s.store.Revoke(ctx, r)
+	err := s.store.Revoke(s.Audit(ctx, AuditSignOut, string(identity.UserID), ""), r)
 	if err == nil {
 		s.revoked.add(r, s.now())
 	}

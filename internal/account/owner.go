@@ -75,7 +75,7 @@ func (s *Service) SetIssuer(ctx context.Context, userID UserID, issuer string) (
 // reassign gives a user to an issuer. Who signs in meanwhile by a token of the one before is either ended by the event of
 // it, or refused.
 func (s *Service) reassign(ctx context.Context, userID UserID, issuer string) (User, error) {
-	return s.changeUser(ctx, ChangeUser{ID: userID, Issuer: &issuer, At: s.timestamp()})
+	return s.changeUser(s.Audit(ctx, AuditIssuerChanged, string(userID), issuer), ChangeUser{ID: userID, Issuer: &issuer, At: s.timestamp()})
 }
 
 // heedOwners looks for users whom another process has given to another issuer.

@@ -25,6 +25,7 @@ type Service struct {
 	issuing   stripes
 	issued    *issued
 	addresses *addresses
+	audits    audits
 	beside    bool
 	heeded    func(context.Context) error
 	nodes     bool

@@ -23,6 +23,7 @@ type Store interface {
 	APIKeys
 	Addresses
 	SignIns
+	Audits
 }
 
 // Locals keeps accounts with a password.

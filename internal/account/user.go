@@ -162,7 +162,7 @@ func (s *Service) PutUser(ctx context.Context, cmd PutUser) (u User, created boo
 		if change.Name != nil {
 			name = *change.Name
 		}
-		_, created, err = s.store.EnsureUser(ctx, EnsureUser{ID: cmd.ID, Name: name, Issuer: owner, At: at})
+		_, created, err = s.store.EnsureUser(s.Audit(ctx, AuditUserCreated, string(cmd.ID), ""), EnsureUser{ID: cmd.ID, Name: name, Issuer: owner, At: at})
 		if err != nil && !errors.Is(err, ErrOtherIssuer) { // the backend may change everybody
 			return User{}, false, fmt.Errorf("ensure user: %w", err)
 		}
@@ -171,6 +171,9 @@ func (s *Service) PutUser(ctx context.Context, cmd PutUser) (u User, created boo
 		if _, err = s.reassign(ctx, cmd.ID, owner); err != nil {
 			return User{}, false, err
 		}
+	}
+	if change.Admin != nil {
+		ctx = s.auditAdmin(ctx, cmd.ID, *change.Admin)
 	}
 	u, err = s.changeUser(ctx, change)
 	return u, created, err

@@ -42,6 +42,7 @@ func (s *Server) buildJobs(ctx context.Context) (err error) {
 	tasks.add("prune jobs", "30 * * * *", s.pruneJobs)
 	tasks.add("prune broadcasts", "40 * * * *", s.pruneBroadcasts)
 	tasks.add("prune notifications", "50 * * * *", s.pruneNotifications)
+	tasks.add("prune audit", "55 * * * *", s.pruneAudit)
 	s.addFileTasks(tasks)
 	if err := errors.Join(tasks.recur(ctx, s.Jobs), s.recurUsage(ctx)); err != nil {
 		return err
@@ -176,6 +177,15 @@ func (s *Server) pruneNotifications(ctx context.Context) error {
 	removed, err := s.Push.Prune(ctx)
 	if removed > 0 {
 		s.log.Info("removed notifications that are kept no longer", "notifications", removed)
+	}
+	return err
+}
+
+// pruneAudit removes what was done long ago from the audit log.
+func (s *Server) pruneAudit(ctx context.Context) error {
+	removed, err := s.Accounts.PruneAudit(ctx)
+	if removed > 0 {
+		s.log.Info("removed what is kept no longer from the audit log", "entries", removed)
 	}
 	return err
 }

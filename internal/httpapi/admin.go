@@ -76,7 +76,7 @@ func (a *API) adminOperations() []operation {
 	}
 }
 
-// audit writes what an administrator did to the log.
+// audit writes what an administrator did to the server's log; what is kept goes with the command itself.
 func (a *API) audit(c *caller, action string, about ...any) {
 	a.deps.Log.Info("admin action", append([]any{"action", action, "admin", c.user.ID, "from", c.address.String()}, about...)...)
 }
@@ -151,13 +151,13 @@ type connectionPayload struct {
 	ConnectionID string `json:"connectionId"`
 }
 
-func (a *API) disconnectConnection(_ context.Context, c *caller, p connectionPayload) (nothing, error) {
+func (a *API) disconnectConnection(ctx context.Context, c *caller, p connectionPayload) (nothing, error) {
 	user, from, ok := a.deps.Overview.End(p.ConnectionID)
 	if !ok {
 		return nothing{}, newProblem(http.StatusNotFound, codeConnectionNotFound, "connectionId", "There is no such connection")
 	}
 	a.audit(c, "disconnect", "connection", p.ConnectionID, "user", user, "address", from.String())
-	return nothing{}, nil
+	return nothing{}, a.deps.Accounts.Note(ctx, "connection_closed", string(user), from.String())
 }
 
 func (a *API) adminRevoke(ctx context.Context, c *caller, p userPayload) (nothing, error) {

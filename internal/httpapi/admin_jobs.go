@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sockeye-im/sockeye/internal/account"
 	"github.com/sockeye-im/sockeye/internal/job"
 	"github.com/sockeye-im/sockeye/internal/monitor"
 	"github.com/sockeye-im/sockeye/internal/wire"
@@ -229,7 +230,7 @@ func (a *API) getJob(ctx context.Context, _ *caller, p jobPayload) (jobAnswer, e
 }
 
 func (a *API) retryJob(ctx context.Context, c *caller, p jobPayload) (nothing, error) {
-	if err := a.deps.Jobs.Retry(ctx, p.ID); err != nil {
+	if err := a.deps.Jobs.Retry(a.deps.Accounts.Audit(ctx, "job_retried", p.ID, ""), p.ID); err != nil {
 		return nothing{}, inField(err, "key", "id") // of which the request has none
 	}
 	a.audit(c, "retry job", "job", p.ID)
@@ -241,7 +242,7 @@ type jobStateAnswer struct {
 }
 
 func (a *API) cancelJob(ctx context.Context, c *caller, p jobPayload) (jobStateAnswer, error) {
-	state, err := a.deps.Jobs.Cancel(ctx, p.ID)
+	state, err := a.deps.Jobs.Cancel(a.deps.Accounts.Audit(ctx, "job_cancelled", p.ID, ""), p.ID)
 	if err == nil {
 		a.audit(c, "cancel job", "job", p.ID)
 	}
@@ -249,7 +250,7 @@ func (a *API) cancelJob(ctx context.Context, c *caller, p jobPayload) (jobStateA
 }
 
 func (a *API) dropJob(ctx context.Context, c *caller, p jobPayload) (nothing, error) {
-	if err := a.deps.Jobs.Drop(ctx, p.ID); err != nil {
+	if err := a.deps.Jobs.Drop(a.deps.Accounts.Audit(ctx, "job_dropped", p.ID, ""), p.ID); err != nil {
 		return nothing{}, err
 	}
 	a.audit(c, "drop job", "job", p.ID)
@@ -269,12 +270,12 @@ func (a *API) resumeJobs(ctx context.Context, c *caller, p jobKindPayload) (noth
 }
 
 func (a *API) setPaused(ctx context.Context, c *caller, kind string, paused bool) error {
-	if err := a.deps.Jobs.Pause(ctx, kind, paused); err != nil {
-		return err
-	}
-	action := "resume jobs"
+	action, kept := "resume jobs", account.AuditAction("jobs_resumed")
 	if paused {
-		action = "pause jobs"
+		action, kept = "pause jobs", "jobs_paused"
+	}
+	if err := a.deps.Jobs.Pause(a.deps.Accounts.Audit(ctx, kept, kind, ""), kind, paused); err != nil {
+		return err
 	}
 	a.audit(c, action, "kind", kind)
 	return nil

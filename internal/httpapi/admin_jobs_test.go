@@ -54,7 +54,7 @@ func tryJobs(d *described) {
 	if r.json(t, "batchSize") != 100.0 || r.json(t, "batchTimeout") != 1.0 || r.json(t, "workerCount").(float64) < 4 {
 		t.Errorf("figures: %s", r.body)
 	}
-	if k := kindIn(t, r, "upkeep"); k["failed"] != 3.0 || k["waiting"] != 6.0 || k["paused"] != true || k["workers"] != 4.0 {
+	if k := kindIn(t, r, "upkeep"); k["failed"] != 3.0 || k["waiting"] != 7.0 || k["paused"] != true || k["workers"] != 4.0 {
 		t.Errorf("of upkeep: %v in %s", k, r.body)
 	}
 	admin.call("resumeJobs", values{"kind": "upkeep"}, "")

@@ -57,6 +57,7 @@ func tryAdmin(d *described, room string) {
 	if r := d.n.ask("GET", "/api/v1/me", d.userToken, "", "X-Test-IP", "203.0.113.7"); r.status != http.StatusOK {
 		t.Errorf("unblocked: %d", r.status)
 	}
+	tryAudit(&admin)
 	if r := admin.call("listAllRooms", values{"query": room}, ""); r.text(t, "rooms", 0, "roomId") != room || r.json(t, "rooms", 0, "onlineConnections").(float64) != 2 ||
 		r.text(t, "rooms", 0, "names", r.text(t, "rooms", 0, "createdBy"), "username") == "" {
 		t.Errorf("rooms: %s", r.body)
@@ -65,6 +66,41 @@ func tryAdmin(d *described, room string) {
 		if !strings.Contains(d.n.log.String(), `"msg":"admin action","action":"`+action+`","admin":"root","from":"127.0.0.1"`) {
 			t.Errorf("no trace of %s in the log", action)
 		}
+	}
+}
+
+// tryAudit looks whether what was done before is told, and by whom.
+func tryAudit(admin *described) {
+	t := admin.n.t
+	page := admin.call("listAudit", values{"userId": "carol", "limit": "1"}, "")
+	if page.text(t, "entries", 0, "action") != "user_enabled" || page.text(t, "entries", 0, "by") != "root" || page.text(t, "entries", 0, "byKind") != "user" ||
+		page.text(t, "entries", 0, "target") != "carol" || page.text(t, "entries", 0, "address") != "127.0.0.1" || page.text(t, "names", "root", "username") == "" {
+		t.Errorf("the newest about carol: %s", page.body)
+	}
+	page = admin.call("listAudit", values{"userId": "carol", "limit": "1", "after": page.text(t, "next")}, "")
+	if page.text(t, "entries", 0, "action") != "user_disabled" {
+		t.Errorf("before that: %s", page.body)
+	}
+	exported := admin.call("exportAudit", values{"since": "2020-01-01T00:00:00Z"}, "")
+	if got := exported.header.Get("Content-Type"); got != "application/jsonl" {
+		t.Errorf("the export is %s", got)
+	}
+	lines := strings.Split(strings.TrimSuffix(string(exported.body), "\n"), "\n")
+	actions := make(map[string]int)
+	for _, line := range lines {
+		var e struct{ ID, Timestamp, Action, ByKind string }
+		if err := json.Unmarshal([]byte(line), &e); err != nil || e.ID == "" || e.Timestamp == "" || e.ByKind == "" {
+			t.Fatalf("%q: %v", line, err)
+		}
+		actions[e.Action]++
+	}
+	for _, action := range []string{"user_created", "sign_in", "sign_in_failed", "password_changed", "connection_closed", "tokens_revoked", "address_blocked", "user_disabled"} {
+		if actions[action] == 0 {
+			t.Errorf("the export lacks %s: %v", action, actions)
+		}
+	}
+	if actions["user_disabled"] != 1 {
+		t.Errorf("disabled %d times", actions["user_disabled"])
 	}
 }
 
@@ -124,6 +160,12 @@ func TestAdminRefusals(t *testing.T) {
 		{"GET", "rooms?limit=101", "", 400, "limit_exceeded", "limit"},
 		{"GET", "rooms?after=no%20room", "", 400, "invalid_field", "after"},
 		{"GET", "stream?samples=many", "", 400, "invalid_field", "samples"},
+		{"GET", "audit?limit=501", "", 400, "invalid_field", "limit"},
+		{"GET", "audit?after=x", "", 400, "invalid_field", "after"},
+		{"GET", "audit?since=yesterday", "", 400, "invalid_field", "since"},
+		{"GET", "audit?until=1969-01-01T00:00:00Z", "", 400, "invalid_field", "until"},
+		{"GET", "audit?action=" + strings.Repeat("a", 65), "", 400, "limit_exceeded", "action"},
+		{"GET", "audit/export?since=2026-02-01T00:00:00Z&until=2026-01-01T00:00:00Z", "", 400, "invalid_field", "until"},
 		{"GET", "users?limit=101", "", 400, "invalid_field", "limit"},
 		{"GET", "users?query=a&after=b", "", 400, "invalid_field", "after"},
 		{"GET", "users?query=" + strings.Repeat("a", 101), "", 400, "limit_exceeded", "query"},

@@ -105,7 +105,7 @@ func (a *API) operations() []operation {
 	var all []operation
 	for _, group := range [][]operation{
 		a.accountOperations(), a.commandOperations(), a.serverUsers(), a.serverRooms(), a.serverPresence(), a.broadcastOperations(), a.pushOperations(),
-		a.notificationOperations(), a.adminOperations(), a.adminUserOperations(), a.jobOperations(), a.webhookOperations(), a.incomingOperations(), a.botOperations(), a.fileOperations(),
+		a.notificationOperations(), a.adminOperations(), a.adminUserOperations(), a.auditOperations(), a.jobOperations(), a.webhookOperations(), a.incomingOperations(), a.botOperations(), a.fileOperations(),
 	} {
 		all = append(all, group...)
 	}

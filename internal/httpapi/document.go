@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -24,6 +25,7 @@ const (
 	typeJSON     = "application/json"
 	typeProblem  = "application/problem+json"
 	typeEvents   = "text/event-stream"
+	typeLines    = "application/jsonl"
 	toSchemas    = "#/components/schemas/"
 	toResponses  = "#/components/responses/"
 	toHeaders    = "#/components/headers/"
@@ -208,7 +210,7 @@ func (d *describer) answers(op *operation, out map[string]*openapi.Response) {
 		schema := d.schemas.Object(op.fields.answer)
 		success.Content = map[string]openapi.Media{typeJSON: {Schema: schema}}
 		if op.stream != nil {
-			success.Content = map[string]openapi.Media{typeEvents: {Schema: &openapi.Schema{Type: "string"}}}
+			success.Content = map[string]openapi.Media{cmp.Or(op.streams, typeEvents): {Schema: &openapi.Schema{Type: "string"}}}
 		}
 	}
 	if op.pages != whole {

@@ -276,7 +276,7 @@ func (d *described) checkAnswer(id string, op described1, r reply) {
 			return
 		}
 	}
-	if r.header.Get("Content-Type") == "text/event-stream" && object(answer, "content", "text/event-stream") != nil {
+	if kind := r.header.Get("Content-Type"); (kind == "text/event-stream" || kind == "application/jsonl") && object(answer, "content", kind) != nil {
 		return // no JSON as a whole
 	}
 	d.check(r.body, op, append(at, "content", r.header.Get("Content-Type"), "schema")...)

@@ -71,7 +71,7 @@ type hookAnswer struct {
 }
 
 func (a *API) createHook(ctx context.Context, c *caller, p createHookPayload) (hookAnswer, error) {
-	h, key, err := a.deps.Incoming.Open(ctx, p.RoomID, p.Username, c.creator())
+	h, key, err := a.deps.Incoming.Open(a.deps.Accounts.Audit(ctx, "hook_created", p.RoomID, p.Username), p.RoomID, p.Username, c.creator())
 	if err != nil {
 		return hookAnswer{}, inField(err, "userIds", "roomId")
 	}
@@ -86,7 +86,7 @@ type hookPayload struct {
 }
 
 func (a *API) deleteHook(ctx context.Context, c *caller, p hookPayload) (nothing, error) {
-	err := a.deps.Incoming.Close(ctx, p.HookID)
+	err := a.deps.Incoming.Close(a.deps.Accounts.Audit(ctx, "hook_deleted", p.HookID, ""), p.HookID)
 	if err == nil {
 		a.auditAny(c, "delete hook", "hook", p.HookID)
 	}

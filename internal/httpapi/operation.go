@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"strings"
 
+	"github.com/sockeye-im/sockeye/internal/account"
 	"github.com/sockeye-im/sockeye/internal/command"
 	"github.com/sockeye-im/sockeye/internal/shape"
 )
@@ -35,8 +36,10 @@ type operation struct {
 	acknowledged bool
 	run          func(ctx context.Context, c *caller, decode command.Decode) (answer any, err error)
 
-	// stream writes the answer instead, as it comes. An error is one before anything was written.
-	stream func(w http.ResponseWriter, r *http.Request, c *caller, decode func(any) error) error
+	// stream writes the answer instead, as it comes. An error is one before anything was written. streams is its type; empty is
+	// events.
+	streams string
+	stream  func(w http.ResponseWriter, r *http.Request, c *caller, decode func(any) error) error
 
 	fields fields // set by prepare, as is status
 }
@@ -144,6 +147,7 @@ func (a *API) carryOut(op *operation, w http.ResponseWriter, r *http.Request) (a
 	if p != nil {
 		return nil, p
 	}
+	r = r.WithContext(account.As(r.Context(), from.doer()))
 	if op.stream != nil {
 		return nil, op.stream(w, r, from, func(dst any) error { return command.ReadPayload(decode, dst) })
 	}

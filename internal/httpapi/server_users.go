@@ -75,8 +75,12 @@ type disconnectAnswer struct {
 	Connections int `json:"connections"`
 }
 
-func (a *API) disconnect(_ context.Context, _ *caller, p userPayload) (disconnectAnswer, error) {
-	return disconnectAnswer{a.deps.Overview.EndUser(p.UserID)}, nil
+func (a *API) disconnect(ctx context.Context, _ *caller, p userPayload) (disconnectAnswer, error) {
+	ended := a.deps.Overview.EndUser(p.UserID)
+	if ended == 0 {
+		return disconnectAnswer{}, nil
+	}
+	return disconnectAnswer{ended}, a.deps.Accounts.Note(ctx, "connections_closed", string(p.UserID), "")
 }
 
 func (a *API) revokeUser(ctx context.Context, _ *caller, p userPayload) (nothing, error) {

@@ -42,6 +42,17 @@ type caller struct {
 // admin tells whether a user who asks may administer the server.
 func (c *caller) admin() bool { return c.identity.Admin || c.user.Admin }
 
+// doer is the caller for the audit log.
+func (c *caller) doer() account.Doer {
+	switch {
+	case c.key.ID != "":
+		return account.Doer{Kind: account.ByKey, ID: c.key.ID, From: c.address}
+	case c.user.ID != "":
+		return account.Doer{Kind: account.ByUser, ID: string(c.user.ID), From: c.address}
+	}
+	return account.Doer{Kind: account.ByStranger, From: c.address}
+}
+
 func (c *caller) actor() account.Actor { return account.Actor{ID: c.user.ID, Name: c.user.Name} }
 
 // signIn tells who asks, as far as the operation needs to know. Credentials are in the header Authorization and nowhere

@@ -140,6 +140,11 @@ type createWebhookPayload struct {
 }
 
 func (a *API) createWebhook(ctx context.Context, c *caller, p createWebhookPayload) (webhookAnswer, error) {
+	host := ""
+	if u, err := url.Parse(p.URL); err == nil {
+		host = u.Host // the path may be a secret
+	}
+	ctx = a.deps.Accounts.Audit(ctx, "webhook_created", "", host)
 	w, err := a.deps.Webhooks.Create(ctx, webhook.Create{
 		URL: p.URL, Description: p.Description, Secret: p.Secret, Events: p.Events, Rooms: p.Rooms, By: c.creator(),
 	})
@@ -167,7 +172,7 @@ type changeWebhookPayload struct {
 }
 
 func (a *API) changeWebhook(ctx context.Context, c *caller, p changeWebhookPayload) (webhookAnswer, error) {
-	w, err := a.deps.Webhooks.Change(ctx, p.WebhookID, webhook.Change{
+	w, err := a.deps.Webhooks.Change(a.deps.Accounts.Audit(ctx, "webhook_changed", p.WebhookID, ""), p.WebhookID, webhook.Change{
 		URL: p.URL, Description: p.Description, Events: p.Events, Rooms: p.Rooms, Enabled: p.Enabled,
 	})
 	if err == nil {
@@ -177,7 +182,7 @@ func (a *API) changeWebhook(ctx context.Context, c *caller, p changeWebhookPaylo
 }
 
 func (a *API) deleteWebhook(ctx context.Context, c *caller, p webhookPayload) (nothing, error) {
-	err := a.deps.Webhooks.Delete(ctx, p.WebhookID)
+	err := a.deps.Webhooks.Delete(a.deps.Accounts.Audit(ctx, "webhook_deleted", p.WebhookID, ""), p.WebhookID)
 	if err == nil {
 		a.auditAny(c, "delete webhook", "webhook", p.WebhookID)
 	}
@@ -190,7 +195,7 @@ type rotateWebhookPayload struct {
 }
 
 func (a *API) rotateWebhook(ctx context.Context, c *caller, p rotateWebhookPayload) (webhookAnswer, error) {
-	w, err := a.deps.Webhooks.Rotate(ctx, p.WebhookID, p.Secret)
+	w, err := a.deps.Webhooks.Rotate(a.deps.Accounts.Audit(ctx, "webhook_secret_rotated", p.WebhookID, ""), p.WebhookID, p.Secret)
 	if err == nil {
 		a.auditAny(c, "rotate webhook secret", "webhook", w.ID)
 	}

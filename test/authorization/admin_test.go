@@ -32,6 +32,8 @@ var adminTable = []struct{ op, payload, want string }{
 	{"disableUser", `{"userId":"nobody"}`, noUser},
 	{"disableUser", `{"userId":"bob"}`, accepted},
 	{"enableUser", `{"userId":"bob"}`, accepted},
+	{"listAudit", `{"userId":"bob"}`, accepted},
+	{"exportAudit", `{"userId":"bob"}`, accepted},
 	{"blockAddress", `{"address":"127.0.0.1","seconds":60}`, ownAddress},
 	{"blockAddress", `{"address":"203.0.113.7","seconds":60}`, accepted},
 	{"listBlockedAddresses", `{}`, accepted},

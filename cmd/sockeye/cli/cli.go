@@ -64,6 +64,7 @@ type commands struct {
 	APIKey      apiKey            `cmd:"" name:"apikey" help:"Make, list and revoke the API keys of the application's backend, also while a server runs."`
 	Admin       admin             `cmd:"" help:"Say who may administer the server, also while it runs."`
 	User        users             `cmd:"" help:"Make, list and show users, set passwords, sign users out, also while a server runs."`
+	Audit       auditCommand      `cmd:"" help:"List who did what on the server in the last 90 days, also while it runs."`
 	Backup      backupCommand     `cmd:"" help:"Write all that the server keeps into one file, also while it runs."`
 	Verify      verifyCommand     `cmd:"" help:"Say whether the file of a backup is as it was written."`
 	Restore     restoreCommand    `cmd:"" help:"Make a data folder of a backup."`
@@ -130,6 +131,7 @@ func (p Program) run(ctx context.Context, args []string) error {
 	}
 	var last func() error
 	p.last = func(do func() error) { last = do }
+	ctx = account.As(ctx, account.Doer{Kind: account.ByOperator}) // for the audit log
 	command.BindTo(ctx, (*context.Context)(nil))
 	if err := command.Run(p); err != nil || last == nil {
 		return err

@@ -45,6 +45,8 @@ func Run(t *testing.T, newDriver func(t *testing.T) suite.Driver) {
 		{"APIKeys", testAPIKeys},
 		{"BlockedAddresses", testBlockedAddresses},
 		{"SignIns", testSignIns},
+		{"Audit", testAudit},
+		{"AuditOfCommands", testAuditOfCommands},
 		{"EventsInOrder", testEventOrder},
 		{"EndedContextStoresNothing", testEndedContext},
 		{"StrangeText", testStrangeText},

@@ -100,6 +100,9 @@ func furnish(t *testing.T, address string) {
 		`INSERT INTO sign_ins (user_id, address, at) VALUES ('u_ada', '192.0.2.1', 1)`, `INSERT INTO friends (user_a, user_b, created_at) VALUES ('bob', 'u_ada', 2)`,
 		`INSERT INTO friend_requests (sender_id, receiver_id, created_at) VALUES ('cyd', 'bob', 3)`, `INSERT INTO blocks (blocker_id, blocked_id, created_at) VALUES ('dan', 'bob', 4)`,
 		`INSERT INTO blocked_addresses (address, until, reason, blocked_by, created_at) VALUES ('192.0.2.2', 5, 'r', 'bob', 6)`,
+		`INSERT INTO audit (id, at, by_kind, by_id, address, action, target, detail)
+			VALUES ('000000000ed8000000010a0b0c0d0e0f', 3800, 'user', 'u_ada', '192.0.2.2', 'user_disabled', 'cyd', 'd')`,
+		`UPDATE users SET disabled_at = 3800, switched_at = 3800 WHERE id = 'cyd'`,
 		`INSERT INTO webhooks (id, url, secret, description, events, rooms, old_secret, old_until, created_at, created_by, failing_since, disabled_at, disabled_why)
 			VALUES ('wh_1', 'https://hooks.example/', 'whsec_1', 'd', '["*"]', '', '', 0, 7, 'k', 0, 0, '')`,
 		`INSERT INTO webhook_deliveries (webhook_id, at, id, event_id, kind, conversation_id, seq, attempt, status, error, outcome, took_ms)

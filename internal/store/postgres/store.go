@@ -100,7 +100,7 @@ func (c Config) Validate() error {
 
 // Store is a [chat.Store]. All methods may be called concurrently.
 type Store struct {
-	writer  *batch.Writer[*tx]
+	writer  *writer
 	readers *readers
 	cfg     Config
 	// settings are those of connections, with how statements are sent.
@@ -165,9 +165,9 @@ func Open(ctx context.Context, cfg Config, sink chat.Sink) (_ *Store, err error)
 	if err != nil {
 		return nil, fmt.Errorf("postgres: connect for reading: %w", err)
 	}
-	s.writer = batch.Start(t, batch.Config{
+	s.writer = &writer{batch.Start(t, batch.Config{
 		Name: "postgres", QueueSize: cfg.QueueSize, MaxBatch: cfg.MaxBatch, SettleFor: cfg.SettleFor, Closed: ErrClosed,
-	})
+	})}
 	return s, nil
 }
 

@@ -106,3 +106,26 @@ func Scopes(k *account.APIKey) string {
 	}
 	return strings.Join(scopes, " ")
 }
+
+// AddressText is how an address is stored, empty without one.
+func AddressText(address netip.Addr) string {
+	if !address.IsValid() {
+		return ""
+	}
+	return address.String()
+}
+
+// AuditEntry reads a line of the audit log.
+func AuditEntry(row Row) (e account.AuditEntry, err error) {
+	var at int64
+	var address string
+	err = row.Scan(&e.ID, &at, (*string)(&e.By.Kind), &e.By.ID, &address, (*string)(&e.Action), &e.Target, &e.Detail)
+	if err != nil {
+		return e, err
+	}
+	e.At = Instant(at)
+	if address != "" {
+		e.By.From, err = netip.ParseAddr(address)
+	}
+	return e, err
+}

@@ -108,6 +108,9 @@ var seeds = []struct {
 			('u_ada', 'm3', 3700, 'room:1', 3, '[{"type":"webpush","success":true}]', NULL), ('u_lin', 'bc_1', 3700, NULL, NULL, '[]', 3800);
 		INSERT INTO notification_contents (id, fields, at) VALUES ('bc_1', '{"title":"Lunch"}', 3700);`},
 	{20, `UPDATE users SET disabled_at = 3800, switched_at = 3800 WHERE id = 'x-1';`},
+	{21, `
+		INSERT INTO audit (id, at, by_kind, by_id, address, action, target, detail) VALUES
+			('000000000ed8000000010a0b0c0d0e0f', 3800, 'user', 'u_ada', '192.0.2.2', 'user_disabled', 'x-1', '');`},
 }
 
 // TestUpgradeFromEverySchema: a database of every earlier schema, as a program of its time left it, becomes one of now, and

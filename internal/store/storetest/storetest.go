@@ -31,6 +31,7 @@ func Run(t *testing.T, newDriver func(t *testing.T) suite.Driver) {
 		{"ClientMsgID", testClientMsgID},
 		{"ClientMsgIDInReplacedRoom", testClientMsgIDInReplacedRoom},
 		{"ScheduledByWhoIsDisabled", testScheduledByDisabled},
+		{"AuditOfCommands", testAuditOfCommands},
 		{"ClientMsgIDOfDeletedMessage", testClientMsgIDOfDeleted},
 		{"RefusedMessagesLeaveNoTrace", testRefusedMessages},
 		{"Pages", testPages},

@@ -46,6 +46,9 @@ var Tables = []Table{
 	{"revoked_tokens", 2, []Column{text("issuer"), text("token_id"), integer("until")}},
 	{"api_keys", 1, []Column{text("id"), raw("hash"), text("name"), text("scopes"), integer("created_at"), integer("revoked_at")}},
 	{"blocked_addresses", 1, []Column{text("address"), integer("until"), text("reason"), text("blocked_by"), integer("created_at")}},
+	{"audit", 1, []Column{
+		text("id"), integer("at"), text("by_kind"), text("by_id"), text("address"), text("action"), text("target"), text("detail"),
+	}},
 	{"conversations", 1, []Column{
 		text("id"), text("kind"), integer("head_seq"), integer("first_seq"), integer("member_count"), integer("last_at"), integer("created_at"),
 	}},

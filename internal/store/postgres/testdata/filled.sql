@@ -17,6 +17,11 @@ INSERT INTO revoked_users (user_id, issued_by) SELECT id, created_at FROM users 
 INSERT INTO revoked_tokens (issuer, token_id, until)
     SELECT 'sockeye', i::text::bytea, CASE WHEN i % 2 = 0 THEN i END FROM generate_series(1, 5000) i;
 
+UPDATE users SET disabled_at = created_at, switched_at = created_at WHERE created_at % 1000 = 1;
+INSERT INTO audit (id, at, by_kind, by_id, address, action, target, detail)
+    SELECT lpad(to_hex(i), 12, '0') || '000000010a0b0c0d0e0f', i, 'user', 'u' || i % 1000, '', 'action' || i % 7, 'u' || i, ''
+    FROM generate_series(1, 10000) i;
+
 INSERT INTO conversations (id, kind, head_seq, member_count, last_at, created_at)
     SELECT 'c' || i, CASE i % 2 WHEN 0 THEN 'room' ELSE 'direct' END, CASE i WHEN 2 THEN 10000 ELSE 2 END, 3, i, i
     FROM generate_series(1, 5000) i;
