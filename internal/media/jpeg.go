@@ -156,15 +156,25 @@ func (p *Picture) turn(o int) error {
 	if o <= 1 || len(p.spans) == 0 {
 		return nil
 	}
+	p.Turned = o
 	if o >= 5 {
 		p.Width, p.Height = p.Height, p.Width
 	}
-	exif := append([]byte{0xff, markAPP0 + 1, 0, 34}, "Exif\x00\x00MM\x00*\x00\x00\x00\x08\x00\x01\x01\x12\x00\x03\x00\x00\x00\x01\x00"...)
-	exif = append(exif, byte(o), 0, 0, 0, 0, 0, 0)
+	exif := TurnedSegment(o)
 	first := p.spans[0]
 	p.spans = append([]span{{from: 0, to: 2}, {instead: exif}, {from: 2, to: first.to}}, p.spans[1:]...)
 	if first.to == 2 {
 		p.spans = append(p.spans[:2], p.spans[3:]...)
 	}
 	return nil
+}
+
+// TurnedSegment is what stands behind the first marker of a JPEG, which has two bytes, and says how its pixels are to be turned: 2 to 8;
+// nothing if they are not.
+func TurnedSegment(how int) []byte {
+	if how <= 1 {
+		return nil
+	}
+	exif := append([]byte{0xff, markAPP0 + 1, 0, 34}, "Exif\x00\x00MM\x00*\x00\x00\x00\x08\x00\x01\x01\x12\x00\x03\x00\x00\x00\x01\x00"...)
+	return append(exif, byte(how), 0, 0, 0, 0, 0, 0) //nolint:gosec // it is small
 }

@@ -20,8 +20,10 @@ type Picture struct {
 	// Width and Height are in pixels, as it is shown: turned, where the file says so.
 	Width, Height int
 	Format        string // jpeg, png, gif, webp
-	spans         []span // what of it stays
-	size          int64  // of the file
+	// Turned is how its pixels are to be turned to be shown so, as Exif says it: 2 to 8, less if they are not.
+	Turned int
+	spans  []span // what of it stays
+	size   int64  // of the file
 }
 
 // span is a part of the file that stays, or something in the place of one.

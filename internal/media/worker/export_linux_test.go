@@ -1,0 +1,4 @@
+package worker
+
+// Confine is confine.
+func Confine(t Task) ([]string, error) { return confine(t) }
