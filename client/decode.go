@@ -39,6 +39,7 @@ func (*UnreadMessages) name() string    { return eventUnread }
 func (*MessageRead) name() string       { return "message:read" }
 func (*ConversationRead) name() string  { return "conversation:read" }
 func (*ScheduledChanged) name() string  { return "scheduled:changed" }
+func (*FileProcessed) name() string     { return "file:processed" }
 func (*FriendsOnline) name() string     { return "presence" }
 func (*UserOnline) name() string        { return "user:online" }
 func (*UserOffline) name() string       { return "user:offline" }
@@ -77,7 +78,7 @@ var serverEvents = byName(
 	of[ReactionRemoved], of[UserJoined], of[UserLeft], of[UserBanned],
 	of[UserUnbanned], of[RoleChanged], of[MembersAdded], of[RoomUpdated],
 	of[RoomDeleted], of[RoomInvited], of[RoomMessages], of[UnreadMessages],
-	of[MessageRead], of[ConversationRead], of[ScheduledChanged], of[FriendsOnline], of[UserOnline],
+	of[MessageRead], of[ConversationRead], of[ScheduledChanged], of[FileProcessed], of[FriendsOnline], of[UserOnline],
 	of[UserOffline], of[TypingStarted], of[TypingStopped], of[FriendRequested],
 	of[FriendCancelled], of[FriendAccepted], of[FriendDeclined], of[FriendRemoved],
 	of[UserBlocked], of[UserUnblocked], of[UserChanged], of[Notification],

@@ -136,6 +136,10 @@ type Membership struct {
 
 // What is read from the store, beside the stream.
 type (
+	// FileProcessed has a file of a message, or one of your own, as it is once all is made of it: thumbnails, previews.
+	FileProcessed struct {
+		File File `json:"file"`
+	}
 	// RoomMessages are the last messages of a room that this client has joined.
 	RoomMessages struct{ Messages []Message }
 	// UnreadMessages are the newest unread messages, when a client begins.

@@ -46,6 +46,7 @@ type File struct {
 	Thumbnail    string       `json:"thumbnail,omitempty"`
 	Compressed   string       `json:"compressed,omitempty"`
 	Preview      string       `json:"preview,omitempty"`
+	Blurhash     string       `json:"blurhash,omitempty"` // what to show of a picture until it has come, see https://blurha.sh
 }
 
 // FileMetadata is what is known of the content of a file; what is not is zero.

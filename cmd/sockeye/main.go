@@ -9,12 +9,16 @@ import (
 
 	"github.com/sockeye-im/sockeye/cmd/sockeye/cli"
 	"github.com/sockeye-im/sockeye/internal/app"
+	"github.com/sockeye-im/sockeye/internal/media/worker"
 )
 
 // version is set by the linker (-X main.version=…).
 var version = "dev"
 
 func main() {
+	if worker.Called(os.Args) { // by a server, for a file of a stranger: it reads no settings
+		os.Exit(worker.Main(os.Args))
+	}
 	ctx, end := context.WithCancel(context.Background())
 	signalled, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	// The first signal asks for an orderly stop, which begins once the handler is given up: a second one ends the process

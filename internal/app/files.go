@@ -41,7 +41,13 @@ func (s *Server) buildFiles(context.Context) (err error) {
 		}
 	}
 	blobs := upload.NewDisk(filesDir(s.settings.Config), s.settings.FilesReserve)
-	s.Files, err = upload.New(s.settings.Uploads, upload.Deps{Store: s.Store.Files(), Blobs: blobs, Now: s.settings.Said, NewID: chat.NewID, Log: s.log})
+	maker, err := s.buildMaker()
+	if err != nil {
+		return err
+	}
+	s.Files, err = upload.New(s.settings.Uploads, upload.Deps{
+		Store: s.Store.Files(), Blobs: blobs, Maker: maker, Tell: news{s.Feed}.file, Now: s.settings.Said, NewID: chat.NewID, Log: s.log,
+	})
 	if err != nil {
 		return err
 	}
@@ -57,7 +63,10 @@ func (s *Server) fileJobs() []job.Kind {
 	if s.Files == nil {
 		return nil
 	}
-	return []job.Kind{{Name: upload.JobKind, Handle: s.Files.Handle, Retries: fileRetries, Timeout: 5 * time.Minute, Open: true}}
+	return []job.Kind{
+		{Name: upload.JobKind, Handle: s.Files.Handle, Retries: fileRetries, Timeout: 5 * time.Minute, Open: true},
+		{Name: upload.MakingKind, Handle: s.Files.Handle, Workers: makers(), Retries: makingRetries, Backoff: time.Second, Timeout: 5 * time.Minute, Open: true},
+	}
 }
 
 // addFileTasks has what nobody has sent removed, and once a night compared what there is with what there should be.

@@ -8,6 +8,7 @@ import (
 	"github.com/sockeye-im/sockeye/internal/feed"
 	"github.com/sockeye-im/sockeye/internal/hub"
 	"github.com/sockeye-im/sockeye/internal/presence"
+	"github.com/sockeye-im/sockeye/internal/upload"
 )
 
 // news makes facts of what parts tell, and publishes them.
@@ -23,6 +24,11 @@ func (n news) accounts(events []account.Event) {
 // Notify implements broadcast.Notifier.
 func (n news) Notify(topics []string, users []account.UserID, notification any) {
 	n.feed.Publish(feed.Facts{At: time.Now(), Notices: []feed.Notice{{Topics: topics, Users: users, Body: notification}}})
+}
+
+// file tells what was made of a file to those who have it.
+func (n news) file(f chat.File, to upload.Audience) {
+	n.feed.Publish(feed.Facts{At: time.Now(), Files: []feed.FileMade{{File: f, Rooms: to.Rooms, Users: to.Users}}})
 }
 
 // teller is news of who is online: a presence.Teller. All of it is for devices of this node, and is told behind what was

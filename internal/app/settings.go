@@ -14,6 +14,7 @@ import (
 	"github.com/sockeye-im/sockeye/internal/gateway"
 	"github.com/sockeye-im/sockeye/internal/httpapi"
 	"github.com/sockeye-im/sockeye/internal/hub"
+	"github.com/sockeye-im/sockeye/internal/media/worker"
 	"github.com/sockeye-im/sockeye/internal/netloop"
 	"github.com/sockeye-im/sockeye/internal/presence"
 	"github.com/sockeye-im/sockeye/internal/push"
@@ -57,6 +58,8 @@ type Seams struct {
 	Members func(hub.Members) hub.Members
 	// LookFor is how long who is connected and does not look is left to, before devices are told.
 	LookFor time.Duration
+	// Media is about the processes that make thumbnails. Without a command it is this program that is run.
+	Media worker.Config
 	// PushRoots are the authorities of push services; nil are the system's.
 	PushRoots *x509.CertPool
 	// Listener was handed over, and is used in place of one at the address of the settings; nil is none.
@@ -73,7 +76,7 @@ func SettingsOf(cfg config.Config) Settings {
 		Events: eventRate(cfg), Hub: hub.Config{Idle: max(hub.DefaultConfig().Idle, 2*cfg.Wire.Recovery)}, HandOver: handOver(cfg),
 		Webhooks: webhook.DefaultConfig(), Uploads: uploadConfig(cfg), FilesReserve: upload.Reserve,
 		Seams: Seams{
-			Now: time.Now, Said: time.Now, NewID: chat.NewID, LookFor: push.DefaultLookFor,
+			Now: time.Now, Said: time.Now, NewID: chat.NewID, LookFor: push.DefaultLookFor, Media: worker.DefaultConfig(),
 			Chats: same[chat.Store], People: same[account.Store], SignIn: same[gateway.Accounts], Members: same[hub.Members],
 		},
 	}

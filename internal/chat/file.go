@@ -22,8 +22,7 @@ type File struct {
 	Variants []string
 }
 
-// FileDetails is what is known of the content of a file; what is not is zero. Its JSON is that of a file's metadata on the wire, and is
-// stored.
+// FileDetails is what is known of the content of a file; what is not is zero. Its JSON is stored.
 type FileDetails struct {
 	Width      int     `json:"width,omitempty"`  // pixels, as it is shown
 	Height     int     `json:"height,omitempty"` // likewise
@@ -31,6 +30,8 @@ type FileDetails struct {
 	Duration   float64 `json:"duration,omitempty"`
 	Bitrate    int     `json:"bitrate,omitempty"`    // bits a second
 	SampleRate int     `json:"sampleRate,omitempty"` // a second
+	// Blurhash is a picture in some letters, see https://blurha.sh: what to show until it has come.
+	Blurhash string `json:"blurhash,omitempty"`
 }
 
 // CodeFileNotFound is that of ErrFileNotFound.

@@ -30,6 +30,16 @@ type Facts struct {
 	Heads   []chat.Head // how far logs go: clients that have less have missed something
 	Notices []Notice
 	Passing []Passing
+	Files   []FileMade
+}
+
+// FileMade is that all was made of a file that could be made. A device that is meant twice is told once. Where it is lost, the file says
+// so when it is read again.
+type FileMade struct {
+	File chat.File
+	// For members of rooms, and for users.
+	Rooms []string
+	Users []account.UserID
 }
 
 // Notice is a notification of the application, for the subscribers of topics and for the

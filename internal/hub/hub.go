@@ -123,6 +123,19 @@ func (h *Hub) Tell(facts *feed.Facts) {
 	for i := range facts.Passing {
 		h.pass(&facts.Passing[i])
 	}
+	for i := range facts.Files {
+		h.tellFile(&facts.Files[i])
+	}
+}
+
+// tellFile tells what was made of a file to those who have a message with it, and to who has uploaded it.
+func (h *Hub) tellFile(f *feed.FileMade) {
+	for _, room := range f.Rooms {
+		if err := h.warm(chat.ConversationRef{RoomID: room}, anySeq); err != nil {
+			h.log.Error("what was made of a file could not be told", "room", room, "err", err)
+		}
+	}
+	h.emit(Sending{Event: wire.FileMade.Of(&f.File), To: append(ChatRooms(f.Rooms), userRooms(f.Users)...)})
 }
 
 // UserRoom is the Socket.IO room of a user's devices.

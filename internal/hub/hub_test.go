@@ -211,6 +211,7 @@ func TestNews(t *testing.T) {
 			{Kind: feed.TypingStarted, Who: ada, To: []account.UserID{"bob"}},
 			{Kind: feed.TypingStopped, Who: ada, RoomID: "hall", Except: []account.UserID{"bob"}},
 		},
+		Files: []feed.FileMade{{Rooms: []string{"hall"}, Users: []account.UserID{"bob"}}},
 	})
 	h.Online([]account.UserID{"bob", "cyd"}, ada)
 	h.Offline([]account.UserID{"bob"}, ada)
@@ -220,6 +221,7 @@ func TestNews(t *testing.T) {
 		"notification to [user:bob notification:news] except []",
 		"typing:start to [user:bob] except []",
 		"[user:ada] join [hall]", "typing:stop to [hall] except [user:bob user:ada]",
+		"file:processed to [hall user:bob] except []",
 		"user:online to [user:bob user:cyd] except []",
 		"user:offline to [user:bob] except []",
 		"presence to [a device] except []",

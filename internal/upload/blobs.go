@@ -7,7 +7,7 @@ import (
 )
 
 // Blobs keeps bytes under keys. A key is the id of a record, a slash and a name: letters, digits, "_", "." and "-". What is stored under
-// a key is never changed. All methods may be called concurrently.
+// a key is never changed, but put anew as a whole where what was made of a file is made again. All methods may be called concurrently.
 type Blobs interface {
 	// Put stores what from has to give, all of it or nothing, and returns how much that is once it is durable. An error of from is
 	// returned as it is. ErrStorageFull.

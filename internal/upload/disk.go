@@ -141,6 +141,9 @@ type diskBlob struct {
 	size int64
 }
 
+// OnDisk is the blob as another process can read it.
+func (b *diskBlob) OnDisk() *os.File { return b.File }
+
 // Size implements [Blob].
 func (b *diskBlob) Size() int64 { return b.size }
 

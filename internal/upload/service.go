@@ -12,14 +12,19 @@ import (
 
 	"github.com/sockeye-im/sockeye/internal/chat"
 	"github.com/sockeye-im/sockeye/internal/deps"
+	"github.com/sockeye-im/sockeye/internal/job"
 	"github.com/sockeye-im/sockeye/internal/media"
 	"github.com/sockeye-im/sockeye/internal/refusal"
 )
 
-// Deps are what a Service works with; all are required.
+// Deps are what a Service works with; all are required but for Maker and Tell.
 type Deps struct {
 	Store Store
 	Blobs Blobs
+	// Maker makes thumbnails and the like. Nil: files are as they were uploaded.
+	Maker Maker `need:"optional"`
+	// Tell is called once all is made of a file, with those who have messages with it. It may be called again for one.
+	Tell  func(f chat.File, to Audience) `need:"optional"`
 	Now   func() time.Time
 	NewID func() string // unique across all nodes, of letters, digits, "_" and "-"
 	Log   *slog.Logger
@@ -197,8 +202,12 @@ func (s *Service) finish(ctx context.Context, r Record, from int64, joined []str
 	}
 	now := s.now()
 	r.State, r.Type, r.Offset, r.Parts = Ready, kind, r.Length, nil
-	r.Processed, r.ExpiresAt = true, now.Add(s.cfg.Unattached)
-	if err := s.deps.Store.Finish(ctx, Finish{Record: r, From: from, Joined: joined, At: now}); err != nil {
+	r.Processed, r.ExpiresAt = !s.makes(kind), now.Add(s.cfg.Unattached)
+	var jobs []job.Job
+	if !r.Processed {
+		jobs = append(jobs, makingJob(r.ID, now))
+	}
+	if err := s.deps.Store.Finish(ctx, Finish{Record: r, From: from, Joined: joined, At: now, Jobs: jobs}); err != nil {
 		return Record{}, fmt.Errorf("finish an upload: %w", err)
 	}
 	for _, part := range append(parts, Part{Blob: composed}) {

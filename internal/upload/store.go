@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/sockeye-im/sockeye/internal/chat"
+	"github.com/sockeye-im/sockeye/internal/job"
 )
 
 // Store keeps records of files beside the messages that carry them: it is messages that attach files, see [chat.Append], and whose going
@@ -20,6 +21,8 @@ type Store interface {
 	Finish(ctx context.Context, cmd Finish) error
 	// Process stores what was made of a file, which is processed by that. ErrFileNotFound of package chat if it is not there any more.
 	Process(ctx context.Context, cmd Process) (Record, error)
+	// Audience returns who has messages with a file.
+	Audience(ctx context.Context, id string) (Audience, error)
 	// Record returns a record that is not removed. ErrFileNotFound of package chat.
 	Record(ctx context.Context, id string) (Record, error)
 	// Readable returns a file that is whole to its owner, and to who is in a conversation with a message that carries it.
@@ -75,6 +78,13 @@ type Finish struct {
 	From   int64    // where the upload is
 	Joined []string // uploads that the file has the bytes of
 	At     time.Time
+	Jobs   []job.Job // that are enqueued in the same transaction
+}
+
+// Audience are those who have messages with a file: members of rooms, and users who talk to each other. A room may be gone by now.
+type Audience struct {
+	Rooms []string
+	Users []chat.UserID
 }
 
 // Process is the command to store what was made of a file.

@@ -16,12 +16,13 @@ import (
 type task struct {
 	Remove  string `json:"remove,omitempty"`  // the id of a record whose bytes are to go
 	Release string `json:"release,omitempty"` // a conversation whose room is no more
+	Make    string `json:"make,omitempty"`    // the id of a file of which something is to be made
 }
 
 // portion is how much is looked at, or changed by one transaction.
 const portion = 100
 
-// Handle does jobs of [JobKind].
+// Handle does jobs of [JobKind] and [MakingKind].
 func (s *Service) Handle(ctx context.Context, j *job.Job) (job.Result, error) {
 	var of task
 	if err := json.Unmarshal(j.Payload, &of); err != nil {
@@ -32,6 +33,8 @@ func (s *Service) Handle(ctx context.Context, j *job.Job) (job.Result, error) {
 		return job.Result{}, s.remove(ctx, of.Remove)
 	case of.Release != "":
 		return job.Result{}, s.release(ctx, of.Release)
+	case of.Make != "":
+		return job.Result{}, s.make(ctx, of.Make, j.Attempts)
 	}
 	return job.Result{}, errors.New("upload: the job is of a newer version")
 }

@@ -9,6 +9,7 @@
 //	receive.go the bytes of an upload, as they come
 //	name.go    what files are called
 //	kind.go    what bytes are
+//	make.go    what is made of files behind their upload, such as thumbnails
 //	upkeep.go  what goes when nobody wants it any more, and what belongs to nobody
 package upload
 

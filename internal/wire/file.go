@@ -17,7 +17,15 @@ type FileInfo struct {
 	Thumbnail    string       `json:"thumbnail,omitempty"`
 	Compressed   string       `json:"compressed,omitempty"`
 	Preview      string       `json:"preview,omitempty"`
+	Blurhash     string       `json:"blurhash,omitempty"` // what to show of a picture until it has come, see https://blurha.sh
 }
+
+// FileProcessed tells that all is made of a file that could be made.
+type FileProcessed struct {
+	File FileInfo `json:"file"`
+}
+
+func processedOf(f *chat.File) FileProcessed { return FileProcessed{FileOf(f)} }
 
 // FileMetadata is what is known of the content of a file.
 type FileMetadata struct {
@@ -38,9 +46,11 @@ var endings = map[string]string{
 // FileOf is f as it travels.
 func FileOf(f *chat.File) FileInfo {
 	address := func(variant string) string { return "/files/" + f.ID + "/" + variant }
+	d := &f.Details
 	out := FileInfo{
 		ID: f.ID, OriginalName: f.Name, Filename: f.ID + endings[f.Type], Mimetype: f.Type, Size: f.Size, UploadedBy: f.Owner, UploadedAt: Time(f.At),
-		Processed: f.Processed, Metadata: FileMetadata(f.Details), URL: address("original"),
+		Processed: f.Processed, URL: address("original"), Blurhash: d.Blurhash,
+		Metadata: FileMetadata{d.Width, d.Height, d.Format, d.Duration, d.Bitrate, d.SampleRate},
 	}
 	for _, variant := range f.Variants {
 		switch variant {

@@ -80,6 +80,7 @@ var (
 	UserOffline       = as[Passing]("user:offline")
 	TypingStart       = as[Passing]("typing:start")
 	TypingStop        = as[Passing]("typing:stop")
+	FileMade          = kind("file:processed", processedOf)
 	Present           = as[PresentFriends]("presence")
 	MessagesUnread    = kind("messages:unread", MessagesOf) // for one device, as are those below
 	RoomMessages      = as[[]Message]("room:messages")
@@ -117,7 +118,7 @@ func RelationEventOf(e *account.Event, other account.Person) (out Event, ok bool
 // application's own.
 func Describe() map[string]reflect.Type {
 	rows := []row{
-		received, MessageRead, ConversationHead, UserOnline, UserOffline, TypingStart, TypingStop, Present,
+		received, MessageRead, ConversationHead, UserOnline, UserOffline, TypingStart, TypingStop, FileMade, Present,
 		MessagesUnread, RoomMessages, ConversationHeads, ServerEpoch, ServerLeaving, Notification,
 	}
 	for _, k := range chatEvents {

@@ -15,6 +15,7 @@ import (
 	"github.com/sockeye-im/sockeye/internal/account"
 	"github.com/sockeye-im/sockeye/internal/app"
 	"github.com/sockeye-im/sockeye/internal/config"
+	"github.com/sockeye-im/sockeye/internal/media/worker"
 )
 
 // Patience bounds every wait; only a failing test ever waits that long.
@@ -22,6 +23,13 @@ const Patience = time.Minute
 
 // Secret signs the server's own tokens.
 const Secret = account.Secret("a secret of enough length, for tests only")
+
+// A test's own program is the process in which its server has pictures decoded.
+func init() {
+	if worker.Called(os.Args) {
+		os.Exit(worker.Main(os.Args))
+	}
+}
 
 // Server is a server that takes connections.
 type Server struct {

@@ -117,6 +117,11 @@ type (
 		SendAt      time.Time           `json:"t,omitzero"`
 		MessageID   string              `json:"m,omitzero"`
 	}
+	fileMade struct {
+		File  chat.File     `json:"f"`
+		Rooms []string      `json:"r,omitzero"`
+		Users []chat.UserID `json:"u,omitzero"`
+	}
 	head struct {
 		ConversationID string        `json:"c,omitzero"`
 		Seq            int64         `json:"s,omitzero"`

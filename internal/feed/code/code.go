@@ -32,6 +32,7 @@ type facts struct {
 	Heads    []head         `json:"h,omitempty"`
 	Notices  []notice       `json:"i,omitempty"`
 	Passing  []passing      `json:"p,omitempty"`
+	Files    []fileMade     `json:"f,omitempty"`
 }
 
 // Encode returns facts as a whole. They fail to be encoded if the body of a notice does; text that is no UTF-8 does not come
@@ -42,6 +43,7 @@ func Encode(f *feed.Facts) ([]byte, error) {
 		Chat: make([]event, len(f.Chat)), Accounts: accountEvents(f),
 		Heads: each(f.Heads, func(h chat.Head) head { return head(h) }), Notices: make([]notice, len(f.Notices)),
 		Passing: each(f.Passing, func(p feed.Passing) passing { return passing(p) }),
+		Files:   each(f.Files, func(f feed.FileMade) fileMade { return fileMade(f) }),
 	}
 	for i := range f.Chat {
 		out.Chat[i] = eventOf(&f.Chat[i])
@@ -100,6 +102,7 @@ func Decode(data []byte) (feed.Committed, error) {
 		Heads:   each(in.Heads, func(h head) chat.Head { return chat.Head(h) }),
 		Notices: each(in.Notices, func(n notice) feed.Notice { return feed.Notice{Topics: n.Topics, Users: n.Users, Body: n.Body} }),
 		Passing: each(in.Passing, func(p passing) feed.Passing { return feed.Passing(p) }),
+		Files:   each(in.Files, func(f fileMade) feed.FileMade { return feed.FileMade(f) }),
 	}}
 	if err := decodeChat(in.Chat, &c); err != nil {
 		return feed.Committed{}, err

@@ -21,7 +21,7 @@ func sample() feed.Facts {
 		ID: "m", ConversationID: "room:c", Seq: 1, RoomID: "hall", SenderID: "ada", SenderName: "Ada", Content: "Grüß dich 👋",
 		Type: chat.TypeText, Timestamp: at, Attachments: []string{"file_a"}, Files: []chat.File{{
 			ID: "file_a", Owner: "ada", Name: "图.png", Type: "image/png", Size: 7, At: at, Processed: true, Variants: []string{"thumbnail"},
-			Details: chat.FileDetails{Width: 2, Height: 1, Format: "png", Duration: 1.5, Bitrate: 3, SampleRate: 4},
+			Details: chat.FileDetails{Width: 2, Height: 1, Format: "png", Duration: 1.5, Bitrate: 3, SampleRate: 4, Blurhash: "00"},
 		}},
 	}
 	kicked := chat.NewMembershipEvent(chat.MemberLeft, place(3), chat.Membership{
@@ -69,5 +69,9 @@ func sample() feed.Facts {
 		Heads:   []chat.Head{{ConversationID: "room:c", Seq: 7, Audience: chat.Audience{RoomID: "hall", Users: []chat.UserID{"bob"}}}},
 		Notices: []feed.Notice{{Topics: []string{"news"}, Users: []account.UserID{"ada"}, Body: json.RawMessage(`{"title":"News"}`)}},
 		Passing: passing,
+		Files: []feed.FileMade{{File: chat.File{
+			ID: "file_a", Owner: "ada", Name: "图.png", Type: "image/png", Size: 7, At: at, Processed: true, Variants: []string{"thumbnail"},
+			Details: chat.FileDetails{Width: 2, Height: 1, Format: "png", Duration: 1.5, Bitrate: 3, SampleRate: 4, Blurhash: "00"},
+		}, Rooms: []string{"hall"}, Users: []account.UserID{"ada"}}},
 	}
 }

@@ -276,7 +276,7 @@ func (r *Relay) takeIn(facts *feed.Facts) {
 
 // hasMore tells whether facts have more than chat events.
 func hasMore(f *feed.Facts) bool {
-	return len(f.Accounts) > 0 || len(f.Heads) > 0 || len(f.Notices) > 0 || len(f.Passing) > 0
+	return len(f.Accounts) > 0 || len(f.Heads) > 0 || len(f.Notices) > 0 || len(f.Passing) > 0 || len(f.Files) > 0
 }
 
 // tellHeld tells what had to wait. mu is held.

@@ -35,6 +35,8 @@ func Run(t *testing.T, newDriver func(t *testing.T) Driver) {
 		{"QuotaAtOnce", testQuotaAtOnce},
 		{"Joined", testJoined},
 		{"Process", testProcess},
+		{"FinishWithJobs", testFinishWithJobs},
+		{"Audience", testAudience},
 		{"Attach", testAttach},
 		{"AttachRefusals", testAttachRefusals},
 		{"Readable", testReadable},
@@ -288,6 +290,52 @@ func testProcess(f *fixture) {
 	f.Refused(err, chat.ErrFileNotFound)
 	_, err = f.store.Process(f.Context(), upload.Process{ID: f.begun("anna", 1).ID})
 	f.Refused(err, chat.ErrFileNotFound)
+}
+
+// What follows a whole file is enqueued with it, or not at all.
+func testFinishWithJobs(f *fixture) {
+	r := f.begun("anna", 10)
+	r.State, r.Type, r.Size, r.Blob, r.Offset = upload.Ready, "image/png", 10, r.ID+"/whole", 10
+	follows := []job.Job{{ID: "j", Kind: upload.MakingKind, Payload: []byte(`{"make":"x"}`), State: job.Waiting, RunAt: start, CreatedAt: start}}
+	f.Refused(f.store.Finish(f.Context(), upload.Finish{Record: r, From: 1, At: start, Jobs: follows}), upload.ErrOffset)
+	claim := func() []job.Job {
+		f.Helper()
+		jobs, err := f.jobs.Claim(f.Context(), job.Claim{Kind: upload.MakingKind, Most: 10, Now: start, Lease: f.id("n:"), Last: time.Minute})
+		f.Must(err)
+		return jobs
+	}
+	equal(f, "jobs of what was refused", len(claim()), 0)
+	f.Must(f.store.Finish(f.Context(), upload.Finish{Record: r, At: start, Jobs: follows}))
+	jobs := claim()
+	equal(f, "jobs", len(jobs), 1)
+	equal(f, "the job", string(jobs[0].Payload), `{"make":"x"}`)
+	equal(f, "processed", f.record(r.ID).Processed, false)
+}
+
+// Who has messages with a file: members of rooms as the rooms, others by their names.
+func testAudience(f *fixture) {
+	r := f.file("anna")
+	check := func(rooms []string, users ...chat.UserID) {
+		f.Helper()
+		to, err := f.store.Audience(f.Context(), r.ID)
+		f.Must(err)
+		slices.Sort(to.Rooms)
+		slices.Sort(to.Users)
+		equal(f, "rooms", to.Rooms, rooms)
+		equal(f, "users", to.Users, users)
+	}
+	check(nil)
+	first, second := f.room("anna", "bert"), f.room("anna")
+	f.say("anna", "", first.ID, r.ID)
+	f.say("anna", "", first.ID, r.ID)
+	check([]string{first.ID})
+	m := f.say("anna", "carl", "", r.ID)
+	f.say("anna", "", second.ID, r.ID)
+	check([]string{first.ID, second.ID}, "anna", "carl")
+	_, err := f.chats.DeleteMessage(f.Context(), chat.Delete{MessageID: m.ID, Actor: chat.Actor{ID: "anna"}, At: start})
+	f.Must(err)
+	f.Must(f.chats.DeleteRoom(f.Context(), chat.DeleteRoom{RoomID: second.ID, Actor: chat.Actor{ID: "anna"}, At: start}))
+	check([]string{first.ID})
 }
 
 // A message carries its files wherever it is read.

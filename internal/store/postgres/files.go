@@ -96,7 +96,10 @@ func (t *tx) finishFile(cmd *upload.Finish) error {
 	if err := rows.FileStep(changed, func() (upload.Record, error) { return rows.OneFile(t.row(fileQuery, r.ID)) }); err != nil {
 		return err
 	}
-	return t.removeFiles(cmd.Joined, cmd.At)
+	if err := t.removeFiles(cmd.Joined, cmd.At); err != nil || len(cmd.Jobs) == 0 {
+		return err
+	}
+	return t.enqueue(cmd.Jobs)
 }
 
 // Process implements [upload.Store].
@@ -123,6 +126,15 @@ func (f *Files) Readable(ctx context.Context, id string, user chat.UserID) (uplo
 		SELECT `+rows.FileColumns+` FROM files
 		WHERE id = $1 AND state = 'ready' AND (owner_id = $2 OR EXISTS (
 			SELECT 1 FROM file_uses u JOIN members m ON m.conversation_id = u.conversation_id AND m.user_id = $2 WHERE u.file_id = $1))`, id, user))
+}
+
+// Audience implements [upload.Store].
+func (f *Files) Audience(ctx context.Context, id string) (upload.Audience, error) {
+	return rows.FileAudience(f.store.readers.rows(ctx), `
+		SELECT DISTINCT coalesce(r.id, ''), coalesce(m.user_id, '')
+		FROM file_uses u LEFT JOIN rooms r ON r.conversation_id = u.conversation_id
+			LEFT JOIN members m ON r.id IS NULL AND m.conversation_id = u.conversation_id
+		WHERE u.file_id = $1`, id)
 }
 
 // Remove implements [upload.Store].

@@ -97,6 +97,27 @@ func AddFiles(each Each, query string, messages []chat.Message) error {
 	return nil
 }
 
+// FileAudience reads who has messages with a file: query returns the ids of rooms and those of users, of which one is empty.
+func FileAudience(each Each, query, id string) (a upload.Audience, err error) {
+	type one struct {
+		room string
+		user chat.UserID
+	}
+	all, err := Collect(each, nil, func(row Row) (o one, err error) { return o, row.Scan(&o.room, (*string)(&o.user)) }, query, id)
+	if err != nil {
+		return a, fmt.Errorf("look who has a file: %w", err)
+	}
+	for _, o := range all {
+		switch {
+		case o.room != "":
+			a.Rooms = append(a.Rooms, o.room)
+		case o.user != "":
+			a.Users = append(a.Users, o.user)
+		}
+	}
+	return a, nil
+}
+
 // FileStep is what has become of a command that moves an upload on, which has changed some records: none if the upload is elsewhere,
 // or is none any more, which found tells.
 func FileStep(changed int64, found func() (upload.Record, error)) error {

@@ -76,6 +76,7 @@ export interface FileInfo {
   thumbnail?: string;
   compressed?: string;
   preview?: string;
+  blurhash?: string;
 }
 
 export interface FileMetadata {
@@ -85,6 +86,10 @@ export interface FileMetadata {
   duration?: number;
   bitrate?: number;
   sampleRate?: number;
+}
+
+export interface FileProcessed {
+  file: FileInfo;
 }
 
 export interface Head {
@@ -455,6 +460,7 @@ export interface ServerEvents {
   "conversation:head": Head;
   "conversation:heads": Head[];
   "conversation:read": ReadMark;
+  "file:processed": FileProcessed;
   "friend:accepted": RelationChange;
   "friend:cancelled": RelationChange;
   "friend:declined": RelationChange;

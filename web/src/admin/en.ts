@@ -142,7 +142,7 @@ export const en = {
   },
   jobs: {
     /** By the names that kinds have in the server; others are shown as they are. */
-    kinds: { upkeep: "Upkeep", analytics: "Usage counts", scheduled: "Scheduled messages", webhook: "Webhooks", broadcast: "Broadcasts", notification: "Notifications", push: "Push" } as Record<string, string>,
+    kinds: { upkeep: "Upkeep", analytics: "Usage counts", scheduled: "Scheduled messages", webhook: "Webhooks", broadcast: "Broadcasts", notification: "Notifications", push: "Push", file: "Files", media: "Pictures" } as Record<string, string>,
     all: "All kinds",
     kind: "Kind",
     waiting: "Waiting",

@@ -138,7 +138,7 @@ export const zh: Words = {
     about: "活跃用户：发过言，或统计时在线；活跃房间：其中有人发过言。同一时段内每个只计一次。推送：推送服务已接收的通知，每台设备各计一次。",
   },
   jobs: {
-    kinds: { upkeep: "维护", analytics: "用量统计", scheduled: "定时消息", webhook: "Webhook", broadcast: "群发", notification: "通知", push: "推送" },
+    kinds: { upkeep: "维护", analytics: "用量统计", scheduled: "定时消息", webhook: "Webhook", broadcast: "群发", notification: "通知", push: "推送", file: "文件", media: "图片" },
     all: "所有类别",
     kind: "类别",
     waiting: "等待",
