@@ -90,7 +90,7 @@ func (m *making) jobs() []job.Job {
 
 func (m *making) variant(id, name string) string {
 	m.Helper()
-	c, err := m.Service.Open(m.Context(), "anna", id, name)
+	c, err := m.Open(m.Context(), "anna", id, name)
 	if errors.Is(err, chat.ErrFileNotFound) {
 		return ""
 	}
