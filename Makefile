@@ -144,6 +144,7 @@ soak: build test-tools ## Run everything that takes long: fuzzing (FUZZTIME=5m e
 		done; \
 	done
 	SOCKEYE_SOAK=1 go test -count 1 -run '^TestSoak' -timeout 0 -v ./...
+	@for module in $(MODULES); do SOCKEYE_SOAK=1 go -C $$module test -count 1 -run '^TestSoak' -v ./...; done
 	go -C test/kubernetes test -count 1 -v ./...
 
 ##### Keep tidy
