@@ -7,6 +7,7 @@ import (
 
 	"github.com/sockeye-im/sockeye/bench/cluster"
 	"github.com/sockeye-im/sockeye/bench/compare"
+	"github.com/sockeye-im/sockeye/bench/cores"
 	"github.com/sockeye-im/sockeye/bench/growth"
 	"github.com/sockeye-im/sockeye/bench/hostile"
 	"github.com/sockeye-im/sockeye/bench/jobs"
@@ -27,6 +28,7 @@ var parts = []part{
 	{"jobs", runJobs},
 	{"push", runPush},
 	{"cluster", runCluster},
+	{"cores", runCores},
 	{"growth", runGrowth},
 	{"hostile", runHostile},
 }
@@ -45,6 +47,14 @@ func partNames() []string {
 
 func runCluster(ctx context.Context, options compare.Options) (string, error) {
 	report, err := cluster.Run(ctx, cluster.Options{Rounds: min(options.Rounds, partRounds), Short: options.Short, Progress: options.Progress})
+	if report == nil {
+		return "", err
+	}
+	return report.Markdown(), err
+}
+
+func runCores(ctx context.Context, options compare.Options) (string, error) {
+	report, err := cores.Run(ctx, cores.Options{Rounds: options.Rounds, Short: options.Short, Progress: options.Progress})
 	if report == nil {
 		return "", err
 	}

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -274,10 +275,13 @@ func TestOptionalRoutes(t *testing.T) {
 	}
 	mux := http.NewServeMux()
 	ops.Routes{Health: health, Pprof: true}.Register(mux)
-	for _, path := range []string{"/debug/pprof/", "/debug/pprof/goroutine?debug=1", "/debug/pprof/cmdline", "/debug/pprof/symbol"} {
+	for _, path := range []string{"/debug/pprof/", "/debug/pprof/goroutine?debug=1", "/debug/pprof/cmdline", "/debug/pprof/symbol", "/debug/pprof/mutex"} {
 		if status, _ := get(t, mux, http.MethodGet, path); status != http.StatusOK {
 			t.Errorf("%s answered %d, want 200", path, status)
 		}
+	}
+	if runtime.SetMutexProfileFraction(-1) == 0 {
+		t.Error("the profile of mutexes is empty for ever")
 	}
 	mux.HandleFunc("/", http.NotFound) // the rest of the server can be mounted beside it
 }

@@ -3,6 +3,7 @@ package ops
 import (
 	"net/http"
 	"net/http/pprof"
+	"runtime"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -26,6 +27,9 @@ type Routes struct {
 	Pprof   bool                // profiles tell about the program's inside and cost time to make: not for the public
 }
 
+// mutexFraction is of how many waits for a mutex one is in the profile. The runtime keeps none unless it is told to.
+const mutexFraction = 10
+
 // Register adds /health, /ready, and as configured /metrics and /debug/pprof/.
 func (r Routes) Register(mux *http.ServeMux) {
 	mux.HandleFunc("GET /health", r.Health.ServeHealth)
@@ -34,6 +38,7 @@ func (r Routes) Register(mux *http.ServeMux) {
 		mux.Handle("GET /metrics", promhttp.HandlerFor(r.Metrics, promhttp.HandlerOpts{MaxRequestsInFlight: 4}))
 	}
 	if r.Pprof {
+		runtime.SetMutexProfileFraction(mutexFraction)
 		mux.HandleFunc("GET /debug/pprof/", pprof.Index)
 		mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
 		mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)

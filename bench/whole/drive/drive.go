@@ -22,7 +22,8 @@ type Plan struct {
 	Users   int
 	Settle  time.Duration
 	Each    time.Duration
-	Profile string
+	Profile string // file for a CPU profile of the server; none if empty
+	Mutexes string // file for a profile of who waited for mutexes; none if empty
 }
 
 // roomSize is how many members a room has.
@@ -56,7 +57,7 @@ func Run(ctx context.Context, plan Plan, v Variant) (_ Result, err error) {
 		}
 		args = append(args, "--tls-cert="+cert, "--tls-key="+key)
 	}
-	if plan.Profile != "" {
+	if plan.Profile != "" || plan.Mutexes != "" {
 		args = append(args, "--pprof=on")
 	}
 	r := &run{plan: plan, secure: v.TLS}
@@ -72,6 +73,9 @@ func Run(ctx context.Context, plan Plan, v Variant) (_ Result, err error) {
 		err = r.all(ctx)
 	} else {
 		err = r.profiled(ctx, r.all)
+	}
+	if err == nil && plan.Mutexes != "" {
+		err = r.profileMutexes(ctx)
 	}
 	return r.result, err
 }

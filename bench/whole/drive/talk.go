@@ -216,3 +216,14 @@ func (r *run) profiled(ctx context.Context, do func(context.Context) error) erro
 	}
 	return os.WriteFile(r.plan.Profile, []byte(got.raw), 0o600)
 }
+
+// profileMutexes asks the server who waited for mutexes since it was started.
+func (r *run) profileMutexes(ctx context.Context) error {
+	client, base := r.browser()
+	defer client.CloseIdleConnections()
+	raw, err := fetch(ctx, client, http.MethodGet, base+"/debug/pprof/mutex", "", "")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(r.plan.Mutexes, []byte(raw), 0o600)
+}
