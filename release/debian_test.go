@@ -18,7 +18,7 @@ import (
 )
 
 // TestSoakBareDebian installs the package on a Debian of which there is nothing but the least, in a folder, and runs what it has
-// installed as whom it has made; then the binary of the archive alone.
+// installed as whom it has made; then the binary of the archive alone. Two people in a browser talk through either.
 func TestSoakBareDebian(t *testing.T) {
 	if os.Getenv("SOCKEYE_SOAK") == "" {
 		t.Skip("takes minutes; set SOCKEYE_SOAK")
@@ -47,8 +47,9 @@ func TestSoakBareDebian(t *testing.T) {
 	if err != nil || info.Mode().Perm() != 0o700 || info.Sys().(*syscall.Stat_t).Uid == 0 {
 		t.Errorf("/var/lib/sockeye: %v, %v", info, err)
 	}
-	serves(t, exec.Command("chroot", "--userspec=sockeye:sockeye", debian, "/usr/bin/sockeye", "serve", "--config", "/etc/sockeye/sockeye.yaml", "--listen", "127.0.0.1:0"))
-	t.Logf("by the package: 2 commands, and a page for the browser after %s", time.Since(began).Round(time.Millisecond))
+	page, talked := serves(t, exec.Command("chroot", "--userspec=sockeye:sockeye", debian, "/usr/bin/sockeye", "serve", "--config", "/etc/sockeye/sockeye.yaml", "--listen", "127.0.0.1:0"))
+	t.Logf("by the package: 2 commands; the page was there after %s, two people had made accounts and talked after %s",
+		page.Sub(began).Round(time.Millisecond), talked.Sub(began).Round(time.Millisecond))
 	call(t, "chroot", debian, "dpkg", "--purge", "sockeye")
 	if _, err := os.Stat(filepath.Join(debian, "var/lib/sockeye/sockeye.db")); err != nil {
 		t.Errorf("the data did not stay: %v", err)
@@ -56,8 +57,9 @@ func TestSoakBareDebian(t *testing.T) {
 
 	began = time.Now()
 	call(t, "chroot", debian, "sh", "-c", "tar -xzf /root/*.tar.gz -C /root --strip-components=1")
-	serves(t, exec.Command("chroot", debian, "/root/sockeye", "serve", "--data", "/root/data", "--listen", "127.0.0.1:0"))
-	t.Logf("by the archive: 2 commands, and a page for the browser after %s", time.Since(began).Round(time.Millisecond))
+	page, talked = serves(t, exec.Command("chroot", debian, "/root/sockeye", "serve", "--data", "/root/data", "--listen", "127.0.0.1:0"))
+	t.Logf("by the archive: 2 commands; the page was there after %s, two people had made accounts and talked after %s",
+		page.Sub(began).Round(time.Millisecond), talked.Sub(began).Round(time.Millisecond))
 }
 
 func call(t *testing.T, name string, args ...string) string {
@@ -69,8 +71,9 @@ func call(t *testing.T, name string, args ...string) string {
 	return string(out)
 }
 
-// serves starts a server, makes an account, looks at the page, and stops the server.
-func serves(t *testing.T, server *exec.Cmd) {
+// serves starts a server, looks at the page, has two people talk, and stops the server. It tells when the page was there and when
+// they had talked.
+func serves(t *testing.T, server *exec.Cmd) (page, talked time.Time) {
 	t.Helper()
 	var log strings.Builder
 	server.Stderr = &log
@@ -89,13 +92,17 @@ func serves(t *testing.T, server *exec.Cmd) {
 	}
 	_, url, _ := strings.Cut(lines.Text(), "ready: ")
 	for path, has := range map[string]string{"/": "<title>Sockeye", "/client/sockeye.js": "export", "/api/docs": "the HTTP API"} {
-		if status, body := fetch(t, http.MethodGet, url+path, ""); status != http.StatusOK || !strings.Contains(body, has) {
+		if status, body := fetch(t, url+path); status != http.StatusOK || !strings.Contains(body, has) {
 			t.Errorf("%s: %d", path, status)
 		}
 	}
-	if status, body := fetch(t, http.MethodPost, url+"/api/v1/accounts", `{"login":"ada","password":"a good password"}`); status != http.StatusCreated {
-		t.Errorf("an account: %d %s", status, body)
+	page = time.Now()
+	browser := exec.CommandContext(t.Context(), "node", "--test", "--test-reporter=spec", "newcomers.test.mjs")
+	browser.Dir, browser.Env = "../test/e2e", append(os.Environ(), "SOCKEYE_URL="+url)
+	if said, err := browser.CombinedOutput(); err != nil {
+		t.Errorf("they do not talk: %v\n%s", err, said)
 	}
+	talked = time.Now()
 	if err := server.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
@@ -104,17 +111,17 @@ func serves(t *testing.T, server *exec.Cmd) {
 	if err := server.Wait(); err != nil {
 		t.Errorf("it ended with %v: %s", err, log.String())
 	}
+	return page, talked
 }
 
-func fetch(t *testing.T, method, url, body string) (status int, answer string) {
+func fetch(t *testing.T, url string) (status int, answer string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, method, url, strings.NewReader(body))
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	request.Header.Set("Content-Type", "application/json")
 	request.Close = true
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {

@@ -25,6 +25,7 @@ type crowd struct {
 	running sync.WaitGroup
 	errs    []error // of the members, once they have ended
 	cancel  context.CancelFunc
+	patient time.Duration // more than patience, where there are many; 0: as long as that
 
 	mu      sync.Mutex
 	order   orders
@@ -163,7 +164,7 @@ func (c *crowd) await(t *testing.T, what string, so func(now state) bool) {
 		if c.now().failed == 0 {
 			return
 		}
-	case <-time.After(patience):
+	case <-time.After(max(patience, c.patient)):
 		t.Errorf("waited in vain for %s: %+v", what, c.now())
 	}
 	c.cancel()
@@ -207,7 +208,7 @@ func (c *crowd) disperse(t *testing.T) {
 // were stopped for that, are not to blame.
 func (c *crowd) leave(t *testing.T) {
 	t.Helper()
-	watchdog := time.AfterFunc(patience, c.cancel)
+	watchdog := time.AfterFunc(max(patience, c.patient), c.cancel)
 	defer watchdog.Stop()
 	c.running.Wait()
 	failed := slices.DeleteFunc(slices.Clone(c.errs), func(err error) bool { return err == nil })

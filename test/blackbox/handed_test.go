@@ -25,7 +25,7 @@ var asSystemd = []string{"sh", "-c", `LISTEN_PID=$$ exec "$@"`, "sh"}
 func TestReplacedBehindItsListener(t *testing.T) {
 	skipIfShort(t)
 	t.Parallel()
-	handed := handedOver(t)
+	handed := handedOver(t, "1m")
 	s := start(t, handed)
 	c := gather(t, s, 10, crashSeed(t))
 	c.awaitAcks(t, state{}, 100)
@@ -50,7 +50,7 @@ func TestReplacedBehindItsListener(t *testing.T) {
 func TestSoakReplacedBehindItsListener(t *testing.T) {
 	soak(t)
 	const size, perSecond = 2000, 300
-	handed := handedOver(t)
+	handed := handedOver(t, "10m") // a busy machine has thousands of commands under way
 	handed.shipped = true
 	began := time.Now()
 	s := start(t, handed)
@@ -80,8 +80,8 @@ func TestSoakReplacedBehindItsListener(t *testing.T) {
 		size, rate, c.now().acked, all.resent, all.repeated, all.lost, all.refused, all.received, all.synced, time.Since(began).Round(time.Second))
 }
 
-// handedOver is a server whose listener is this process's.
-func handedOver(t *testing.T) setup {
+// handedOver is a server whose listener is this process's, and that has so long to drain.
+func handedOver(t *testing.T, drain string) setup {
 	t.Helper()
 	held, err := net.Listen("tcp", loopback)
 	if err != nil {
@@ -96,7 +96,7 @@ func handedOver(t *testing.T) setup {
 	handed := crowded()
 	handed.wrap, handed.files, handed.env = asSystemd, []*os.File{file}, append(handed.env, "LISTEN_FDS=1")
 	// A twentieth of it is what those have who were accepted before: it is generous for machines that are busy.
-	handed.args = append(handed.args, "--drain-timeout", "1m")
+	handed.args = append(handed.args, "--drain-timeout", drain)
 	handed.data = t.TempDir()
 	handed.at = held.Addr().String()
 	return handed
@@ -105,7 +105,10 @@ func handedOver(t *testing.T) setup {
 // replace stops the server in order, and starts another one behind the same listener.
 func (s *server) replace(handed setup) *server {
 	s.t.Helper()
-	s.stop()
+	s.signal(syscall.SIGTERM)
+	if state := s.wait(10 * patience); state.ExitCode() != 0 {
+		s.t.Fatalf("the server ended with %v:\n%s", state, s.log)
+	}
 	if s.log.contains("DATA RACE") {
 		s.t.Fatalf("the server has a data race:\n%s", s.log)
 	}

@@ -154,7 +154,7 @@ func (m *member) act(o orders) (done bool, err error) {
 	if err := m.mendHoles(); err != nil || !m.ready {
 		return false, err
 	}
-	for o == talk && len(m.outbox) < window && m.isDue() {
+	for o == talk && m.isDue(len(m.outbox)) {
 		if err := m.submit(m.invent()); err != nil {
 			return false, err
 		}

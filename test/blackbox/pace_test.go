@@ -7,18 +7,21 @@ import (
 	"time"
 )
 
-// pace is how often a member says something; the zero value says as much as is answered. What was due while there was no
-// server is said when there is one again.
+// pace is how often a member says something, one message at a time; the zero value says as much as is answered. What was due while
+// there was no server is said when there is one again.
 type pace struct {
 	every time.Duration
 	due   time.Time
 	clock <-chan time.Time // tells when it is due; nil: nobody waits for that
 }
 
-// isDue tells whether something is to be said now, once for each time that it is due.
-func (p *pace) isDue() bool {
+// isDue tells whether something is to be said now, while so many commands are open: once for each time that it is due.
+func (p *pace) isDue(open int) bool {
 	if p.every == 0 {
-		return true
+		return open < window
+	}
+	if open > 0 {
+		return false
 	}
 	if wait := time.Until(p.due); wait > 0 {
 		if p.clock == nil {
@@ -44,7 +47,7 @@ func gatherPaced(t *testing.T, s *server, size, perSecond int, seed uint64) *cro
 		keeper.must(t, "room:create", object{"id": deck(i), "name": deck(i), "maxMembers": size})
 	}
 	keeper.close()
-	c := &crowd{addr: s.addr, changed: make(chan struct{})}
+	c := &crowd{addr: s.addr, changed: make(chan struct{}), patient: 10 * patience} // a busy machine has thousands of commands under way
 	every := time.Duration(size) * time.Second / time.Duration(perSecond)
 	for i := range size {
 		m := newMember(t, s.data, i, size, seed)
