@@ -335,7 +335,7 @@ func (h *host) node(name string) {
 		h.t.Fatal(err)
 	}
 	files := fmt.Sprintf("--nofile=%d", min(uint64(service.Ulimits["nofile"].Single), own.Max)) // an engine may raise it
-	memory := fmt.Sprintf("GOMEMLIMIT=%d", service.Deploy.Resources.Limits.MemoryBytes*9/10) // as it would find in its cgroup
+	memory := fmt.Sprintf("GOMEMLIMIT=%d", service.Deploy.Resources.Limits.MemoryBytes*9/10)    // as it would find in its cgroup
 	h.start(name, append(env, memory), append([]string{"prlimit", files}, as(uid, gid, filepath.Join(h.work, "sockeye"), "serve")...)...)
 	for end := time.Now().Add(patience); ; time.Sleep(100 * time.Millisecond) {
 		check := exec.CommandContext(h.t.Context(), filepath.Join(h.work, "sockeye"), "healthcheck")
