@@ -192,11 +192,13 @@ func apiKey(t *testing.T, s setup) string {
 	cmd := exec.CommandContext(t.Context(), path, "apikey", "create", "--data", s.data, "--name", "test", "--scope", "notifications")
 	cmd.Env = environment(false)
 	if s.database != "" {
-		cmd.Env = append(cmd.Env, "SOCKEYE_DATABASE="+s.database)
+		cmd.Env = append(cmd.Env, "SOCKEYE_DATABASE="+s.database, "SOCKEYE_JWT_SECRET="+string(secretOf(t, s.data)))
 	}
+	var problems strings.Builder
+	cmd.Stderr = &problems
 	out, err := cmd.Output()
 	if err != nil {
-		t.Fatalf("%v: %s", err, out)
+		t.Fatalf("%v: %s", err, problems.String())
 	}
 	return strings.TrimSpace(string(out))
 }
