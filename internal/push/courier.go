@@ -111,6 +111,9 @@ func (s *Service) handle(ctx context.Context, j *job.Job) (job.Result, error) {
 	if len(t.Devices) == 0 {
 		t.Tried = read
 	}
+	if targets, err = s.noteAhead(ctx, &t, targets); err != nil {
+		return job.Result{}, err
+	}
 	attempts, err := s.tellAll(ctx, targets, &t)
 	if err != nil {
 		return job.Result{}, err

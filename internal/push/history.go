@@ -212,6 +212,26 @@ func (s *Service) closing(ctx context.Context, t *task) (map[string]Fields, erro
 	return all, nil
 }
 
+// noteAhead notes who is told of a message before it is told, so that whoever has seen it and reads it is found, and returns the devices
+// of those who have not read it by then. What the application tells is noted already.
+func (s *Service) noteAhead(ctx context.Context, t *task, targets []target) ([]target, error) {
+	var told []Told
+	for i := range targets {
+		to := &targets[i]
+		if to.conversation != "" && !slices.ContainsFunc(told, func(t Told) bool { return t.UserID == to.UserID }) {
+			told = append(told, Told{UserID: to.UserID, ID: t.ID, At: t.At, Conversation: to.conversation, Seq: to.seq})
+		}
+	}
+	if len(told) == 0 {
+		return targets, nil
+	}
+	read, err := s.Store.NoteTold(ctx, told, nil)
+	if err != nil {
+		return nil, fmt.Errorf("note who is told: %w", err)
+	}
+	return slices.DeleteFunc(targets, func(to target) bool { return slices.Contains(read, to.UserID) }), nil
+}
+
 // note stores who was told and what came of that, and returns the tasks of those who have read it meanwhile. That it was told is more
 // than that it is noted: a fault is logged.
 func (s *Service) note(ctx context.Context, t *task, targets []target, attempts []attempt) (followers []*task) {
