@@ -33,11 +33,10 @@ type arrival struct {
 	from  netip.AddrPort
 	shown *shown // to ConnState; nil when there is none
 
-	head    []byte    // the beginning of a request
-	scanned int       // up to which byte it has no end
-	wanted  request   // once that is known
-	terms   Terms     // of its body
-	since   time.Time // when that was first waited for
+	head    []byte   // the beginning of a request
+	scanned int      // up to which byte it has no end
+	wanted  request  // once that is known
+	body    *awaited // nil unless it is waited for, or refused
 
 	partial   bool // a request has begun
 	headed    bool // its head is there, and its body is waited for
@@ -47,6 +46,13 @@ type arrival struct {
 	unread    bool   // more may come of a request than was waited for
 	passing   bool   // net/http is to have it, when all is written
 	early     []byte // came while the request was answered
+}
+
+// awaited is a body that is not here with its head. Few requests have one, and many
+// connections none: they do without its memory.
+type awaited struct {
+	terms Terms
+	since time.Time // when it was first waited for
 }
 
 // arrive takes what comes while a request is waited for. Who reads calls it; data is
@@ -72,7 +78,7 @@ func (c *Conn) arrive(data []byte) {
 	case wanted.verdict != undecided && len(data) >= wanted.end+wanted.body:
 		c.request(data, nil)
 	case !waitsForBody && c.refusesBody(data):
-		if c.arrival.terms.Stream {
+		if c.arrival.body.terms.Stream {
 			c.passOn(bytes.Clone(data))
 		} else {
 			c.request(data, ErrBodyRefused)
@@ -89,12 +95,12 @@ func (c *Conn) refusesBody(data []byte) bool {
 	if a.wanted.verdict != exchanged {
 		return false
 	}
-	a.terms = a.door.cfg.Terms(targetOf(data))
-	if a.terms.Time == 0 {
-		a.terms.Time = a.door.cfg.BodyTimeout
+	b := &awaited{terms: a.door.cfg.Terms(targetOf(data)), since: time.Now()}
+	if b.terms.Time == 0 {
+		b.terms.Time = a.door.cfg.BodyTimeout
 	}
-	a.since = time.Now()
-	return a.wanted.body > a.terms.Max
+	a.body = b
+	return a.wanted.body > b.terms.Max
 }
 
 // awaitRest keeps a request that is half here; first says that data is none of the
@@ -108,12 +114,12 @@ func (c *Conn) awaitRest(data []byte, first, waitsForBody bool) {
 	if first {
 		a.head = bytes.Clone(data)
 	}
-	if !c.keep(cap(a.head), !headed || a.terms.Stranger) {
+	if !c.keep(cap(a.head), a.body == nil || a.body.terms.Stranger) {
 		c.abort(errTooMuch)
 		return
 	}
 	switch {
-	case headed && (!waitsForBody || a.terms.Rate > 0):
+	case a.body != nil && (!waitsForBody || a.body.terms.Rate > 0):
 		c.limitTime(a.timeLeft(len(data)), true)
 	case first:
 		c.limitTime(a.door.cfg.HeaderTimeout, false)
@@ -123,9 +129,10 @@ func (c *Conn) awaitRest(data []byte, first, waitsForBody bool) {
 // timeLeft is how long a body has for what is missing, of which that many bytes have
 // come with its head.
 func (a *arrival) timeLeft(come int) time.Duration {
-	left := a.terms.Time - time.Since(a.since)
-	if a.terms.Rate > 0 {
-		left += time.Duration(come-a.wanted.end) * time.Second / time.Duration(a.terms.Rate)
+	terms := &a.body.terms
+	left := terms.Time - time.Since(a.body.since)
+	if terms.Rate > 0 {
+		left += time.Duration(come-a.wanted.end) * time.Second / time.Duration(terms.Rate)
 	}
 	return max(left, 1)
 }
@@ -178,7 +185,7 @@ func (c *Conn) answer(r *http.Request, wanted request, data []byte, missing erro
 	end := wanted.end + wanted.body
 	c.mu.Lock()
 	a.answering, a.partial, a.headed = true, false, false
-	a.head, a.scanned, a.wanted = nil, 0, request{}
+	a.head, a.scanned, a.wanted, a.body = nil, 0, request{}, nil
 	if end < len(data) {
 		a.early = bytes.Clone(data[end:])
 	}
