@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"container/list"
 	"net"
 	"net/http"
 	"net/netip"
@@ -26,15 +25,54 @@ type guests struct {
 	remote map[netip.AddrPort]*guest
 	// unknown are the guests that nobody vouches for, in front the one that has done
 	// nothing for the longest time.
-	unknown list.List
+	unknown line
 }
 
 // guest is a connection that is no WebSocket.
 type guest struct {
 	conn   net.Conn
 	from   netip.AddrPort
-	counts bool          // for its address
-	place  *list.Element // in unknown; nil once somebody vouches for it
+	counts bool // for its address
+
+	waits      bool // in unknown, until somebody vouches for it
+	prev, next *guest
+}
+
+// line is a doubly linked list of guests, which are its elements themselves: there are many of them, and one of
+// container/list's is as large again.
+type line struct {
+	first, last *guest
+	length      int
+}
+
+func (l *line) pushBack(g *guest) {
+	g.waits, g.prev, g.next = true, l.last, nil
+	if l.last != nil {
+		l.last.next = g
+	} else {
+		l.first = g
+	}
+	l.last = g
+	l.length++
+}
+
+// remove takes a guest out of the line, if it is in it.
+func (l *line) remove(g *guest) {
+	if !g.waits {
+		return
+	}
+	if g.prev != nil {
+		g.prev.next = g.next
+	} else {
+		l.first = g.next
+	}
+	if g.next != nil {
+		g.next.prev = g.prev
+	} else {
+		l.last = g.prev
+	}
+	g.waits, g.prev, g.next = false, nil, nil
+	l.length--
 }
 
 func newGuests(a *admission, s *sessions) *guests {
@@ -85,7 +123,7 @@ func (d *guests) count(conn net.Conn) bool {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	g.place = d.unknown.PushBack(g)
+	d.unknown.pushBack(g)
 	d.all[conn], d.remote[g.from] = g, g
 	if !g.counts {
 		return true
@@ -99,16 +137,13 @@ func (d *guests) count(conn net.Conn) bool {
 // those who have not signed in. false when there is nobody to be sent away.
 func (d *guests) makeRoom(newcomer net.Conn) bool {
 	d.mu.Lock()
-	crowd := d.unknown.Len()
+	crowd := d.unknown.length
 	d.mu.Unlock()
 	if d.sessions.strangers() > crowd && d.sessions.endStranger(d.admission.cfg.StrangersTime) {
 		return true
 	}
 	d.mu.Lock()
-	var oldest *guest
-	if first := d.unknown.Front(); first != nil {
-		oldest = first.Value.(*guest)
-	}
+	oldest := d.unknown.first
 	if oldest == nil || oldest.conn == newcomer {
 		d.mu.Unlock()
 		return d.sessions.endStranger(d.admission.cfg.StrangersTime)
@@ -126,8 +161,9 @@ func (d *guests) stir(conn net.Conn) {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if g := d.all[conn]; g != nil && g.place != nil {
-		d.unknown.MoveToBack(g.place)
+	if g := d.all[conn]; g != nil && g.waits {
+		d.unknown.remove(g)
+		d.unknown.pushBack(g)
 	}
 }
 
@@ -141,9 +177,8 @@ func (d *guests) vouch(remote string) {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if g := d.remote[netip.AddrPortFrom(from.Addr().Unmap().WithZone(""), from.Port())]; g != nil && g.place != nil {
-		d.unknown.Remove(g.place)
-		g.place = nil
+	if g := d.remote[netip.AddrPortFrom(from.Addr().Unmap().WithZone(""), from.Port())]; g != nil {
+		d.unknown.remove(g)
 	}
 }
 
@@ -161,9 +196,7 @@ func (d *guests) remove(g *guest) {
 	if d.remote[g.from] == g {
 		delete(d.remote, g.from)
 	}
-	if g.place != nil {
-		d.unknown.Remove(g.place)
-	}
+	d.unknown.remove(g)
 	if g.counts {
 		d.open.add(g.from.Addr(), -1)
 	}
