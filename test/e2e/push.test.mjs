@@ -23,6 +23,9 @@ before(async () => {
   worker = ada.context.serviceWorkers()[0] ?? (await ada.context.waitForEvent("serviceworker"));
   deliver = await deliveryTo(ada.page);
   await worker.evaluate(countDone);
+  await worker.evaluate(() => {
+    Object.getPrototypeOf(navigator).setAppBadge = async (count) => void (self.lastBadge = count);
+  });
   await ada.signIn();
 });
 
@@ -49,6 +52,9 @@ async function deliveryTo(page) {
   const registrationId = await registered;
   return (data) => untilDone(() => devtools.send("ServiceWorker.deliverPushMessage", { origin: new URL(server.url).origin, registrationId, data }));
 }
+
+/** What the badge of the installed app shows. */
+const badge = () => worker.evaluate(() => self.lastBadge);
 
 /** Counts pushes and clicks that the worker is done with. Runs there. */
 function countDone() {
@@ -171,6 +177,7 @@ test("what is said while the chat is closed is one notification, the latest", as
   await deliver(await news());
   const [two] = await shown((all) => all.some(({ body }) => body === "Hello?"));
   assert.equal(two.data.unread, 3);
+  assert.equal(await badge(), 3);
   await deliver(first); // late
   await deliver(JSON.stringify({ title: "After it", tag: "after" }));
   const all = await shown((all) => all.some(({ tag }) => tag === "after"));
@@ -334,6 +341,40 @@ test("what one wants to be told of a conversation is set there", async () => {
   await until("it is set too", async () => (await settings()).conversations.some(({ level }) => level === "all"));
   await ada.audit("what one wants to be told of a room");
   await ada.close();
+});
+
+test("a page that is hidden says so, and that it is not any more", async () => {
+  const { page } = ada;
+  const says = (visible) =>
+    new Promise((resolve) => {
+      const hear = ({ payload }) => {
+        const frame = JSON.parse(payload);
+        if (frame.type === "client:visible" && frame.visible === visible) resolve();
+      };
+      page.on("websocket", (socket) => socket.on("framesent", hear));
+    });
+  const [hides, shows] = [says(false), says(true)];
+  await page.goto("/"); // to see its connection
+  await ada.is("Connected");
+  const turn = (state) =>
+    page.evaluate((state) => {
+      Object.defineProperty(document, "visibilityState", { get: () => state, configurable: true });
+      document.dispatchEvent(new Event("visibilitychange"));
+    }, state);
+  await turn("hidden");
+  await hides;
+  await turn("visible");
+  await shows;
+});
+
+test("another subscription of the browser's is told to the server, without a page", async () => {
+  const endpoint = `${service.subscription.endpoint}/another`;
+  await worker.evaluate((subscription) => {
+    const event = new ExtendableEvent("pushsubscriptionchange");
+    event.newSubscription = { toJSON: () => subscription };
+    self.dispatchEvent(event);
+  }, { ...service.subscription, endpoint });
+  await until("it is known", async () => (await server.ask("POST", "/api/push/unsubscribe", { endpoint }, await token())).removed === 1);
 });
 
 test("a message elsewhere makes a sound, unless it is muted or sounds are off", async () => {

@@ -11,7 +11,7 @@ export async function tourOfTheChat(person, look) {
   await person.signIn();
   await person.row("Regatta").waitFor();
   await look("the list");
-  for (const [button, heading] of [["Browse rooms", "Browse rooms"], ["Find people", "People"], ["Settings", "Settings"]]) {
+  for (const [button, heading] of [["Browse rooms", "Browse rooms"], ["Find people", "People"], ["Recent notifications", "Recent notifications"], ["Settings", "Settings"]]) {
     await person.press(button);
     await page.getByRole("dialog").getByRole("heading", { name: heading, exact: true }).waitFor();
     await look(heading.toLowerCase());

@@ -31,9 +31,14 @@ client.room.explode({});
 const push = new PushClient({ token: async () => "…", timeout: 1000 });
 push.subscribe().catch((error) => error instanceof PushError && error.fault === "timeout");
 push.notify("Saved", { url: "/", autoClose: 1000, actions: [{ action: "undo", title: "Undo" }] });
+push.saveSettings({ level: "mentions", content: false, quiet: { from: "22:00", to: "07:00", timeZone: "Europe/Berlin" } });
+push.saveConversation("dm:1", { level: "nothing" });
+push.notifications().then(([latest]) => latest?.notification.title);
 push.onClick(({ action, notification }) => [action.length, notification.data["conversationId"]]);
 
 // @ts-expect-error: no token
 new PushClient({});
+// @ts-expect-error: no such level
+push.saveConversation("dm:1", { level: "some" });
 // @ts-expect-error: a button without a title
 push.notify("Saved", { actions: [{ action: "undo" }] });
