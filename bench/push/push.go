@@ -93,7 +93,8 @@ type Sent struct {
 }
 
 // PerCore is how many a core sends a second, PerSecond how many were sent by the clock.
-func (s Sent) PerCore() float64   { return float64(s.Pushes) / s.CPU.Seconds() }
+func (s Sent) PerCore() float64 { return float64(s.Pushes) / s.CPU.Seconds() }
+
 // PerSecond is how many went out in a second.
 func (s Sent) PerSecond() float64 { return float64(s.Pushes) / s.Took.Seconds() }
 
