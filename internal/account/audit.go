@@ -118,6 +118,11 @@ func WithAudit(ctx context.Context, e AuditEntry) context.Context {
 	return context.WithValue(ctx, auditKey{}, e)
 }
 
+// WithoutAudit returns a context whose commands store no entry: for those that come before the one that an entry tells of.
+func WithoutAudit(ctx context.Context) context.Context {
+	return context.WithValue(ctx, auditKey{}, nil)
+}
+
 // AuditOf returns the entry that a context carries, for drivers. They store it unless one of its id is there.
 func AuditOf(ctx context.Context) (e AuditEntry, carried bool) {
 	e, carried = ctx.Value(auditKey{}).(AuditEntry)

@@ -42,13 +42,14 @@ func (s *Service) Reload(ctx context.Context, since time.Time) (events []Event, 
 	for i := range reassigned {
 		events = append(events, Event{Kind: UserReassigned, At: now, Actor: Person{ID: reassigned[i].ID}, Issuer: reassigned[i].Owner()})
 	}
+	before := s.revoked.barred() // of before the database is read: who is disabled meanwhile is not taken for somebody who was enabled
 	disabled, err := s.store.Disabled(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("account: read who is disabled: %w", err)
 	}
-	for _, before := range s.revoked.barred() {
-		if !slices.ContainsFunc(disabled, func(u User) bool { return u.ID == before }) {
-			events = append(events, Event{Kind: UserEnabled, At: now, Actor: Person{ID: before}})
+	for _, id := range before {
+		if !slices.ContainsFunc(disabled, func(u User) bool { return u.ID == id }) {
+			events = append(events, Event{Kind: UserEnabled, At: now, Actor: Person{ID: id}})
 		}
 	}
 	for i := range disabled {

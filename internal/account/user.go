@@ -133,7 +133,7 @@ type PutUser struct {
 }
 
 // PutUser creates or changes a user, and tells whether it was created. Local accounts can be changed but not created by
-// it: [ErrUserNotFound].
+// it: [ErrUserNotFound]. The last administrator who is let in stays one: [ErrLastAdmin].
 func (s *Service) PutUser(ctx context.Context, cmd PutUser) (u User, created bool, err error) {
 	if cmd.ID == "" {
 		return User{}, false, refusal.Missing("id")
@@ -141,7 +141,7 @@ func (s *Service) PutUser(ctx context.Context, cmd PutUser) (u User, created boo
 	if err := checkUserID(cmd.ID); err != nil {
 		return User{}, false, refusal.Invalid("id", "cannot be used: "+err.Error())
 	}
-	change := ChangeUser{ID: cmd.ID, Admin: cmd.Admin, At: s.timestamp()}
+	change := ChangeUser{ID: cmd.ID, Admin: cmd.Admin, KeepAdmin: true, At: s.timestamp()}
 	owner := OwnIssuer
 	if cmd.Issuer != nil {
 		owner = *cmd.Issuer
@@ -173,7 +173,13 @@ func (s *Service) PutUser(ctx context.Context, cmd PutUser) (u User, created boo
 		}
 	}
 	if change.Admin != nil {
-		ctx = s.auditAdmin(ctx, cmd.ID, *change.Admin)
+		before, err := s.User(ctx, cmd.ID)
+		if err != nil {
+			return User{}, created, err
+		}
+		if before.Admin != *change.Admin {
+			ctx = s.auditAdmin(ctx, cmd.ID, *change.Admin)
+		}
 	}
 	u, err = s.changeUser(ctx, change)
 	return u, created, err

@@ -12,7 +12,7 @@ func (a *API) serverUsers() []operation {
 	return []operation{
 		operate(operation{
 			method: http.MethodPut, path: "/server/users/{userId}", id: "putUser", tag: tagServer, needs: backend(account.ScopeUsers),
-			summary: "Create or change a user", details: "What is left out stays as it is; a new user without a name is called by the id. Local accounts, whose ids begin with `u_`, can be changed but not created. `issuer` says whose tokens speak for the user (the server's own, unless said); another one signs the user out. `admin` and `issuer` need the scope `*`.",
+			summary: "Create or change a user", details: "What is left out stays as it is; a new user without a name is called by the id. Local accounts, whose ids begin with `u_`, can be changed but not created. `issuer` says whose tokens speak for the user (the server's own, unless said); another one signs the user out. The last administrator stays one. `admin` and `issuer` need the scope `*`.",
 			example: `{"username": "Ada Lovelace"}`,
 		}, a.putUser),
 		operate(operation{

@@ -108,7 +108,7 @@ func (s *Service) handle(ctx context.Context, j *job.Job) (job.Result, error) {
 	if err != nil {
 		return job.Result{}, err
 	}
-	if len(t.Devices) == 0 {
+	if !t.isRetry() {
 		t.Tried = read
 	}
 	if targets, err = s.noteAhead(ctx, &t, targets); err != nil {
@@ -139,15 +139,30 @@ func (s *Service) handle(ctx context.Context, j *job.Job) (job.Result, error) {
 		result.Then = append(result.Then, then)
 	}
 	for at, ids := range again {
-		next := t
-		next.Users, next.Hidden, next.Devices, next.Failed = nil, nil, ids, t.Failed+1
-		then, err := next.job(s.NewID(), j.Priority, at, s.timestamp())
+		then, err := t.retry(ids).job(s.NewID(), j.Priority, at, s.timestamp())
 		if err != nil {
 			return job.Result{}, job.Hopeless{Err: err}
 		}
 		result.Then = append(result.Then, then)
 	}
 	return result, nil
+}
+
+// isRetry tells whether a task is for devices that could not be reached before.
+func (t *task) isRetry() bool {
+	return len(t.Devices) > 0 || t.Back != nil && len(t.Back.Devices) > 0
+}
+
+// retry is the task for some devices that could not be reached.
+func (t *task) retry(devices []string) *task {
+	next := *t
+	next.Users, next.Hidden, next.Devices, next.Failed = nil, nil, devices, t.Failed+1
+	if t.Back != nil {
+		back := *t.Back
+		back.Users, back.Devices = nil, devices
+		next.Back, next.Devices = &back, nil
+	}
+	return &next
 }
 
 // settle notes what came of telling a device, and says when to do it again, if it is.

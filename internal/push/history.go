@@ -72,7 +72,8 @@ type History interface {
 	ReadNotifications(ctx context.Context, user account.UserID, ids []string, at time.Time) (int, error)
 	// NotificationContents returns what the application has told, by its ids; what is kept no longer is missing.
 	NotificationContents(ctx context.Context, ids []string) ([]Content, error)
-	// PruneNotifications removes up to limit of those of before some time, and their contents, and returns how many.
+	// PruneNotifications removes up to limit of those of before some time, and as many contents, and returns how many of either it
+	// were, whichever are more: of each user the last notifications alone are there, but all contents.
 	PruneNotifications(ctx context.Context, before time.Time, limit int) (int, error)
 }
 
@@ -148,11 +149,17 @@ type Back struct {
 	Conversation string   `json:"conversation,omitempty"`
 	Seq          int64    `json:"seq,omitempty"`
 	IDs          []string `json:"ids,omitempty"`
+	// Users and Devices are who does so. They are here and not in the task, so that a server of before, which does not know this,
+	// finds nobody to tell of nothing.
+	Users   []account.UserID `json:"users,omitempty"`
+	Devices []string         `json:"devices,omitempty"`
 }
 
 // Job has the devices of a user take something back. A driver stores it in the transaction in which that is read, once for each time.
 func (b *Back) Job(user account.UserID, at time.Time) (job.Job, error) {
-	t := task{Back: b, Users: []account.UserID{user}, At: at, Until: at.Add(messageTTL)}
+	back := *b
+	back.Users = []account.UserID{user}
+	t := task{Back: &back, At: at, Until: at.Add(messageTTL)}
 	digest := sha256.New()
 	for _, part := range append([]string{string(user), strconv.FormatInt(at.UnixMilli(), 10), b.Conversation, strconv.FormatInt(b.Seq, 10)}, b.IDs...) {
 		_, _ = fmt.Fprintf(digest, "%d %s", len(part), part)
@@ -164,11 +171,11 @@ func (b *Back) Job(user account.UserID, at time.Time) (job.Job, error) {
 // backTargets are the devices of users that take something back, and what they are told.
 func (s *Service) backTargets(ctx context.Context, t *task) (targets []target, err error) {
 	var devices []Subscription
-	if len(t.Devices) > 0 {
-		devices, err = s.Store.PushSubscriptionsByID(ctx, t.Devices)
+	if len(t.Back.Devices) > 0 {
+		devices, err = s.Store.PushSubscriptionsByID(ctx, t.Back.Devices)
 		devices = slices.DeleteFunc(devices, func(d Subscription) bool { return d.CreatedAt.After(t.Tried) })
 	} else {
-		devices, err = s.Store.PushSubscriptions(ctx, t.Users)
+		devices, err = s.Store.PushSubscriptions(ctx, t.Back.Users)
 	}
 	if err != nil || len(devices) == 0 {
 		return nil, err
@@ -279,7 +286,8 @@ func (s *Service) note(ctx context.Context, t *task, targets []target, attempts 
 		back = &Back{Conversation: first.Conversation, Seq: first.Seq}
 	}
 	now := s.timestamp()
-	return []*task{{ID: "pb_" + s.NewID(), Back: back, Users: read, At: now, Until: now.Add(messageTTL)}}
+	back.Users = read
+	return []*task{{ID: "pb_" + s.NewID(), Back: back, At: now, Until: now.Add(messageTTL)}}
 }
 
 // saidAt is where a message is.

@@ -94,7 +94,7 @@ func (s *Doors) Open(ctx context.Context, roomID, name, by string) (h Incoming, 
 		return Incoming{}, "", err
 	}
 	system := chat.Actor{ID: chat.SystemUser, Name: string(chat.SystemUser)}
-	if _, err := s.Rooms.AddMembers(ctx, system, roomID, []chat.UserID{bot.ID}); err != nil {
+	if _, err := s.Rooms.AddMembers(account.WithoutAudit(ctx), system, roomID, []chat.UserID{bot.ID}); err != nil {
 		return Incoming{}, "", err
 	}
 	h = Incoming{
@@ -102,7 +102,7 @@ func (s *Doors) Open(ctx context.Context, roomID, name, by string) (h Incoming, 
 	}
 	key = rand.Text() + rand.Text()
 	if err := s.Store.CreateIncomingHook(ctx, h, hashOf(key)); err != nil {
-		_, left := s.Rooms.LeaveRoom(ctx, chat.Actor{ID: bot.ID, Name: bot.Name}, roomID)
+		_, left := s.Rooms.LeaveRoom(account.WithoutAudit(ctx), chat.Actor{ID: bot.ID, Name: bot.Name}, roomID)
 		return Incoming{}, "", errors.Join(err, left)
 	}
 	return h, key, nil

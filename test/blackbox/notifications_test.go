@@ -161,6 +161,8 @@ func testNotificationsKilled(t *testing.T, p pushed) {
 		nodes[i] = start(t, settings[i])
 	}
 	a.await(all, log)
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	t.Logf("%d notifications to %d devices, %d deaths: %d came more than once", p.notifications, p.devices, p.kills, a.twice)
 }
 

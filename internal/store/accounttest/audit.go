@@ -87,6 +87,9 @@ func testAuditOfCommands(f *fixture) {
 	f.Refused(f.store.CreateLocal(ctx, account.CreateLocal{
 		User: account.User{ID: "u_2", Name: "N", Username: "TAKEN", Issuer: account.OwnIssuer, CreatedAt: start}, PasswordHash: "x",
 	}), account.ErrLoginTaken)
+	replaced, err := f.store.ReplacePassword(ctx, account.ReplacePassword{UserID: "u_taken", Old: "another", New: "y"})
+	f.Must(err)
+	equal(f, "replaced", replaced, false)
 	equal(f, "before", f.audit(account.AuditSearch{}), []account.AuditEntry{})
 	_, err = f.store.ChangeUser(ctx, account.ChangeUser{ID: "ada", Disabled: &yes, At: start})
 	f.Must(err)

@@ -92,6 +92,7 @@ func (a *Accounts) ReplacePassword(ctx context.Context, cmd account.ReplacePassw
 			return false, fmt.Errorf("update password: %w", err)
 		}
 		if replaced != 1 || cmd.Revoke == nil {
+			t.unchanged = replaced != 1
 			return replaced == 1, nil
 		}
 		return true, t.revoke(cmd.Revoke)

@@ -37,6 +37,7 @@ func (a *Accounts) EnsureUser(ctx context.Context, cmd account.EnsureUser) (u ac
 	}
 	err = a.do(ctx, func(t *accountTx) (err error) {
 		u, created, err = t.ensureUser(&cmd)
+		t.unchanged = !created // an entry is of a new user
 		return err
 	})
 	if err != nil {
@@ -155,6 +156,9 @@ func (t *accountTx) changeUser(cmd *account.ChangeUser) (account.User, error) {
 		return account.User{}, fmt.Errorf("look up user: %w", err)
 	case !found:
 		return account.User{}, account.ErrUserNotFound
+	case !cmd.Changes(&u):
+		t.unchanged = true
+		return u, nil
 	}
 	if cmd.Admin != nil && *cmd.Admin != u.Admin {
 		u.Admin = *cmd.Admin

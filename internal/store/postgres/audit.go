@@ -29,7 +29,8 @@ func audited(ctx context.Context, run func(*tx) error) func(*tx) error {
 		return run
 	}
 	return func(t *tx) error {
-		if err := run(t); err != nil {
+		t.unchanged = false
+		if err := run(t); err != nil || t.unchanged {
 			return err
 		}
 		return t.audit(&e)

@@ -73,6 +73,7 @@ func (s *Jobs) Cancel(ctx context.Context, id string, at time.Time) (job.State, 
 		}
 		next, err := j.State.Cancel()
 		if err != nil || next == j.State {
+			tx.unchanged = err == nil
 			return next, err
 		}
 		_, err = tx.exec(`UPDATE jobs SET state = $1::text, ended_at = CASE WHEN $1::text = 'cancelled' THEN $2::bigint END WHERE id = $3`,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/sockeye-im/sockeye/internal/account"
@@ -38,10 +39,6 @@ const noteContent = `INSERT INTO notification_contents (id, fields, at) VALUES (
 
 // NoteTold implements [push.History]. The statements are of their own on the connections that read, in an order in which each can be the last.
 func (s *Store) NoteTold(ctx context.Context, told []push.Told, content *push.Content) ([]account.UserID, error) {
-	list, users, err := rows.ToldRows(told)
-	if err != nil {
-		return nil, err
-	}
 	if content != nil {
 		fields, err := json.Marshal(content.Fields)
 		if err == nil {
@@ -51,14 +48,34 @@ func (s *Store) NoteTold(ctx context.Context, told []push.Told, content *push.Co
 			return nil, fmt.Errorf("postgres: note what was told: %w", err)
 		}
 	}
-	read, err := rows.WhoHasRead(s.readers.rows(ctx), noteTold, list)
-	if err == nil {
-		err = s.readers.change(ctx, trimTold, users, push.MaxHistory)
+	// Results are of rows that a batch may have locked, which moves marks in the order in which users read: who holds one of these rows
+	// must not wait for another.
+	together := max(len(told), 1)
+	if slices.ContainsFunc(told, func(t push.Told) bool { return len(t.Results) > 0 }) {
+		together = 1
 	}
-	if err != nil {
-		return nil, fmt.Errorf("postgres: note who was told: %w", err)
+	var read []account.UserID
+	for some := range slices.Chunk(told, together) {
+		has, err := s.noteSome(ctx, some)
+		if err != nil {
+			return nil, fmt.Errorf("postgres: note who was told: %w", err)
+		}
+		read = append(read, has...)
 	}
 	return read, nil
+}
+
+// noteSome notes what users were told, and removes what is too much for each of them.
+func (s *Store) noteSome(ctx context.Context, told []push.Told) ([]account.UserID, error) {
+	list, users, err := rows.ToldRows(told)
+	if err != nil {
+		return nil, err
+	}
+	read, err := rows.WhoHasRead(s.readers.rows(ctx), noteTold, list)
+	if err != nil {
+		return nil, err
+	}
+	return read, s.readers.change(ctx, trimTold, users, push.MaxHistory)
 }
 
 // Notifications implements [push.History].
@@ -122,8 +139,9 @@ func (s *Store) PruneNotifications(ctx context.Context, before time.Time, limit 
 				RETURNING 1),
 			contents AS (
 				DELETE FROM notification_contents
-				WHERE ctid = ANY (ARRAY(SELECT ctid FROM notification_contents WHERE at < $1 ORDER BY at LIMIT $2 FOR UPDATE SKIP LOCKED)))
-		SELECT count(*) FROM gone`, before.UnixMilli(), limit).Scan(&removed)
+				WHERE ctid = ANY (ARRAY(SELECT ctid FROM notification_contents WHERE at < $1 ORDER BY at LIMIT $2 FOR UPDATE SKIP LOCKED))
+				RETURNING 1)
+		SELECT greatest((SELECT count(*) FROM gone), (SELECT count(*) FROM contents))`, before.UnixMilli(), limit).Scan(&removed)
 	if err != nil {
 		return 0, fmt.Errorf("postgres: remove old notifications: %w", err)
 	}

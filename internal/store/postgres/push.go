@@ -74,10 +74,14 @@ func (s *Store) DropPushSubscription(ctx context.Context, device push.Subscripti
 	})
 }
 
+// ofEnabled leaves out devices that were subscribed while their user was being disabled.
+const ofEnabled = `
+	AND NOT EXISTS (SELECT 1 FROM users u WHERE u.id = push_subscriptions.user_id AND u.disabled_at IS NOT NULL)`
+
 // PushSubscriptions implements [push.Store].
 func (s *Store) PushSubscriptions(ctx context.Context, users []account.UserID) ([]push.Subscription, error) {
 	all, err := rows.Collect(s.readers.rows(ctx), []push.Subscription{}, rows.PushSubscription,
-		`SELECT `+pushColumns+` FROM push_subscriptions WHERE user_id = ANY($1) ORDER BY user_id, created_at, id`, users)
+		`SELECT `+pushColumns+` FROM push_subscriptions WHERE user_id = ANY($1)`+ofEnabled+` ORDER BY user_id, created_at, id`, users)
 	if err != nil {
 		return nil, fmt.Errorf("postgres: read devices of users: %w", err)
 	}
@@ -87,7 +91,7 @@ func (s *Store) PushSubscriptions(ctx context.Context, users []account.UserID) (
 // PushSubscriptionsByID implements [push.Store].
 func (s *Store) PushSubscriptionsByID(ctx context.Context, ids []string) ([]push.Subscription, error) {
 	all, err := rows.Collect(s.readers.rows(ctx), []push.Subscription{}, rows.PushSubscription,
-		`SELECT `+pushColumns+` FROM push_subscriptions WHERE id = ANY($1) ORDER BY id`, ids)
+		`SELECT `+pushColumns+` FROM push_subscriptions WHERE id = ANY($1)`+ofEnabled+` ORDER BY id`, ids)
 	if err != nil {
 		return nil, fmt.Errorf("postgres: read devices: %w", err)
 	}

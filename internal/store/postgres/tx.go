@@ -34,6 +34,8 @@ type tx struct {
 	n      int64       // the number of the last commit whose outcome is known
 	ahead  []statement // are sent with the next one
 
+	unchanged bool // the command has found nothing to change: it has no entry in the audit log
+
 	lost error // the transaction is lost, for what has become of what was sent ahead, or of the connection
 	kept bool  // a command was carried out that was not refused
 

@@ -201,6 +201,18 @@ func testHistoryPruned(f *fixture) {
 	contents, err := f.store.NotificationContents(f.Context(), []string{"bc_0", "bc_2", "bc_3"})
 	f.Must(err)
 	equal(f, "contents", len(contents), 1)
+
+	// Of each user the last notifications alone stay, so that there may be contents of which no notification is there.
+	for n := range 3 {
+		content := lunch(fmt.Sprint("bc_old_", n))
+		content.At = start
+		f.note(content)
+	}
+	for _, want := range []int{1, 1, 1, 0} {
+		n, err := f.store.PruneNotifications(f.Context(), start.Add(time.Hour), 1)
+		f.Must(err)
+		equal(f, "contents removed", n, want)
+	}
 }
 
 // testHistoryAtOnce: many who are told by several servers at once.

@@ -40,6 +40,7 @@ func (a *Accounts) EnsureUser(ctx context.Context, cmd account.EnsureUser) (u ac
 	}
 	err = a.do(ctx, func(t *accountTx) (err error) {
 		u, created, err = t.ensureUser(&cmd)
+		t.unchanged = !created // an entry is of a new user
 		return err
 	})
 	return u, created, err
@@ -112,6 +113,9 @@ func (t *accountTx) changeUser(cmd *account.ChangeUser) (account.User, error) {
 		return account.User{}, err
 	case !found:
 		return account.User{}, account.ErrUserNotFound
+	case !cmd.Changes(&u):
+		t.unchanged = true
+		return u, nil
 	}
 	if cmd.TakesAdmin(&u) {
 		var other int
@@ -316,6 +320,7 @@ func (a *Accounts) ReplacePassword(ctx context.Context, cmd account.ReplacePassw
 			return false, fmt.Errorf("update password: %w", err)
 		}
 		if replaced != 1 || cmd.Revoke == nil {
+			t.unchanged = replaced != 1
 			return replaced == 1, nil
 		}
 		return true, t.revoke(cmd.Revoke)

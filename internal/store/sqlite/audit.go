@@ -13,7 +13,8 @@ import (
 func (w *writer) Do(ctx context.Context, run func(*tx) error) error {
 	if e, carried := account.AuditOf(ctx); carried {
 		return w.Writer.Do(ctx, func(t *tx) error {
-			if err := run(t); err != nil {
+			t.unchanged = false
+			if err := run(t); err != nil || t.unchanged {
 				return err
 			}
 			return t.audit(&e)

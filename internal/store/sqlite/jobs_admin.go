@@ -71,6 +71,7 @@ func (s *Jobs) Cancel(ctx context.Context, id string, at time.Time) (job.State, 
 		}
 		next, err := j.State.Cancel()
 		if err != nil || next == j.State {
+			tx.unchanged = err == nil
 			return next, err
 		}
 		_, err = tx.exec(`UPDATE jobs SET state = ?1, ended_at = CASE WHEN ?1 = 'cancelled' THEN ?2 END WHERE id = ?3`, string(next), at.UnixMilli(), id)

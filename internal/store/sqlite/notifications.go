@@ -27,13 +27,10 @@ const noteTold = `
 			ELSE substr(notifications.results, 1, length(notifications.results) - 1) || ',' || substr(excluded.results, 2) END
 	RETURNING user_id, read_at IS NOT NULL`
 
-// trimTold leaves the last ?2 notifications of users ?1.
+// trimTold leaves the last ?2 notifications of a user ?1. It skips so many entries of an index, and sorts nothing.
 const trimTold = `
-	DELETE FROM notifications WHERE (user_id, id) IN (
-		SELECT user_id, id FROM (
-			SELECT n.user_id, n.id, row_number() OVER (PARTITION BY n.user_id ORDER BY n.at DESC, n.id DESC) AS place
-			FROM notifications n WHERE n.user_id IN (SELECT value FROM json_each(?1)))
-		WHERE place > ?2)`
+	DELETE FROM notifications WHERE user_id = ?1 AND id IN (
+		SELECT n.id FROM notifications n WHERE n.user_id = ?1 ORDER BY n.at DESC, n.id DESC LIMIT -1 OFFSET ?2)`
 
 // NoteTold implements [push.History].
 func (s *Store) NoteTold(ctx context.Context, told []push.Told, content *push.Content) ([]account.UserID, error) {
@@ -56,8 +53,12 @@ func (s *Store) NoteTold(ctx context.Context, told []push.Told, content *push.Co
 		if err != nil {
 			return nil, err
 		}
-		_, err = tx.exec(trimTold, users, push.MaxHistory)
-		return read, err
+		for _, user := range users {
+			if _, err := tx.exec(trimTold, user, push.MaxHistory); err != nil {
+				return nil, err
+			}
+		}
+		return read, nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("note who was told: %w", err)
@@ -133,13 +134,14 @@ func (s *Store) PruneNotifications(ctx context.Context, before time.Time, limit 
 	return rows.Result(ctx, s.writer.Do, func(tx *tx) (int, error) {
 		n, err := tx.exec(`DELETE FROM notifications WHERE (user_id, id) IN (SELECT x.user_id, x.id FROM notifications x WHERE x.at < ? ORDER BY x.at LIMIT ?)`,
 			before.UnixMilli(), limit)
-		if err == nil {
-			_, err = tx.exec(`DELETE FROM notification_contents WHERE id IN (SELECT c.id FROM notification_contents c WHERE c.at < ? ORDER BY c.at LIMIT ?)`,
-				before.UnixMilli(), limit)
-		}
 		if err != nil {
 			return 0, fmt.Errorf("remove old notifications: %w", err)
 		}
-		return int(n), nil
+		contents, err := tx.exec(`DELETE FROM notification_contents WHERE id IN (SELECT c.id FROM notification_contents c WHERE c.at < ? ORDER BY c.at LIMIT ?)`,
+			before.UnixMilli(), limit)
+		if err != nil {
+			return 0, fmt.Errorf("remove what was told long ago: %w", err)
+		}
+		return int(max(n, contents)), nil
 	})
 }

@@ -20,6 +20,8 @@ type tx struct {
 	events []chat.Event
 	mark   int // how many there were at the savepoint
 
+	unchanged bool // the command has found nothing to change: it has no entry in the audit log
+
 	// accounts are the events of account commands, which tell them themselves; see follow.go.
 	accounts     []account.Event
 	accountsMark int
