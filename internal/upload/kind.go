@@ -18,6 +18,9 @@ var alike = map[string]string{
 	"video/x-m4v":            "video/mp4",
 }
 
+// guessed are types that any text may seem to be, with as many commas or tabs in each of its lines: where these are not allowed it is text.
+var guessed = map[string]bool{"text/csv": true, "text/tab-separated-values": true}
+
 // KindOf tells what a file is by its beginning, whatever its name says.
 func KindOf(head []byte) string {
 	name, _, _ := strings.Cut(mimetype.Detect(head[:min(len(head), headSize)]).String(), ";")

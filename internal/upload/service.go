@@ -265,6 +265,9 @@ func (s *Service) allowed(ctx context.Context, r *Record) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if guessed[kind] && !s.cfg.allows(kind) {
+		kind = "text/plain"
+	}
 	if !s.cfg.allows(kind) {
 		return "", s.refuse(ctx, r, errType(kind))
 	}

@@ -306,7 +306,7 @@ func TestTypes(t *testing.T) {
 		}
 	}
 	for name, want := range map[string]struct{ content, kind string }{
-		"a.exe": {"just words", "text/plain"}, "b": {"%PDF-1.7\n", "application/pdf"}, "c": {"GIF89a\x01\x00\x01\x00\x00\x00\x00;", "image/gif"},
+		"a.exe": {"just words", "text/plain"}, "commas": {"Dear Ann,\nthanks, and\n", "text/plain"}, "b": {"%PDF-1.7\n", "application/pdf"}, "c": {"GIF89a\x01\x00\x01\x00\x00\x00\x00;", "image/gif"},
 		"d": {"\xff\xd8\xff\xc0\x00\x0b\x08\x00\x01\x00\x01\x01\x01\x11\x00\xff\xd9", "image/jpeg"}, "e": {"RIFF\x16\x00\x00\x00WEBPVP8L\x0a\x00\x00\x00\x2f\x00\x00\x00\x00\x00\x00\x00\x00\x00", "image/webp"},
 		"f": {"ID3\x04\x00\x00\x00\x00\x00\x0aTIT2\x00\x00\x00\x00\x00\x00", "audio/mpeg"}, "g": {"RIFF\x24\x00\x00\x00WAVEfmt ", "audio/wav"},
 	} {

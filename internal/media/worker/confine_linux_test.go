@@ -41,6 +41,15 @@ func tryAll() int {
 	if err := unix.Kill(os.Getppid(), 0); err == nil {
 		fmt.Println("it may end the server")
 	}
+	if err := unix.Tgkill(os.Getppid(), os.Getppid(), 0); err == nil {
+		fmt.Println("it may signal a thread of the server")
+	}
+	if err := unix.Prlimit(os.Getppid(), unix.RLIMIT_CORE, nil, &unix.Rlimit{}); err == nil {
+		fmt.Println("it may change the server's limits")
+	}
+	if _, _, failed := unix.RawSyscall(unix.SYS_CLONE, uintptr(unix.SIGCHLD)|unix.CLONE_NEWUSER, 0, 0); failed == 0 {
+		fmt.Println("it makes processes")
+	}
 	switch os.Args[2] {
 	case "memory":
 		var kept [][]byte

@@ -8,6 +8,9 @@ import (
 	"os"
 )
 
+// exitUnconfined says that the limits could not be set, which is no fault of the file. A crash of the runtime has another code.
+const exitUnconfined = 78
+
 // Called tells whether the arguments of a program are those of a process that is to look at a file.
 func Called(args []string) bool { return len(args) == 3 && args[1] == Argument }
 
@@ -21,7 +24,7 @@ func Main(args []string) int {
 	confined, err := confine(t)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "the limits:", err)
-		return 2
+		return exitUnconfined
 	}
 	if err := work(t, confined, os.Stdin, os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -27,11 +27,11 @@ func picture(t Task, from *os.File, size int64, w recordWriter) (Made, error) {
 	if side := min(shown.Rect.Dx(), shown.Rect.Dy()); side < thumbnailSide && side < min(width, height) { // it is very long
 		forThumbnail = inside(scaled(max(width, height), thumbnailSide, min(width, height)))
 	}
-	if err := w.made(Thumbnail, encoded(thumbnail(forThumbnail))); err != nil {
+	if err := w.made(Thumbnail, encoded(thumbnail(forThumbnail), smallQuality)); err != nil {
 		return Made{}, err
 	}
 	if width > previewSide || height > previewSide || size > previewFrom {
-		if err := w.made(Preview, encoded(shown)); err != nil {
+		if err := w.made(Preview, encoded(shown, quality)); err != nil {
 			return Made{}, err
 		}
 	}
@@ -61,7 +61,7 @@ func thumbnail(m *image.YCbCr) *image.YCbCr {
 }
 
 // encoded writes a picture as JPEG.
-func encoded(m image.Image) func(io.Writer) error {
+func encoded(m image.Image, quality int) func(io.Writer) error {
 	return func(to io.Writer) error { return jpeg.Encode(to, m, &jpeg.Options{Quality: quality}) }
 }
 
@@ -80,7 +80,7 @@ func compress(m decoded, size int64, w recordWriter) error {
 		full = reduce(full, full.Bounds().Dx(), full.Bounds().Dy())
 	}
 	to := &bounded{most: size / 5 * 4}
-	if err := encoded(full)(to); errors.Is(err, errBound) {
+	if err := encoded(full, quality)(to); errors.Is(err, errBound) {
 		return nil
 	} else if err != nil {
 		return err

@@ -132,6 +132,10 @@ func (p *Pool) Make(ctx context.Context, from io.Reader, kind string, keep func(
 		return Made{}, err
 	case errors.Is(cancelled, context.Canceled):
 		return Made{}, context.Cause(ctx)
+	case run.ProcessState.ExitCode() == exitUnconfined:
+		return Made{}, fmt.Errorf("a process for a file cannot be confined%s", said)
+	case run.ProcessState.UserTime()+run.ProcessState.SystemTime() >= p.cfg.CPU/10*9: // as it would again
+		return Made{}, fmt.Errorf("%w: it takes more than %v of the processor", ErrRefused, p.cfg.CPU)
 	}
 	return Made{}, fmt.Errorf("%w: %w (%w)%s", ErrDied, err, ended, said)
 }
@@ -142,7 +146,7 @@ func environment(memory int64) []string {
 	return []string{"GOMAXPROCS=1", "GOGC=50", "GOMEMLIMIT=" + strconv.FormatInt(memory/4*3, 10), "GOTRACEBACK=none"}
 }
 
-// inputOf is a file as a process can have it: at a place of its own in it.
+// inputOf is a file as a process can have it, which reads it at places that it names.
 func inputOf(from io.Reader) (file *os.File, done func(), err error) {
 	if filed, is := from.(Filed); is {
 		return filed.OnDisk(), func() {}, nil
@@ -169,7 +173,7 @@ func (p *Pool) confined(made *Made) {
 		return
 	}
 	p.told.Do(func() {
-		p.log.Warn("this system has neither seccomp nor landlock for what decodes pictures: it has limits on memory and time, but may open files and connections")
+		p.log.Warn("there is neither seccomp nor landlock for what decodes pictures (an old kernel, or a filter of the container or the unit): it has limits on memory and time, but may open files and connections")
 	})
 }
 

@@ -34,7 +34,8 @@ const typeJPEG = "image/jpeg"
 const (
 	thumbnailSide = 200
 	previewSide   = 1280
-	quality       = 70
+	quality       = 70 // of what is as large as the picture, and of previews
+	smallQuality  = 80 // of thumbnails
 	previewFrom   = 500_000
 	compressFrom  = 2_000_000
 )
