@@ -45,9 +45,9 @@ func testUpkeepJobs(t *testing.T, servers ...*apptest.Server) {
 		}
 		return len(page.Messages)
 	}
-	tasks := 3
+	tasks := 5
 	if s.Files != nil {
-		tasks = 5 // with those about files
+		tasks = 7 // with those about files
 	}
 	// The test makes them due: it claims them as if it were tomorrow, and puts them back to run now.
 	jobs, claimed := s.Jobs.Store, claimUpkeep(t, s.Jobs.Store, tasks)
@@ -103,7 +103,7 @@ func claimUpkeep(t *testing.T, jobs job.Store, want int) (claimed []job.Job) {
 	}
 	counts, err := jobs.Counts(t.Context(), []string{"upkeep"}, time.Now())
 	if err != nil || len(claimed) != want || counts[0].Waiting+counts[0].Running != want {
-		t.Fatalf("there are %+v upkeep jobs, of which the test has %d, %v", counts, len(claimed), err)
+		t.Fatalf("there are %+v upkeep jobs, of which the test has %d, and %d were expected; %v", counts, len(claimed), want, err)
 	}
 	return claimed
 }
