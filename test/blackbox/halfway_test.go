@@ -1,6 +1,7 @@
 package blackbox_test
 
 import (
+	"bytes"
 	"compress/gzip"
 	"database/sql"
 	"errors"
@@ -124,6 +125,8 @@ func (k *killer) run(t *testing.T, args ...string) (whole bool) {
 		k.takes = time.Since(began)
 		return true
 	}
+	var said bytes.Buffer
+	command.Stdout, command.Stderr = &said, &said
 	if err := command.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -131,7 +134,7 @@ func (k *killer) run(t *testing.T, args ...string) (whole bool) {
 	_ = command.Process.Kill()
 	err := command.Wait()
 	if status, ok := command.ProcessState.Sys().(syscall.WaitStatus); err != nil && (!ok || !status.Signaled()) {
-		t.Fatalf("sockeye %v: %v", args, err)
+		t.Fatalf("sockeye %v: %v\n%s", args, err, &said)
 	}
 	return err == nil
 }

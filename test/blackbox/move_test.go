@@ -40,6 +40,9 @@ func killMoves(t *testing.T, messages, kills int) {
 			break
 		}
 		if !isBegun(t, database) {
+			if whole = isFilled(t, database); whole {
+				break // it was killed when all was done
+			}
 			continue // it was killed before that
 		}
 		out, err := exec.Command(k.path, "serve", "--listen", "127.0.0.1:0", "--data", t.TempDir(), "--database", database).CombinedOutput()
@@ -67,16 +70,27 @@ func killMoves(t *testing.T, messages, kills int) {
 }
 
 // isBegun tells whether a database says that it is being filled.
-func isBegun(t *testing.T, database string) (begun bool) {
+func isBegun(t *testing.T, database string) bool {
+	t.Helper()
+	return hasRows(t, database, "imports")
+}
+
+// isFilled tells whether a database has messages.
+func isFilled(t *testing.T, database string) bool {
+	t.Helper()
+	return hasRows(t, database, "messages")
+}
+
+func hasRows(t *testing.T, database, table string) (has bool) {
 	t.Helper()
 	db, err := sql.Open("pgx", database)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = db.Close() }()
-	// Without the table there is an error, and nothing begun.
-	err = db.QueryRowContext(t.Context(), `SELECT EXISTS (SELECT 1 FROM imports)`).Scan(&begun)
-	return err == nil && begun
+	// Without the table there is an error, and there are none.
+	err = db.QueryRowContext(t.Context(), "SELECT EXISTS (SELECT 1 FROM "+table+")").Scan(&has)
+	return err == nil && has
 }
 
 // perConversation is how many messages each conversation has.
