@@ -59,11 +59,13 @@ func (j settledJobs) Drop(ctx context.Context, id string, at time.Time) error {
 // nodesOn opens a database by three nodes.
 type nodesOn struct {
 	database string
-	opened   int // nodes, for their names
+	opened   int                    // nodes, for their names
+	telling  atomic.Pointer[spread] // what was opened last: nodes of before still hear what is committed, and tell it to nobody
 }
 
 func (d *nodesOn) Open(t testing.TB, chats chat.Sink, accounts account.Sink) (chat.Store, account.Store) {
 	s := &spread{t: t}
+	d.telling.Store(s)
 	begin := &beginning{t: t}
 	for range nodesOfOne {
 		d.opened++
@@ -76,6 +78,9 @@ func (d *nodesOn) Open(t testing.TB, chats chat.Sink, accounts account.Sink) (ch
 	}
 	s.nodes = begin.nodes
 	s.nodes[0].Follow(func(f *feed.Facts) {
+		if d.telling.Load() != s {
+			return
+		}
 		if len(f.Chat) > 0 {
 			chats(f.Chat)
 		}
