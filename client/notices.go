@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// Notice is what a person is to be told of who does not look: by a notification on the desktop, a sound, a light.
+// Notice is what to tell a person who does not look at the chat: by a notification on the desktop, a sound, a light.
 type Notice struct {
 	Title string // who says something, or the id of the room in which it is said
 	Body  string // at most 100 characters; those of other people, as they were written

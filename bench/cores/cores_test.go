@@ -24,7 +24,7 @@ func TestMeasurements(t *testing.T) {
 	}
 	for _, row := range []string{"| a delivery in a room of 100 |", "| a direct message", "| connect and sign in |"} {
 		if !strings.Contains(text, row) {
-			t.Errorf("there is no row %s in\n%s", row, text)
+			t.Errorf("row %s is missing from\n%s", row, text)
 		}
 	}
 }

@@ -24,7 +24,7 @@ func TestMeasurements(t *testing.T) {
 	}
 	for _, row := range []string{"| 10 | ", "| 20 | ", "| 40 | ", "| 50 rooms of 10 | "} {
 		if !strings.Contains(text, row) {
-			t.Errorf("there is no row %q in\n%s", row, text)
+			t.Errorf("row %q is missing from\n%s", row, text)
 		}
 	}
 }

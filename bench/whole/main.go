@@ -35,7 +35,7 @@ func main() {
 	flag.DurationVar(&plan.Settle, "settle", 2*time.Second, "time from the last connection to the reading of the memory")
 	flag.DurationVar(&plan.Each, "each", 3*time.Second, "time for each kind of load; 0 only connects")
 	flag.StringVar(&plan.Profile, "profile", "", "write a CPU profile of the server over all of it to this `file`")
-	flag.StringVar(&plan.Mutexes, "mutexes", "", "write a profile of who waited for mutexes of the server to this `file`")
+	flag.StringVar(&plan.Mutexes, "mutexes", "", "write to this `file` how long the server waited for mutexes, and where")
 	flag.Parse()
 	if flag.NArg() == 0 || plan.Users < 100 || plan.Users%100 != 0 {
 		flag.Usage()

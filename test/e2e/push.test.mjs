@@ -452,12 +452,15 @@ test("the app can be installed", async () => {
   assert.equal((await fetch(new URL("/apple-touch-icon.png", server.url))).headers.get("Content-Type"), "image/png");
 });
 
-test("who turns them off is subscribed no more, and lends the worker nothing", async () => {
+test("who turns them off is subscribed no more, lends the worker nothing, and leaves nothing to who comes next", async () => {
+  await deliver(JSON.stringify({ title: "Left over", tag: "left over" }));
+  await shown((all) => all.some(({ title }) => title === "Left over"));
   await ada.press("Settings");
   await ada.page.getByRole("switch", { name: "Notifications on this device" }).click();
   await ada.page.getByRole("switch", { name: "Notifications on this device", checked: false }).waitFor();
   const answer = await server.ask("POST", "/api/push/unsubscribe", undefined, await token());
   assert.deepEqual(answer, { removed: 0 });
+  await shown((all) => all.length === 0);
   await until("the token is gone", () =>
     ada.page.evaluate(
       () =>

@@ -23,8 +23,19 @@ export interface Owner {
 export function learnOwner(): void {
   self.addEventListener("message", (event) => {
     const { type, owner } = (event.data ?? {}) as { type?: unknown; owner?: unknown };
-    if (type === ownerMessage) event.waitUntil(run("readwrite", (owners) => (isOwner(owner) ? owners.put(owner, key) : owners.delete(key)) as IDBRequest<unknown>));
+    if (type === ownerMessage) event.waitUntil((last = last.then(() => take(isOwner(owner) ? owner : undefined)).catch(() => {})));
   });
+}
+
+/** The message before: they are taken in their order. */
+let last: Promise<void> = Promise.resolve();
+
+/** What was shown to one user is neither read nor answered by the next. */
+async function take(owner: Owner | undefined): Promise<void> {
+  const before = await currentOwner();
+  await run("readwrite", (owners) => (owner ? owners.put(owner, key) : owners.delete(key)) as IDBRequest<unknown>);
+  if (!before || before.userId === owner?.userId) return;
+  for (const notification of await self.registration.getNotifications()) notification.close();
 }
 
 /** Undefined when nobody's are, and where the browser keeps nothing. */

@@ -23,7 +23,7 @@ type Plan struct {
 	Settle  time.Duration
 	Each    time.Duration
 	Profile string // file for a CPU profile of the server; none if empty
-	Mutexes string // file for a profile of who waited for mutexes; none if empty
+	Mutexes string // the file to which a profile of waiting for mutexes is written; none if empty
 }
 
 // roomSize is how many members a room has.

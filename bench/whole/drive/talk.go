@@ -217,7 +217,7 @@ func (r *run) profiled(ctx context.Context, do func(context.Context) error) erro
 	return os.WriteFile(r.plan.Profile, []byte(got.raw), 0o600)
 }
 
-// profileMutexes asks the server who waited for mutexes since it was started.
+// profileMutexes asks the server for the profile of waiting for mutexes since it was started.
 func (r *run) profileMutexes(ctx context.Context) error {
 	client, base := r.browser()
 	defer client.CloseIdleConnections()

@@ -118,3 +118,16 @@ function deferred() {
   const promise = new Promise((done) => (resolve = done));
   return { promise, resolve };
 }
+
+test("what one tab has discarded no other brings back", async () => {
+  const storage = memoryParcels();
+  const parcel = { clientMsgId: "one", content: "", files: [] };
+  await storage.put(parcel, []);
+  await storage.put({ ...parcel, content: "changed" });
+  const [{ content }] = await storage.load();
+  assert.equal(content, "changed");
+  await storage.remove("one");
+  await storage.put(parcel);
+  const left = await storage.load();
+  assert.deepEqual(left, []);
+});

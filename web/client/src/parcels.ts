@@ -36,7 +36,7 @@ export interface ParcelStorage {
   get(clientMsgId: string): Promise<Parcel | undefined>;
   /** The content of its files, in their order. */
   blobs(clientMsgId: string): Promise<readonly Blob[]>;
-  /** Keeps a parcel; `blobs` comes with the first time. */
+  /** Keeps a parcel; `blobs` comes with the first time. Without, only one that is kept is changed: another tab may have removed it. */
   put(parcel: Parcel, blobs?: readonly Blob[]): Promise<void>;
   remove(clientMsgId: string): Promise<void>;
   /** Runs work while nobody else who shares this storage does; absent: nobody shares it. */
@@ -52,7 +52,7 @@ export function memoryParcels(): ParcelStorage {
     get: async (id) => parcels.get(id),
     blobs: async (id) => contents.get(id) ?? [],
     put: async (parcel, blobs) => {
-      parcels.set(parcel.clientMsgId, parcel);
+      if (blobs || parcels.has(parcel.clientMsgId)) parcels.set(parcel.clientMsgId, parcel);
       if (blobs) contents.set(parcel.clientMsgId, blobs);
     },
     remove: async (id) => {
@@ -69,10 +69,10 @@ const contents = "contents"; // apart: what becomes of a parcel is noted often, 
 export function indexedDBParcels(name: string): ParcelStorage {
   let opened: Promise<IDBDatabase> | undefined;
   const open = (): Promise<IDBDatabase> => (opened ??= openDatabase(name, () => (opened = undefined)));
-  const run = async <T>(mode: IDBTransactionMode, act: (notes: IDBObjectStore, contents: IDBObjectStore) => IDBRequest<T>): Promise<T> => {
+  const run = async <T>(mode: IDBTransactionMode, act: (notes: IDBObjectStore, contents: IDBObjectStore) => IDBRequest<T>, isAtOnce = true): Promise<T> => {
     const transaction = (await open()).transaction([notes, contents], mode);
     const request = act(transaction.objectStore(notes), transaction.objectStore(contents));
-    transaction.commit(); // goes to the browser now: it is made even if the page is left in the next moment
+    if (isAtOnce) transaction.commit(); // goes to the browser now: it is made even if the page is left in the next moment
     return new Promise((resolve, reject) => {
       transaction.oncomplete = () => resolve(request.result);
       transaction.onabort = transaction.onerror = () => reject(transaction.error);
@@ -83,10 +83,22 @@ export function indexedDBParcels(name: string): ParcelStorage {
     get: (id) => run("readonly", (notes) => notes.get(id) as IDBRequest<Parcel | undefined>),
     blobs: async (id) => (await run("readonly", (_, contents) => contents.get(id) as IDBRequest<readonly Blob[] | undefined>)) ?? [],
     put: async (parcel, blobs) => {
-      await run("readwrite", (notes, contents) => {
-        if (blobs) contents.put([...blobs], parcel.clientMsgId);
-        return notes.put(parcel);
-      });
+      if (blobs) {
+        await run("readwrite", (notes, contents) => {
+          contents.put([...blobs], parcel.clientMsgId);
+          return notes.put(parcel);
+        });
+        return;
+      }
+      await run(
+        "readwrite",
+        (notes) => {
+          const kept = notes.openCursor(parcel.clientMsgId);
+          kept.onsuccess = () => kept.result?.update(parcel);
+          return kept;
+        },
+        false, // the change follows the search
+      );
     },
     remove: (id) =>
       run("readwrite", (notes, contents) => {

@@ -42,6 +42,7 @@ export class Device {
   readonly #client: PushClient;
   readonly #open: (place: AskedPlace) => void;
   #ends: (() => void)[] = [];
+  #hasStopped = false;
 
   /** `open` shows a conversation. */
   constructor(signedIn: SignedIn, open: (place: AskedPlace) => void) {
@@ -66,6 +67,7 @@ export class Device {
   }
 
   stop(): void {
+    this.#hasStopped = true;
     for (const end of this.#ends) end();
     this.#ends = [];
   }
@@ -82,6 +84,7 @@ export class Device {
     this.isSuggested = false;
     await this.#attempt(async () => {
       await this.#client.subscribe();
+      if (this.#hasStopped) return void (await this.#client.unsubscribe()); // the user has signed out meanwhile
       save(browser, ownerKey, this.#userId);
       this.#lend();
     });
@@ -129,6 +132,7 @@ export class Device {
 
   /** Asks nobody: does nothing without the permission. What fails is tried on the next visit. */
   #mend(): void {
+    this.look(); // another tab may have turned them off
     if (this.state !== "on") return;
     this.#lend();
     void this.#client.subscribe().catch(() => {});
@@ -136,6 +140,7 @@ export class Device {
 
   /** Lets the service worker answer for this user while no page is open: see worker/owner.ts. */
   #lend(): void {
+    if (!this.#isOwn) return; // they were turned off in another tab
     this.#tellWorker({ userId: this.#userId, token: this.#signedIn.token, language: language() });
   }
 

@@ -1,4 +1,4 @@
-import type { ClientEvents, Conversation as Summary, FileInfo, Membership, Message, MessageChange, ReactionChange, ReadReceipt, Room } from "@sockeye/client";
+import type { Conversation as Summary, FileInfo, Membership, Message, MessageChange, ReactionChange, ReadReceipt, Room } from "@sockeye/client";
 import { explainRefusal, t } from "../words/words.svelte";
 import type { Chat } from "./chat.svelte";
 import { type Conversation, type Happening, keptUnseen } from "./conversation.svelte";
@@ -60,10 +60,7 @@ function listenToMessages(chat: Chat): void {
     });
   }
   // Told as soon as the server has made something of a file.
-  client.on("file:processed" as keyof ClientEvents, (payload) => {
-    const { file } = payload as { file?: FileInfo };
-    if (file) processed(chat, file);
-  });
+  client.on("file:processed", ({ file }) => processed(chat, file));
   client.on("message:deleted", ({ conversationId, messageId }) => change(chat, conversationId, messageId, tombstone));
   client.on("reaction:added", (event) => reacted(chat, event, true));
   client.on("reaction:removed", (event) => reacted(chat, event, false));

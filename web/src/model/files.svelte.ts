@@ -8,6 +8,7 @@ import type { Attachment, Sender } from "./sender.svelte";
 
 /** The server's own limit on one message. */
 const mostFiles = 10;
+const leastRenewal = 60_000; // ms between two, whatever the clocks say
 const renewBefore = 5 * 60_000; // ms before its end, the query that opens files is renewed
 const mostKnown = 200; // files of one's own of which more is known than their id
 
@@ -44,6 +45,7 @@ export class Files {
   readonly #known = new Map<string, FileInfo>();
   #sender: Promise<Sender> | undefined;
   #isStopped = false;
+  #renewal: ReturnType<typeof setTimeout> | undefined;
 
   /** `tell` shows a sentence on what went wrong. */
   constructor(client: SockeyeClient, userId: string, token: () => string, tell: (problem: string) => void) {
@@ -64,12 +66,14 @@ export class Files {
 
   stop(): void {
     this.#isStopped = true;
+    clearTimeout(this.#renewal);
     void this.#sender?.then((sender) => sender.close());
   }
 
   /** Takes back all that waits. Before `stop`. */
   forget(): void {
     for (const { clientMsgId } of this.parcels) this.discard(clientMsgId);
+    globalThis.indexedDB?.deleteDatabase(`sockeye:files:${this.#userId}`); // the name that the library gives it: what was never loaded goes too
   }
 
   // Reading.
@@ -93,9 +97,16 @@ export class Files {
       const { query, expiresAt } = (await response.json()) as { query: string; expiresAt: string };
       this.#ends = Date.parse(expiresAt);
       this.#query = query;
+      this.#renewInTime();
     } catch {
       // The next who needs an address asks again.
     }
+  }
+
+  /** Links are not asked for their addresses again when somebody follows them. */
+  #renewInTime(): void {
+    clearTimeout(this.#renewal);
+    if (!this.#isStopped) this.#renewal = setTimeout(() => void this.open(), Math.max(this.#ends - renewBefore - Date.now(), leastRenewal));
   }
 
   /** The content of a file, which has at most `most` bytes. Throws when it cannot be had. */
