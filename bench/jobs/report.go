@@ -20,15 +20,6 @@ type Report struct {
 	Beside   []Beside
 }
 
-// medianOf is that of a figure over rounds.
-func medianOf[T any](rounds []T, of func(T) float64) float64 {
-	figures := make([]float64, len(rounds))
-	for i, round := range rounds {
-		figures[i] = of(round)
-	}
-	return process.Median(figures)
-}
-
 // Markdown is the report as a section.
 func (r *Report) Markdown() string {
 	var b strings.Builder
@@ -43,23 +34,23 @@ own, claimed, done, and its end is stored. SQLite is on one core with what measu
 | --- | --- | --- |
 `)
 	fmt.Fprintf(&b, "| SQLite: CPU of a job in the transaction of the message that it follows | **%.1f µs** | at most 20 µs |\n",
-		medianOf(r.Enqueued, func(m measure.Result) float64 { return m.First }))
+		process.MedianOf(r.Enqueued, func(m measure.Result) float64 { return m.First }))
 	fmt.Fprintf(&b, "| each further job that follows the same message | %.1f µs; the message takes %.1f µs | |\n",
-		medianOf(r.Enqueued, func(m measure.Result) float64 { return m.More }), medianOf(r.Enqueued, func(m measure.Result) float64 { return m.Message }))
-	fmt.Fprintf(&b, "| SQLite: jobs a second | **%.0f**, %.1f µs each | at least 5,000 |\n", medianOf(r.SQLite, Through.Rate), medianOf(r.SQLite, Through.Micros))
+		process.MedianOf(r.Enqueued, func(m measure.Result) float64 { return m.More }), process.MedianOf(r.Enqueued, func(m measure.Result) float64 { return m.Message }))
+	fmt.Fprintf(&b, "| SQLite: jobs a second | **%.0f**, %.1f µs each | at least 5,000 |\n", process.MedianOf(r.SQLite, Through.Rate), process.MedianOf(r.SQLite, Through.Micros))
 	fmt.Fprintf(&b, "| PostgreSQL, two nodes: jobs a second | **%.0f**, %.1f µs each and %.1f µs of PostgreSQL | at least 3,000 |\n",
-		medianOf(r.Postgres, Through.Rate), medianOf(r.Postgres, Through.Micros), medianOf(r.Postgres, Through.DatabaseMicros))
+		process.MedianOf(r.Postgres, Through.Rate), process.MedianOf(r.Postgres, Through.Micros), process.MedianOf(r.Postgres, Through.DatabaseMicros))
 	r.beside(&b)
 	return b.String()
 }
 
 func (r *Report) beside(b *strings.Builder) {
 	p99 := func(all []crowd.Result) float64 {
-		return medianOf(all, func(c crowd.Result) float64 { return 1e3 * c.Latency.P99.Seconds() })
+		return process.MedianOf(all, func(c crowd.Result) float64 { return 1e3 * c.Latency.P99.Seconds() })
 	}
-	without := medianOf(r.Beside, func(b Beside) float64 { return p99(b.Without) })
-	with := medianOf(r.Beside, func(b Beside) float64 { return p99(b.With) })
-	ratio := medianOf(r.Beside, func(b Beside) float64 { return p99(b.With) / p99(b.Without) })
+	without := process.MedianOf(r.Beside, func(b Beside) float64 { return p99(b.Without) })
+	with := process.MedianOf(r.Beside, func(b Beside) float64 { return p99(b.With) })
+	ratio := process.MedianOf(r.Beside, func(b Beside) float64 { return p99(b.With) / p99(b.Without) })
 	fmt.Fprintf(b, "| the whole server on SQLite, %.0f messages a second: send to ack, p99, beside %.0f jobs a second, over that without | %.1f ms over %.1f ms: **%.2f** | |\n\n",
-		medianOf(r.Beside, func(b Beside) float64 { return b.Messages }), medianOf(r.Beside, func(b Beside) float64 { return b.Jobs }), with, without, ratio)
+		process.MedianOf(r.Beside, func(b Beside) float64 { return b.Messages }), process.MedianOf(r.Beside, func(b Beside) float64 { return b.Jobs }), with, without, ratio)
 }

@@ -17,14 +17,6 @@ type Report struct {
 	scale     scale
 }
 
-func medianOf[T any](rounds []T, of func(T) float64) float64 {
-	figures := make([]float64, len(rounds))
-	for i, round := range rounds {
-		figures[i] = of(round)
-	}
-	return process.Median(figures)
-}
-
 // Markdown is the report as a section.
 func (r *Report) Markdown() string {
 	var b strings.Builder
@@ -39,13 +31,13 @@ plain HTTP; and to users without one, of whom each is noted.
 | --- | --- | --- |
 `, r.scale.devices)
 	fmt.Fprintf(&b, "| Web Pushes a second and core, with all that the server does for them | **%.0f**, %.0f by the clock | at least 2,000 |\n",
-		medianOf(r.Sent, Sent.PerCore), medianOf(r.Sent, Sent.PerSecond))
+		process.MedianOf(r.Sent, Sent.PerCore), process.MedianOf(r.Sent, Sent.PerSecond))
 	for _, told := range [][]Told{r.Few, r.Many} {
 		if len(told) == 0 {
 			continue
 		}
 		fmt.Fprintf(&b, "| memory by which a broadcast to %d users grows | **%.1f MiB**, in %.1f s | the same for all |\n",
-			told[0].Users, medianOf(told, Told.Growth), medianOf(told, func(t Told) float64 { return t.Took.Seconds() }))
+			told[0].Users, process.MedianOf(told, Told.Growth), process.MedianOf(told, func(t Told) float64 { return t.Took.Seconds() }))
 	}
 	return b.String()
 }

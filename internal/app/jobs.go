@@ -38,11 +38,13 @@ func (s *Server) buildJobs(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	tasks.add("retain", "@hourly", s.retain)
-	tasks.add("prune jobs", "30 * * * *", s.pruneJobs)
-	tasks.add("prune broadcasts", "40 * * * *", s.pruneBroadcasts)
-	tasks.add("prune notifications", "50 * * * *", s.pruneNotifications)
-	tasks.add("prune audit", "55 * * * *", s.pruneAudit)
+	tasks.add("retain", "@hourly", s.removing("removed what is kept no longer", "entries", func(ctx context.Context) (int, error) {
+		return s.Chat.Retain(ctx, time.Now())
+	}))
+	tasks.add("prune jobs", "30 * * * *", s.removing("removed jobs that have ended long ago", "jobs", s.Jobs.Prune))
+	tasks.add("prune broadcasts", "40 * * * *", s.removing("removed broadcasts that have ended long ago", "broadcasts", s.Broadcasts.Prune))
+	tasks.add("prune notifications", "50 * * * *", s.removing("removed notifications that are kept no longer", "notifications", s.Push.Prune))
+	tasks.add("prune audit", "55 * * * *", s.removing("removed what is kept no longer from the audit log", "entries", s.Accounts.PruneAudit))
 	s.addFileTasks(tasks)
 	if err := errors.Join(tasks.recur(ctx, s.Jobs), s.recurUsage(ctx)); err != nil {
 		return err
@@ -145,49 +147,15 @@ func (u upkeepJobs) handle(ctx context.Context, j *job.Job) (job.Result, error) 
 	return job.Result{}, task.do(ctx)
 }
 
-// retain removes what conversations keep no longer.
-func (s *Server) retain(ctx context.Context) error {
-	removed, err := s.Chat.Retain(ctx, time.Now())
-	if removed > 0 {
-		s.log.Info("removed what is kept no longer", "entries", removed)
+// removing is a task that removes what is kept no longer, and logs how many of what.
+func (s *Server) removing(said, what string, remove func(context.Context) (int, error)) func(context.Context) error {
+	return func(ctx context.Context) error {
+		removed, err := remove(ctx)
+		if removed > 0 {
+			s.log.Info(said, what, removed)
+		}
+		return err
 	}
-	return err
-}
-
-// pruneJobs removes jobs that have ended and are kept no longer.
-func (s *Server) pruneJobs(ctx context.Context) error {
-	removed, err := s.Jobs.Prune(ctx)
-	if removed > 0 {
-		s.log.Info("removed jobs that have ended long ago", "jobs", removed)
-	}
-	return err
-}
-
-// pruneBroadcasts removes broadcasts that ended long ago.
-func (s *Server) pruneBroadcasts(ctx context.Context) error {
-	removed, err := s.Broadcasts.Prune(ctx)
-	if removed > 0 {
-		s.log.Info("removed broadcasts that have ended long ago", "broadcasts", removed)
-	}
-	return err
-}
-
-// pruneNotifications removes what users were told long ago.
-func (s *Server) pruneNotifications(ctx context.Context) error {
-	removed, err := s.Push.Prune(ctx)
-	if removed > 0 {
-		s.log.Info("removed notifications that are kept no longer", "notifications", removed)
-	}
-	return err
-}
-
-// pruneAudit removes what was done long ago from the audit log.
-func (s *Server) pruneAudit(ctx context.Context) error {
-	removed, err := s.Accounts.PruneAudit(ctx)
-	if removed > 0 {
-		s.log.Info("removed what is kept no longer from the audit log", "entries", removed)
-	}
-	return err
 }
 
 // observeJobs measures how long jobs take.

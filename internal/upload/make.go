@@ -75,15 +75,13 @@ func (s *Service) make(ctx context.Context, id string, failed int) error {
 // makeOf has r be the record with what was made of it, or one that is removed.
 func (s *Service) makeOf(ctx context.Context, r *Record, failed int) error {
 	details, variants, err := s.variants(ctx, r)
+	var unused map[string]Variant
 	last := failed+1 >= MakingTries
 	switch {
 	case err == nil:
 	case errors.Is(err, ErrUnmakable), errors.Is(err, ErrMaking) && last:
 		s.deps.Log.Info("nothing was made of a file", "file", r.ID, "type", r.Type, "err", err)
-		for _, v := range variants {
-			s.discard(v.Blob)
-		}
-		details, variants = r.Details, nil
+		details, unused, variants = r.Details, variants, nil
 	default:
 		return err
 	}
@@ -94,6 +92,11 @@ func (s *Service) makeOf(ctx context.Context, r *Record, failed int) error {
 	}
 	if err != nil {
 		return fmt.Errorf("store what was made of a file: %w", err)
+	}
+	for name, v := range unused {
+		if _, used := made.Variants[name]; !used { // another server may have gone on, and have stored the same keys
+			s.discard(v.Blob)
+		}
 	}
 	*r = made
 	return nil

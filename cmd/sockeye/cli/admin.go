@@ -25,10 +25,7 @@ type grantAdmin struct {
 
 // Run says who was meant. Again it changes nothing.
 func (g *grantAdmin) Run(ctx context.Context, p Program) error {
-	return g.with(ctx, p, func(accounts *account.Service) error {
-		u, changed, err := accounts.GrantAdmin(ctx, g.User)
-		return sayChange(p, "granted", "is an administrator already", &u, changed, err)
-	})
+	return g.change(ctx, p, g.User, (*account.Service).GrantAdmin, "granted", "is an administrator already")
 }
 
 type revokeAdmin struct {
@@ -39,9 +36,16 @@ type revokeAdmin struct {
 
 // Run says who was meant. Again it changes nothing.
 func (r *revokeAdmin) Run(ctx context.Context, p Program) error {
-	return r.with(ctx, p, func(accounts *account.Service) error {
-		u, changed, err := accounts.RevokeAdmin(ctx, r.User)
-		return sayChange(p, "revoked", "was no administrator by a grant", &u, changed, err)
+	return r.change(ctx, p, r.User, (*account.Service).RevokeAdmin, "revoked", "was no administrator by a grant")
+}
+
+// change has something done about a user, and says what, or that it was so before.
+func (a *accountsOf) change(
+	ctx context.Context, p Program, user string, do func(*account.Service, context.Context, string) (account.User, bool, error), done, before string,
+) error {
+	return a.with(ctx, p, func(accounts *account.Service) error {
+		u, changed, err := do(accounts, ctx, user)
+		return sayChange(p, done, before, &u, changed, err)
 	})
 }
 

@@ -176,10 +176,7 @@ type disableUser struct {
 
 // Run returns when a server that runs has heeded it. Again it changes nothing.
 func (d *disableUser) Run(ctx context.Context, p Program) error {
-	return d.with(ctx, p, func(accounts *account.Service) error {
-		u, changed, err := accounts.DisableUser(ctx, d.User)
-		return sayChange(p, "disabled", "is disabled already", &u, changed, err)
-	})
+	return d.change(ctx, p, d.User, (*account.Service).DisableUser, "disabled", "is disabled already")
 }
 
 type enableUser struct {
@@ -190,10 +187,7 @@ type enableUser struct {
 
 // Run says who was meant. A server that runs heeds it within a second.
 func (e *enableUser) Run(ctx context.Context, p Program) error {
-	return e.with(ctx, p, func(accounts *account.Service) error {
-		u, changed, err := accounts.EnableUser(ctx, e.User)
-		return sayChange(p, "enabled", "is not disabled", &u, changed, err)
-	})
+	return e.change(ctx, p, e.User, (*account.Service).EnableUser, "enabled", "is not disabled")
 }
 
 type signOut struct {

@@ -1,3 +1,4 @@
+import { openDatabase } from "./database.js";
 import type { FileInfo, MessageType, Refusal } from "./wire.js";
 
 /** A file of a message that waits. */
@@ -68,7 +69,7 @@ const contents = "contents"; // apart: what becomes of a parcel is noted often, 
 /** Keeps parcels in the browser's IndexedDB, under this name; all tabs of an origin share it. */
 export function indexedDBParcels(name: string): ParcelStorage {
   let opened: Promise<IDBDatabase> | undefined;
-  const open = (): Promise<IDBDatabase> => (opened ??= openDatabase(name, () => (opened = undefined)));
+  const open = (): Promise<IDBDatabase> => (opened ??= openDatabase(name, createStores, () => (opened = undefined)));
   const run = async <T>(mode: IDBTransactionMode, act: (notes: IDBObjectStore, contents: IDBObjectStore) => IDBRequest<T>, isAtOnce = true): Promise<T> => {
     const transaction = (await open()).transaction([notes, contents], mode);
     const request = act(transaction.objectStore(notes), transaction.objectStore(contents));
@@ -111,27 +112,9 @@ export function indexedDBParcels(name: string): ParcelStorage {
   return storage;
 }
 
-function openDatabase(name: string, onLost: () => void): Promise<IDBDatabase> {
-  return new Promise((resolve, reject) => {
-    const request = indexedDB.open(name, 1);
-    request.onupgradeneeded = () => {
-      request.result.createObjectStore(notes, { keyPath: "clientMsgId" });
-      request.result.createObjectStore(contents);
-    };
-    request.onerror = () => {
-      onLost(); // the next may succeed
-      reject(request.error);
-    };
-    request.onsuccess = () => {
-      const database = request.result;
-      database.onclose = onLost;
-      database.onversionchange = () => {
-        database.close();
-        onLost();
-      };
-      resolve(database);
-    };
-  });
+function createStores(database: IDBDatabase): void {
+  database.createObjectStore(notes, { keyPath: "clientMsgId" });
+  database.createObjectStore(contents);
 }
 
 /** IndexedDB where there is one, else memory. */

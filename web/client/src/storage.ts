@@ -1,3 +1,4 @@
+import { openDatabase } from "./database.js";
 import type { MessageType } from "./wire.js";
 
 /** A message that waits until the server has stored it. */
@@ -47,7 +48,7 @@ const store = "outbox";
 /** Keeps the queue in the browser's IndexedDB, under this name; all tabs of an origin share it. */
 export function indexedDBStorage(name: string): QueueStorage {
   let opened: Promise<IDBDatabase> | undefined;
-  const open = (): Promise<IDBDatabase> => (opened ??= openDatabase(name, () => (opened = undefined)));
+  const open = (): Promise<IDBDatabase> => (opened ??= openDatabase(name, createStore, () => (opened = undefined)));
   const run = async <T>(mode: IDBTransactionMode, act: (messages: IDBObjectStore) => IDBRequest<T>): Promise<T> => {
     const transaction = (await open()).transaction(store, mode);
     const request = act(transaction.objectStore(store));
@@ -68,24 +69,8 @@ export function indexedDBStorage(name: string): QueueStorage {
   return storage;
 }
 
-function openDatabase(name: string, onLost: () => void): Promise<IDBDatabase> {
-  return new Promise((resolve, reject) => {
-    const request = indexedDB.open(name, 1);
-    request.onupgradeneeded = () => request.result.createObjectStore(store, { keyPath: "clientMsgId" });
-    request.onerror = () => {
-      onLost(); // the next may succeed
-      reject(request.error);
-    };
-    request.onsuccess = () => {
-      const database = request.result;
-      database.onclose = onLost;
-      database.onversionchange = () => {
-        database.close();
-        onLost();
-      };
-      resolve(database);
-    };
-  });
+function createStore(database: IDBDatabase): void {
+  database.createObjectStore(store, { keyPath: "clientMsgId" });
 }
 
 /** IndexedDB where there is one, else memory. */
